@@ -1,0 +1,41 @@
+# Each target sets itself up on a fresh machine: a virtual environment in
+# $(VENV), the package in it, and what the target needs besides.
+#   make quickstart     data, training, test and demo in about ten minutes
+#   make test           lint, docstring coverage and tests
+#   make PYTHON=python3.12 VENV=.venv312 test
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+SOURCES := mmvideomamba tools configs tests benchmarks demo
+
+.PHONY: quickstart test lint clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --upgrade pip 'setuptools>=77.0.3,<82'
+
+$(VENV)/.quickstart: setup.cfg | $(BIN)/python
+	$(BIN)/python -m pip install -e '.[quickstart,demo]'
+	touch $@
+
+$(VENV)/.dev: setup.cfg | $(BIN)/python
+	$(BIN)/python -m pip install -e '.[dev,quickstart,demo]'
+	touch $@ $(VENV)/.quickstart
+
+quickstart: $(VENV)/.quickstart
+	$(RUN) bash tools/quickstart.sh
+
+lint: $(VENV)/.dev
+	$(BIN)/python -m flake8 $(SOURCES)
+	$(BIN)/python -m isort --check-only --diff $(SOURCES)
+	$(BIN)/python -m yapf --diff --recursive --parallel $(SOURCES)
+	$(BIN)/codespell $(SOURCES) docs README.md CONTRIBUTING.md
+	$(BIN)/interrogate --fail-under 95 --ignore-init-method --ignore-nested-functions \
+		--ignore-private --ignore-semiprivate --ignore-magic mmvideomamba
+
+test: lint
+	$(RUN) python -m pytest
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

@@ -1,0 +1,22 @@
+# VideoMamba-Tiny for clips of 8 frames of 224 px, 400 classes.
+model = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='mmvideomamba.VideoMamba',
+        arch='tiny',
+        img_size=224,
+        patch_size=16,
+        num_frames=8,
+        drop_path_rate=0.1,
+        out_type='cls_token'),
+    cls_head=dict(
+        type='mmvideomamba.VideoMambaHead',
+        num_classes=400,
+        in_channels=192,
+        dropout_ratio=0.,
+        average_clips='prob'),
+    data_preprocessor=dict(
+        type='ActionDataPreprocessor',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        format_shape='NCTHW'))

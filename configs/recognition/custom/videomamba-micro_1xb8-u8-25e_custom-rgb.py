@@ -1,0 +1,15 @@
+# The small model of the quickstart on your own videos, for a CPU: a trial of
+# the whole path rather than a good classifier. Change the two lines below.
+_base_ = '../../quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py'
+
+data_root = 'data/custom'  # holds train.txt, val.txt and classes.txt
+num_classes = 8  # lines of classes.txt
+
+model = dict(cls_head=dict(num_classes=num_classes))
+data = dict(
+    data_root=data_root,
+    num_classes=num_classes,
+    metainfo=dict(classes=f'{data_root}/classes.txt'))
+train_dataloader = dict(dataset=data)
+val_dataloader = dict(dataset=data)
+test_dataloader = dict(dataset=data)

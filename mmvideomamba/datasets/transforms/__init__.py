@@ -1,0 +1,5 @@
+"""Transforms that the hosts do not have."""
+from .decode import DecodeFrames, OpenVideo
+from .shuffle_frames import ShuffleFrames
+
+__all__ = ['DecodeFrames', 'OpenVideo', 'ShuffleFrames']

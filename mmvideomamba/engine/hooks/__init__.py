@@ -1,0 +1,5 @@
+"""Hooks that the hosts do not have."""
+from .frame_strip_hook import FrameStripHook
+from .resumable_seed_hook import ResumableSeedHook
+
+__all__ = ['FrameStripHook', 'ResumableSeedHook']

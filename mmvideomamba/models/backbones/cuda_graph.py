@@ -1,0 +1,143 @@
+"""Fast inference of small batches: one launch for a whole forward pass."""
+from typing import Any, Dict, Optional, Tuple
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+# Runs before a capture: kernels compile, libraries take their workspace.
+_WARM_UP = 2
+
+
+class _Graph:
+    """A captured forward pass and the memory it reads and writes."""
+
+    def __init__(self, module: nn.Module, x: Tensor,
+                 pool: Optional[tuple]) -> None:
+        # A tensor of inference mode could not be overwritten outside of it.
+        with torch.inference_mode(False), torch.no_grad(), torch.autocast(
+                'cuda',
+                dtype=torch.get_autocast_dtype('cuda'),
+                enabled=torch.is_autocast_enabled('cuda'),
+                # Cached casts of the weights would be freed under the graph.
+                cache_enabled=False):
+            self.x = x.clone()
+            here, side = torch.cuda.current_stream(), torch.cuda.Stream()
+            side.wait_stream(here)
+            with torch.cuda.stream(side):
+                for _ in range(_WARM_UP):
+                    _eager(module, self.x)
+            here.wait_stream(side)
+            self.graph = torch.cuda.CUDAGraph()
+            # Threads of a data loader may call CUDA during the capture.
+            with torch.cuda.graph(
+                    self.graph, pool=pool, capture_error_mode='thread_local'):
+                self.outs = _eager(module, self.x)
+
+    def replay(self, x: Tensor) -> Tuple[Tensor, ...]:
+        self.x.copy_(x)
+        self.graph.replay()
+        # The next replay overwrites what this one wrote.
+        return tuple(out.clone() for out in self.outs)
+
+
+def _eager(module: nn.Module, *args: Any, **kwargs: Any) -> Tuple:
+    return type(module).forward(module, *args, **kwargs)
+
+
+class _GraphedForward:
+    """Stand in for a module's forward; see ``graphed``."""
+
+    def __init__(self, module: nn.Module, max_graphs: int) -> None:
+        self.module = module
+        self.max_graphs = max_graphs
+        self._forget()
+
+    def _forget(self, weights: Optional[tuple] = None) -> None:
+        self.weights = weights
+        self.pool: Optional[tuple] = None
+        # None stands for a shape that runs without a graph.
+        self.graphs: Dict[tuple, Optional[_Graph]] = {}
+
+    def __getstate__(self) -> dict:
+        # A copy of the module captures graphs of its own.
+        return dict(module=self.module, max_graphs=self.max_graphs)
+
+    def __setstate__(self, state: dict) -> None:
+        self.__init__(**state)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Tuple:
+        x = args[0] if len(args) == 1 and not kwargs else None
+        if not self._fits(x):
+            return _eager(self.module, *args, **kwargs)
+        with torch.cuda.device(x.device):
+            graph = self._graph(x)
+            if graph is None:
+                return _eager(self.module, x)
+            return graph.replay(x)
+
+    def _fits(self, x: Optional[Tensor]) -> bool:
+        """Tell whether this call may be a replay."""
+        return (not torch.compiler.is_compiling() and isinstance(x, Tensor)
+                and x.is_cuda and x.numel() > 0 and not self.module.training
+                and not torch.is_grad_enabled()
+                and not torch.cuda.is_current_stream_capturing())
+
+    def _graph(self, x: Tensor) -> Optional[_Graph]:
+        """Find or capture the graph of an input like this one."""
+        parameter = next(self.module.parameters())
+        weights = (parameter.data_ptr(), parameter.dtype, parameter.device)
+        if weights != self.weights:
+            # The module was moved or cast; the graphs read freed memory.
+            self._forget(weights)
+        autocast = torch.is_autocast_enabled('cuda')
+        key = (x.shape, x.dtype, x.device,
+               torch.get_autocast_dtype('cuda') if autocast else None)
+        if key not in self.graphs:
+            self.graphs[key] = self._capture(x)
+        return self.graphs[key]
+
+    def _capture(self, x: Tensor) -> Optional[_Graph]:
+        """Capture a graph, unless there are enough of them."""
+        if len(self.graphs) >= self.max_graphs:
+            print_log(
+                f'{type(self.module).__name__}: {self.max_graphs} CUDA graphs '
+                f'are captured already; input {tuple(x.shape)} runs without',
+                'current')
+            return None
+        graph = _Graph(self.module, x, self.pool)
+        self.pool = graph.graph.pool()
+        return graph
+
+
+def graphed(module: nn.Module, max_graphs: int = 4) -> nn.Module:
+    """Replay a module's forward pass as a CUDA graph, where that can be.
+
+    Small batches spend their time in launching kernels, one by one. A graph
+    launches all of them at once. It is captured at the first call with a new
+    shape, dtype or autocast setting, which takes about three forward passes,
+    and keeps the memory of one.
+
+    Calls that a graph cannot stand for run as before: on the CPU, in training
+    mode, with gradients enabled, or with further arguments such as a mask.
+    Weights may change in place. Moving or casting the module drops its
+    graphs. Hooks of submodules run at the capture only. ``del
+    module.forward`` takes all of it back.
+
+    Args:
+        module (nn.Module): Maps a tensor to a tuple of tensors, and does not
+            look at their values on the CPU, such as ``VideoMamba``. Changed
+            in place.
+        max_graphs (int): Graphs to keep at most; inputs of further shapes
+            run without. Defaults to 4.
+
+    Returns:
+        nn.Module: The same module.
+
+    Raises:
+        ValueError: If ``max_graphs`` is not positive.
+    """
+    if max_graphs < 1:
+        raise ValueError(f'max_graphs must be positive, but got {max_graphs}')
+    module.forward = _GraphedForward(module, max_graphs)
+    return module

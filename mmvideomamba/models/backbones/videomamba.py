@@ -1,0 +1,375 @@
+"""VideoMamba: a bidirectional state-space backbone for images and clips."""
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+
+import torch
+from mmcv.cnn.bricks import DropPath
+from mmengine.model import BaseModule, ModuleList
+from mmengine.utils import to_2tuple
+from torch import Tensor, nn
+
+from mmvideomamba.registry import MODELS
+from ..layers import (INFLATIONS, MambaBlock, TubeletEmbed, block_orders,
+                      build_add_norm, log_changes, temporal_order)
+from .adapt_checkpoint import adapt_checkpoint, check_fit, fit_tensors
+from .cuda_graph import graphed
+
+OUT_TYPES = ('cls_token', 'avg_featmap', 'featmap', 'raw')
+
+
+@MODELS.register_module()
+class VideoMamba(BaseModule):
+    """The VideoMamba backbone.
+
+    A clip is cut into tubelets, which become tokens; a class token is put in
+    front; a stack of blocks, each a norm and a bidirectional selective scan,
+    mixes them at a cost linear in their number. An image is a clip of one
+    frame.
+
+    Parameter names are those of the published checkpoints. Loading a state
+    dict inflates 2-D patch kernels and resizes both position embeddings, so
+    that any published file fits any resolution and number of frames; what was
+    changed is logged, and what does not fit raises.
+
+    Args:
+        arch (str | dict): 'tiny', 'small', 'middle', 'base', or a dict with
+            ``embed_dims`` and ``num_layers``. Defaults to 'tiny'.
+        img_size (int | tuple[int, int]): Height and width of the frames, in
+            pixels. Defaults to 224.
+        patch_size (int): Side of a patch, in pixels. Defaults to 16.
+        patch_stride (int, optional): Distance of neighbouring patches, in
+            pixels; below ``patch_size`` they overlap. Defaults to None,
+            ``patch_size``.
+        num_frames (int): Frames of a clip; 1 makes an image model. Defaults
+            to 8.
+        tubelet_size (int): Frames of a tubelet. Defaults to 1.
+        in_channels (int): Channels of the frames. Defaults to 3.
+        out_indices (int | Sequence[int]): Blocks after which to return
+            features; negative ones count from the end. Defaults to -1.
+        out_type (str): 'cls_token' (b, c); 'avg_featmap' (b, c), the mean of
+            the patch tokens; 'featmap' (b, c, t, h, w), without t for an
+            image model; 'raw' (b, 1 + tokens, c). Defaults to 'cls_token'.
+        drop_rate (float): Dropout of the embedded tokens. Defaults to 0.
+        drop_path_rate (float): Probability of dropping the last block's
+            branch of a sample; it rises linearly from 0 over the blocks.
+            Defaults to 0.1.
+        norm_cfg (dict): ``type`` 'RMSNorm' or 'LN', and ``eps``. Defaults to
+            ``dict(type='RMSNorm', eps=1e-5)``.
+        scan_order (str): A name in ``SCAN_ORDERS``. Defaults to
+            'spatial_first'.
+        checkpoint_layers (int): Recompute the mixers of that many first
+            blocks in backward, to save memory. Defaults to 0.
+        mixer_cfg (dict, optional): Further arguments of ``BiMambaMixer``.
+            Defaults to None.
+        inflation (str): How a 2-D patch kernel gets its time axis, 'center'
+            or 'average'. Defaults to 'center'.
+        cuda_graph (bool): Replay inference as a CUDA graph, for small
+            batches; see ``graphed``. Defaults to False.
+        init_cfg (dict, optional): mmengine's initialisation config.
+            ``dict(type='Pretrained', checkpoint=FILE)`` takes any published
+            file. Defaults to None.
+
+    Raises:
+        ValueError: If an argument is not allowed; the message names it.
+
+    Source: VideoMamba, arXiv:2403.06977, Section 3.
+    """
+
+    arch_zoo: Dict[str, Dict[str, int]] = {
+        'tiny': dict(embed_dims=192, num_layers=24),
+        'small': dict(embed_dims=384, num_layers=24),
+        'middle': dict(embed_dims=576, num_layers=32),
+        'base': dict(embed_dims=768, num_layers=24),
+    }
+
+    def __init__(self,
+                 arch: Union[str, dict] = 'tiny',
+                 img_size: Union[int, Tuple[int, int]] = 224,
+                 patch_size: int = 16,
+                 patch_stride: Optional[int] = None,
+                 num_frames: int = 8,
+                 tubelet_size: int = 1,
+                 in_channels: int = 3,
+                 out_indices: Union[int, Sequence[int]] = -1,
+                 out_type: str = 'cls_token',
+                 drop_rate: float = 0.,
+                 drop_path_rate: float = 0.1,
+                 norm_cfg: dict = dict(type='RMSNorm', eps=1e-5),
+                 scan_order: str = 'spatial_first',
+                 checkpoint_layers: int = 0,
+                 mixer_cfg: Optional[dict] = None,
+                 inflation: str = 'center',
+                 cuda_graph: bool = False,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        self.embed_dims, self.num_layers = self._sizes(arch)
+        # Configs may hold lists; inputs are compared with a tuple.
+        self.img_size = tuple(to_2tuple(img_size))
+        self.num_frames = num_frames
+        self.in_channels = in_channels
+        self.inflation = inflation
+        self._check_sizes(patch_size, patch_stride, tubelet_size)
+        if out_type not in OUT_TYPES:
+            raise ValueError(f'unknown out_type {out_type!r}; choose one of '
+                             f'{list(OUT_TYPES)}')
+        self.out_type = out_type
+        if not 0 <= drop_path_rate < 1:
+            raise ValueError('drop_path_rate must lie in [0, 1), but got '
+                             f'{drop_path_rate}')
+        if inflation not in INFLATIONS:
+            raise ValueError(f'inflation must be one of {list(INFLATIONS)}, '
+                             f'but got {inflation!r}')
+        self.out_indices = self._indices(out_indices)
+        orders = block_orders(scan_order, self.num_layers)
+        # Spatial-first blocks need no index.
+        self.needs_order = any(o != 'spatial_first' for o in orders)
+
+        self.patch_embed = TubeletEmbed(in_channels, self.embed_dims,
+                                        tubelet_size, patch_size, patch_stride)
+        # Token grid of a full clip.
+        self.grid = self.patch_embed.grid(num_frames, *self.img_size)
+        t, h, w = self.grid
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, self.embed_dims))
+        self.pos_embed = nn.Parameter(
+            torch.zeros(1, 1 + h * w, self.embed_dims))
+        if num_frames > tubelet_size:
+            self.temporal_pos_embedding = nn.Parameter(
+                torch.zeros(1, t, self.embed_dims))
+        self.drop_after_pos = nn.Dropout(drop_rate)
+        # The rate of the branch that leaves each block; a block drops the
+        # branch that enters it, so the last rate belongs to the end.
+        rates = torch.linspace(0, drop_path_rate, self.num_layers).tolist()
+        self.layers = ModuleList([
+            MambaBlock(
+                self.embed_dims,
+                norm_cfg=norm_cfg,
+                drop_path_rate=rates[max(i - 1, 0)],
+                mixer_cfg=dict(mixer_cfg or {}, scan_order=orders[i]),
+                with_cp=i < checkpoint_layers) for i in range(self.num_layers)
+        ])
+        self.drop_path = DropPath(rates[-1])
+        self.norm_f = build_add_norm(norm_cfg, self.embed_dims)
+        self._reset()
+        self.register_load_state_dict_pre_hook(_adapt_hook)
+        if cuda_graph:
+            graphed(self)
+
+    @classmethod
+    def _sizes(cls, arch: Union[str, dict]) -> Tuple[int, int]:
+        if isinstance(arch, str):
+            if arch not in cls.arch_zoo:
+                raise ValueError(
+                    f'unknown arch {arch!r}; choose one of '
+                    f'{list(cls.arch_zoo)}, or give a dict with embed_dims '
+                    'and num_layers')
+            arch = cls.arch_zoo[arch]
+        needed = {'embed_dims', 'num_layers'}
+        if set(arch) != needed or min(arch.values()) < 1:
+            raise ValueError(
+                'arch must hold exactly embed_dims and num_layers, both '
+                f'positive, but got {dict(arch)}')
+        return arch['embed_dims'], arch['num_layers']
+
+    def _check_sizes(self, patch_size: int, patch_stride: Optional[int],
+                     tubelet_size: int) -> None:
+        sizes = dict(
+            patch_size=patch_size,
+            tubelet_size=tubelet_size,
+            num_frames=self.num_frames)
+        if patch_stride is not None:
+            sizes['patch_stride'] = patch_stride
+        for name, size in sizes.items():
+            if size < 1:
+                raise ValueError(f'{name} ({size}) must be at least 1')
+        if len(self.img_size) != 2:
+            raise ValueError('img_size must be a side or (height, width), but '
+                             f'got {self.img_size}')
+        if self.num_frames % tubelet_size:
+            raise ValueError(f'num_frames ({self.num_frames}) must be a '
+                             f'multiple of tubelet_size ({tubelet_size})')
+        for side in self.img_size:
+            if patch_stride is None and side % patch_size:
+                raise ValueError(f'img_size ({side}) must be a multiple of '
+                                 f'patch_size ({patch_size})')
+            if side < patch_size:
+                raise ValueError(f'img_size ({side}) is smaller than '
+                                 f'patch_size ({patch_size})')
+
+    def _indices(self, indices: Union[int, Sequence[int]]) -> List[int]:
+        indices = [indices] if isinstance(indices, int) else list(indices)
+        depth = self.num_layers
+        if not indices or not all(-depth <= i < depth for i in indices):
+            raise ValueError(f'out_indices must lie in [-{depth}, {depth}), '
+                             f'but got {indices}')
+        return sorted({i % depth for i in indices})
+
+    def _reset(self) -> None:
+        """Start as the published training does.
+
+        The class token and the temporal embedding start at zero; the output
+        projections shrink with depth.
+        """
+        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        with torch.no_grad():
+            for layer in self.layers:
+                layer.mixer.out_proj.weight /= self.num_layers**0.5
+
+    def get_layer_depth(self,
+                        param_name: str,
+                        prefix: str = '') -> Tuple[int, int]:
+        """Return the depth of a parameter, for layer-wise learning rates.
+
+        Args:
+            param_name (str): Name of the parameter in the whole model.
+            prefix (str): What stands before the backbone's own name.
+                Defaults to ''.
+
+        Returns:
+            tuple[int, int]: Id of the layer (0 the embeddings, i + 1 block
+            i, and one more for what follows) and number of layers.
+        """
+        last = self.num_layers + 1
+        name = param_name[len(prefix):]
+        if not param_name.startswith(prefix):
+            return last, last + 1
+        if name.startswith('layers.'):
+            return int(name.split('.')[1]) + 1, last + 1
+        embeddings = ('cls_token', 'pos_embed', 'temporal_pos_embedding',
+                      'patch_embed.')
+        return (0 if name.startswith(embeddings) else last), last + 1
+
+    def _check_input(self, x: Tensor) -> None:
+        expected = (f'(b, {self.in_channels}, {self.num_frames}, '
+                    f'{self.img_size[0]}, {self.img_size[1]})')
+        if x.dim() != 5 or x.shape[1] != self.in_channels or tuple(
+                x.shape[3:]) != self.img_size:
+            raise ValueError(f'the input must have shape {expected}, or '
+                             '(b, channels, h, w) for an image, but got '
+                             f'{tuple(x.shape)}')
+        # One tubelet is an image, whatever the clips of this model.
+        if x.shape[2] not in (self.num_frames,
+                              self.patch_embed.proj.kernel_size[0]):
+            raise ValueError(
+                f'the clip has {x.shape[2]} frames, but num_frames is '
+                f'{self.num_frames}; sample {self.num_frames} frames, or '
+                'build the model with the other number (checkpoints adapt)')
+
+    def _embed(self, x: Tensor) -> Tuple[Tensor, int]:
+        """Embed patches, without the class token: (b, t * h * w, c), t."""
+        x = self.patch_embed(x)
+        places = self.pos_embed[:, 1:]  # (1, h * w, c)
+        t = x.shape[1] // places.shape[1]
+        x = x.unflatten(1, (t, places.shape[1])) + places.unsqueeze(1)
+        if t > 1:
+            x = x + self.temporal_pos_embedding.unsqueeze(2)
+        return x.flatten(1, 2), t
+
+    @staticmethod
+    def _visible(mask: Tensor, x: Tensor) -> Tensor:
+        """Turn a mask into the positions that stay, (b, v)."""
+        if mask.dtype != torch.bool or mask.shape != x.shape[:2]:
+            raise ValueError(
+                f'mask must be bool of shape {tuple(x.shape[:2])}, True where '
+                f'a token is dropped, but is {mask.dtype} of shape '
+                f'{tuple(mask.shape)}')
+        if not len(mask):
+            return mask.long()
+        counts = (~mask).sum(1)
+        # One look at the device; every row must keep as many tokens.
+        low, high = torch.stack(torch.aminmax(counts)).tolist()
+        if low != high:
+            raise ValueError('every sample must keep as many tokens, but the '
+                             f'mask keeps {counts.tolist()}')
+        if low == 0:
+            raise ValueError('the mask drops every token')
+        return (~mask).nonzero()[:, 1].view(-1, low)
+
+    def forward(self,
+                x: Tensor,
+                mask: Optional[Tensor] = None) -> Tuple[Tensor, ...]:
+        """Extract features of clips or images.
+
+        Args:
+            x (Tensor): Clips (b, channels, num_frames, h, w), or images
+                (b, channels, h, w), normalised pixels.
+            mask (Tensor, optional): True where a token is **dropped**, bool,
+                shape (b, t * h * w) without the class token, as many dropped
+                in each sample. Only visible tokens enter the mixers.
+                Defaults to None.
+
+        Returns:
+            tuple[Tensor]: One entry per ``out_indices``, after the final
+            norm; shapes under ``out_type``.
+
+        Raises:
+            ValueError: If the input or the mask does not fit.
+        """
+        if x.dim() == 4:
+            x = x.unsqueeze(2)
+        self._check_input(x)
+        if mask is not None and self.out_type == 'featmap':
+            raise ValueError("out_type 'featmap' cannot leave tokens out; use "
+                             "'raw' with a mask")
+        x, t = self._embed(x)
+        n = x.shape[1] // t
+        visible = None
+        if mask is not None:
+            visible = self._visible(mask, x)
+            x = x.gather(1, visible.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+        order = None
+        if self.needs_order:
+            order = temporal_order(t, n, visible, x.device)
+        cls_token = (self.cls_token + self.pos_embed[:, :1]).to(x.dtype)
+        x = torch.cat([cls_token.expand(x.shape[0], -1, -1), x], dim=1)
+        outs = self._trunk(self.drop_after_pos(x), order)
+        return tuple(self._format(out, t) for out in outs)
+
+    def _trunk(self, hidden: Tensor, order: Optional[Tensor]) -> List[Tensor]:
+        """Run the blocks; return the normed stream after each out index."""
+        outs: List[Tensor] = []
+        residual = None
+        for i, layer in enumerate(self.layers):
+            hidden, residual = layer(hidden, residual, order)
+            # This block added the branch of the block before.
+            if i - 1 in self.out_indices:
+                outs.append(self.norm_f(residual)[0].to(hidden.dtype))
+        if self.num_layers - 1 in self.out_indices:
+            outs.append(self.norm_f(self.drop_path(hidden), residual)[0])
+        return outs
+
+    def _format(self, tokens: Tensor, t: int) -> Tensor:
+        """Bring tokens (b, 1 + v, c) to the out type."""
+        if self.out_type == 'cls_token':
+            return tokens[:, 0]
+        if self.out_type == 'raw':
+            return tokens
+        patches = tokens[:, 1:]
+        if self.out_type == 'avg_featmap':
+            return patches.mean(dim=1)
+        shape = self.grid[1:] if self.num_frames == 1 else (t, *self.grid[1:])
+        return patches.transpose(1, 2).unflatten(2, shape)
+
+
+def _adapt_hook(module: VideoMamba, state_dict: Dict[str, Any], prefix: str,
+                *_: Any) -> None:
+    """Fit a state dict that is about to be loaded, in place."""
+    own = module.state_dict()
+    grid = module.grid[1:]
+    if prefix:
+        mine = {
+            k[len(prefix):]: v
+            for k, v in state_dict.items() if k.startswith(prefix)
+        }
+        fitted, changes = fit_tensors(mine, own, grid, module.inflation)
+        changes = changes + check_fit(fitted, own)
+    else:
+        mine = state_dict
+        fitted, changes = adapt_checkpoint(
+            dict(state_dict), own, grid, module.inflation)
+    log_changes(changes)
+    # What starts fresh is there all the same, for a strict load.
+    fitted.update(
+        {c.key: own[c.key]
+         for c in changes if c.action == 'missing'})
+    for key in list(mine):
+        state_dict.pop(prefix + key)
+    state_dict.update({prefix + k: v for k, v in fitted.items()})

@@ -1,0 +1,4 @@
+"""Task heads."""
+from .videomamba_head import VideoMambaHead
+
+__all__ = ['VideoMambaHead']

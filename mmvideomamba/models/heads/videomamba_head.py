@@ -1,0 +1,156 @@
+"""Classification head for mmaction2's recognizers."""
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import torch
+from mmaction.models.heads import BaseHead
+from torch import Tensor, nn
+
+from mmvideomamba.registry import MODELS
+from ..layers import Change, log_changes, unwrap
+
+
+@MODELS.register_module()
+class VideoMambaHead(BaseHead):
+    """Classify the last feature of a backbone with one linear layer.
+
+    Args:
+        num_classes (int): Number of classes.
+        in_channels (int): Channels c of the feature.
+        dropout_ratio (float): Dropout before the layer. Defaults to 0.
+        init_std (float): Standard deviation of the initial weights. Defaults
+            to 0.02.
+        label_map (Sequence[int], optional): Rows to take when a larger
+            published head is loaded, one per class; for a 710-class Kinetics
+            head and 400 classes the first 400 rows are taken without it.
+            Defaults to None.
+        loss_cls (dict): Loss on the scores. Defaults to
+            ``dict(type='CrossEntropyLoss')``.
+        **kwargs: Further arguments of mmaction2's ``BaseHead``, such as
+            ``average_clips`` and ``label_smooth_eps``.
+
+    Source: VideoMamba, arXiv:2403.06977, Section 3.2.
+    """
+
+    def __init__(self,
+                 num_classes: int,
+                 in_channels: int,
+                 dropout_ratio: float = 0.,
+                 init_std: float = 0.02,
+                 label_map: Optional[Sequence[int]] = None,
+                 loss_cls: dict = dict(type='CrossEntropyLoss'),
+                 **kwargs: Any) -> None:
+        super().__init__(num_classes, in_channels, loss_cls, **kwargs)
+        if label_map is not None and len(label_map) != num_classes:
+            raise ValueError(f'label_map has {len(label_map)} rows for '
+                             f'{num_classes} classes')
+        self.init_std = init_std
+        self.label_map = label_map
+        self.dropout = nn.Dropout(dropout_ratio)
+        self.fc_cls = nn.Linear(in_channels, num_classes)
+        self._reset()
+        self.register_load_state_dict_pre_hook(_adapt_hook)
+
+    def _reset(self) -> None:
+        nn.init.trunc_normal_(self.fc_cls.weight, std=self.init_std)
+        nn.init.zeros_(self.fc_cls.bias)
+
+    def forward(self, x: Tuple[Tensor, ...], **kwargs: Any) -> Tensor:
+        """Score the classes.
+
+        Args:
+            x (tuple[Tensor]): Features of the backbone; the last one,
+                (b, c), is used.
+
+        Returns:
+            Tensor: Scores before softmax, shape (b, num_classes).
+        """
+        return self.fc_cls(self.dropout(x[-1]))
+
+    def loss_by_feat(self, cls_scores: Tensor, data_samples: list) -> Dict:
+        """Compute the loss, after checking the labels.
+
+        Args:
+            cls_scores (Tensor): Scores, shape (b, num_classes).
+            data_samples (list[ActionDataSample]): With ``gt_label``, indices
+                or soft labels.
+
+        Returns:
+            dict: Loss and accuracies.
+
+        Raises:
+            ValueError: If a label is not below ``num_classes``.
+        """
+        for sample in data_samples:
+            self._check_label(sample)
+        return super().loss_by_feat(cls_scores, data_samples)
+
+    def _check_label(self, sample: Any) -> None:
+        label = sample.gt_label
+        # Labels on a GPU are soft ones, made there by batch augmentation.
+        if label.is_floating_point() or label.is_cuda:
+            return
+        if int(label.min()) < 0 or int(label.max()) >= self.num_classes:
+            raise ValueError(
+                f'label {label.tolist()} is out of range for num_classes='
+                f'{self.num_classes}; correct the annotation file or '
+                'cls_head.num_classes')
+
+
+def _rows(head: VideoMambaHead, count: int) -> Optional[Tensor]:
+    """Return the rows of a larger head to take, or None if it fits as is."""
+    if head.label_map is not None and count != head.num_classes:
+        rows = torch.as_tensor(head.label_map)
+        if rows.min() < 0 or rows.max() >= count:
+            raise ValueError(
+                f'label_map takes rows {rows.min()} to {rows.max()}, but the '
+                f'head in the checkpoint has {count}')
+        return rows
+    if count == 710 and head.num_classes == 400:
+        return torch.arange(400)
+    return None
+
+
+def _take_published_head(state_dict: Dict[str, Any]) -> None:
+    """Leave nothing but a published file's head, under our name."""
+    source = unwrap(state_dict)
+    gone = [k for k in ('head.weight', 'head.bias') if k not in source]
+    if len(gone) == 2:
+        raise ValueError('the checkpoint has no head: neither fc_cls.* nor '
+                         'head.* is in it')
+    if gone:
+        raise ValueError(f'the checkpoint has no {gone[0]}')
+    own = {f'fc_cls.{k}': source[f'head.{k}'] for k in ('weight', 'bias')}
+    state_dict.clear()
+    state_dict.update(own)
+
+
+def _adapt_hook(head: VideoMambaHead, state_dict: Dict[str, Any], prefix: str,
+                *_: Any) -> None:
+    """Fit a head that is about to be loaded, in place."""
+    name = prefix + 'fc_cls.'
+    if not prefix and 'fc_cls.weight' not in state_dict:
+        _take_published_head(state_dict)
+        name = 'head.'
+    weight = state_dict.get(prefix + 'fc_cls.weight')
+    if weight is None:
+        return
+    rows = _rows(head, weight.shape[0])
+    if weight.shape[1] != head.in_channels or (rows is None and weight.shape[0]
+                                               != head.num_classes):
+        raise ValueError(
+            f'the checkpoint classifies {weight.shape[0]} classes from '
+            f'{weight.shape[1]} channels, but the head is built for '
+            f'{head.num_classes} classes from {head.in_channels}. To keep '
+            'the trunk and start a new head, do not use load_from; set '
+            "model.backbone.init_cfg=dict(type='Pretrained', "
+            'checkpoint=FILE) instead')
+    if rows is None:
+        return
+    changes = []
+    for key in ('weight', 'bias'):
+        old = state_dict[prefix + 'fc_cls.' + key]
+        new = state_dict[prefix + 'fc_cls.' + key] = old[rows]
+        changes.append(
+            Change('cut', name + key,
+                   f'{tuple(old.shape)} -> {tuple(new.shape)}'))
+    log_changes(changes)

@@ -1,0 +1,184 @@
+"""The bidirectional selective-scan mixer."""
+import math
+from typing import Optional, Union
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from mmvideomamba.ops import (ScanParams, bidirectional_mixer,
+                              bidirectional_selective_scan)
+from .scan_order import MIXER_ORDERS
+
+
+class BiMambaMixer(BaseModule):
+    """Mix tokens with two selective scans, one in each direction.
+
+    ``(v, z) = in_proj(x)``; both directions scan ``v`` with weights of their
+    own (the backward ones end in ``_b``), their sum is gated by ``silu(z)``
+    and projected back: ``out_proj((y_f + y_b) * silu(z))``. Token 0 sees only
+    itself in the forward direction.
+
+    Parameter names and shapes are those of the published mixer.
+
+    Args:
+        embed_dims (int): Channels c of the tokens.
+        d_state (int): State size n of each inner channel. Defaults to 16.
+        d_conv (int): Width k of the short convolution. Defaults to 4.
+        expand (int): Inner channels are ``d = expand * embed_dims``. Defaults
+            to 2.
+        dt_rank (int | str): Rank r of the step projection; 'auto' is
+            ``ceil(embed_dims / 16)``. Defaults to 'auto'.
+        bidirectional (bool): Have the backward direction. Defaults to True.
+        conv_bias (bool): Bias of the convolutions. Defaults to True.
+        bias (bool): Bias of ``in_proj`` and ``out_proj``. Defaults to False.
+        dt_init_range (tuple[float, float], optional): Draw initial step
+            sizes log-uniformly from this range, as Mamba does. Defaults to
+            None: step biases start at 0 and weights are normal, which is
+            what the published VideoMamba training starts from.
+        dt_init_floor (float): Least initial step size under
+            ``dt_init_range``. Defaults to 1e-4.
+        scan_order (str): A name in ``MIXER_ORDERS``. 'spatiotemporal_v1'
+            runs the forward scan in stored order and the backward one in
+            temporal-first order; 'spatiotemporal_v2' sums both pairs, with
+            the weights shared. Defaults to 'spatial_first'.
+        backend (str): Backend of the ops. Defaults to 'auto'.
+        init_cfg (dict, optional): mmengine's initialisation config. Defaults
+            to None.
+
+    Raises:
+        ValueError: If ``scan_order`` or ``dt_rank`` is not allowed.
+
+    Source: Zhu et al., arXiv:2401.09417, Algorithm 1; VideoMamba,
+    arXiv:2403.06977, Section 3.2.
+    """
+
+    def __init__(self,
+                 embed_dims: int,
+                 d_state: int = 16,
+                 d_conv: int = 4,
+                 expand: int = 2,
+                 dt_rank: Union[int, str] = 'auto',
+                 bidirectional: bool = True,
+                 conv_bias: bool = True,
+                 bias: bool = False,
+                 dt_init_range: Optional[tuple] = None,
+                 dt_init_floor: float = 1e-4,
+                 scan_order: str = 'spatial_first',
+                 backend: str = 'auto',
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        if scan_order not in MIXER_ORDERS:
+            raise ValueError(f'unknown scan_order {scan_order!r}; a mixer '
+                             f'knows {list(MIXER_ORDERS)}')
+        if dt_rank == 'auto':
+            dt_rank = math.ceil(embed_dims / 16)
+        elif not isinstance(dt_rank, int) or dt_rank < 1:
+            raise ValueError("dt_rank must be 'auto' or a positive int, but "
+                             f'got {dt_rank!r}')
+        d = expand * embed_dims
+        self.d_state = d_state
+        self.bidirectional = bidirectional
+        self.scan_order = scan_order
+        self.backend = backend
+        self.in_proj = nn.Linear(embed_dims, 2 * d, bias=bias)
+        for end in ('', '_b') if bidirectional else ('', ):
+            conv = nn.Conv1d(
+                d, d, d_conv, groups=d, padding=d_conv - 1, bias=conv_bias)
+            self.add_module('conv1d' + end, conv)
+            self.add_module('x_proj' + end,
+                            nn.Linear(d, dt_rank + 2 * d_state, bias=False))
+            self.add_module('dt_proj' + end, nn.Linear(dt_rank, d))
+            A = torch.arange(1, d_state + 1, dtype=torch.float32)
+            self.register_parameter('A_b_log' if end else 'A_log',
+                                    nn.Parameter(A.log().repeat(d, 1)))
+            self.register_parameter('D' + end, nn.Parameter(torch.ones(d)))
+        self.out_proj = nn.Linear(d, embed_dims, bias=bias)
+        self._reset(dt_init_range, dt_init_floor)
+
+    def _reset(self, dt_init_range: Optional[tuple], floor: float) -> None:
+        """Initialise the projections; out_proj keeps torch's default."""
+        for name, module in self.named_children():
+            if isinstance(module, nn.Linear) and name != 'out_proj':
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
+            if name.startswith('dt_proj') and dt_init_range is not None:
+                r = module.in_features
+                nn.init.uniform_(module.weight, -r**-0.5, r**-0.5)
+                low, high = (math.log(v) for v in dt_init_range)
+                step = torch.empty_like(module.bias).uniform_(low, high)
+                step = step.exp().clamp(min=floor)
+                with torch.no_grad():
+                    # The inverse of softplus, so that the steps come out.
+                    module.bias.copy_(step + torch.log(-torch.expm1(-step)))
+
+    def _params(self, end: str) -> ScanParams:
+        """Collect the weights of a direction, '' or '_b'."""
+        conv = getattr(self, 'conv1d' + end)
+        dt_proj = getattr(self, 'dt_proj' + end)
+        A_log = self.A_b_log if end else self.A_log
+        D = getattr(self, 'D' + end)
+        # A half-precision model still scans with a float32 state.
+        dtype = torch.promote_types(A_log.dtype, torch.float32)
+        return ScanParams(conv.weight, conv.bias,
+                          getattr(self, 'x_proj' + end).weight, dt_proj.weight,
+                          dt_proj.bias.to(dtype), -torch.exp(A_log.to(dtype)),
+                          D.to(dtype))
+
+    def forward(self, x: Tensor, order: Optional[Tensor] = None) -> Tensor:
+        """Mix the tokens.
+
+        Args:
+            x (Tensor): Tokens in stored order, shape (b, l, c).
+            order (Tensor, optional): Index into the tokens that gives the
+                temporal-first sequence, int64, shape (l, ) or (b, l). Needed
+                by every ``scan_order`` but 'spatial_first'. Defaults to None.
+
+        Returns:
+            Tensor: Mixed tokens in stored order, shape (b, l, c).
+        """
+        forward = self._params('')
+        backward = self._params('_b') if self.bidirectional else None
+        if self.scan_order == 'spatial_first':
+            return self._mix(x, forward, backward)
+        if order is None:
+            raise ValueError(
+                f'scan_order {self.scan_order!r} needs the index `order`')
+        order = order.expand(x.shape[:2])
+        back = order.argsort(dim=-1)
+        if self.scan_order == 'temporal_first':
+            return _take(self._mix(_take(x, order), forward, backward), back)
+        return self._mix_both_orders(x, order, back, forward, backward)
+
+    def _mix(self, x: Tensor, forward: ScanParams,
+             backward: Optional[ScanParams]) -> Tensor:
+        return bidirectional_mixer(x, self.in_proj.weight,
+                                   self.out_proj.weight, forward, backward,
+                                   self.in_proj.bias, self.out_proj.bias,
+                                   self.backend)
+
+    def _mix_both_orders(self, x: Tensor, order: Tensor, back: Tensor,
+                         forward: ScanParams,
+                         backward: Optional[ScanParams]) -> Tensor:
+        """Mix with some scans in stored and some in temporal order."""
+        xz = self.in_proj(x)
+        moved = _take(xz, order)
+        if self.scan_order == 'spatiotemporal_v2':
+            y = self._scan(xz, forward, backward) + _take(
+                self._scan(moved, forward, backward), back)
+        else:
+            y = self._scan(xz, forward, None)
+            if backward is not None:
+                y = y + _take(self._scan(moved, None, backward), back)
+        return self.out_proj(y)
+
+    def _scan(self, xz: Tensor, forward: Optional[ScanParams],
+              backward: Optional[ScanParams]) -> Tensor:
+        return bidirectional_selective_scan(xz, forward, backward,
+                                            self.backend)
+
+
+def _take(x: Tensor, index: Tensor) -> Tensor:
+    """Gather tokens (b, l, c) by an index (b, l)."""
+    return x.gather(1, index.unsqueeze(-1).expand(-1, -1, x.shape[-1]))

@@ -1,0 +1,66 @@
+"""Patch embedding of images and clips."""
+from typing import Optional, Tuple
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+
+class TubeletEmbed(BaseModule):
+    """Embed tubelets of pixels as tokens.
+
+    A 3-D convolution whose kernel is ``(tubelet_size, patch_size,
+    patch_size)``. Where patches do not overlap it is computed as one matrix
+    product. The parameters live in ``proj``, as in the published model.
+
+    Args:
+        in_channels (int): Channels of the clip. Defaults to 3.
+        embed_dims (int): Channels c of the tokens. Defaults to 192.
+        tubelet_size (int): Frames of a tubelet k. Defaults to 1.
+        patch_size (int): Side of a patch p, in pixels. Defaults to 16.
+        patch_stride (int, optional): Distance of neighbouring patches, in
+            pixels. Defaults to None, ``patch_size``.
+        init_cfg (dict, optional): mmengine's initialisation config. Defaults
+            to None.
+    """
+
+    def __init__(self,
+                 in_channels: int = 3,
+                 embed_dims: int = 192,
+                 tubelet_size: int = 1,
+                 patch_size: int = 16,
+                 patch_stride: Optional[int] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        stride = patch_stride or patch_size
+        self.proj = nn.Conv3d(
+            in_channels,
+            embed_dims, (tubelet_size, patch_size, patch_size),
+            stride=(tubelet_size, stride, stride))
+
+    def grid(self, frames: int, height: int,
+             width: int) -> Tuple[int, int, int]:
+        """Return the token grid (t, h, w) of a clip of that size."""
+        return tuple((side - kernel) // stride + 1
+                     for side, kernel, stride in zip((
+                         frames, height,
+                         width), self.proj.kernel_size, self.proj.stride))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embed a clip.
+
+        Args:
+            x (Tensor): Clip, shape (b, in_channels, frames, height, width).
+
+        Returns:
+            Tensor: Tokens in the order frame, row, column; shape
+            (b, t * h * w, c).
+        """
+        if self.proj.stride != self.proj.kernel_size:
+            return self.proj(x).flatten(2).transpose(1, 2)
+        t, h, w = self.grid(*x.shape[2:])
+        k, p, q = self.proj.kernel_size
+        x = x[:, :, :t * k, :h * p, :w * q]
+        x = x.reshape(*x.shape[:2], t, k, h, p, w, q)
+        x = x.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(1, 3)
+        return F.linear(x, self.proj.weight.flatten(1), self.proj.bias)

@@ -1,0 +1,35 @@
+"""Registries of mmvideomamba, children of mmengine's root registries.
+
+Configs name our types as ``mmvideomamba.X``; mmengine then imports
+``mmvideomamba.registry`` by itself and the modules under ``locations`` on
+the first build, so no ``custom_imports`` is needed to find them.
+"""
+from mmengine.registry import DATASETS as MMENGINE_DATASETS
+from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
+from mmengine.registry import Registry
+
+MODELS = Registry(
+    'model',
+    parent=MMENGINE_MODELS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.models'])
+
+DATASETS = Registry(
+    'dataset',
+    parent=MMENGINE_DATASETS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.datasets'])
+
+TRANSFORMS = Registry(
+    'transform',
+    parent=MMENGINE_TRANSFORMS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.datasets.transforms'])
+
+HOOKS = Registry(
+    'hook',
+    parent=MMENGINE_HOOKS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.engine.hooks'])

@@ -1,0 +1,85 @@
+"""Video files that cannot be used, and what the user is told about them."""
+import subprocess
+from pathlib import Path
+from typing import Dict, NamedTuple, Type
+
+import imageio_ffmpeg
+
+FRAMES = 30  # of a video that is not short
+
+
+class Fault(NamedTuple):
+    """How a bad file is refused.
+
+    Args:
+        error (type): The exception.
+        text (str): Regular expression for a part of its message.
+    """
+    error: Type[Exception]
+    text: str
+
+
+CUT_OFF = Fault(ValueError, r'is cut off: \d+ bytes are left of the \d+')
+# Files that cannot be opened, by name.
+FAULTS: Dict[str, Fault] = {
+    'missing.mp4': Fault(FileNotFoundError, 'does not exist'),
+    'zero.mp4': Fault(ValueError, r'is empty \(0 bytes\)'),
+    'text.mp4': Fault(ValueError, 'is not a video file'),
+    'picture.png': Fault(ValueError, 'is damaged, or a kind of file'),
+    'audio.mp4': Fault(ValueError, 'has no video stream .* only audio'),
+    'moov_lost.mp4': CUT_OFF,
+    'data_lost.mp4': CUT_OFF,
+    'lost.avi': CUT_OFF,
+    'lost.mkv': CUT_OFF,
+    'lost.webm': CUT_OFF,
+}
+
+
+def ffmpeg(*arguments: str) -> None:
+    """Run ffmpeg and raise if it fails."""
+    subprocess.run([
+        imageio_ffmpeg.get_ffmpeg_exe(), '-y', '-loglevel', 'error', *arguments
+    ],
+                   check=True)
+
+
+def encode(path: Path, *options: str, frames: int = FRAMES) -> Path:
+    """Encode a moving test picture of 64 x 48 pixels."""
+    ffmpeg('-f', 'lavfi', '-i', 'testsrc=size=64x48:rate=10', '-frames:v',
+           str(frames), *options, '-pix_fmt', 'yuv420p', str(path))
+    return path
+
+
+def cut(source: Path, path: Path, share: float = 0.6) -> None:
+    """Write the first part of a file."""
+    data = source.read_bytes()
+    path.write_bytes(data[:int(len(data) * share)])
+
+
+def make_bad_videos(folder: Path) -> None:
+    """Write the files of ``FAULTS``, good ones, and two that do open.
+
+    Args:
+        folder (Path): Where to write. ``whole.*`` and ``fast.mp4`` are good,
+            ``short.mp4`` has 3 frames, and in ``damaged.mp4`` only the first
+            frames can be decoded.
+    """
+    h264 = ('-c:v', 'libx264', '-g', '5')
+    front = (*h264, '-movflags', '+faststart')
+    encode(folder / 'whole.mp4', *h264)
+    encode(folder / 'fast.mp4', *front)
+    encode(folder / 'whole.avi', '-c:v', 'mpeg4')
+    encode(folder / 'whole.mkv', *h264)
+    encode(folder / 'whole.webm', '-c:v', 'libvpx')
+    encode(folder / 'short.mp4', *h264, frames=3)
+    encode(folder / 'picture.png', frames=1)
+    ffmpeg('-f', 'lavfi', '-i', 'sine=duration=1', str(folder / 'audio.mp4'))
+    cut(folder / 'whole.mp4', folder / 'moov_lost.mp4')
+    cut(folder / 'fast.mp4', folder / 'data_lost.mp4')
+    for suffix in ('avi', 'mkv', 'webm'):
+        cut(folder / f'whole.{suffix}', folder / f'lost.{suffix}')
+    (folder / 'zero.mp4').touch()
+    (folder / 'text.mp4').write_text('<html>404 not found</html>\n' * 20)
+    data = bytearray((folder / 'fast.mp4').read_bytes())
+    data[len(data) // 2:] = b'\xff' * (len(data) - len(data) // 2)
+    (folder / 'damaged.mp4').write_bytes(data)

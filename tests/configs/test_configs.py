@@ -1,0 +1,263 @@
+"""Each recipe loads, names only what exists, and can be built."""
+import copy
+from collections import Counter
+from pathlib import Path
+from typing import Any, Iterator, List, Tuple
+
+import mmaction.registry as action
+import mmengine.registry as engine
+import mmpretrain.registry as pretrain
+import pytest
+import torch
+import yaml
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import Compose
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import DefaultScope, Registry
+
+from mmvideomamba.models import VideoMamba
+
+ROOT = Path(__file__).parents[2]
+CONFIGS = ROOT / 'configs'
+FILES = sorted(
+    path for path in CONFIGS.rglob('*.py')
+    if '_base_' not in path.relative_to(CONFIGS).parts)
+NAMES = [str(path.relative_to(CONFIGS)) for path in FILES]
+FOLDERS = sorted({path.parent for path in FILES})
+PARTS = ('train', 'val', 'test')
+
+HOOKS = (engine.HOOKS, )
+# The registries of a `type`, by the nearest key above it.
+REGISTRIES = {
+    'augments': (pretrain.BATCH_AUGMENTS, ),
+    'batch_sampler': (engine.DATA_SAMPLERS, ),
+    'collate_fn': (engine.FUNCTIONS, ),
+    'custom_hooks': HOOKS,
+    'data_preprocessor': (engine.MODELS, ),
+    'dataset': (engine.DATASETS, ),
+    'default_hooks': HOOKS,
+    'init_cfg': (engine.WEIGHT_INITIALIZERS, ),
+    'model': (engine.MODELS, ),
+    'model_wrapper_cfg': (engine.MODEL_WRAPPERS, ),
+    'optim_wrapper': (engine.OPTIM_WRAPPERS, ),
+    'optimizer': (engine.OPTIMIZERS, ),
+    'param_scheduler': (engine.PARAM_SCHEDULERS, ),
+    'pipeline': (engine.TRANSFORMS, ),
+    'sampler': (engine.DATA_SAMPLERS, ),
+    'tokenizer': (action.TOKENIZER, pretrain.TOKENIZER),
+    'vis_backends': (engine.VISBACKENDS, ),
+    'visualizer': (engine.VISUALIZERS, ),
+    **{
+        f'{part}_cfg': (engine.LOOPS, )
+        for part in PARTS
+    },
+    **{
+        f'{part}_evaluator': (engine.METRICS, engine.EVALUATOR)
+        for part in PARTS
+    },
+    **{
+        f'{part}_pipeline': (engine.TRANSFORMS, )
+        for part in PARTS
+    },
+}
+
+
+@pytest.fixture
+def cfg(request) -> Iterator[ConfigDict]:
+    """Read the config and work in its scope."""
+    found = Config.fromfile(CONFIGS / request.param)
+    with DefaultScope.overwrite_default_scope(found.default_scope):
+        yield found
+
+
+every_config = pytest.mark.parametrize('cfg', NAMES, indirect=True)
+
+
+def named_types(
+        node: Any,
+        registries: Tuple[Registry, ...] = (),
+        path: str = '') -> Iterator[Tuple[str, Any, Tuple[Registry, ...]]]:
+    """Yield the place, the value and the registries of each ``type``.
+
+    Variables of a config that the runner does not read are left out: what
+    they hold counts where it is used.
+    """
+    if isinstance(node, dict):
+        if 'type' in node and registries:
+            yield path, node['type'], registries
+        for key, value in node.items():
+            # Among hooks a key is a name, such as that of ParamSchedulerHook.
+            below = registries if registries == HOOKS else REGISTRIES.get(
+                key, registries)
+            yield from named_types(value, below, f'{path}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for i, value in enumerate(node):
+            yield from named_types(value, registries, f'{path}.{i}')
+
+
+def knows(registry: Registry, name: str) -> bool:
+    """Look a type up as ``build`` does, in the current scope first."""
+    with registry.switch_scope_and_registry(None) as found:
+        return found.get(name) is not None
+
+
+def unknown_types(cfg: Any) -> List[str]:
+    """List the types that are in none of their registries."""
+    return [
+        f'{path}: {name}' for path, name, registries in named_types(cfg)
+        if not any(knows(registry, name) for registry in registries)
+    ]
+
+
+def shrink(node: Any) -> None:
+    """Give each backbone two blocks where its width alone matters."""
+    if isinstance(node, dict):
+        ours = node.get('type') == 'mmvideomamba.VideoMamba'
+        if ours and 'out_indices' not in node:
+            arch = node.get('arch', 'tiny')
+            if isinstance(arch, str):
+                arch = VideoMamba.arch_zoo[arch]
+            node['arch'] = dict(embed_dims=arch['embed_dims'], num_layers=2)
+        for value in node.values():
+            shrink(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            shrink(value)
+
+
+def build_model(cfg: ConfigDict) -> torch.nn.Module:
+    model = copy.deepcopy(cfg.model)
+    shrink(model)
+    return engine.MODELS.build(model)
+
+
+def schedulers(cfg: Config) -> list:
+    found = cfg.get('param_scheduler') or []
+    return found if isinstance(found, list) else [found]
+
+
+def test_there_are_configs() -> None:
+    assert 'quickstart' in {folder.name for folder in FOLDERS}
+
+
+@every_config
+def test_every_type_is_known(cfg: Config) -> None:
+    assert len(list(named_types(cfg.to_dict()))) > 10
+    assert unknown_types(cfg.to_dict()) == []
+
+
+def test_unknown_types_are_found() -> None:
+    """Wrong names, and right ones in a wrong place or without our scope."""
+    cfg = dict(
+        model=dict(
+            type='Recognizer3D',
+            backbone=dict(type='VideoMamba'),
+            cls_head=dict(type='mmvideomamba.VideoMambaHed')),
+        train_dataloader=dict(
+            dataset=dict(
+                type='VideoDataset', pipeline=[dict(type='AccMetric')])),
+        variable=dict(type='counts where it is used'))
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        assert unknown_types(cfg) == [
+            '.model.backbone: VideoMamba',
+            '.model.cls_head: mmvideomamba.VideoMambaHed',
+            '.train_dataloader.dataset.pipeline.0: AccMetric'
+        ]
+
+
+@every_config
+def test_model_and_optimizer_build(cfg: Config) -> None:
+    model = build_model(cfg)
+    optim = copy.deepcopy(cfg.optim_wrapper)
+    if optim.get('type') == 'AmpOptimWrapper':  # it needs an accelerator
+        optim.type = 'OptimWrapper'
+        optim.pop('loss_scale', None)
+        optim.pop('dtype', None)
+    wrapper = build_optim_wrapper(model, optim)
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    assert trained == sum(p.numel() for group in wrapper.optimizer.param_groups
+                          for p in group['params'])
+    for one in schedulers(cfg):
+        engine.PARAM_SCHEDULERS.build(
+            copy.deepcopy(one),
+            default_args=dict(optimizer=wrapper, epoch_length=10))
+
+
+@every_config
+def test_schedule_ends_with_the_training(cfg: Config) -> None:
+    """A child that trains longer has to say so to the schedule as well."""
+    ends = [
+        one['end'] for one in schedulers(cfg)
+        if one.get('by_epoch', True) and 'end' in one
+    ]
+    if ends and 'max_epochs' in cfg.train_cfg:
+        assert max(ends) == cfg.train_cfg.max_epochs
+
+
+@every_config
+@pytest.mark.parametrize('part', PARTS)
+def test_pipelines_build(cfg: Config, part: str) -> None:
+    """And a changed pipeline has arrived in the loader that uses it."""
+    loader = cfg.get(f'{part}_dataloader')
+    if loader is None:
+        assert part != 'train'
+        return
+    pipelines = [
+        value for path, value in walk(loader.dataset)
+        if path.endswith('.pipeline')
+    ]
+    assert pipelines
+    for pipeline in pipelines:
+        Compose(copy.deepcopy(pipeline))
+    if f'{part}_pipeline' in cfg:
+        assert cfg[f'{part}_pipeline'] in pipelines
+
+
+def walk(node: Any, path: str = '') -> Iterator[Tuple[str, Any]]:
+    """Yield each value below dicts, with its place."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield f'{path}.{key}', value
+            yield from walk(value, f'{path}.{key}')
+    elif isinstance(node, (list, tuple)):
+        for i, value in enumerate(node):
+            yield from walk(value, f'{path}.{i}')
+
+
+def test_file_names_are_unique() -> None:
+    """``mim train`` finds a config by its name alone."""
+    names = Counter(path.name for path in CONFIGS.rglob('*.py'))
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def read_yaml(path: Path) -> dict:
+    return yaml.safe_load(path.read_text())
+
+
+@pytest.mark.parametrize(
+    'folder', FOLDERS, ids=[str(f.relative_to(CONFIGS)) for f in FOLDERS])
+def test_metafile(folder: Path) -> None:
+    """Each folder tells mim and its readers what is in it."""
+    assert (folder / 'README.md').is_file()
+    meta = read_yaml(folder / 'metafile.yml')
+    place = str((folder / 'metafile.yml').relative_to(ROOT))
+    assert place in read_yaml(ROOT / 'model-index.yml')['Import']
+    collections = {entry['Name'] for entry in meta['Collections']}
+    for entry in meta['Collections']:
+        assert (ROOT / entry['README']).is_file()
+    for model in meta['Models']:
+        config = ROOT / model['Config']
+        assert config in FILES and config.parent == folder
+        assert model['Name'] == config.stem
+        assert model['In Collection'] in collections
+    assert {model['Config']
+            for model in meta['Models']} == {
+                str(path.relative_to(ROOT))
+                for path in FILES if path.parent == folder
+            }
+
+
+def test_model_index_has_no_dead_entry() -> None:
+    index = read_yaml(ROOT / 'model-index.yml')['Import']
+    assert [entry for entry in index if not (ROOT / entry).is_file()] == []
+    assert len(index) == len(set(index))

@@ -1,0 +1,185 @@
+"""The ops at real sizes on a GPU, against the definition in float64.
+
+Small and odd shapes are in tests/ops, which runs on a GPU as well.
+"""
+from typing import Dict, Tuple
+
+import pytest
+import torch
+from common import gradients, leaves
+from gpu_common import DEVICE, DTYPES, GPU_ONLY
+from ops import test_causal_conv1d as conv_tests
+from ops import test_mixer as mixer_tests
+from ops import test_selective_scan as scan_tests
+# Fills what torch.empty returns with NaN in every test of this file.
+from ops.conftest import poison_empty  # noqa: F401
+from ops.test_add_rms_norm import make_inputs as make_norm
+from torch import Tensor
+
+from mmvideomamba.ops import add_rms_norm, bidirectional_mixer, selective_scan
+
+pytestmark = GPU_ONLY
+
+# b, l, d, n
+SCANS = [(1, 1, 48, 16), (3, 63, 192, 5), (1, 197, 384, 4), (3, 197, 48, 64),
+         (1, 1569, 1152, 16), (3, 1569, 192, 16), (1, 12545, 48, 16),
+         (0, 63, 192, 16)]
+# b, l, c, n; the inner width is 2 * c.
+MIXERS = [(1, 1, 96, 16), (3, 63, 24, 5), (3, 197, 96, 16), (1, 197, 192, 4),
+          (1, 63, 24, 64), (1, 1569, 576, 16), (3, 1569, 96, 16),
+          (1, 12545, 24, 16), (0, 197, 96, 16)]
+# b, l, d, taps
+CONVS = [(3, 1569, 384, 4), (1, 12545, 48, 3), (3, 63, 1152, 2)]
+# b, l, c
+NORMS = [(3, 1569, 576), (1, 12545, 192), (3, 63, 1152)]
+
+Run = Tuple[Tensor, Dict[str, Tensor]]
+
+
+def exact(tests, low: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Return the same numbers as float64 leaves."""
+    return tests.cast(low, torch.float64)
+
+
+def check_dtypes(found: Run, low: Dict[str, Tensor],
+                 dtype: torch.dtype) -> None:
+    """Check the dtypes of an output and of all gradients."""
+    assert found[0].dtype == dtype
+    for name, gradient in found[1].items():
+        assert gradient.dtype == low[name].dtype, name
+
+
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize('reverse', [False, True])
+@pytest.mark.parametrize('shape', SCANS, ids=str)
+def test_scan(kernels, shape, reverse, dtype):
+    low = scan_tests.cast(scan_tests.make_inputs(*shape), dtype, DEVICE)
+    options = dict(delta_softplus=True, reverse=reverse)
+    found = scan_tests.run(low, backend=kernels, **options)
+    check_dtypes(found, low, dtype)
+    wanted = scan_tests.run(exact(scan_tests, low), backend='torch', **options)
+    scan_tests.compare(found, wanted, dtype)
+
+
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize('reverse', [False, True])
+@pytest.mark.parametrize('shape', CONVS, ids=str)
+def test_conv(kernels, shape, reverse, dtype):
+    inputs = conv_tests.make_inputs(*shape)
+    low = leaves({k: t.to(DEVICE, dtype) for k, t in inputs.items()})
+    found = conv_tests.run(low, reverse=reverse, backend=kernels)
+    check_dtypes(found, low, dtype)
+    wanted = conv_tests.run(
+        leaves({
+            k: t.double()
+            for k, t in low.items()
+        }),
+        reverse=reverse,
+        backend='torch')
+    conv_tests.compare(found, wanted, dtype)
+
+
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize('shape', NORMS, ids=str)
+def test_norm(shape, dtype):
+
+    def run(tensors: Dict[str, Tensor], backend: str) -> Run:
+        y, stream = add_rms_norm(**tensors, backend=backend)
+        g = torch.Generator().manual_seed(1)
+        cotangent = torch.randn(y.shape, generator=g).to(DEVICE)
+        both = torch.stack([y.to(stream.dtype), stream])
+        weight = torch.stack([cotangent, cotangent.flip(1)]).to(both.dtype)
+        return both, gradients(both, tensors, weight)
+
+    low = leaves({
+        k: t.to(DEVICE, dtype if k == 'x' else torch.float32)
+        for k, t in make_norm(*shape).items()
+    })
+    wanted = run(leaves({k: t.double() for k, t in low.items()}), 'torch')
+    found = run(low, 'triton')
+    conv_tests.compare(found, wanted, dtype)
+
+
+def check_mixer(kernels: str,
+                low: Dict[str, Tensor],
+                dtype: torch.dtype,
+                ends: str = '_f_b') -> None:
+    """Compare the whole op, all its gradients included."""
+    found = mixer_tests.run(low, ends=ends, backend=kernels)
+    check_dtypes(found, low, dtype)
+    wanted = mixer_tests.run(
+        exact(mixer_tests, low), ends=ends, backend='torch')
+    mixer_tests.compare(found, wanted, dtype)
+
+
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize('shape', MIXERS, ids=str)
+def test_mixer(kernels, shape, dtype):
+    low = mixer_tests.cast(mixer_tests.make_inputs(*shape), dtype, DEVICE)
+    check_mixer(kernels, low, dtype)
+
+
+@pytest.mark.parametrize('dtype', DTYPES[:2], ids=str)
+@pytest.mark.parametrize('ends', ['_f', '_b'])
+def test_mixer_of_one_direction(kernels, ends, dtype):
+    inputs = mixer_tests.make_inputs(2, 1569, 96, 16, bias=True)
+    check_mixer(kernels, mixer_tests.cast(inputs, dtype, DEVICE), dtype, ends)
+
+
+@pytest.mark.parametrize('low,high', [(-60, -40), (-12, -8), (19, 21),
+                                      (88, 1e4)])
+def test_extreme_steps_in_the_mixer(kernels, low, high):
+    inputs = mixer_tests.make_inputs(1, 1569, 24, 16)
+    for name in ('dt_proj_bias_f', 'dt_proj_bias_b'):
+        inputs[name] = low + (high - low) * torch.rand_like(inputs[name])
+    check_mixer(kernels, mixer_tests.cast(inputs, torch.float32, DEVICE),
+                torch.float32)
+
+
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize(
+    'tests,shape', [(scan_tests, (3, 1569, 192, 16)),
+                    (scan_tests, (1, 12545, 48, 16)),
+                    (mixer_tests, (3, 1569, 96, 16)),
+                    (mixer_tests, (1, 12545, 24, 16))],
+    ids=['scan', 'long scan', 'mixer', 'long mixer'])
+def test_repeated_runs_are_equal_bit_by_bit(tests, shape, dtype):
+    low = tests.cast(tests.make_inputs(*shape), dtype, DEVICE)
+    first = tests.run(low, backend='triton')
+    again = tests.run(low, backend='triton')
+    assert torch.equal(first[0], again[0])
+    for name, gradient in first[1].items():
+        assert torch.equal(again[1][name], gradient), name
+
+
+def test_strides_of_the_stock_kernels():
+    # The same as for the other backends, but not bit by bit: the stock
+    # kernels add with atomics.
+    inputs = mixer_tests.cast(
+        mixer_tests.make_inputs(2, 9, 24, 4), torch.float32, DEVICE)
+    moved = {
+        k: torch.stack([t.detach()] * 2, -1)[..., 0].requires_grad_()
+        for k, t in inputs.items()
+    }
+    check_mixer('mamba_ssm', moved, torch.float32)
+
+
+def test_tensors_on_the_cpu_are_refused():
+    inputs = scan_tests.cast(
+        scan_tests.make_inputs(1, 3, 48, 16), torch.float32)
+    for name in ('triton', 'mamba_ssm'):
+        with pytest.raises(RuntimeError, match='on cpu, not on a CUDA'):
+            selective_scan(**inputs, backend=name)
+    moved = {k: t.to(DEVICE) for k, t in inputs.items()}
+    with pytest.raises(ValueError, match='A is on cpu, but the input is on'):
+        selective_scan(**{**moved, 'A': inputs['A']}, backend='triton')
+
+
+def test_auto_takes_our_kernels(caplog, monkeypatch):
+    from mmvideomamba.ops import backends
+    monkeypatch.setattr(backends, '_logged', set())
+    caplog.set_level('INFO', backends.logger.name)
+    inputs = mixer_tests.cast(
+        mixer_tests.make_inputs(1, 3, 24, 16), torch.float32, DEVICE)
+    mixer_tests.call(inputs, op=bidirectional_mixer)
+    assert caplog.messages == ['bidirectional_mixer runs on backend triton']

@@ -1,0 +1,36 @@
+"""mmaction2's own scripts, and the config that they are run with."""
+import os
+import runpy
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from unittest import mock
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+CONFIG = HERE / 'tiny_recognizer.py'
+KILLED_CONFIG = HERE / 'killed_recognizer.py'
+TOOLS = Path(find_spec('mmaction').origin).parent / '.mim' / 'tools'
+
+
+def run_tool(tool: str, *arguments,
+             cwd: Path) -> 'subprocess.CompletedProcess[str]':
+    """Run a script in a process of its own, on the CPU."""
+    environment = dict(
+        os.environ,
+        PYTHONPATH=os.pathsep.join([str(ROOT), str(HERE)]),
+        CUDA_VISIBLE_DEVICES='',
+        OMP_NUM_THREADS='1')
+    return subprocess.run([sys.executable, TOOLS / tool, *map(str, arguments)],
+                          env=environment,
+                          cwd=cwd,
+                          capture_output=True,
+                          text=True,
+                          timeout=300)
+
+
+def run_tool_here(tool: str, *arguments) -> None:
+    """Run a script in this process, where its errors can be looked at."""
+    with mock.patch.object(sys, 'argv', [tool, *map(str, arguments)]):
+        runpy.run_path(str(TOOLS / tool), run_name='__main__')

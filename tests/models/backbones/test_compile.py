@@ -1,0 +1,27 @@
+"""torch.compile takes the backbone whole; tests/gpu uses its compiler."""
+import pytest
+import torch
+from common import assert_close, small_backbone
+
+from mmvideomamba.models.backbones import graphed
+
+
+def test_no_graph_break(backend, device):
+    if backend in ('numba', 'mamba_ssm'):
+        pytest.skip('calls what torch.compile cannot see into')
+    torch.compiler.reset()
+    model = small_backbone(num_frames=1, mixer_cfg=dict(backend=backend))
+    # Graphs stand back while torch.compile traces.
+    graphed(model.to(device))
+    compiled = torch.compile(model, backend='aot_eager', fullgraph=True)
+    x = torch.randn(2, 3, 16, 16, device=device)
+    results = []
+    for forward in (model, compiled):
+        model.zero_grad()
+        y, = forward(x)
+        y.square().sum().backward()
+        gradients = {k: p.grad for k, p in model.named_parameters()}
+        results.append(dict(gradients, output=y))
+    wanted, found = results
+    for name, value in wanted.items():
+        assert_close(found[name], value, 'gradient', name=name)

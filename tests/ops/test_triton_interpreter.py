@@ -1,0 +1,70 @@
+"""The Triton kernels without a GPU, under Triton's interpreter.
+
+The interpreter is chosen before Triton is imported, so another process runs
+small cases of the tests of all backends.
+"""
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+CASES = {
+    'tests/ops/test_selective_scan.py': [
+        'test_backend_is_the_definition[triton-(1, 1, 48, 16)-False-'
+        'torch.float32]',
+        'test_backend_is_the_definition[triton-(3, 2, 65, 4)-True-'
+        'torch.bfloat16]',
+        'test_backend_is_the_definition[triton-(1, 9, 65, 16)-True-'
+        'torch.float32]',
+        'test_optional_inputs[triton-absent3-False]',
+        # Long enough for chunks that run side by side.
+        'test_extreme_steps[triton-True-steps4]',
+        'test_strides_do_not_matter[triton]',
+        'test_golden[triton-plain_L20]',
+    ],
+    'tests/ops/test_causal_conv1d.py': [
+        'test_backend_is_the_definition[triton-(3, 8, 48, 2)-False-'
+        'torch.float16]',
+        'test_options[triton-False-silu]',
+    ],
+    'tests/ops/test_add_rms_norm.py': [
+        'test_backend_is_the_definition[triton-(3, 7, 65)-torch.float32-True]',
+    ],
+    'tests/ops/test_mixer.py': [
+        'test_backend_is_the_definition[triton-(1, 1, 24, 16)-torch.float16]',
+        'test_backend_is_the_definition[triton-(3, 2, 33, 4)-torch.bfloat16]',
+        'test_backend_is_the_definition[triton-(2, 9, 24, 16)-torch.float32]',
+        'test_backend_is_the_definition[triton-(0, 5, 24, 16)-torch.float16]',
+        'test_options[triton-True-_b]',
+    ],
+    'tests/models/backbones/test_compile.py': [
+        'test_no_graph_break[triton]',
+    ],
+}
+
+
+@pytest.mark.skipif(
+    torch.cuda.is_available(), reason='the kernels run on the GPU')
+@pytest.mark.skipif(
+    os.environ.get('TRITON_INTERPRET') == '1',
+    reason='all tests run under the interpreter')
+@pytest.mark.skipif(
+    importlib.util.find_spec('triton') is None, reason='no Triton here')
+def test_kernels_under_the_interpreter():
+    cases = [f'{file}::{case}' for file in CASES for case in CASES[file]]
+    done = subprocess.run(
+        [sys.executable, '-m', 'pytest', '-q', '-p', 'no:cacheprovider'] +
+        cases,
+        cwd=ROOT,
+        env=dict(os.environ, TRITON_INTERPRET='1'),
+        capture_output=True,
+        text=True)
+    last = done.stdout.splitlines()[-1]
+    assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
+    # None of them skipped.
+    assert last.startswith(f'{len(cases)} passed'), last

@@ -1,0 +1,147 @@
+"""Imports point one way: the table of rooms, held for every file."""
+import ast
+import sys
+from pathlib import Path
+from typing import Dict, Iterator, List, Tuple
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = 'mmvideomamba'
+FILES = sorted((ROOT / PACKAGE).rglob('*.py'), key=str)
+FILES = [f for f in FILES if '.mim' not in f.parts]
+
+BASIC = {'torch', 'numpy', 'einops'}
+ENGINE = BASIC | {'mmengine', 'mmcv'}
+KERNELS = {'numba', 'llvmlite', 'triton', 'mamba_ssm', 'causal_conv1d'}
+
+# Room: what it may import from outside, and which of our rooms.
+ROOMS: Dict[str, Tuple[set, set]] = {
+    '__init__': (set(), {'compat', 'version'}),
+    'version': (set(), set()),
+    'registry': ({'mmengine'}, set()),
+    'compat': ({'torch', 'numpy', 'mmengine'}, set()),
+    'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
+               {'compat', 'ops', 'registry', 'version'}),
+    'ops': (BASIC | KERNELS, set()),
+    'models.__init__': (set(), {'models'}),
+    'models.layers': (ENGINE, {'ops', 'registry'}),
+    'models.backbones': (ENGINE, {'ops', 'registry', 'models.layers'}),
+    'models.heads':
+    (ENGINE | {'mmaction'}, {'ops', 'registry', 'models.layers'}),
+    'models.selfsup':
+    (ENGINE | {'mmpretrain'}, {'ops', 'registry', 'models.layers'}),
+    'models.multimodal': (ENGINE | {'mmaction', 'transformers'},
+                          {'compat', 'ops', 'registry', 'models.layers'}),
+    'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction'}, {'registry'}),
+    'engine': (ENGINE | {'cv2', 'mmaction'}, {'registry'}),
+    'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
+}
+
+
+def module_of(path: Path) -> str:
+    """Return the module name below the package, '' for its own file."""
+    parts = path.relative_to(ROOT / PACKAGE).with_suffix('').parts
+    return '.'.join(parts)
+
+
+def room_of(module: str) -> str:
+    """Return the room that a module name lies in, the longest that fits."""
+    rooms = [r for r in ROOMS if f'{module}.'.startswith(f'{r}.')]
+    return max(rooms, key=len, default='')
+
+
+def absolute(path: Path, node: ast.ImportFrom) -> str:
+    """Resolve a relative import to its full name."""
+    if not node.level:
+        return node.module or ''
+    parts = [PACKAGE, *module_of(path).split('.')]
+    base = parts[:len(parts) - node.level]
+    return '.'.join(base + ([node.module] if node.module else []))
+
+
+def imports_of(path: Path, tree: ast.AST) -> Iterator[str]:
+    """Yield the full name of every module that a file imports."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = absolute(path, node)
+            yield from (f'{base}.{alias.name}' for alias in node.names)
+
+
+def check(path: Path, source: str) -> List[str]:
+    """Return the imports of a file that the table forbids."""
+    room = room_of(module_of(path))
+    assert room, f'{path} is in no room of the table: add it to ROOMS'
+    outside, ours = ROOMS[room]
+    wrong = []
+    for name in imports_of(path, ast.parse(source)):
+        top, _, rest = name.partition('.')
+        if top == PACKAGE:
+            target = room_of(rest)
+            if not rest or target in ('', '__init__'):
+                target = rest
+            allowed = ours | {room}
+            if not any(f'{target}.'.startswith(f'{r}.') for r in allowed):
+                wrong.append(name)
+        elif top not in outside and top not in sys.stdlib_module_names:
+            wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize('path', FILES, ids=module_of)
+def test_rooms(path: Path) -> None:
+    """No file imports against the table."""
+    assert check(path, path.read_text()) == []
+
+
+@pytest.mark.parametrize('path', FILES, ids=module_of)
+def test_no_import_dodges_a_cycle(path: Path) -> None:
+    """Our own modules are imported at the top of a file only."""
+    tree = ast.parse(path.read_text())
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    for function in (n for n in ast.walk(tree) if isinstance(n, functions)):
+        late = [n for n in imports_of(path, function) if PACKAGE in n]
+        assert not late, f'{function.name} imports {late}'
+
+
+@pytest.mark.parametrize('path', FILES, ids=module_of)
+def test_kernel_packages_have_their_files(path: Path) -> None:
+    """What may be missing is imported only in the files named after it."""
+    names = set(imports_of(path, ast.parse(path.read_text())))
+    tops = {name.partition('.')[0] for name in names}
+    kernels = dict(
+        triton='triton',
+        numba='numba',
+        llvmlite='numba',
+        mamba_ssm='mamba_ssm',
+        causal_conv1d='mamba_ssm')
+    for package, word in kernels.items():
+        assert package not in tops or word in path.stem, path
+
+
+@pytest.mark.parametrize('path, source, wrong', [
+    ('ops/new.py', 'import mmengine', ['mmengine']),
+    ('ops/new.py', 'from ..models import layers',
+     ['mmvideomamba.models.layers']),
+    ('ops/new.py', 'from .backends import resolve\nimport math', []),
+    ('models/layers/new.py', 'from mmaction.models import x',
+     ['mmaction.models.x']),
+    ('models/layers/new.py', 'from ..backbones import VideoMamba',
+     ['mmvideomamba.models.backbones.VideoMamba']),
+    ('models/backbones/new.py',
+     'from ..layers import a\nfrom mmvideomamba.registry import MODELS', []),
+    ('models/heads/new.py', 'from mmvideomamba.models import VideoMamba',
+     ['mmvideomamba.models.VideoMamba']),
+    ('models/heads/new.py', 'def f():\n    from ..backbones import x',
+     ['mmvideomamba.models.backbones.x']),
+    ('compat.py', 'from .registry import MODELS',
+     ['mmvideomamba.registry.MODELS']),
+    ('registry.py', 'import mmvideomamba.ops.backends',
+     ['mmvideomamba.ops.backends']),
+    ('datasets/transforms/new.py', 'import tools.train', ['tools.train']),
+])
+def test_the_check_itself(path: str, source: str, wrong: List[str]) -> None:
+    """The table catches what it is there to catch."""
+    assert check(ROOT / PACKAGE / path, source) == wrong

@@ -1,0 +1,168 @@
+import importlib.util
+from pathlib import Path
+
+import cv2
+import decord
+import pytest
+import torch
+from mmaction.apis import init_recognizer
+
+pytest.importorskip('imageio_ffmpeg', reason='the extra demo is not installed')
+
+SCRIPT = Path(__file__).parents[2] / 'demo/demo_recognizer.py'
+CONFIG = """
+default_scope = 'mmaction'
+custom_imports = dict(imports=['mmvideomamba'])
+model = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='mmvideomamba.VideoMamba',
+        arch=dict(embed_dims=16, num_layers=1),
+        img_size=32,
+        num_frames=4),
+    cls_head=dict(
+        type='mmvideomamba.VideoMambaHead',
+        num_classes=3,
+        in_channels=16,
+        average_clips='prob'),
+    data_preprocessor=dict(
+        type='ActionDataPreprocessor', mean=[128.], std=[64.],
+        format_shape='NCTHW'))
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(type='UniformSample', clip_len=4, num_clips=2, test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(-1, 32)),
+    dict(type='CenterCrop', crop_size=32),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs')
+]
+"""
+
+
+@pytest.fixture(scope='module')
+def demo():
+    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def call(demo, tmp_path, make_video):
+    """Return a function that runs the demo, files changed by keyword."""
+    config = tmp_path / 'config.py'
+    config.write_text(CONFIG)
+    model = init_recognizer(str(config), device='cpu')
+    torch.save(dict(state_dict=model.state_dict()), tmp_path / 'model.pth')
+    (tmp_path / 'names.txt').write_text('rise\nfall\nstay\n')
+
+    def run(*options, **files):
+        paths = dict(
+            video=files.pop('video', None) or make_video(),
+            config=config,
+            checkpoint=tmp_path / 'model.pth')
+        paths.update(files)
+        argv = [str(p) for p in paths.values()]
+        argv += ['--out-dir', str(tmp_path / 'out'), '--device', 'cpu']
+        if '--label-file' not in options:
+            argv += ['--label-file', str(tmp_path / 'names.txt')]
+        demo.run(demo.parse_args(argv + [str(o) for o in options]))
+        return tmp_path / 'out'
+
+    return run
+
+
+def test_prints_scores_and_writes_picture_and_video(call, capsys):
+    out_dir = call('--topk', 2)
+    lines = capsys.readouterr().out.splitlines()
+    scores = [line.split('  ') for line in lines if line[0].isdigit()]
+    assert len(scores) == 2
+    assert {name for _, name in scores} < {'rise', 'fall', 'stay'}
+    assert 1 > float(scores[0][0]) >= float(scores[1][0]) > 0
+    assert cv2.imread(str(out_dir / 'clip_scores.png')).shape[1] > 1000
+    reader = decord.VideoReader(str(out_dir / 'clip_annotated.mp4'))
+    assert len(reader) == 16 and round(reader.get_avg_fps()) == 10
+    height, width, _ = reader[0].shape
+    assert height > 288 and width == 384  # 64 x 48 enlarged, text below
+
+
+@pytest.mark.parametrize('size', [(31, 17), (640, 360), (96, 400)])
+def test_any_shape_of_video(call, make_video, size):
+    out_dir = call(video=make_video(size=size, frames=2))
+    assert len(decord.VideoReader(str(out_dir / 'clip_annotated.mp4'))) == 2
+
+
+def test_long_videos_are_thinned_out(call, make_video, demo, monkeypatch):
+    monkeypatch.setattr(demo, 'MAX_FRAMES', 10)
+    out_dir = call(video=make_video(frames=25))
+    reader = decord.VideoReader(str(out_dir / 'clip_annotated.mp4'))
+    assert len(reader) == 9  # every third
+    assert round(reader.get_avg_fps(), 2) == 3.33
+
+
+def test_config_can_be_changed(call, demo, monkeypatch):
+    build, built = demo.init_recognizer, []
+
+    def spy(*args, **kwargs):
+        built.append(build(*args, **kwargs))
+        return built[-1]
+
+    monkeypatch.setattr(demo, 'init_recognizer', spy)
+    call('--cfg-options', 'model.backbone.cuda_graph=True')
+    # The graph's stand-in, which does nothing special on a CPU.
+    assert 'forward' in vars(built[0].backbone)
+
+
+def test_names_are_numbers_without_label_file(demo):
+    assert demo.load_names(None, 2) == ['class 0', 'class 1']
+
+
+@pytest.mark.parametrize('which', ['video', 'config', 'checkpoint'])
+def test_missing_file_is_named(call, which):
+    with pytest.raises(FileNotFoundError, match=f'the {which} .*gone.x'):
+        call(**{which: 'gone.x'})
+
+
+def test_missing_label_file_is_named(call):
+    with pytest.raises(FileNotFoundError, match='the label file .*gone.x'):
+        call('--label-file', 'gone.x')
+
+
+def test_wrong_number_of_names(call, tmp_path):
+    path = tmp_path / 'two.txt'
+    path.write_text('rise\nfall\n')
+    with pytest.raises(ValueError, match='two.txt.* 2 classes.* has 3'):
+        call('--label-file', path)
+
+
+def test_topk_must_be_positive(call):
+    with pytest.raises(ValueError, match='--topk .* 0'):
+        call('--topk', 0)
+
+
+@pytest.mark.parametrize('damage', ['empty', 'cut off', 'text'])
+def test_unreadable_video(call, make_video, damage):
+    path = make_video(name='bad.mp4')
+    content = path.read_bytes()
+    path.write_bytes(
+        dict(empty=b'', text=b'hello' * 99).get(damage,
+                                                content[:len(content) // 2]))
+    with pytest.raises(ValueError, match='video .*bad.mp4 is'):
+        call(video=path)
+
+
+def test_video_without_picture(call, tmp_path):
+    import subprocess
+
+    import imageio_ffmpeg
+    path = tmp_path / 'sound.mp4'
+    subprocess.run([
+        imageio_ffmpeg.get_ffmpeg_exe(), '-loglevel', 'error', '-f', 'lavfi',
+        '-i', 'sine=duration=1',
+        str(path)
+    ],
+                   check=True)
+    with pytest.raises(
+            ValueError, match='video .*sound.mp4 has no video stream'):
+        call(video=path)

@@ -1,0 +1,587 @@
+"""The tools as a user calls them: options, launchers, host scripts."""
+import argparse
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import List, Optional
+
+import cv2
+import mmengine
+import numpy as np
+import pytest
+import torch
+import yaml
+from mmengine.config import Config
+
+ROOT = Path(__file__).parents[2]
+TOOLS = ROOT / 'tools'
+
+# A small model of the host: what is tested here are the tools.
+CONFIG = """
+_base_ = 'mmaction::_base_/default_runtime.py'
+custom_imports = dict(imports=['mmvideomamba'], allow_failed_imports=False)
+model = dict(
+    type='Recognizer3D',
+    backbone=dict(
+        type='ResNet3d',
+        depth=18,
+        pretrained=None,
+        base_channels=4,
+        conv1_kernel=(3, 7, 7),
+        inflate=(1, 1, 1, 1),
+        zero_init_residual=False),
+    cls_head=dict(
+        type='I3DHead',
+        num_classes=2,
+        in_channels=32,
+        dropout_ratio=0,
+        average_clips='prob'),
+    data_preprocessor=dict(
+        type='ActionDataPreprocessor',
+        mean=[0, 0, 0],
+        std=[255, 255, 255],
+        format_shape='NCTHW'))
+test_pipeline = [
+    dict(type='DecordInit'),
+    dict(
+        type='SampleFrames',
+        clip_len=4,
+        frame_interval=2,
+        num_clips=1,
+        test_mode=True),
+    dict(type='DecordDecode'),
+    dict(type='Resize', scale=(32, 32), keep_ratio=False),
+    dict(type='FormatShape', input_format='NCTHW'),
+    dict(type='PackActionInputs')
+]
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file='{root}/clips.txt',
+        data_prefix=dict(video='{root}'),
+        pipeline=test_pipeline))
+val_dataloader = dict(
+    batch_size=2,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='VideoDataset',
+        ann_file='{root}/clips.txt',
+        data_prefix=dict(video='{root}'),
+        pipeline=test_pipeline,
+        test_mode=True))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='AccMetric')
+test_evaluator = val_evaluator
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=2, val_interval=1)
+val_cfg = dict(type='ValLoop')
+test_cfg = dict(type='TestLoop')
+optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
+randomness = dict(seed=1, deterministic=True)
+default_hooks = dict(
+    visualization=dict(type='VisualizationHook'),
+    logger=dict(interval=1))
+"""
+
+
+def load_tool(name: str) -> ModuleType:
+    """Import a script of tools/ under a name of its own."""
+    spec = importlib.util.spec_from_file_location(f'tool_{name}',
+                                                  TOOLS / f'{name}.py')
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(TOOLS))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(TOOLS))
+    return module
+
+
+launch, train, run_host = map(load_tool, ('launch', 'train', 'run_host'))
+evaluate = load_tool('test')
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory) -> str:
+    """Write four clips and a config that trains on them."""
+    root = tmp_path_factory.mktemp('launch')
+    rng = np.random.default_rng(0)
+    for index in range(4):
+        writer = cv2.VideoWriter(
+            str(root / f'{index}.mp4'), cv2.VideoWriter_fourcc(*'mp4v'), 10,
+            (64, 48))
+        for _ in range(10):
+            writer.write(rng.integers(0, 255, (48, 64, 3), np.uint8))
+        writer.release()
+    (root / 'clips.txt').write_text(''.join(f'{i}.mp4 {i % 2}\n'
+                                            for i in range(4)))
+    path = root / 'tiny.py'
+    path.write_text(CONFIG.replace('{root}', str(root)))
+    return str(path)
+
+
+@pytest.fixture(scope='module')
+def trained(config: str, tmp_path_factory) -> Path:
+    """Train with our tool; return the working folder."""
+    folder = tmp_path_factory.mktemp('trained')
+    call(sys.executable, TOOLS / 'train.py', config, '--work-dir', folder)
+    return folder
+
+
+def call(*command: str, cwd: Optional[Path] = None, **env: str) -> str:
+    """Run a command, return what it printed; fail if it does."""
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env={
+            **os.environ, 'OMP_NUM_THREADS': '1',
+            'PYTHONPATH': str(ROOT),
+            **env
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300)
+    assert done.returncode == 0, done.stdout[-4000:]
+    return done.stdout
+
+
+def host_tool(name: str) -> str:
+    """Return the path of a script in the installed mmaction2."""
+    return str(run_host.find_tool('mmaction', name))
+
+
+def state(path: Path) -> dict:
+    """Return the weights in a checkpoint."""
+    return torch.load(path)['state_dict']
+
+
+class TestOptions:
+
+    @pytest.fixture
+    def cfg(self) -> Config:
+        return Config(
+            dict(
+                default_scope='mmaction',
+                model=dict(depth=18, mean=[1, 2], init=None),
+                loader=dict(pipeline=[dict(type='A', x=1),
+                                      dict(type='B')])))
+
+    def test_fitting_keys(self, cfg: Config) -> None:
+        launch.merge_options(
+            cfg, {
+                'model.depth': 50,
+                'model.mean': [3, 4],
+                'loader.pipeline.0.x': 2,
+                'loader.pipeline.1.new': 'y',
+                'fresh.deep.key': 1,
+                'model.init': None
+            })
+        assert cfg.model.depth == 50 and cfg.model.mean == [3, 4]
+        assert cfg.loader.pipeline[0] == dict(type='A', x=2)
+        assert cfg.loader.pipeline[1].new == 'y' and cfg.fresh.deep.key == 1
+
+    def test_a_part_can_be_switched_off(self, cfg: Config) -> None:
+        launch.merge_options(cfg, {'model': None, 'loader': False})
+        assert cfg.model is None and cfg.loader is False
+
+    @pytest.mark.parametrize('options, words', [
+        ({
+            'loader.pipeline.type': 'C'
+        }, ['loader.pipeline is a list of 2', "'type'", '0 to 1']),
+        ({
+            'loader.pipeline.2.x': 1
+        }, ['loader.pipeline is a list of 2', "'2'"]),
+        ({
+            'model.depth.x': 3
+        }, ['model.depth is 18', "no key 'x'"]),
+        ({
+            'model.init.type': 'X'
+        }, ['model.init is None', "no key 'type'"]),
+        ({
+            'model': 3
+        }, ['model is a dict', 'become 3', 'depth, mean, init']),
+        ({
+            'loader.pipeline': 'x'
+        }, ['loader.pipeline is a list', "become 'x'", '0, 1']),
+        ({
+            'model.mean.1': 5
+        }, ['model.mean.1 is an item of a list', 'whole list']),
+        ({
+            'loader.pipeline.1': 5
+        }, ['loader.pipeline.1 is a dict', 'type']),
+        ({
+            'a': 1,
+            'a.b': 2
+        }, ['a is 1', "no key 'b'"]),
+        ({
+            'train_pipeline.0.x': 1
+        }, ['train_dataloader.dataset.pipeline']),
+    ])
+    def test_wrong_keys(self, cfg: Config, options: dict,
+                        words: List[str]) -> None:
+        before = cfg.to_dict()
+        with pytest.raises(ValueError) as error:
+            launch.merge_options(cfg, options)
+        for word in ['--cfg-options', *words]:
+            assert word in str(error.value)
+        assert len(str(error.value).splitlines()) == 1
+        assert set(before) <= set(cfg.to_dict())
+
+    @pytest.mark.parametrize('text', ['noequals', 'a=[1,(2]', ''])
+    def test_text_that_is_no_pair(self, capsys, text: str) -> None:
+        with pytest.raises(SystemExit):
+            train.build_parser().parse_args(['c.py', '--cfg-options', text])
+        assert 'expected KEY=VALUE pairs' in capsys.readouterr().err
+
+    def test_one_line_for_the_user(self, config: str, capsys,
+                                   monkeypatch) -> None:
+        monkeypatch.setattr(
+            sys, 'argv',
+            ['train.py', config, '--cfg-options', 'model.backbone=3'])
+        with pytest.raises(SystemExit) as stop:
+            train.main()
+        assert stop.value.code == 2
+        last = capsys.readouterr().err.splitlines()[-1]
+        assert 'model.backbone is a dict' in last
+
+
+class TestConfigNames:
+
+    def test_path_and_plain_name(self, config: str, tmp_path: Path,
+                                 monkeypatch) -> None:
+        assert launch.find_config(config) == config
+        (tmp_path / 'a').mkdir()
+        (tmp_path / 'a' / 'video_tiny.py').touch()
+        monkeypatch.setattr(launch, 'CONFIGS', tmp_path)
+        found = str(tmp_path / 'a' / 'video_tiny.py')
+        assert launch.find_config('video_tiny.py') == found
+        assert launch.find_config('video_tiny') == found
+        with pytest.raises(FileNotFoundError, match='mean video_tiny'):
+            launch.find_config('video_tini.py')
+        (tmp_path / 'video_tiny.py').touch()
+        with pytest.raises(ValueError, match='several configs'):
+            launch.find_config('video_tiny')
+
+    def test_our_names_are_unique(self) -> None:
+        recipes = [
+            path.name for path in launch.CONFIGS.rglob('*.py')
+            if '_base_' not in path.parts
+        ]
+        assert sorted(recipes) == sorted(set(recipes))
+
+    def test_metafiles_name_real_configs(self) -> None:
+        index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+        listed = {ROOT / name for name in index['Import']}
+        assert listed == set(launch.CONFIGS.rglob('metafile.yml'))
+        for metafile in listed:
+            meta = yaml.safe_load(metafile.read_text())
+            for model in meta['Models']:
+                assert (ROOT / model['Config']).is_file(), model['Name']
+                assert Path(model['Config']).stem == model['Name']
+
+    def test_mim_finds_what_it_needs(self) -> None:
+        folder = ROOT / 'mmvideomamba' / '.mim'
+        for name in ('configs', 'tools', 'model-index.yml'):
+            assert (folder / name).resolve() == ROOT / name
+
+    def test_scope_is_a_host(self) -> None:
+        with pytest.raises(ValueError, match='default_scope .* None'):
+            launch.default_scope(Config(dict(model=dict())))
+
+
+class TestTrainOptions:
+
+    @staticmethod
+    def merged(cfg: dict, *words: str) -> Config:
+        cfg = Config(dict(default_scope='mmaction', **cfg))
+        train.merge_args(cfg,
+                         train.build_parser().parse_args(['c.py', *words]))
+        return cfg
+
+    def test_seed_wins_over_the_config(self) -> None:
+        given = dict(randomness=dict(seed=1, deterministic=True))
+        assert self.merged(given).randomness == given['randomness']
+        assert self.merged(given, '--seed', '7').randomness == dict(
+            seed=7, deterministic=True)
+        assert self.merged({}).randomness == dict(seed=None)
+        assert self.merged({}, '--diff-rank-seed',
+                           '--deterministic').randomness == dict(
+                               seed=None,
+                               diff_rank_seed=True,
+                               deterministic=True)
+
+    def test_resume(self) -> None:
+        assert 'resume' not in self.merged({})
+        auto = self.merged(dict(load_from='a.pth'), '--resume')
+        assert auto.resume is True and auto.load_from is None
+        named = self.merged({}, '--resume', 'b.pth')
+        assert named.resume is True and named.load_from == 'b.pth'
+
+    def test_no_validate(self) -> None:
+        cfg = self.merged(
+            dict(val_cfg={}, val_dataloader={}, val_evaluator={}),
+            '--no-validate')
+        assert [cfg.val_cfg, cfg.val_dataloader,
+                cfg.val_evaluator] == [None] * 3
+
+    def test_amp(self) -> None:
+        cfg = self.merged(dict(optim_wrapper=dict(clip_grad=None)), '--amp')
+        assert cfg.optim_wrapper == dict(
+            clip_grad=None, type='AmpOptimWrapper', loss_scale='dynamic')
+        with pytest.raises(ValueError, match="--amp: .*'ApexOptimWrapper'"):
+            self.merged(
+                dict(optim_wrapper=dict(type='ApexOptimWrapper')), '--amp')
+
+    def test_auto_scale_lr(self) -> None:
+        cfg = self.merged(
+            dict(auto_scale_lr=dict(base_batch_size=64)), '--auto-scale-lr')
+        assert cfg.auto_scale_lr.enable is True
+        with pytest.raises(ValueError, match='base_batch_size'):
+            self.merged({}, '--auto-scale-lr')
+
+    def test_options_come_last(self) -> None:
+        cfg = self.merged({}, '--seed', '7', '--cfg-options',
+                          'randomness.seed=8')
+        assert cfg.randomness.seed == 8
+
+    @pytest.mark.parametrize('workers', [0, 2])
+    def test_batches_of_mmpretrain(self, workers: int) -> None:
+        loader = dict(num_workers=workers, pin_memory=False)
+        cfg = Config(
+            dict(
+                default_scope='mmpretrain',
+                train_dataloader=loader,
+                val_dataloader=None))
+        train.merge_args(cfg, train.build_parser().parse_args(['c.py']))
+        assert cfg.train_dataloader == dict(
+            num_workers=workers,
+            pin_memory=False,
+            persistent_workers=workers > 0,
+            collate_fn=dict(type='default_collate'))
+        assert cfg.val_dataloader is None
+        assert self.merged(
+            dict(train_dataloader=loader)).train_dataloader == loader
+
+
+class TestTestOptions:
+
+    @staticmethod
+    def merged(cfg: dict, *words: str) -> Config:
+        cfg = Config(dict(default_scope='mmaction', **cfg))
+        args = evaluate.build_parser().parse_args(['c.py', 'a.pth', *words])
+        evaluate.merge_args(cfg, args)
+        return cfg
+
+    def test_checkpoint(self) -> None:
+        assert self.merged({}).load_from == 'a.pth'
+
+    @pytest.mark.parametrize('evaluator', [dict(type='A'), [dict(type='A')]])
+    def test_dump(self, evaluator) -> None:
+        cfg = self.merged(dict(test_evaluator=evaluator), '--dump', 'out.pkl')
+        assert cfg.test_evaluator == [
+            dict(type='A'),
+            dict(type='DumpResults', out_file_path='out.pkl')
+        ]
+        with pytest.raises(ValueError, match='out.json.* .pkl'):
+            self.merged(dict(test_evaluator=evaluator), '--dump', 'out.json')
+
+    def test_show_dir(self) -> None:
+        hooks = dict(visualization=dict(type='VisualizationHook'))
+        hook = self.merged(
+            dict(default_hooks=hooks), '--show-dir', 'd', '--interval',
+            '3').default_hooks.visualization
+        assert (hook.enable, hook.out_dir, hook.interval) == (True, 'd', 3)
+        with pytest.raises(ValueError, match='VisualizationHook'):
+            self.merged({}, '--show')
+
+    def test_tta(self) -> None:
+        cfg = self.merged(
+            dict(
+                model=dict(type='M'),
+                tta_model=dict(type='T'),
+                tta_pipeline=[dict(type='P')],
+                test_dataloader=dict(dataset=dict(pipeline=[]))), '--tta')
+        assert cfg.model == dict(type='T', module=dict(type='M'))
+        assert cfg.test_dataloader.dataset.pipeline == [dict(type='P')]
+        with pytest.raises(ValueError, match='no tta_pipeline'):
+            self.merged(dict(tta_model=dict(type='T')), '--tta')
+
+
+def test_custom_runner_comes_from_the_host() -> None:
+    """``runner_type`` is looked up in the registry of the scope."""
+    from mmaction.registry import RUNNERS
+
+    @RUNNERS.register_module(name='LaunchTestRunner', force=True)
+    class Custom:
+
+        @classmethod
+        def from_cfg(cls, cfg: Config) -> 'Custom':
+            return cls()
+
+    cfg = Config(
+        dict(default_scope='mmaction', runner_type='LaunchTestRunner'))
+    assert isinstance(launch.build_runner(cfg), Custom)
+
+
+def test_cpu_ranks_are_configured(config: str, monkeypatch) -> None:
+    """dist_train.sh needs no change of the config on a CPU machine."""
+    args = argparse.Namespace(
+        config=config, launcher='pytorch', work_dir=None, local_rank=0)
+    monkeypatch.setenv('LOCAL_RANK', '0')
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cpu')
+    cfg = launch.load_config(args)
+    assert cfg.env_cfg.dist_cfg.backend == 'gloo'
+    assert cfg.model_wrapper_cfg.device_ids is None
+    assert cfg.work_dir == str(Path('work_dirs', 'tiny'))
+    monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
+    cfg = launch.load_config(args)
+    assert cfg.env_cfg.dist_cfg.backend == 'nccl'
+    assert 'model_wrapper_cfg' not in cfg
+
+
+@pytest.mark.parametrize('script, arguments, expected', [
+    ('slurm_train.sh', ['part', 'job', 'c.py', '--seed', '1 2'],
+     ['train.py', 'c.py', '--launcher', 'slurm', '--seed', '1 2']),
+    ('slurm_test.sh', ['part', 'job', 'c.py', 'w.pth', '--dump', 'o.pkl'],
+     ['test.py', 'c.py', 'w.pth', '--launcher', 'slurm', '--dump', 'o.pkl']),
+])
+def test_slurm_scripts(tmp_path: Path, script: str, arguments: List[str],
+                       expected: List[str]) -> None:
+    """They hand srun the resources and the tool its arguments."""
+    srun = tmp_path / 'srun'
+    srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    srun.chmod(0o755)
+    out = call(
+        'bash',
+        TOOLS / script,
+        *arguments,
+        PATH=f'{tmp_path}:{os.environ["PATH"]}',
+        GPUS='16',
+        SRUN_ARGS='--quotatype=auto --exclusive').splitlines()
+    assert out[:2] == ['-p', 'part']
+    for word in ('--job-name=job', '--ntasks=16', '--gres=gpu:8',
+                 '--quotatype=auto', '--exclusive'):
+        assert word in out
+    tool = next(i for i, word in enumerate(out) if word.endswith('.py'))
+    assert [Path(out[tool]).name, *out[tool + 1:]] == expected
+
+
+@pytest.mark.parametrize('script',
+                         sorted(path.name for path in TOOLS.glob('*_t*.sh')))
+def test_scripts_name_a_missing_argument(script: str) -> None:
+    """Called without arguments they say which one is missing."""
+    done = subprocess.run(['bash', TOOLS / script],
+                          capture_output=True,
+                          text=True)
+    assert done.returncode != 0
+    assert 'config' in done.stderr or 'partition' in done.stderr
+
+
+class TestRunHost:
+
+    def test_find_tool(self) -> None:
+        path = run_host.find_tool('mmaction', 'analysis_tools/get_flops')
+        assert path == run_host.find_tool('mmaction', 'get_flops.py')
+        assert path.is_file()
+        with pytest.raises(FileNotFoundError, match='get_flops'):
+            run_host.find_tool('mmaction', 'get_flips')
+        with pytest.raises(ValueError, match='several tools'):
+            run_host.find_tool('mmaction', 'generate_file_list')
+
+
+@pytest.mark.slow
+class TestRuns:
+    """Real runs with the small model of the host."""
+
+    def test_stock_tool_trains_the_same(self, config: str, trained: Path,
+                                        tmp_path: Path) -> None:
+        call(sys.executable, host_tool('train'), config, '--work-dir',
+             tmp_path)
+        ours = state(trained / 'epoch_2.pth')
+        theirs = state(tmp_path / 'epoch_2.pth')
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+
+    @pytest.mark.parametrize('stock', [False, True])
+    def test_resume_ends_as_without_a_break(self, config: str, trained: Path,
+                                            tmp_path: Path,
+                                            stock: bool) -> None:
+        shutil.copy(trained / 'epoch_1.pth', tmp_path)
+        tool = host_tool('train') if stock else TOOLS / 'train.py'
+        out = call(sys.executable, tool, config, '--work-dir', tmp_path,
+                   '--resume', tmp_path / 'epoch_1.pth')
+        assert 'resumed epoch: 1' in out
+        whole = state(trained / 'epoch_2.pth')
+        resumed = state(tmp_path / 'epoch_2.pth')
+        assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+    @pytest.mark.parametrize('stock', [False, True])
+    def test_test(self, config: str, trained: Path, tmp_path: Path,
+                  stock: bool) -> None:
+        tool = host_tool('test') if stock else TOOLS / 'test.py'
+        out = call(sys.executable, tool, config, trained / 'epoch_2.pth',
+                   '--work-dir', tmp_path, '--dump', tmp_path / 'out.pkl')
+        assert 'acc/top1' in out
+        assert len(mmengine.load(tmp_path / 'out.pkl')) == 4
+
+    def test_two_ranks(self, config: str, tmp_path: Path) -> None:
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            port = str(free.getsockname()[1])
+        out = call(
+            'bash',
+            TOOLS / 'dist_train.sh',
+            config,
+            '2',
+            '--work-dir',
+            tmp_path,
+            '--cfg-options',
+            'train_cfg.max_epochs=1',
+            cwd=tmp_path,
+            PORT=port)
+        assert 'Distributed launcher: pytorch' in out
+        assert 'Distributed training: True' in out
+        assert 'GPU number: 2' in out
+        out = call(
+            'bash',
+            TOOLS / 'dist_test.sh',
+            config,
+            tmp_path / 'epoch_1.pth',
+            '2',
+            '--work-dir',
+            tmp_path,
+            cwd=tmp_path,
+            PORT=port)
+        assert 'acc/top1' in out
+
+    def test_host_tool_without_a_config_import(self, config: str,
+                                               trained: Path,
+                                               tmp_path: Path) -> None:
+        call(sys.executable, TOOLS / 'run_host.py', 'mmaction',
+             'publish_model', trained / 'epoch_2.pth', tmp_path / 'p.pth')
+        assert len(list(tmp_path.glob('p*.pth'))) == 1
+        call(sys.executable, TOOLS / 'run_host.py', 'mmaction',
+             'confusion_matrix', config, trained / 'epoch_2.pth',
+             '--show-path', tmp_path / 'matrix.png')
+        assert (tmp_path / 'matrix.png').is_file()
+
+    def test_inference_apis(self, config: str, trained: Path) -> None:
+        from mmaction.apis import (MMAction2Inferencer, inference_recognizer,
+                                   init_recognizer)
+        weights = str(trained / 'epoch_2.pth')
+        clip = str(Path(config).with_name('0.mp4'))
+        model = init_recognizer(config, weights, device='cpu')
+        scores = inference_recognizer(model, clip).pred_score
+        assert scores.shape == (2, ) and scores.sum() == pytest.approx(1)
+        inferencer = MMAction2Inferencer(
+            rec=config, rec_weights=weights, device='cpu')
+        again = inferencer(clip)['predictions'][0]['rec_scores'][0]
+        assert again == pytest.approx(scores.tolist(), abs=1e-6)

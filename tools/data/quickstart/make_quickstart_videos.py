@@ -1,0 +1,307 @@
+#!/usr/bin/env python
+"""Make a small set of real videos whose classes differ only in time.
+
+Each clip shows a cut-out of one photograph travelling a full circle over
+another photograph. Its class is the direction and the starting point of the
+travel, for example ``clockwise_from_top``. The frames of a clip are drawn
+first, without looking at its class: places all around the circle,
+photographs, sizes, light. The class only decides with which frame the clip
+begins and which way round they follow, so that a model that ignores the
+order of the frames cannot do better than chance.
+
+The photographs come with scikit-image (in its wheel, no download), the clips
+are encoded by the ffmpeg of imageio-ffmpeg. No photograph of a training clip
+appears in a validation clip.
+"""
+import argparse
+import functools
+import json
+import shutil
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Dict, List, Sequence, Tuple
+
+import cv2
+import numpy as np
+from mmengine.utils import track_parallel_progress, track_progress
+from quickstart_scene import (CLASSES, INSTALL_HINT, PICTURES, draw_order,
+                              draw_scene, render_frame)
+
+FRAME_RATES = (10, 12, 15, 24, 25, 30)
+# name -> (share of the clips, encoder options, quality option and its range)
+CODECS = dict(
+    libx264=(0.5, ('-preset', 'superfast'), '-crf', (18, 28)),
+    mpeg4=(0.4, (), '-q:v', (2, 7)),
+    libx265=(0.1, ('-preset', 'ultrafast', '-x265-params',
+                   'log-level=error:pools=1'), '-crf', (20, 28)))
+
+SETTINGS_FILE = 'settings.json'
+RECIPE_VERSION = 1  # raise it when the clips of a seed change
+
+
+def encoder_options(rng: np.random.Generator) -> List[str]:
+    """Draw codec, quality and distance of key frames.
+
+    Args:
+        rng (np.random.Generator): Source of the options.
+
+    Returns:
+        list[str]: Options of ffmpeg.
+    """
+    shares = [codec[0] for codec in CODECS.values()]
+    name = str(rng.choice(list(CODECS), p=shares))
+    _, options, quality, quality_range = CODECS[name]
+    level = rng.integers(quality_range[0], quality_range[1] + 1)
+    key_frames = rng.integers(12, 61)
+    return [
+        '-c:v', name, *options, quality,
+        str(level), '-g',
+        str(key_frames), '-threads', '1'
+    ]
+
+
+def encode(frames: np.ndarray, frame_rate: int, options: Sequence[str],
+           path: Path) -> None:
+    """Encode frames into an .mp4 file, bit by bit the same in each run.
+
+    Args:
+        frames (np.ndarray): BGR, shape (t, h, w, 3), uint8.
+        frame_rate (int): Frames per second.
+        options (Sequence[str]): Options of the encoder.
+        path (Path): The file to write.
+
+    Raises:
+        RuntimeError: If ffmpeg fails.
+    """
+    _, height, width, _ = frames.shape
+    command = [
+        ffmpeg_binary(), '-y', '-loglevel', 'error', '-f', 'rawvideo',
+        '-pix_fmt', 'bgr24', '-s', f'{width}x{height}', '-r',
+        str(frame_rate), '-i', '-', *options, '-pix_fmt', 'yuv420p', '-fflags',
+        '+bitexact', '-flags:v', '+bitexact', '-map_metadata', '-1',
+        str(path)
+    ]
+    done = subprocess.run(
+        command, input=frames.tobytes(), capture_output=True, check=False)
+    if done.returncode != 0:
+        message = done.stderr.decode(errors='replace').strip()
+        raise RuntimeError(f'ffmpeg could not write {path}: {message}')
+
+
+@functools.lru_cache(maxsize=None)
+def ffmpeg_binary() -> str:
+    """Find the ffmpeg that imageio-ffmpeg brings.
+
+    Returns:
+        str: Its path.
+
+    Raises:
+        RuntimeError: If imageio-ffmpeg is not installed.
+    """
+    if find_spec('imageio_ffmpeg') is None:
+        raise RuntimeError('The clips are encoded by imageio-ffmpeg: '
+                           f'{INSTALL_HINT}.')
+    import imageio_ffmpeg
+    return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def clip_name(split: str, index: int) -> str:
+    """Name the file of a clip.
+
+    Args:
+        split (str): ``train`` or ``val``.
+        index (int): Number of the clip in its split.
+
+    Returns:
+        str: Path below the output folder, with forward slashes.
+    """
+    return f'{split}/{CLASSES[index % len(CLASSES)]}/{index:04d}.mp4'
+
+
+def make_clip(clip: Tuple[str, int], out_dir: Path, seed: int) -> None:
+    """Draw, render and encode one clip.
+
+    Args:
+        clip (tuple[str, int]): ``train`` or ``val``, and the number of the
+            clip in that split.
+        out_dir (Path): The output folder.
+        seed (int): Seed of the set.
+    """
+    split, index = clip
+    # Each clip has its own source, so more clips do not change the first.
+    rng = np.random.default_rng([seed, list(PICTURES).index(split), index])
+    scene = draw_scene(rng, split)
+    options = encoder_options(rng)
+    frame_rate = int(rng.choice(FRAME_RATES))
+    order = draw_order(rng, scene.places, index % len(CLASSES))
+    frames = np.stack([render_frame(scene, p) for p in scene.places[order]])
+    path = out_dir / clip_name(split, index)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encode(frames, frame_rate, options, path)
+
+
+def write_annotations(out_dir: Path, counts: Dict[str, int]) -> None:
+    """Write mmaction2's annotation files and the names of the classes.
+
+    Args:
+        out_dir (Path): The output folder.
+        counts (dict[str, int]): Number of clips of each split.
+    """
+    (out_dir / 'classes.txt').write_text('\n'.join(CLASSES) + '\n')
+    for split, count in counts.items():
+        lines = (f'{clip_name(split, i)} {i % len(CLASSES)}\n'
+                 for i in range(count))
+        (out_dir / f'{split}.txt').write_text(''.join(lines))
+
+
+def is_complete(out_dir: Path, counts: Dict[str, int]) -> bool:
+    """Tell whether a folder holds all clips and annotation files.
+
+    Args:
+        out_dir (Path): The output folder.
+        counts (dict[str, int]): Number of clips of each split.
+
+    Returns:
+        bool: Whether nothing is missing.
+    """
+    # The annotations are written last, so each clip before them is whole.
+    names = ['classes.txt'] + [f'{split}.txt' for split in counts]
+    names += [
+        clip_name(s, i) for s, count in counts.items() for i in range(count)
+    ]
+    return all((out_dir / name).is_file() for name in names)
+
+
+def prepare_folder(out_dir: Path, settings: dict, overwrite: bool) -> None:
+    """Make the output folder, or check that it may be written to.
+
+    Args:
+        out_dir (Path): The output folder.
+        settings (dict): Settings of this run.
+        overwrite (bool): Whether a set of other settings may be removed.
+
+    Raises:
+        FileExistsError: If the folder holds something else.
+    """
+    settings_path = out_dir / SETTINGS_FILE
+    if out_dir.exists() and not settings_path.is_file():
+        if not out_dir.is_dir() or any(out_dir.iterdir()):
+            raise FileExistsError(
+                f'{out_dir} exists and is no folder of this tool: choose '
+                'another --out-dir.')
+    elif out_dir.exists():
+        found = json.loads(settings_path.read_text())
+        if found != settings and not overwrite:
+            raise FileExistsError(
+                f'{out_dir} holds a set made with {found}, not with '
+                f'{settings}: pass --overwrite or another --out-dir.')
+        remove_set(out_dir)
+    out_dir.mkdir(parents=True, exist_ok=True)
+    settings_path.write_text(json.dumps(settings) + '\n')
+
+
+def remove_set(out_dir: Path) -> None:
+    """Remove what an earlier run wrote, and nothing else.
+
+    Args:
+        out_dir (Path): The output folder.
+    """
+    for name in (SETTINGS_FILE, 'classes.txt', 'train.txt', 'val.txt'):
+        (out_dir / name).unlink(missing_ok=True)
+    for split in PICTURES:
+        if (out_dir / split).is_dir():
+            shutil.rmtree(out_dir / split)
+
+
+def make_set(out_dir: Path,
+             num_train: int = 480,
+             num_val: int = 160,
+             seed: int = 0,
+             overwrite: bool = False,
+             num_workers: int = 1) -> bool:
+    """Make the whole set, unless it is there already.
+
+    Args:
+        out_dir (Path): The output folder.
+        num_train (int): Number of training clips. Defaults to 480.
+        num_val (int): Number of validation clips. Defaults to 160.
+        seed (int): Seed of everything drawn. Defaults to 0.
+        overwrite (bool): Whether to replace a set that is there. Defaults
+            to False.
+        num_workers (int): Number of processes; the clips are the same for
+            any. Defaults to 1.
+
+    Returns:
+        bool: Whether clips were made.
+
+    Raises:
+        ValueError: If a number of clips cannot be split evenly over the
+            classes, or the seed is negative.
+        FileExistsError: If the folder holds something else.
+        FileNotFoundError: If a photograph is missing.
+        RuntimeError: If a clip cannot be encoded.
+    """
+    counts = dict(train=num_train, val=num_val)
+    for split, count in counts.items():
+        if count < 1 or count % len(CLASSES):
+            raise ValueError(f'The number of {split} clips must be a positive '
+                             f'multiple of {len(CLASSES)}, but is {count}.')
+    if seed < 0:
+        raise ValueError(f'The seed must not be negative, but is {seed}.')
+    settings = dict(recipe=RECIPE_VERSION, seed=seed, **counts)
+    settings_path = out_dir / SETTINGS_FILE
+    if (not overwrite and settings_path.is_file()
+            and json.loads(settings_path.read_text()) == settings
+            and is_complete(out_dir, counts)):
+        return False
+    ffmpeg_binary()  # complain before anything is removed
+    prepare_folder(out_dir, settings, overwrite)
+    clips = [(s, i) for s, count in counts.items() for i in range(count)]
+    make = functools.partial(make_clip, out_dir=out_dir, seed=seed)
+    if num_workers > 1:
+        track_parallel_progress(make, clips, num_workers)
+    else:
+        track_progress(make, clips)
+    write_annotations(out_dir, counts)
+    return True
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line.
+
+    Returns:
+        argparse.Namespace: The arguments.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', maxsplit=1)[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument(
+        '--out-dir', type=Path, default=Path('data/quickstart'))
+    parser.add_argument('--train', type=int, default=480, help='clips')
+    parser.add_argument('--val', type=int, default=160, help='clips')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--workers', type=int, default=1, help='processes')
+    parser.add_argument(
+        '--overwrite',
+        action='store_true',
+        help='replace a set that is there, also one of other settings')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Make the set and say where it is."""
+    args = parse_args()
+    cv2.setNumThreads(1)
+    try:
+        made = make_set(args.out_dir, args.train, args.val, args.seed,
+                        args.overwrite, args.workers)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from error
+    state = 'made' if made else 'there already, nothing to do'
+    print(f'\n{args.train} training and {args.val} validation clips of '
+          f'{len(CLASSES)} classes in {args.out_dir}: {state}.')
+
+
+if __name__ == '__main__':
+    main()

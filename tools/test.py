@@ -1,0 +1,105 @@
+"""Test a model from a config and a checkpoint."""
+import argparse
+
+from launch import (add_common_options, build_runner, fill_dataloader,
+                    load_config, merge_options)
+from mmengine.config import Config, ConfigDict
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; the options are those of the hosts' scripts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'config', help='path of a config, or the name of one of ours')
+    parser.add_argument('checkpoint', help='path or address of the weights')
+    parser.add_argument(
+        '--dump',
+        metavar='FILE.pkl',
+        help='also write the predictions, for an evaluation without the model')
+    parser.add_argument(
+        '--show-dir', help='folder for pictures or videos of predictions')
+    parser.add_argument(
+        '--show',
+        action='store_true',
+        help='show predictions in a window while testing')
+    parser.add_argument(
+        '--interval',
+        type=int,
+        default=1,
+        help='draw one of this many samples')
+    parser.add_argument(
+        '--wait-time',
+        type=float,
+        default=2,
+        help='seconds that each window stays')
+    parser.add_argument(
+        '--tta',
+        action='store_true',
+        help='test with the tta_model and tta_pipeline of the config')
+    add_common_options(parser)
+    return parser
+
+
+def set_visualization(cfg: Config, args: argparse.Namespace) -> None:
+    """Switch on the host's hook that draws predictions."""
+    hook = (cfg.get('default_hooks') or {}).get('visualization')
+    if hook is None:
+        raise ValueError('--show and --show-dir need a VisualizationHook: '
+                         'set default_hooks.visualization in the config')
+    hook.update(
+        enable=True,
+        show=args.show,
+        wait_time=args.wait_time,
+        out_dir=args.show_dir,
+        interval=args.interval)
+
+
+def set_dump(cfg: Config, path: str) -> None:
+    """Add the metric that writes the predictions to a file."""
+    if not path.endswith(('.pkl', '.pickle')):
+        raise ValueError(f'--dump {path}: the name must end with .pkl')
+    evaluators = cfg.test_evaluator
+    if not isinstance(evaluators, (list, tuple)):
+        evaluators = [evaluators]
+    dump = dict(type='DumpResults', out_file_path=path)
+    cfg.test_evaluator = [*evaluators, dump]
+
+
+def set_tta(cfg: Config) -> None:
+    """Wrap the model and swap the pipeline for test-time augmentation."""
+    missing = [k for k in ('tta_model', 'tta_pipeline') if not cfg.get(k)]
+    if missing:
+        raise ValueError(f'--tta: the config has no {" and no ".join(missing)}'
+                         '; several views of a video need no --tta, they are '
+                         'num_clips and the crops of test_pipeline')
+    cfg.model = ConfigDict(**cfg.tta_model, module=cfg.model)
+    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+
+
+def merge_args(cfg: Config, args: argparse.Namespace) -> None:
+    """Set in the config what the options ask for."""
+    cfg.load_from = args.checkpoint
+    fill_dataloader(cfg, 'test_dataloader')
+    merge_options(cfg, args.cfg_options)
+    if args.show or args.show_dir is not None:
+        set_visualization(cfg, args)
+    if args.dump is not None:
+        set_dump(cfg, args.dump)
+    if args.tta:
+        set_tta(cfg)
+
+
+def main() -> None:
+    """Parse the command line and test."""
+    parser = build_parser()
+    args = parser.parse_args()
+    try:
+        cfg = load_config(args)
+        merge_args(cfg, args)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
+    build_runner(cfg).test()
+
+
+if __name__ == '__main__':
+    main()

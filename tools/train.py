@@ -1,0 +1,101 @@
+"""Train a model from a config: recognizers, classifiers, pretraining."""
+import argparse
+
+from launch import (add_common_options, build_runner, fill_dataloader,
+                    load_config, merge_options)
+from mmengine.config import Config
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; the options are those of the hosts' scripts."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'config', help='path of a config, or the name of one of ours')
+    parser.add_argument(
+        '--resume',
+        nargs='?',
+        const='auto',
+        metavar='CHECKPOINT',
+        help='go on from a checkpoint; without a path, from the last one in '
+        'the working folder')
+    parser.add_argument(
+        '--amp',
+        action='store_true',
+        help='train in mixed precision (needs an accelerator)')
+    parser.add_argument(
+        '--no-validate',
+        action='store_true',
+        help='do not validate during training')
+    parser.add_argument(
+        '--auto-scale-lr',
+        action='store_true',
+        help='scale the learning rate by the batch size, relative to '
+        'auto_scale_lr.base_batch_size of the config')
+    parser.add_argument('--seed', type=int, help='random seed')
+    parser.add_argument(
+        '--diff-rank-seed',
+        action='store_true',
+        help='give each process its own seed')
+    parser.add_argument(
+        '--deterministic',
+        action='store_true',
+        help='use deterministic CUDA kernels')
+    add_common_options(parser)
+    return parser
+
+
+def set_precision(cfg: Config) -> None:
+    """Let the optimizer wrapper train in mixed precision."""
+    kind = cfg.optim_wrapper.get('type', 'OptimWrapper')
+    if kind not in ('OptimWrapper', 'AmpOptimWrapper'):
+        raise ValueError(f'--amp: optim_wrapper.type is {kind!r}, which has '
+                         'no mixed-precision form; use OptimWrapper')
+    cfg.optim_wrapper.type = 'AmpOptimWrapper'
+    cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+
+
+def set_randomness(cfg: Config, args: argparse.Namespace) -> None:
+    """Let the options about seeds win over those of the config."""
+    given = dict(
+        seed=args.seed,
+        diff_rank_seed=args.diff_rank_seed or None,
+        deterministic=args.deterministic or None)
+    randomness = dict(cfg.get('randomness') or dict(seed=None))
+    randomness.update((k, v) for k, v in given.items() if v is not None)
+    cfg.randomness = randomness
+
+
+def merge_args(cfg: Config, args: argparse.Namespace) -> None:
+    """Set in the config what the options ask for."""
+    if args.no_validate:
+        cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
+    if args.amp:
+        set_precision(cfg)
+    if args.resume is not None:
+        cfg.resume = True
+        cfg.load_from = None if args.resume == 'auto' else args.resume
+    if args.auto_scale_lr:
+        if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
+            raise ValueError('--auto-scale-lr: the config has no '
+                             'auto_scale_lr.base_batch_size')
+        cfg.auto_scale_lr.enable = True
+    set_randomness(cfg, args)
+    fill_dataloader(cfg, 'train_dataloader')
+    fill_dataloader(cfg, 'val_dataloader')
+    merge_options(cfg, args.cfg_options)
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = build_parser()
+    args = parser.parse_args()
+    try:
+        cfg = load_config(args)
+        merge_args(cfg, args)
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
+    build_runner(cfg).train()
+
+
+if __name__ == '__main__':
+    main()
