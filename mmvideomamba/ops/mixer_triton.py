@@ -241,14 +241,15 @@ def _gate(y: Tensor, xz: Tensor) -> Tensor:
     return o
 
 
-def _weight_grad(dy: Tensor, x: Tensor, b: int) -> Tensor:
+def _weight_grad(dy: Tensor, x: Tensor, b: int, l: int) -> Tensor:
     """Return ``dy^T x``, shape (k, p, q), of (k, b * l, p) and (k, b * l, q).
 
     A product per sample keeps a GPU busy, which the few entries of one long
     product do not.
     """
-    dy, x = (t.unflatten(1, (b, -1)).flatten(0, 1) for t in (dy, x))
-    each = torch.bmm(dy.transpose(1, 2), x).unflatten(0, (-1, b))
+    k = len(dy)
+    dy, x = (t.unflatten(1, (b, l)).flatten(0, 1) for t in (dy, x))
+    each = torch.bmm(dy.transpose(1, 2), x).unflatten(0, (k, b))
     return each.sum(1, dtype=torch.float32).to(x.dtype)
 
 
@@ -274,11 +275,12 @@ def _inside_backward(xz: Tensor, w: Weights, reversed_: int,
     s, g = x.s.view(k, m, d), x.g
     del x, dy
     ddelta = ddelta.view(k, m, d)
-    dg = torch.cat(
-        [torch.bmm(ddelta, w.dt_proj),
-         dbc.view(k, m, -1).to(ddelta.dtype)], -1)
-    dt_proj = _weight_grad(ddelta, g[..., :r], b)
-    x_proj = _weight_grad(dg, s, b)
+    dg = torch.cat([
+        torch.bmm(ddelta, w.dt_proj),
+        dbc.flatten(3).flatten(1, 2).to(ddelta.dtype)
+    ], -1)
+    dt_proj = _weight_grad(ddelta, g[..., :r], b, l)
+    x_proj = _weight_grad(dg, s, b, l)
     ds = du.view(k, m, d).baddbmm_(dg, w.x_proj)
     dconv, dconv_bias = conv_backward(xz[..., :d], w.conv_weight, w.conv_bias,
                                       ds.view(k, b, l, d), dxz[..., :d],
