@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .backends import interpreting
 from .causal_conv1d_triton import conv_backward, conv_forward
-from .scan_kernels_triton import scan_backward, scan_forward
+from .scan_kernels_triton import scan_backward, scan_forward, uses_lanes
 from .selective_scan import ScanParams
 
 LOG2E = tl.constexpr(1.4426950408889634)
@@ -37,7 +37,7 @@ def _steps_kernel(
         w_p,  # (k, d, r)
         bias_p,  # (k, d), float32
         delta_p,  # (k, m, d)
-        bc_p,  # (k, m, 2 n), float32
+        bc_p,  # (k, m, 2 n)
         m,
         d,
         R: tl.constexpr,
@@ -73,7 +73,7 @@ def _steps_kernel(
         bc = tl.load(g_row + R + n, mask=in_m & (n < N2), other=0.)
         tl.store(
             bc_p + (k * m + row) * N2 + n,
-            bc.to(tl.float32),
+            bc.to(bc_p.dtype.element_ty),
             mask=in_m & (n < N2))
 
 
@@ -197,7 +197,8 @@ def _steps(g: Tensor, w: Weights, b: int, l: int) -> Tuple[Tensor, Tensor]:
     d, r = w.dt_proj.shape[1:]
     n = w.A.shape[2]
     delta = g.new_empty(k, b, l, d)
-    bc = w.A.new_empty(k, b, l, 2, n)
+    dtype = g.dtype if uses_lanes(g.dtype, d, n) else torch.float32
+    bc = g.new_empty(k, b, l, 2, n, dtype=dtype)
     if m:
         tiles, grid = _tiles(m, d)
         _steps_kernel[(*grid, k)](
