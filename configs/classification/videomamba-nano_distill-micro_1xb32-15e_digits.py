@@ -7,6 +7,8 @@ model = dict(
     distill_head=dict(
         type='mmvideomamba.TokenDistillHead',
         in_channels=48,
+        # 1 as published is too faint for so short a training.
+        loss_weight=4.,
         teacher=dict(
             type='mmvideomamba.VideoMamba',
             arch=dict(embed_dims=96, num_layers=4),

@@ -32,7 +32,7 @@ def read_digits() -> tuple:
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             'the digits come with scikit-learn; run: pip install '
-            '"mmvideomamba[digits]"') from error
+            '"mmvideomamba[quickstart]"') from error
     digits = load_digits()
     pictures = np.rint(digits.images * (255 / LEVELS)).astype(np.uint8)
     return pictures, digits.target
