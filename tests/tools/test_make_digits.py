@@ -5,6 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from sklearn.datasets import load_digits
 
 SCRIPT = Path(__file__).parents[2] / 'tools/data/digits/make_digits.py'
@@ -46,7 +47,6 @@ def test_every_digit_is_written_once(call, capsys):
 
 def test_statistics_in_the_config(call):
     """The mean and deviation that the config has are those of training."""
-    from mmengine.config import Config
     cfg = Config.fromfile(SCRIPT.parents[3] /
                           'configs/_base_/datasets/digits.py')
     pixels = np.stack([
