@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import (DATA_SAMPLERS, MODELS, PARAM_SCHEDULERS,
                                TRANSFORMS, DefaultScope)
 from torch import nn
@@ -288,3 +289,41 @@ def test_repeated_augmentation_of_the_host() -> None:
     assert len(found) == 90
     assert found[:30:3] == found[1:30:3] == found[2:30:3]
     assert len(set(found)) == 30
+
+
+@every_run
+def test_decayed_weights(run: Run) -> None:
+    """All but 1-D ones and the embeddings; A_log and convolutions are."""
+    cfg = load(run)
+    for part in (cfg.model.backbone, cfg.model.get('distill_head',
+                                                   {}).get('teacher', {})):
+        part.update(arch=dict(embed_dims=16, num_layers=1), img_size=32)
+    cfg.model.head.in_channels = 16
+    if run.distilled:
+        cfg.model.distill_head.in_channels = 16
+    optim = dict(cfg.optim_wrapper, type='OptimWrapper')
+    optim.pop('dtype')
+    model = MODELS.build(cfg.model)
+    groups = build_optim_wrapper(model, optim).optimizer.param_groups
+    names = {id(p): name for name, p in model.named_parameters()}
+    found = {names[id(p)]: g for g in groups for p in g['params']}
+    assert found.keys() == set(names.values())
+    for name, parameter in model.named_parameters():
+        plain = parameter.dim() == 1 or name.endswith(
+            ('cls_token', 'pos_embed'))
+        assert found[name]['weight_decay'] == (0 if plain else run.decay)
+        assert found[name]['lr'] == cfg.optim_wrapper.optimizer.lr
+    assert found['backbone.layers.0.mixer.A_b_log']['weight_decay'] > 0
+
+
+def test_smoothing_of_mixed_targets() -> None:
+    """The host smooths after mixing, the published run before: the same."""
+    cfg = load(RUNS[0])
+    head = MODELS.build(dict(cfg.model.head, num_classes=5, in_channels=8))
+    scores, share = torch.randn(4, 5), 0.3
+    labels = torch.eye(5)[[0, 1, 2, 3]], torch.eye(5)[[3, 2, 1, 0]]
+    mixed = share * labels[0] + (1 - share) * labels[1]
+    smooth = [0.9 * y + 0.1 / 5 for y in labels]
+    target = share * smooth[0] + (1 - share) * smooth[1]
+    wanted = -(target * scores.log_softmax(1)).sum(1).mean()
+    assert torch.allclose(head.loss_module(scores, mixed), wanted)
