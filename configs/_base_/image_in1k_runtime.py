@@ -3,4 +3,4 @@
 _base_ = './image_runtime.py'
 
 randomness = dict(seed=0, diff_rank_seed=True)
-custom_hooks = [dict(type='CheckInvalidLossHook', interval=50)]
+custom_hooks = [dict(type='mmvideomamba.FiniteLossHook')]
