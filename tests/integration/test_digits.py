@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 
 FOLDER = ROOT / 'configs/classification'
 PLAIN = FOLDER / 'videomamba-micro_1xb32-60e_digits.py'
-DISTILLED = FOLDER / 'videomamba-nano_distill-micro_1xb32-15e_digits.py'
+DISTILLED = FOLDER / 'videomamba-micro_distill-micro_1xb32-15e_digits.py'
 # The width, depth and patches of the recognizer of these tests.
 SIZES = [
     'model.backbone.arch.embed_dims=32', 'model.backbone.arch.num_layers=2',
@@ -140,7 +140,8 @@ def test_mim_trains_a_student(digits: Path, checkpoint: Path, capsys) -> None:
         work_dir,
         '--cfg-options',
         *SHORT,
-        'model.backbone.patch_size=16',
+        *(size.replace('=32', '=48') for size in SIZES),
+        'model.distill_head.in_channels=48',
         'model.distill_head.teacher.patch_size=16',
         'model.distill_head.teacher.arch.embed_dims=32',
         'model.distill_head.teacher.arch.num_layers=2',
