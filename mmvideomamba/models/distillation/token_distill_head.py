@@ -83,9 +83,7 @@ class TokenDistillHead(Sequential):
         super().init_weights()
         self.teacher.load()
 
-    def _apply(self,
-               fn: Callable,
-               recurse: bool = True) -> 'TokenDistillHead':
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'TokenDistillHead':
         """Take the teacher along to a device or dtype."""
         self.teacher.backbone._apply(fn, recurse)
         return super()._apply(fn, recurse)
