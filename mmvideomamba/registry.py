@@ -7,6 +7,7 @@ the first build, so no ``custom_imports`` is needed to find them.
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
 
@@ -33,3 +34,9 @@ HOOKS = Registry(
     parent=MMENGINE_HOOKS,
     scope='mmvideomamba',
     locations=['mmvideomamba.engine.hooks'])
+
+PARAM_SCHEDULERS = Registry(
+    'parameter scheduler',
+    parent=MMENGINE_PARAM_SCHEDULERS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.engine.schedulers'])
