@@ -2,5 +2,9 @@
 from .backbones import VideoMamba
 from .heads import VideoMambaHead
 from .layers import BiMambaMixer, MambaBlock
+from .selfsup import UMT, AlignmentLoss, CLIPTeacher, CLIPTower, UMTDecoder
 
-__all__ = ['BiMambaMixer', 'MambaBlock', 'VideoMamba', 'VideoMambaHead']
+__all__ = [
+    'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower', 'MambaBlock',
+    'UMT', 'UMTDecoder', 'VideoMamba', 'VideoMambaHead'
+]
