@@ -2,9 +2,11 @@
 from .backbones import VideoMamba
 from .heads import VideoMambaHead
 from .layers import BiMambaMixer, MambaBlock
-from .selfsup import UMT, AlignmentLoss, CLIPTeacher, CLIPTower, UMTDecoder
+from .selfsup import (UMT, AlignmentLoss, CachedTeacher, CLIPTeacher,
+                      CLIPTower, UMTDecoder)
 
 __all__ = [
-    'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower', 'MambaBlock',
-    'UMT', 'UMTDecoder', 'VideoMamba', 'VideoMambaHead'
+    'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower',
+    'CachedTeacher', 'MambaBlock', 'UMT', 'UMTDecoder', 'VideoMamba',
+    'VideoMambaHead'
 ]

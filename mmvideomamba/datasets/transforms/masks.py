@@ -33,7 +33,7 @@ class TokenMask(BaseTransform):
     Args:
         kind (str): One of the above.
         mask_ratio (float): Share r that is dropped. Defaults to 0.8.
-        grid (tuple[int, int, int]): Token frames t, rows h and columns w of the
+        grid (tuple[int, int, int]): Token frames t, rows h, columns w of the
             student. Defaults to (8, 14, 14).
 
     Raises:

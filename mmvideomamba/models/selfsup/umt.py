@@ -40,7 +40,7 @@ class UMT(BaseSelfSupervisor):
             ``out_type='raw'``. ``stream_indices=-2, out_indices=()`` is the
             published choice: the residual stream before the last block, not
             normed, so that the last block and the final norm are not trained
-            at all; ``out_indices=-1`` trains all of them.
+            at all, and are frozen here; ``out_indices=-1`` trains all.
         target_generator (dict): The teacher, such as ``CLIPTeacher``: called
             with clips, it returns ``features`` (k, b, 1 + t * n, c) and
             ``attention`` (b * t, n).
@@ -87,6 +87,14 @@ class UMT(BaseSelfSupervisor):
         self.num_tokens = t * h * w
         if mask_source == 'attention':
             visible_per_frame(h * w, mask_ratio)
+        self._freeze_unused()
+
+    def _freeze_unused(self) -> None:
+        """Freeze what no loss can reach, so that no optimizer waits for it."""
+        student = self.backbone
+        student.layers[student.last_index + 1:].requires_grad_(False)
+        if not student.out_indices:
+            student.norm_f.requires_grad_(False)
 
     def loss(self, inputs: Tensor,
              data_samples: Optional[List[BaseDataElement]]) -> Dict:
