@@ -2,7 +2,6 @@
 # quickstart's student, with patches of 8 px, from the teacher beside this.
 _base_ = '../../quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py'
 
-num_frames = _base_.num_frames
 img_size = _base_.img_size
 teacher_checkpoint = 'work_dirs/quickstart_pretraining/teacher/epoch_15.pth'
 
@@ -32,22 +31,17 @@ model = dict(
     mask_ratio=0.8,
     data_preprocessor=_base_.model.data_preprocessor)
 
-# As published, at this size.
-train_pipeline = [
-    dict(type='mmvideomamba.OpenVideo'),
-    dict(type='mmvideomamba.SegmentSample', clip_len=num_frames),
-    dict(type='mmvideomamba.DecodeFrames'),
-    dict(
-        type='MultiScaleCrop',
-        input_size=img_size,
-        scales=(1, 0.875, 0.75, 0.66),
-        max_wh_scale_gap=1,
-        num_fixed_crops=13),
-    dict(type='Resize', scale=(img_size, img_size), keep_ratio=False),
-    dict(type='Flip', flip_ratio=0.5),
-    dict(type='FormatShape', input_format='NCTHW'),
-    dict(type='PackActionInputs')
-]
+# Frames, crops and flips as published.
+train_pipeline = _base_.train_pipeline
+train_pipeline[1] = dict(
+    type='mmvideomamba.SegmentSample', clip_len=_base_.num_frames)
+train_pipeline[3] = dict(
+    type='MultiScaleCrop',
+    input_size=img_size,
+    scales=(1, 0.875, 0.75, 0.66),
+    max_wh_scale_gap=1,
+    num_fixed_crops=13)
+train_pipeline.insert(5, dict(type='Flip', flip_ratio=0.5))
 train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
 val_dataloader = val_cfg = val_evaluator = None
 test_dataloader = test_cfg = test_evaluator = None

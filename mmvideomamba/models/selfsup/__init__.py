@@ -1,7 +1,8 @@
 """Masked distillation pretraining, in mmpretrain's terms."""
 from .alignment_loss import AlignmentLoss
 from .cached_teacher import CachedTeacher
-from .clip_teacher import CLIPTeacher, CLIPTower, TeacherOutput
+from .clip_teacher import CLIPTeacher, TeacherOutput
+from .clip_tower import CLIPTower
 from .umt import UMT, Alignment
 from .umt_decoder import UMTDecoder
 
