@@ -8,6 +8,7 @@ import cv2
 import mmcv
 import numpy as np
 import torch
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
@@ -205,7 +206,8 @@ class AlignmentHook(Hook):
                 (1, 3, t, h, w), and ``data_samples``.
             outputs (dict, optional): Unused.
         """
-        if not self.every_n_train_iters(runner, self.interval):
+        due = self.every_n_train_iters(runner, self.interval)
+        if not due or not is_main_process():
             return
         model = runner.model
         if is_model_wrapper(model):

@@ -155,6 +155,25 @@ class CLIPTower(BaseModule):
                              f'{dict(arch)}')
         return dict(arch)
 
+    def init_weights(self) -> None:
+        """Initialise; an unusable file is named, with the remedy.
+
+        Raises:
+            ValueError: If the file of ``init_cfg`` cannot be used.
+        """
+        try:
+            super().init_weights()
+        except (ValueError, RuntimeError) as error:
+            file = isinstance(self.init_cfg,
+                              dict) and self.init_cfg.get('checkpoint')
+            if not file:
+                raise
+            if 'TorchScript' in str(error):
+                error = ('it is a TorchScript archive, as OpenAI publishes '
+                         'them; convert it by tools/model_converters/'
+                         'clip_to_teacher.py')
+            raise ValueError(f'CLIP file {file}: {error}') from None
+
     def embed(self, x: Tensor) -> Tensor:
         """Cut clips into frames of tokens.
 

@@ -8,6 +8,7 @@ import torch
 from mmengine.structures import BaseDataElement
 from torch import nn
 
+from mmvideomamba.engine.hooks import alignment_hook
 from mmvideomamba.engine.hooks.alignment_hook import (AlignmentHook,
                                                       AlignmentPicture,
                                                       draw_alignment,
@@ -148,6 +149,12 @@ def test_writes_into_the_folder(tmp_path) -> None:
     assert shown == []
     picture = cv2.imread(str(tmp_path / 'a/alignment_0_3.png'))
     assert picture.shape[0] == 5 * (SIDE + 4)
+
+
+def test_one_process_draws(monkeypatch) -> None:
+    monkeypatch.setattr(alignment_hook, 'is_main_process', lambda: False)
+    model, shown = run(AlignmentHook(interval=1), 2)
+    assert model.seen == shown == []
 
 
 @pytest.mark.parametrize('name', ['interval', 'num_clips'])

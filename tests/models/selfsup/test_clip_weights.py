@@ -105,6 +105,18 @@ def test_layouts(layout: str, tmp_path) -> None:
     assert not any(p.requires_grad for p in model.parameters())
 
 
+def test_unusable_file_is_named(tmp_path) -> None:
+    """An archive of OpenAI, and a tower of another size."""
+    path = tmp_path / 'clip.pt'
+    model = teacher(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
+    with pytest.raises(ValueError, match='clip.pt: .*clip_to_teacher.py'):
+        model.init_weights()
+    torch.save(openai(teacher(arch=dict(TINY, width=32))), path)
+    with pytest.raises(ValueError, match="clip.pt: .*'width': 32"):
+        model.init_weights()
+
+
 def test_what_was_changed_is_logged(mm_log: list) -> None:
     teacher(img_size=24).load_state_dict(openai(teacher()))
     text = '\n'.join(mm_log)

@@ -5,6 +5,7 @@ from golden_umt import golden_decoder, golden_student, golden_teacher
 from mmengine.registry import MODELS as ROOT
 from mmengine.registry import init_default_scope
 from mmengine.structures import BaseDataElement
+from torch import nn
 
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.selfsup import UMT, AlignmentLoss
@@ -238,6 +239,49 @@ def test_teacher_of_a_finer_patch_but_the_same_grid() -> None:
         out_type='raw')
     model = tiny_umt(backbone=student)
     assert model.loss(torch.randn(1, 3, 4, 64, 64), None)['loss'] > 0
+
+
+class RandomTeacher(nn.Module):
+    """Another teacher with the same interface."""
+
+    def forward(self, clips: torch.Tensor) -> tuple:
+        features = torch.randn(1, len(clips), 65, 12)
+        return features / features.norm(
+            dim=-1, keepdim=True), torch.rand(4 * len(clips), 16)
+
+
+def test_any_teacher_with_the_same_interface() -> None:
+    model = tiny_umt(target_generator=RandomTeacher())
+    loss = model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss']
+    assert 1 < loss < 3
+
+
+def test_mixed_precision() -> None:
+    model = tiny_umt()
+    x = torch.randn(2, 3, 4, 32, 32)
+    torch.manual_seed(1)
+    wanted = model.loss(x, None)['loss']
+    torch.manual_seed(1)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = model.loss(x, None)['loss']
+    assert found.dtype == torch.float32
+    assert abs(found - wanted) < 0.1 * wanted
+    found.backward()
+    for name, parameter in model.backbone.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad.isfinite().all(), name
+
+
+def test_what_is_never_trained_is_frozen() -> None:
+    """So that several processes need not search for it."""
+    model = tiny_umt()
+    model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss'].backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+    frozen = {n for n, p in model.named_parameters() if not p.requires_grad}
+    assert 'backbone.norm_f.weight' in frozen
+    assert 'backbone.layers.2.norm.weight' in frozen
+    assert 'backbone.layers.1.norm.weight' not in frozen
 
 
 def test_frozen_teacher_is_not_optimised() -> None:
