@@ -116,6 +116,17 @@ class UMT(BaseSelfSupervisor):
         student, target, _, _ = self.align(clips, data_samples)
         return dict(loss=self.head.loss(student, target))
 
+    def extract_feat(self, inputs: Tensor) -> Tuple[Tensor, ...]:
+        """Extract the features of a student that sees every patch.
+
+        Args:
+            inputs (Tensor): As for ``loss``.
+
+        Returns:
+            tuple[Tensor]: What the backbone returns.
+        """
+        return self.backbone(self._clips(inputs))
+
     @staticmethod
     def _clips(inputs: Tensor) -> Tensor:
         """Merge the axis of the clips of a sample into the batch."""

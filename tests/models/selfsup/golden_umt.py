@@ -1,6 +1,4 @@
 """Models of the golden files, with their weights, for several tests."""
-from common import golden
-
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.selfsup import CLIPTeacher, UMTDecoder
 
@@ -24,10 +22,10 @@ def golden_student(cfg: dict, weights: dict, **kwargs) -> VideoMamba:
     return model.eval()
 
 
-def golden_decoder(cfg: dict, weights: dict) -> UMTDecoder:
+def golden_decoder(cfg: dict, weights: dict, **kwargs) -> UMTDecoder:
     """Build a decoder from the published weights of a student."""
     neck = UMTDecoder(cfg['clip_decoder_embed_dim'], cfg['clip_output_dim'],
-                      cfg['clip_return_layer'])
+                      cfg['clip_return_layer'], **kwargs)
     neck.load_state_dict({
         k: v
         for k, v in weights.items() if k.startswith('clip_decoder.')
@@ -48,8 +46,3 @@ def golden_teacher(cfg: dict, weights: dict, **kwargs) -> CLIPTeacher:
         **kwargs)
     model.load_state_dict(weights)
     return model
-
-
-def case_weights(name: str, prefix: str) -> dict:
-    """Return the weights below a path of a golden file."""
-    return golden(name).under(prefix)

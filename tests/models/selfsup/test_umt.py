@@ -66,6 +66,22 @@ def test_golden_student_with_the_last_block(case: str) -> None:
         floor=GOLDEN_FLOOR)
 
 
+@pytest.mark.parametrize('kind', ['video', 'image'])
+def test_golden_multimodal_student(kind: str) -> None:
+    """Tokens of the last block beside the taps, decoder without a norm."""
+    data = golden('multimodal_backbone')
+    cfg, weights = data.config['model'], data.under('sd/')
+    student = golden_student(cfg, weights, out_indices=(-2, -1))
+    decoder = golden_decoder(cfg, weights, norm='none')
+    mask = data[f'in/{kind}_mask'][:, 1:]
+    earlier, tokens, tap = student(data[f'in/{kind}'], mask)
+    case = f'cls+avg|{kind}|masked|keep_temporal=False/out/'
+    for name, found in (('x_vis', tokens[:, 1:]), ('x_clip',
+                                                   decoder([earlier, tap],
+                                                           mask))):
+        assert_close(found, data[case + name], floor=GOLDEN_FLOOR, name=name)
+
+
 def test_normed_tap_trains_every_parameter() -> None:
     data = golden(STUDENT)
     student, decoder = student_and_decoder(
@@ -317,6 +333,14 @@ def test_checkpoint_fills_a_fine_tuned_model() -> None:
                 wanted.transpose(1, 2), size=16,
                 mode='linear').transpose(1, 2)
         assert torch.equal(value, wanted), key
+
+
+def test_tensor_mode_gives_the_features_of_the_whole_clip() -> None:
+    model = tiny_umt().eval()
+    x = torch.randn(2, 3, 4, 32, 32)
+    feature, = model(x.unsqueeze(1))
+    assert feature.shape == (2, 65, 16)
+    assert torch.equal(feature, model.backbone(x)[0])
 
 
 def test_explain() -> None:
