@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -206,32 +206,20 @@ def draw_places(rng: np.random.Generator, num_frames: int) -> np.ndarray:
     return np.sort((steps + change * waves) % 1)
 
 
-def draw_scene(rng: np.random.Generator,
-               split: str,
-               object_name: Optional[str] = None,
-               background_name: Optional[str] = None) -> Scene:
+def draw_scene(rng: np.random.Generator, split: str) -> Scene:
     """Draw everything of a clip but the order of its frames.
 
     Args:
         rng (np.random.Generator): Source of the scene.
         split (str): ``train`` or ``val``.
-        object_name (str, optional): Photograph of the object. Defaults to
-            None, drawn from those of the split.
-        background_name (str, optional): The same of the background. Defaults
-            to None.
 
     Returns:
         Scene: The frames to come.
     """
     width, height = FRAME_SIZES[rng.integers(len(FRAME_SIZES))]
     num_frames = int(rng.integers(NUM_FRAMES[0], NUM_FRAMES[1] + 1))
-    # Drawn in any case: what follows does not depend on the arguments.
-    drawn = [
-        str(rng.choice(PICTURES[split][kind]))
-        for kind in ('objects', 'backgrounds')
-    ]
-    object_name = object_name or drawn[0]
-    background_name = background_name or drawn[1]
+    object_name = str(rng.choice(PICTURES[split]['objects']))
+    background_name = str(rng.choice(PICTURES[split]['backgrounds']))
     drift = rng.uniform(0, 0.04) * height
     margin = 2 * math.ceil(drift)
     return Scene(
