@@ -1,6 +1,7 @@
 """Masked distillation as a user runs it: train, resume, share, fine-tune."""
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -142,25 +143,30 @@ def test_chain_to_64_frames(clips: Path, pretrained: Path) -> None:
     assert state['backbone.temporal_pos_embedding'].shape == (1, 64, 32)
 
 
-def test_picture_by_one_command(clips: Path, pretrained: Path) -> None:
+def test_picture_by_one_command(clips: Path, pretrained: Path, monkeypatch,
+                                capsys) -> None:
     video = next((clips / 'data').glob('*.mp4'))
     out = clips / 'alignment.png'
 
-    def run(config: Path, *arguments) -> 'subprocess.CompletedProcess[str]':
-        return subprocess.run([
-            sys.executable, ROOT / 'demo/demo_alignment.py', video, config,
-            pretrained / 'epoch_3.pth', '--out', out, *arguments
-        ],
-                              env=dict(os.environ, PYTHONPATH=str(ROOT)),
-                              capture_output=True,
-                              text=True)
+    def run(config: Path, *arguments: str) -> bytes:
+        monkeypatch.setattr(sys, 'argv', [
+            'demo_alignment.py',
+            str(video),
+            str(config),
+            str(pretrained / 'epoch_3.pth'), '--out',
+            str(out), *arguments
+        ])
+        runpy.run_path(
+            str(ROOT / 'demo/demo_alignment.py'), run_name='__main__')
+        assert f'picture: {out}' in capsys.readouterr().out
+        return out.read_bytes()
 
-    done = run(UMT_CONFIG)
-    assert done.returncode == 0, done.stderr
-    first = out.read_bytes()
+    first = run(UMT_CONFIG)
     assert cv2.imread(str(out)).shape[0] > 5 * 96
-    run(UMT_CONFIG, '--seed', '0')
-    assert out.read_bytes() == first
-    other = run(CONFIG)
-    assert other.returncode == 1
-    assert 'error: the config is of a Recognizer3D' in other.stderr
+    assert run(UMT_CONFIG, '--seed', '0') == first
+    assert run(UMT_CONFIG, '--seed', '1') != first
+    with pytest.raises(SystemExit, match='error: the config is of a Recog'):
+        run(CONFIG)
+    video = clips / 'missing.mp4'
+    with pytest.raises(SystemExit, match='error: the video .*missing.mp4'):
+        run(UMT_CONFIG)
