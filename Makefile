@@ -20,7 +20,7 @@ $(VENV)/.quickstart: setup.cfg | $(BIN)/python
 	touch $@
 
 $(VENV)/.dev: setup.cfg | $(BIN)/python
-	$(BIN)/python -m pip install -e '.[dev,quickstart,demo]'
+	$(BIN)/python -m pip install -e '.[dev,quickstart,demo,multimodal]'
 	touch $@ $(VENV)/.quickstart
 
 quickstart: $(VENV)/.quickstart

@@ -34,7 +34,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                                            'models.layers'}),
     'models.selfsup':
     (ENGINE | {'mmpretrain'}, {'ops', 'registry', 'models.layers'}),
-    'models.multimodal': (ENGINE | {'mmaction', 'transformers'},
+    'models.multimodal': (ENGINE | {'mmaction', 'safetensors', 'transformers'},
                           {'compat', 'ops', 'registry', 'models.layers'}),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction'}, {'registry'}),
     'engine': (ENGINE | {'cv2', 'mmaction'}, {'registry'}),

@@ -4,12 +4,13 @@ from .distillation import (DistilledClassifier, DistilledRecognizer3D,
                            TokenDistillHead)
 from .heads import VideoMambaHead
 from .layers import BiMambaMixer, MambaBlock
+from .multimodal import TextTower, VideoTextModel, VisionTower
 from .selfsup import (UMT, AlignmentLoss, CachedTeacher, CLIPTeacher,
                       CLIPTower, UMTDecoder)
 
 __all__ = [
     'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower',
     'CachedTeacher', 'DistilledClassifier', 'DistilledRecognizer3D',
-    'MambaBlock', 'TokenDistillHead', 'UMT', 'UMTDecoder', 'VideoMamba',
-    'VideoMambaHead'
+    'MambaBlock', 'TextTower', 'TokenDistillHead', 'UMT', 'UMTDecoder',
+    'VideoMamba', 'VideoMambaHead', 'VideoTextModel', 'VisionTower'
 ]

@@ -1,0 +1,134 @@
+"""Similarities of videos and texts, and what is trained on them."""
+from typing import NamedTuple, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+SIMILARITIES = ('mean', 'max')
+
+
+def similarity(vision: Tensor,
+               text: Tensor,
+               temperature: object = 1.,
+               reduce: str = 'mean') -> Tensor:
+    """Compare each video with each text by the cosine, in float32.
+
+    Args:
+        vision (Tensor): Shape (b, m, c), or (b, c).
+        text (Tensor): Shape (n, c).
+        temperature (float | Tensor): Divisor. Defaults to 1.
+        reduce (str): 'mean' or 'max' over the m features of a video.
+            Defaults to 'mean'.
+
+    Returns:
+        Tensor: Shape (b, n).
+    """
+    vision, text = (
+        F.normalize(x if x.dtype.itemsize > 4 else x.float(), dim=-1)
+        for x in (vision, text))
+    if vision.dim() == 2:
+        vision = vision.unsqueeze(1)
+    if reduce == 'max':
+        return torch.einsum('bmc,nc->bmn', vision, text).amax(1) / temperature
+    return vision.mean(1) @ text.t() / temperature
+
+
+def contrastive_loss(sim_v2t: Tensor, ids: Tensor) -> Tensor:
+    """Cross-entropy of videos and texts, both ways.
+
+    Pairs of equal id are positives, each with an equal share.
+
+    Args:
+        sim_v2t (Tensor): Similarities over the temperature, shape (b, b).
+        ids (Tensor): Shape (b, ).
+
+    Returns:
+        Tensor: Scalar.
+    """
+    same = (ids[:, None] == ids[None]).to(sim_v2t.dtype)
+    target = same / same.sum(1, keepdim=True)
+    ways = (-(target * F.log_softmax(sim, dim=1)).sum(1).mean()
+            for sim in (sim_v2t, sim_v2t.t()))
+    return sum(ways) / 2
+
+
+def negative_weights(sim: Tensor, ids: Tensor, hard: bool = True) -> Tensor:
+    """Weigh the candidates to be taken for a wrong partner.
+
+    Args:
+        sim (Tensor): Similarities of queries (rows), shape (b, b).
+        ids (Tensor): Shape (b, ); candidates of the query's id get 0.
+        hard (bool): Whether similar ones get more, by a softmax. Defaults to
+            True; else all the same.
+
+    Returns:
+        Tensor: Shape (b, b), without gradient.
+
+    Raises:
+        ValueError: If a query has no candidate.
+    """
+    same = ids[:, None] == ids[None]
+    if same.all(1).any():
+        raise ValueError(
+            f'a batch with the ids {ids.tolist()} has pairs without a wrong '
+            'partner, which VTM needs; take a larger batch, or give each '
+            'video its own pair_id')
+    sim = sim.detach()
+    weights = sim.softmax(1) if hard else torch.ones_like(sim)
+    weights = weights.masked_fill(same, 0)
+    # A softmax that overflowed, or that left a row nothing, can be drawn.
+    weights = torch.where(weights.isfinite(), weights,
+                          torch.full_like(weights, 0.01))
+    empty = weights.sum(1, keepdim=True) == 0
+    return torch.where(empty, (~same).to(weights.dtype), weights)
+
+
+class MaskedWords(NamedTuple):
+    """A text with words to be guessed.
+
+    Args:
+        ids (Tensor): int64, shape (b, l).
+        labels (Tensor): The word, or -100 where none is to be guessed,
+            int64, shape (b, l).
+    """
+    ids: Tensor
+    labels: Tensor
+
+
+def mask_words(ids: Tensor,
+               special: Tuple[int, int],
+               mask_id: int,
+               vocab_size: int,
+               probability: float = 0.5) -> MaskedWords:
+    """Choose words that are to be guessed, and hide most of them.
+
+    Of the chosen, 80 % become ``[MASK]``, 10 % any word and 10 % stay.
+
+    Args:
+        ids (Tensor): int64, shape (b, l).
+        special (tuple[int, int]): Ids never chosen, of padding and [CLS].
+        mask_id (int): Id of ``[MASK]``.
+        vocab_size (int): Number of words.
+        probability (float): Of being chosen. Defaults to 0.5.
+
+    Returns:
+        MaskedWords: What to show, and what to guess.
+
+    Source: Devlin et al., arXiv:1810.04805, Section 3.1.
+    """
+
+    def draw(share: float) -> Tensor:
+        return torch.bernoulli(torch.full(ids.shape, share)).bool()
+
+    chosen, hidden, changed = draw(probability), draw(0.8), draw(0.5)
+    words = torch.randint(vocab_size, ids.shape)
+    chosen, hidden, changed, words = (
+        x.to(ids.device) for x in (chosen, hidden, changed, words))
+    for one in special:
+        chosen = chosen & (ids != one)
+    hidden = chosen & hidden
+    changed = chosen & ~hidden & changed
+    shown = ids.masked_fill(hidden, mask_id)
+    return MaskedWords(
+        torch.where(changed, words, shown), ids.masked_fill(~chosen, -100))

@@ -1,0 +1,211 @@
+"""mmaction2's BERT with fusion layers, from a local folder or by its size."""
+import json
+from pathlib import Path
+from typing import Any, Dict, Optional, Union
+
+import torch
+from mmengine.logging import print_log
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmvideomamba.compat import multimodal_trouble
+from mmvideomamba.registry import MODELS
+
+WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
+
+
+def host_bert() -> Any:
+    """Import mmaction2's BERT.
+
+    Returns:
+        module: ``mmaction.models.multimodal.vindlu.modeling_bert``.
+
+    Raises:
+        ImportError: If transformers or timm are missing or do not fit.
+    """
+    reason = multimodal_trouble('mmaction')
+    try:
+        if reason:
+            raise ImportError(reason)
+        from mmaction.models.multimodal.vindlu import modeling_bert
+    except ImportError as error:
+        raise ImportError(
+            f'the text tower cannot be used: {error}. Run: pip install '
+            '"mmvideomamba[multimodal]"') from error
+    return modeling_bert
+
+
+@MODELS.register_module()
+class TextTower(BaseModule):
+    """BERT, whose last layers look at the tokens of a video.
+
+    The layers below ``fusion_layer`` encode a text alone; from there on each
+    layer has a cross-attention to visual tokens after its self-attention.
+
+    Args:
+        arch (str | dict): 'base' or 'large' for the sizes of BERT, a dict of
+            BERT's config, or a folder with its ``config.json``. Defaults to
+            'base'.
+        fusion_layer (int, optional): First layer with cross-attention.
+            Defaults to None: 9 for 'base', 19 for 'large', else three
+            quarters of the layers.
+        encoder_width (int): Channels of the visual tokens. Defaults to 576.
+        with_mlm (bool): Whether there is a head that says masked words.
+            Defaults to True.
+        with_cp (bool): Recompute layers in backward, to save memory.
+            Defaults to False.
+        weights (str, optional): File or folder with the weights of a BERT;
+            cross-attention, and what else the file does not hold, starts
+            fresh. Defaults to None.
+        init_cfg (dict, optional): mmengine's initialisation config. Defaults
+            to None.
+
+    Raises:
+        ImportError: If transformers or timm are missing.
+        ValueError: If an argument is not allowed, or a folder lacks a file.
+
+    Source: Devlin et al., arXiv:1810.04805; Li et al., arXiv:2303.16058.
+    """
+
+    arch_zoo: Dict[str, dict] = {
+        'base':
+        dict(),
+        'large':
+        dict(
+            hidden_size=1024,
+            num_hidden_layers=24,
+            num_attention_heads=16,
+            intermediate_size=4096)
+    }
+    fusion_zoo = dict(base=9, large=19)
+
+    def __init__(self,
+                 arch: Union[str, dict] = 'base',
+                 fusion_layer: Optional[int] = None,
+                 encoder_width: int = 576,
+                 with_mlm: bool = True,
+                 with_cp: bool = False,
+                 weights: Optional[str] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(init_cfg)
+        bert = host_bert()
+        config = bert.BertConfig(**self._sizes(arch))
+        layers = config.num_hidden_layers
+        if fusion_layer is None:
+            fusion_layer = layers * 3 // 4
+            if isinstance(arch, str):
+                fusion_layer = self.fusion_zoo.get(arch, fusion_layer)
+        if not 0 < fusion_layer < layers:
+            raise ValueError(f'fusion_layer must lie in [1, {layers - 1}] for '
+                             f'{layers} layers, but is {fusion_layer}')
+        config.fusion_layer = fusion_layer
+        config.encoder_width = encoder_width
+        config.gradient_checkpointing = with_cp
+        self.config, self.with_mlm = config, with_mlm
+        if with_mlm:
+            whole = bert.BertForMaskedLM(config)
+            self.bert, self.cls = whole.bert, whole.cls
+            # Transformers ties these only in a model that it builds itself.
+            head = self.cls.predictions
+            head.decoder.weight = self.bert.embeddings.word_embeddings.weight
+            head.decoder.bias = head.bias
+        else:
+            self.bert = bert.BertModel(config, add_pooling_layer=False)
+        if weights is not None:
+            self._load(Path(weights))
+
+    @classmethod
+    def _sizes(cls, arch: Union[str, dict]) -> dict:
+        if isinstance(arch, dict):
+            return dict(arch)
+        if arch in cls.arch_zoo:
+            return cls.arch_zoo[arch]
+        path = Path(arch) / 'config.json'
+        if not path.is_file():
+            raise ValueError(
+                f'arch of TextTower must be one of {list(cls.arch_zoo)}, a '
+                f'dict, or a folder with config.json, but there is no {path}')
+        return json.loads(path.read_text())
+
+    @property
+    def width(self) -> int:
+        """Channels of the text tokens."""
+        return self.config.hidden_size
+
+    def _load(self, path: Path) -> None:
+        """Fill what a file of a BERT holds."""
+        files = [path / name for name in WEIGHT_FILES]
+        if not path.is_dir():
+            files = [path]
+        found = [file for file in files if file.is_file()]
+        if not found:
+            raise ValueError(
+                f'weights of TextTower: none of {[str(f) for f in files]} '
+                'exists; put the files of a BERT there, or set weights=None')
+        if found[0].suffix == '.safetensors':
+            from safetensors.torch import load_file
+            state = load_file(str(found[0]))
+        else:
+            state = torch.load(found[0], map_location='cpu', weights_only=True)
+        own = self.state_dict()
+        fitted = {}
+        for key, value in state.items():
+            # Files of the first releases name the parts of a norm thus.
+            key = key.replace('.gamma', '.weight').replace('.beta', '.bias')
+            if not key.startswith(('bert.', 'cls.')):
+                key = f'bert.{key}'
+            if key in own and own[key].shape == value.shape:
+                fitted[key] = value
+        blocks = {k.split('.')[3] for k in fitted if '.layer.' in k}
+        if len(blocks) < self.config.num_hidden_layers:
+            raise ValueError(
+                f'{found[0]} fills {len(blocks)} of '
+                f'{self.config.num_hidden_layers} layers of TextTower: it is '
+                'another model, or one of other sizes; set arch')
+        self.load_state_dict(fitted, strict=False)
+        print_log(
+            f'{found[0]} fills {len(fitted)} of {len(own)} tensors of '
+            'the text tower; the others start fresh', 'current')
+
+    def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
+        """Encode texts alone.
+
+        Args:
+            ids (Tensor): Token ids, int64, shape (b, l).
+            mask (Tensor): 1 for a token, 0 for padding, shape (b, l).
+
+        Returns:
+            Tensor: Shape (b, l, width).
+        """
+        return self.bert(
+            ids, attention_mask=mask, mode='text',
+            return_dict=True).last_hidden_state
+
+    def fuse(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
+        """Let encoded texts look at visual tokens.
+
+        Args:
+            text (Tensor): From ``encode``, shape (b, l, width).
+            mask (Tensor): As in ``encode``.
+            vision (Tensor): Shape (b, v, encoder_width).
+
+        Returns:
+            Tensor: Shape (b, l, width).
+        """
+        return self.bert(
+            encoder_embeds=text,
+            attention_mask=mask,
+            encoder_hidden_states=vision,
+            mode='fusion',
+            return_dict=True).last_hidden_state
+
+    def word_logits(self, fused: Tensor) -> Tensor:
+        """Say the words at the places of fused tokens.
+
+        Args:
+            fused (Tensor): From ``fuse``, shape (..., width).
+
+        Returns:
+            Tensor: Shape (..., vocabulary).
+        """
+        return self.cls(fused)

@@ -1,0 +1,312 @@
+"""Videos and texts in one space, and a judge of pairs."""
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor, nn
+
+from mmvideomamba.registry import MODELS
+from ..layers import draw_attention_mask, stack_masks, with_class_token
+from .gather import GATHER_GRADS, gather_features
+from .losses import contrastive_loss, mask_words, negative_weights, similarity
+from .published_keys import adapt_keys
+from .tokenizer import TextBatch, TextTokenizer
+from .vision_tower import VisionOutput
+
+LOSSES = ('vtc', 'vtm', 'mlm', 'uta')
+MASK_SOURCES = ('attention', 'data')
+
+
+@MODELS.register_module()
+class VideoTextModel(BaseModel):
+    """A video-text model for pretraining and retrieval.
+
+    Four losses, each left out where its weight is 0: VTC brings a video and
+    its text together, against all others of the batch on all processes; VTM
+    tells a pair from one with a wrong partner that looks right; MLM guesses
+    words of the text with the help of the video; UTA aligns the visible
+    tokens of a masked video with a frozen teacher, see ``UMT``.
+
+    A batch is of videos or of images, which have one frame. Data samples
+    hold ``text`` (str) and ``pair_id`` (int): equal ids are positives.
+
+    Args:
+        vision_encoder (dict): ``VisionTower``.
+        text_encoder (dict): ``TextTower``.
+        tokenizer (dict): Arguments of ``TextTokenizer``.
+        embed_dims (int): Channels of the common space. Defaults to 512.
+        loss_weights (dict): Factor by name. Defaults to 1 for vtc and vtm.
+        teacher (dict, optional): ``CLIPTeacher`` with ``norm='none'``, for
+            UTA and attention masks. Defaults to None.
+        alignment_loss (dict): ``AlignmentLoss`` of UTA. Defaults to 'l2' of
+            normalised features.
+        align_images_only (bool): Whether videos go without UTA. Defaults to
+            False.
+        mask_cfg (dict, optional): For 'video' and 'image' a dict with
+            ``source``, 'attention' (drawn from the teacher's) or 'data' (the
+            samples' ``mask``, see ``TokenMask``), and for the former
+            ``ratio``. Masks are made where UTA is trained. Defaults to None.
+        masked_keep_temporal (bool): Whether to pool masked videos once per
+            frame; published for tubes only. Defaults to False.
+        temperature (float): Initial divisor of the similarities, learned and
+            kept in ``temperature_range``. Defaults to 0.07.
+        temperature_range (tuple[float, float]): Defaults to (0.001, 0.5).
+        hard_negatives (bool): Whether VTM prefers similar wrong partners.
+            Defaults to True.
+        mlm_probability (float): Share of words to guess. Defaults to 0.5.
+        gather_grad (str): 'own', the published gradient of the features of
+            other processes, or 'summed', the correct one; see
+            ``gather_features``. Defaults to 'own'.
+        data_preprocessor (dict, optional): The host's. Defaults to None.
+        init_cfg (dict, optional): mmengine's initialisation config. Defaults
+            to None.
+
+    Raises:
+        ImportError: If transformers or timm are missing.
+        ValueError: If an argument is not allowed.
+
+    Source: VideoMamba, arXiv:2403.06977, Section 3.4; Li et al., Unmasked
+    Teacher, arXiv:2303.16058, Section 3.3.
+    """
+
+    def __init__(self,
+                 vision_encoder: dict,
+                 text_encoder: dict,
+                 tokenizer: dict,
+                 embed_dims: int = 512,
+                 loss_weights: Dict[str, float] = dict(vtc=1., vtm=1.),
+                 teacher: Optional[dict] = None,
+                 alignment_loss: dict = dict(
+                     type='mmvideomamba.AlignmentLoss', normalize=True),
+                 align_images_only: bool = False,
+                 mask_cfg: Optional[Dict[str, dict]] = None,
+                 masked_keep_temporal: bool = False,
+                 temperature: float = 0.07,
+                 temperature_range: Tuple[float, float] = (0.001, 0.5),
+                 hard_negatives: bool = True,
+                 mlm_probability: float = 0.5,
+                 gather_grad: str = 'own',
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        _check_choices(loss_weights, gather_grad, mask_cfg)
+        self.loss_weights = {k: loss_weights.get(k, 0.) for k in LOSSES}
+        self.vision_encoder = MODELS.build(vision_encoder)
+        self.text_encoder = MODELS.build(text_encoder)
+        self.tokenizer = TextTokenizer(
+            vocab_size=self.text_encoder.config.vocab_size, **tokenizer)
+        self.vision_proj = nn.Linear(self.vision_encoder.embed_dims,
+                                     embed_dims)
+        self.text_proj = nn.Linear(self.text_encoder.width, embed_dims)
+        self.itm_head = nn.Linear(self.text_encoder.width, 2)
+        self.temp = nn.Parameter(torch.tensor(temperature))
+        self.temperature_range = tuple(temperature_range)
+        self.clip_teacher = teacher and MODELS.build(teacher)
+        self.alignment_loss = MODELS.build(alignment_loss)
+        self.align_images_only = align_images_only
+        self.mask_cfg = mask_cfg or {}
+        self.masked_keep_temporal = masked_keep_temporal
+        self.hard_negatives = hard_negatives
+        self.mlm_probability = mlm_probability
+        self.gather_grad = gather_grad
+        self._check_parts()
+        self.register_load_state_dict_pre_hook(adapt_keys)
+
+    def _check_parts(self) -> None:
+        if self.loss_weights['mlm'] and not self.text_encoder.with_mlm:
+            raise ValueError('loss_weights has mlm, but the text_encoder has '
+                             'with_mlm=False')
+        aligned = self.loss_weights['uta'] > 0
+        if aligned and None in (self.clip_teacher, self.vision_encoder.neck):
+            raise ValueError('loss_weights has uta, which needs a teacher and '
+                             'a neck of the vision_encoder')
+        for kind in ('image', 'video') if aligned else ():
+            if kind not in self.mask_cfg and not (kind == 'video'
+                                                  and self.align_images_only):
+                raise ValueError(f'loss_weights has uta, but mask_cfg tells '
+                                 f'no mask for {kind!r}')
+
+    def forward(self,
+                inputs: Tensor,
+                data_samples: Optional[List[BaseDataElement]] = None,
+                mode: str = 'tensor') -> Any:
+        """Compute losses, or features of the videos.
+
+        Args:
+            inputs (Tensor): Normalised clips (b, 3, frames, h, w), or with
+                an axis of one clip per sample, (b, 1, 3, frames, h, w).
+            data_samples (list[BaseDataElement], optional): See the class.
+            mode (str): 'loss' or 'tensor'. Defaults to 'tensor'.
+
+        Returns:
+            dict[str, Tensor] | VisionOutput: By the mode.
+
+        Raises:
+            ValueError: If the mode is unknown; retrieval is evaluated by
+                ``RetrievalLoop``.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'tensor':
+            return self.encode_videos(inputs)
+        raise ValueError(f'mode must be loss or tensor, but is {mode!r}; '
+                         'evaluate with mmvideomamba.RetrievalLoop')
+
+    def encode_videos(self, inputs: Tensor) -> VisionOutput:
+        """Encode unmasked videos; see ``forward`` for the inputs."""
+        return self.vision_encoder(_clips(inputs))
+
+    def tokenize(self, texts: Sequence[str]) -> TextBatch:
+        """Turn texts into ids on the device of the model."""
+        return TextBatch(*(x.to(self.temp.device)
+                           for x in self.tokenizer(texts)))
+
+    def match_logit(self, text: Tensor, mask: Tensor,
+                    vision: Tensor) -> Tensor:
+        """Judge pairs.
+
+        Args:
+            text (Tensor): From ``text_encoder.encode``, (b, l, width).
+            mask (Tensor): 1 for a token, shape (b, l).
+            vision (Tensor): Visual tokens, shape (b, v, c).
+
+        Returns:
+            Tensor: Logits of no pair and pair, shape (b, 2).
+        """
+        return self.itm_head(self.text_encoder.fuse(text, mask, vision)[:, 0])
+
+    def loss(self, inputs: Tensor,
+             data_samples: List[BaseDataElement]) -> Dict[str, Tensor]:
+        """Compute the losses of a batch; see ``forward``.
+
+        Returns:
+            dict[str, Tensor]: ``loss_vtc`` and so on, times their weights,
+            and the temperature for the log.
+        """
+        with torch.no_grad():
+            self.temp.clamp_(*self.temperature_range)
+        clips = _clips(inputs)
+        losses = {}
+        vision = self._see(clips, data_samples, losses)
+        tokens = self.tokenize([sample.text for sample in data_samples])
+        text = self.text_encoder.encode(*tokens)
+        ids = torch.tensor([s.pair_id for s in data_samples],
+                           device=clips.device)
+        features = (self.vision_proj(vision.pooled), self.text_proj(text[:,
+                                                                         0]))
+        if self.loss_weights['vtc']:
+            everyone = (gather_features(x, self.gather_grad) for x in features)
+            losses['loss_vtc'] = contrastive_loss(
+                similarity(*everyone, self.temp), gather_features(ids))
+        if self.loss_weights['vtm']:
+            with torch.no_grad():
+                sim = similarity(*features, self.temp)
+            losses['loss_vtm'] = self._vtm(vision.tokens, text, tokens.mask,
+                                           sim, ids)
+        if self.loss_weights['mlm']:
+            losses['loss_mlm'] = self._mlm(vision.tokens, tokens)
+        losses = {
+            k: v * self.loss_weights[k[len('loss_'):]]
+            for k, v in losses.items()
+        }
+        return dict(**losses, temperature=self.temp.detach().clone())
+
+    def _see(self, clips: Tensor, data_samples: List[BaseDataElement],
+             losses: Dict[str, Tensor]) -> VisionOutput:
+        """Encode a batch of training, masked where UTA is trained."""
+        kind = 'image' if clips.shape[2] == 1 else 'video'
+        aligned = self.loss_weights['uta'] > 0 and not (kind == 'video' and
+                                                        self.align_images_only)
+        if not aligned:
+            return self.vision_encoder(clips)
+        with torch.no_grad():
+            features, attention = self.clip_teacher(clips)
+            mask = self._mask(kind, attention, len(clips), data_samples)
+        vision = self.vision_encoder(clips, mask, self.masked_keep_temporal)
+        decoded = vision.decoded
+        if features.shape[::3] != decoded.shape[::3] or (features.shape[2]
+                                                         != 1 + mask.shape[1]):
+            raise ValueError(
+                f'the teacher returns features {tuple(features.shape)}, the '
+                f'decoder {tuple(decoded.shape)} of {mask.shape[1]} patch '
+                'tokens: make levels, channels and token grids fit')
+        visible = (~with_class_token(mask)).nonzero()[:, 1]
+        index = visible.view(len(mask), -1, 1).expand(*decoded.shape[1:])
+        losses['loss_uta'] = self.alignment_loss(
+            decoded, features.gather(2, index.expand_as(decoded)))
+        return vision
+
+    def _mask(self, kind: str, attention: Tensor, count: int,
+              data_samples: List[BaseDataElement]) -> Tensor:
+        """Draw the mask of a batch, or take it from the data: (b, t * n)."""
+        cfg = self.mask_cfg[kind]
+        frames = len(attention) // count
+        if cfg['source'] == 'attention':
+            return draw_attention_mask(attention, frames, cfg['ratio'])
+        masks = [getattr(s, 'mask', None) for s in data_samples]
+        if any(m is None for m in masks):
+            raise ValueError(
+                f"mask_cfg of {kind!r} has source='data', but the data "
+                'samples have no mask: put mmvideomamba.TokenMask into the '
+                'pipeline and mask into algorithm_keys of PackActionInputs')
+        return stack_masks(masks,
+                           frames * attention.shape[1]).to(attention.device)
+
+    def _vtm(self, vision: Tensor, text: Tensor, mask: Tensor, sim: Tensor,
+             ids: Tensor) -> Tensor:
+        """Tell pairs (b, v, c), (b, l, width) from wrong ones."""
+        hard = self.hard_negatives
+        other_vision, other_text = (
+            torch.multinomial(negative_weights(s, ids, hard), 1)[:, 0]
+            for s in (sim.t(), sim))
+        logits = self.match_logit(
+            torch.cat([text, text, text[other_text]]),
+            torch.cat([mask, mask, mask[other_text]]),
+            torch.cat([vision, vision[other_vision], vision]))
+        labels = torch.zeros(len(logits), dtype=torch.long)
+        labels[:len(ids)] = 1
+        return F.cross_entropy(logits.float(), labels.to(logits.device))
+
+    def _mlm(self, vision: Tensor, tokens: TextBatch) -> Tensor:
+        """Guess words."""
+        words = mask_words(tokens.ids,
+                           (self.tokenizer.pad_id, self.tokenizer.cls_id),
+                           self.tokenizer.mask_id,
+                           self.text_encoder.config.vocab_size,
+                           self.mlm_probability)
+        text = self.text_encoder.encode(words.ids, tokens.mask)
+        fused = self.text_encoder.fuse(text, tokens.mask, vision)
+        chosen = words.labels != -100
+        logits = self.text_encoder.word_logits(fused[chosen]).float()
+        # Few texts may have no word to guess: the loss is then 0, not NaN.
+        total = F.cross_entropy(logits, words.labels[chosen], reduction='sum')
+        return total / chosen.sum().clamp_min(1)
+
+
+def _check_choices(loss_weights: Dict[str, float], gather_grad: str,
+                   mask_cfg: Optional[Dict[str, dict]]) -> None:
+    unknown = set(loss_weights) - set(LOSSES)
+    if unknown or min(loss_weights.values(), default=0) < 0:
+        raise ValueError(f'loss_weights takes weights of {list(LOSSES)}, not '
+                         f'negative, but got {dict(loss_weights)}')
+    if gather_grad not in GATHER_GRADS:
+        raise ValueError(f'gather_grad must be one of {list(GATHER_GRADS)}, '
+                         f'but got {gather_grad!r}')
+    for kind, cfg in (mask_cfg or {}).items():
+        if kind not in ('video', 'image') or (cfg.get('source')
+                                              not in MASK_SOURCES):
+            raise ValueError(
+                "mask_cfg takes 'video' and 'image', each with a source of "
+                f'{list(MASK_SOURCES)}, but got {kind!r}: {dict(cfg)}')
+
+
+def _clips(inputs: Tensor) -> Tensor:
+    """Merge the axis of the one clip of a sample into the batch."""
+    if inputs.dim() != 6:
+        return inputs
+    if inputs.shape[1] != 1:
+        raise ValueError('VideoTextModel takes one clip per sample, but got '
+                         f'{inputs.shape[1]}; set num_clips=1')
+    return inputs[:, 0]

@@ -1,0 +1,123 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from mmvideomamba.models import TextTower
+from mmvideomamba.models.multimodal import TextTokenizer
+from mmvideomamba.models.multimodal import text_tower as module
+
+TINY = dict(
+    vocab_size=20,
+    hidden_size=8,
+    num_hidden_layers=4,
+    num_attention_heads=2,
+    intermediate_size=16,
+    max_position_embeddings=16)
+WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'cat', '##s']
+
+
+@pytest.fixture(scope='module')
+def host() -> None:
+    pytest.importorskip(
+        'transformers', reason='the text tower needs transformers')
+    try:
+        module.host_bert()
+    except ImportError as error:
+        pytest.skip(str(error))
+
+
+def tower(**kwargs) -> TextTower:
+    return TextTower(**{**dict(arch=TINY, encoder_width=6), **kwargs}).eval()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / 'vocab.txt').write_text('\n'.join(WORDS) + '\n')
+    (tmp_path / 'config.json').write_text(json.dumps(TINY))
+    return tmp_path
+
+
+def test_padding_changes_nothing(host) -> None:
+    model, vision = tower(), torch.randn(1, 5, 6)
+    ids = torch.tensor([[2, 5, 6, 3]])
+    padded = torch.tensor([[2, 5, 6, 3, 0, 0]])
+    masks = torch.ones_like(ids), (padded != 0).long()
+    found = [
+        model.fuse(model.encode(x, mask), mask, vision)[:, :4]
+        for x, mask in zip((ids, padded), masks)
+    ]
+    torch.testing.assert_close(*found)
+    assert model.word_logits(found[0]).shape == (1, 4, 20)
+
+
+def test_recomputation_gives_the_same_gradients(host) -> None:
+    model = tower(
+        arch=dict(
+            TINY, hidden_dropout_prob=0., attention_probs_dropout_prob=0.))
+    ids = torch.tensor([[2, 5, 6, 3]])
+    found = []
+    for recompute in (False, True):
+        model.train().zero_grad()
+        model.config.gradient_checkpointing = recompute
+        mask = torch.ones_like(ids)
+        out = model.fuse(model.encode(ids, mask), mask, torch.ones(1, 2, 6))
+        out.pow(3).sum().backward()
+        found.append(
+            model.bert.encoder.layer[0].output.dense.weight.grad.clone())
+    torch.testing.assert_close(*found)
+
+
+def test_sizes_of_a_folder_and_its_weights(host, folder: Path) -> None:
+    source = tower()
+    own = source.state_dict()
+    torch.save(
+        {
+            k.replace('bert.', '', 1): v + 1
+            for k, v in own.items() if 'cross' not in k and 'cls.' not in k
+        }, folder / 'pytorch_model.bin')
+    model = tower(arch=str(folder), weights=str(folder))
+    loaded = model.state_dict()
+    key = 'bert.encoder.layer.3.attention.self.query.weight'
+    torch.testing.assert_close(loaded[key], own[key] + 1)
+    assert model.config.fusion_layer == 3
+    with pytest.raises(ValueError, match='fills 4 of 5 layers'):
+        tower(
+            arch=dict(TINY, num_hidden_layers=5),
+            weights=str(folder / 'pytorch_model.bin'))
+
+
+@pytest.mark.parametrize('change, match', [
+    (dict(arch='nowhere'), 'nowhere/config.json'),
+    (dict(fusion_layer=4), r'\[1, 3\] for 4 layers, but is 4'),
+    (dict(weights='nowhere'), 'nowhere.*exists'),
+])
+def test_bad_arguments(host, change: dict, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        tower(**change)
+
+
+def test_missing_package_is_explained(monkeypatch) -> None:
+    monkeypatch.setattr(module, 'multimodal_trouble',
+                        lambda host: 'timm is not installed')
+    with pytest.raises(ImportError, match='timm is not.*pip install'):
+        TextTower()
+
+
+def test_tokenizer_keeps_both_ends(host, folder: Path) -> None:
+    tokenizer = TextTokenizer(str(folder), max_length=6, vocab_size=20)
+    ids, mask = tokenizer(['a cats', 'Cat a cat a cat a cat'])
+    assert ids.tolist() == [[2, 5, 6, 7, 3, 0], [2, 6, 5, 6, 5, 3]]
+    assert mask.tolist() == [[1, 1, 1, 1, 1, 0], [1] * 6]
+    assert (tokenizer.pad_id, tokenizer.cls_id, tokenizer.mask_id) == (0, 2, 4)
+
+
+def test_bad_tokenizers(host, folder: Path) -> None:
+    with pytest.raises(ValueError, match='at least 3, but is 2'):
+        TextTokenizer(str(folder), 2)
+    with pytest.raises(ValueError, match='8 tokens.*knows 7'):
+        TextTokenizer(str(folder), vocab_size=7)(['a'])
+    (folder / 'vocab.txt').unlink()
+    with pytest.raises(ValueError, match=f'{folder} has no vocab.txt'):
+        TextTokenizer(str(folder))(['a'])

@@ -1,0 +1,225 @@
+import pytest
+import torch
+from common import GOLDEN_FLOOR, assert_close, golden
+from golden_multimodal import (NAME, draws, golden_inputs, golden_model,
+                               golden_samples)
+
+from mmvideomamba.models.multimodal import similarity
+from mmvideomamba.models.multimodal.losses import (contrastive_loss,
+                                                   mask_words,
+                                                   negative_weights)
+from mmvideomamba.models.multimodal.published_keys import own_key
+from mmvideomamba.models.selfsup import AlignmentLoss
+
+CASES = golden(NAME).config['cases']
+FACTORS = dict(loss_vtc=1.0, loss_vtm=0.7, loss_mlm=0.5, loss_uta=1.3)
+
+
+def inject(monkeypatch, case: str) -> list:
+    stand_ins = draws(case)
+    for name in ('multinomial', 'bernoulli', 'randint'):
+        monkeypatch.setattr(torch, name, getattr(stand_ins, name))
+    return stand_ins.seen
+
+
+def check_close(found, wanted, kind='forward', name=''):
+    assert_close(found, wanted, kind, floor=GOLDEN_FLOOR, name=name)
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_golden_losses_and_gradients(case: str, monkeypatch) -> None:
+    data, cfg = golden(NAME), CASES[case]
+    kwargs, samples = {}, golden_samples()
+    if cfg['video_mask_type'] == 'tube':
+        kwargs = dict(
+            masked_keep_temporal=True,
+            mask_cfg={k: dict(source='data')
+                      for k in ('video', 'image')})
+        for sample, mask in zip(samples, data[f'{case}/draw/mask']):
+            sample.mask = mask[1:]
+    model = golden_model(cfg, **kwargs)
+    model.vision_encoder.register_forward_hook(
+        lambda _, __, out: seen_vision.append(out))
+    seen_vision: list = []
+    seen = inject(monkeypatch, case)
+    losses = model.loss(golden_inputs(cfg['input']), samples)
+    for name in FACTORS:
+        wanted = data[f'{case}/out/{name}']
+        check_close(losses.get(name, torch.zeros(())), wanted, name=name)
+    vision = seen_vision[0]
+    check_close(vision.pooled, data[f'{case}/out/pooled_vision'])
+    for name, found in (('vision_embeds', vision.tokens), ('student_output',
+                                                           vision.decoded)):
+        if f'{case}/out/{name}' in data:
+            check_close(found, data[f'{case}/out/{name}'], name=name)
+    if cfg['loss_weight']['vtm']:
+        check_close(seen[-2], data[f'{case}/out/weights_t2v'])
+        check_close(seen[-1], data[f'{case}/out/weights_v2t'])
+    total = sum(FACTORS[k] * losses[k] for k in FACTORS if k in losses)
+    total.backward()
+    found = {k: p.grad for k, p in model.named_parameters()}
+    for key, wanted in data.under(f'{case}/grad/').items():
+        gradient = found[own_key(key)]
+        if gradient is None:
+            assert not wanted.any(), key
+            continue
+        check_close(gradient, wanted, 'gradient', key)
+    for prefix in cfg['params_without_gradient_prefixes']:
+        names = [k for k in found if k.startswith(own_key(prefix))]
+        if prefix.endswith('.layer'):  # those for fusion are meant
+            names = [k for k in names if 'crossattention' in k]
+        assert names and not any(found[k] is not None and found[k].any()
+                                 for k in names), prefix
+
+
+def test_golden_retrieval_mode(monkeypatch) -> None:
+    """The same trunk without a word head and a teacher, from its own file."""
+    data, case = golden(NAME), 'retrieval_mode'
+    model = golden_model(
+        dict(
+            loss_weight=dict(vtc=1., vtm=1.),
+            pool_type='cls+avg',
+            keep_temporal=True),
+        teacher=None,
+        mask_cfg=None,
+        with_mlm=False)
+    assert not any(
+        k.startswith(('text_encoder.cls', 'clip_teacher'))
+        for k in model.state_dict())
+    samples = golden_samples()
+    for sample, pair_id in zip(samples, data[f'{case}/in/idx'].tolist()):
+        sample.pair_id = pair_id
+    inject(monkeypatch, case)
+    losses = model.loss(golden_inputs('video'), samples)
+    for name in ('loss_vtc', 'loss_vtm'):
+        check_close(losses[name], data[f'{case}/out/{name}'], name=name)
+    stripped = {
+        k.replace('text_encoder.bert.', 'text_encoder.'): v + 1
+        for k, v in data.under('sd/').items()
+        if not k.startswith(('text_encoder.cls', 'clip_teacher'))
+    }
+    model.load_state_dict(dict(model=stripped))
+    check_close(model.temp, data['sd/temp'] + 1)
+    weight = 'embeddings.word_embeddings.weight'
+    check_close(model.state_dict()[f'text_encoder.bert.{weight}'],
+                data[f'sd/text_encoder.bert.{weight}'] + 1)
+
+
+def test_golden_text_features() -> None:
+    data = golden(NAME)
+    model = golden_model(CASES['video_masked'])
+    text = model.text_encoder.encode(data['in/input_ids'],
+                                     data['in/attention_mask'])
+    check_close(text, data['common/out/text_embeds'])
+
+
+@pytest.mark.parametrize('case', [
+    k[len('uta/'):-len('/out/loss')]
+    for k in golden(NAME).arrays if k.startswith('uta/') and 'out' in k
+])
+def test_golden_alignment(case: str) -> None:
+    data = golden(NAME)
+    norm, kind = case.split('|')
+    loss = AlignmentLoss(kind, normalize=norm == 'l2')
+    check_close(
+        loss(data['uta/in/student'], data['uta/in/teacher']),
+        data[f'uta/{case}/out/loss'])
+
+
+@pytest.mark.parametrize('case, vision, reduce', [('3d_mean', 3, 'mean'),
+                                                  ('3d_max', 3, 'max'),
+                                                  ('2d', 2, 'mean')])
+def test_golden_similarity(case: str, vision: int, reduce: str) -> None:
+    data = golden(NAME)
+    sim = similarity(data[f'sim/in/vision{vision}'], data['sim/in/text'], 0.05,
+                     reduce)
+    check_close(sim, data[f'sim/{case}/out/v2t'])
+    check_close(sim.t(), data[f'sim/{case}/out/t2v'])
+
+
+@pytest.mark.parametrize('start, wanted', [(1e-5, 1e-3), (0.9, 0.5),
+                                           (0.1, 0.1)])
+def test_temperature_is_kept_in_its_range(start: float, wanted: float) -> None:
+    model = golden_model(CASES['video_unmasked_pool_cls'])
+    with torch.no_grad():
+        model.temp.fill_(start)
+    losses = model(golden_inputs('video'), golden_samples(), 'loss')
+    assert losses['temperature'] == pytest.approx(wanted)
+
+
+def test_word_head_is_tied_to_the_embeddings() -> None:
+    model = golden_model(CASES['video_masked'])
+    head = model.text_encoder.cls.predictions
+    words = model.text_encoder.bert.embeddings.word_embeddings
+    assert head.decoder.weight is words.weight
+    assert head.decoder.bias is head.bias
+
+
+def test_masked_words_have_the_wanted_shares() -> None:
+    ids = torch.randint(5, 90, (400, 50))
+    ids[:, 0], ids[:, 40:] = 2, 0
+    shown, labels = mask_words(ids, (0, 2), 4, 97)
+    chosen = labels != -100
+    assert not chosen[:, 0].any() and not chosen[:, 40:].any()
+    assert torch.equal(labels[chosen], ids[chosen])
+    assert torch.equal(shown[~chosen], ids[~chosen])
+    assert chosen[:, 1:40].float().mean() == pytest.approx(0.5, abs=0.02)
+    hidden = (shown == 4)[chosen].float().mean()
+    same = (shown == ids)[chosen].float().mean()
+    assert hidden == pytest.approx(0.8, abs=0.02)
+    assert same == pytest.approx(0.1, abs=0.02)
+
+
+def test_no_word_to_guess_is_no_nan(monkeypatch) -> None:
+    model = golden_model(dict(CASES['video_unmasked_keep_temporal']))
+    model.mlm_probability = 0.
+    losses = model.loss(golden_inputs('video'), golden_samples())
+    assert losses['loss_mlm'] == 0
+    losses['loss_mlm'].backward()
+
+
+def test_equal_ids_are_positives() -> None:
+    sim = torch.tensor([[2., 2., 0.], [2., 2., 0.], [0., 0., 2.]]) * 50
+    ids = torch.tensor([7, 7, 1])
+    loss = contrastive_loss(sim, ids)
+    # Two shares of a half each, found exactly.
+    assert loss == pytest.approx(2 / 3 * torch.tensor(2.).log().item())
+
+
+def test_negatives() -> None:
+    sim = torch.tensor([[0., 1e6, float('nan')]] * 3)
+    ids = torch.tensor([0, 1, 2])
+    weights = negative_weights(sim, ids)
+    assert weights.diagonal().eq(0).all() and weights.isfinite().all()
+    assert weights.sum(1).gt(0).all()
+    even = negative_weights(torch.randn(3, 3), ids, hard=False)
+    assert torch.equal(even, 1 - torch.eye(3))
+    with pytest.raises(ValueError, match=r'\[4, 4\].*larger batch'):
+        negative_weights(torch.zeros(2, 2), torch.tensor([4, 4]))
+
+
+@pytest.mark.parametrize('change, match', [
+    (dict(loss_weights=dict(itc=1.)), "loss_weights takes.*'itc'"),
+    (dict(loss_weights=dict(vtc=-1.)), 'not negative'),
+    (dict(gather_grad='all'), "gather_grad must be.*'all'"),
+    (dict(mask_cfg=dict(video=dict(source='tube'))), "'video'.*'tube'"),
+    (dict(mask_cfg=dict(video=dict(source='data'))), "no mask for 'image'"),
+    (dict(teacher=None), 'needs a teacher'),
+    (dict(with_mlm=False), 'with_mlm=False'),
+])
+def test_bad_arguments(change: dict, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        golden_model(CASES['video_masked'], **change)
+
+
+def test_bad_modes_and_inputs() -> None:
+    model = golden_model(
+        CASES['video_masked'],
+        mask_cfg={k: dict(source='data')
+                  for k in ('video', 'image')})
+    with pytest.raises(ValueError, match="no mask.*TokenMask|'video'.*mask"):
+        model.loss(golden_inputs('video'), golden_samples())
+    with pytest.raises(ValueError, match='RetrievalLoop'):
+        model(golden_inputs('video'), mode='predict')
+    with pytest.raises(ValueError, match='one clip per sample, but got 2'):
+        model(torch.zeros(1, 2, 3, 4, 32, 32))
