@@ -6,6 +6,8 @@ the first build, so no ``custom_imports`` is needed to find them.
 """
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import LOOPS as MMENGINE_LOOPS
+from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
 from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
@@ -40,3 +42,15 @@ PARAM_SCHEDULERS = Registry(
     parent=MMENGINE_PARAM_SCHEDULERS,
     scope='mmvideomamba',
     locations=['mmvideomamba.engine.schedulers'])
+
+LOOPS = Registry(
+    'loop',
+    parent=MMENGINE_LOOPS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.engine.loops'])
+
+METRICS = Registry(
+    'metric',
+    parent=MMENGINE_METRICS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.evaluation'])

@@ -12,6 +12,7 @@ from ..layers import draw_attention_mask, stack_masks, with_class_token
 from .gather import GATHER_GRADS, gather_features
 from .losses import contrastive_loss, mask_words, negative_weights, similarity
 from .published_keys import adapt_keys
+from .retrieval import RetrievalScorer
 from .tokenizer import TextBatch, TextTokenizer
 from .vision_tower import VisionOutput
 
@@ -162,6 +163,14 @@ class VideoTextModel(BaseModel):
         """Turn texts into ids on the device of the model."""
         return TextBatch(*(x.to(self.temp.device)
                            for x in self.tokenizer(texts)))
+
+    def retrieval_scorer(self, **kwargs: Any) -> RetrievalScorer:
+        """Return what scores a whole set.
+
+        Args:
+            **kwargs: Arguments of ``RetrievalScorer``.
+        """
+        return RetrievalScorer(self, **kwargs)
 
     def match_logit(self, text: Tensor, mask: Tensor,
                     vision: Tensor) -> Tensor:

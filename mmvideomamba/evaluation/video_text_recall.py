@@ -1,0 +1,128 @@
+"""Recall of videos by texts, and of texts by videos."""
+from math import comb
+from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.evaluator import BaseMetric
+from torch import Tensor
+
+from mmvideomamba.registry import METRICS
+
+
+def expected_hit(better: int, right: int, wrong: int, k: int) -> float:
+    """Return the chance of a right item among the first k.
+
+    Args:
+        better (int): Wrong items with a higher score than the best right one.
+        right (int): Right items of that score.
+        wrong (int): Wrong items of that score.
+        k (int): Places.
+
+    Returns:
+        float: Over all orders of the items of equal score.
+    """
+    places = max(0, k - better)
+    tied = right + wrong
+    places = min(places, tied)
+    return 1 - comb(wrong, places) / comb(tied, places)
+
+
+@METRICS.register_module()
+class VideoTextRecall(BaseMetric):
+    """Share of queries, in percent, with a right item among the first k.
+
+    A query with several right items counts its best. Items of equal score
+    count as if in random order: a model that scores everything alike gets
+    what chance would. The host's ``RetrievalRecall`` counts item 0 as right
+    for every query.
+
+    It is fed by the retrieval loops with dicts of ``group`` (str), such as
+    't2v' for videos found by a text, ``scores`` (Tensor, one per item) and
+    ``positives`` (the right items). The result has ``GROUP/R@K`` and
+    ``GROUP/mR``, the mean over k, and ``mean_recall``, the mean of the mR of
+    the ``primary`` groups.
+
+    Args:
+        topk (Sequence[int]): Values of k. Defaults to (1, 5, 10).
+        primary (Sequence[str]): Groups of ``mean_recall``. Defaults to
+            ('t2v', 'v2t').
+        collect_device (str): See ``BaseMetric``. Defaults to 'cpu'.
+        prefix (str, optional): See ``BaseMetric``. Defaults to None.
+
+    Raises:
+        ValueError: If a k is below 1.
+    """
+
+    def __init__(
+        self,
+        topk: Sequence[int] = (1, 5, 10),
+        primary: Sequence[str] = ('t2v', 'v2t'),
+        collect_device: str = 'cpu',
+        prefix: Optional[str] = None,
+    ) -> None:
+        super().__init__(collect_device, prefix)
+        if not topk or min(topk) < 1:
+            raise ValueError('topk of VideoTextRecall must hold numbers from '
+                             f'1 on, but is {topk}')
+        self.topk, self.primary = tuple(topk), tuple(primary)
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Take queries.
+
+        Args:
+            data_batch (Any): Unused.
+            data_samples (Sequence[dict]): See the class.
+
+        Raises:
+            ValueError: If a score is NaN, or a query has no right item or
+                one out of range.
+        """
+        for query in data_samples:
+            counts = self._count(query['scores'], query['positives'])
+            self.results.append((query['group'], *counts))
+
+    @staticmethod
+    def _count(scores: Tensor,
+               positives: Sequence[int]) -> Tuple[int, int, int]:
+        """Count items: better, right of the best score, wrong of it."""
+        if torch.isnan(scores).any():
+            raise ValueError('a score of the retrieval is NaN: the model has '
+                             'diverged, or its weights are damaged')
+        if not positives or not all(0 <= i < len(scores) for i in positives):
+            raise ValueError(f'a query has the right items {list(positives)} '
+                             f'of {len(scores)}; it needs one from 0 to '
+                             f'{len(scores) - 1}')
+        right = torch.zeros(len(scores), dtype=torch.bool)
+        right[list(positives)] = True
+        best = scores[right].max()
+        same = scores == best
+        return (int((scores > best).sum()), int(
+            (same & right).sum()), int((same & ~right).sum()))
+
+    def compute_metrics(self, results: List[tuple]) -> Dict[str, float]:
+        """Average over the queries.
+
+        Args:
+            results (list[tuple]): Group and counts of each query.
+
+        Returns:
+            dict[str, float]: See the class.
+        """
+        metrics: Dict[str, float] = {}
+        groups = sorted({group for group, *_ in results})
+        for group in groups:
+            counts = [rest for name, *rest in results if name == group]
+            recalls = [
+                100 * sum(expected_hit(*c, k) for c in counts) / len(counts)
+                for k in self.topk
+            ]
+            metrics.update({
+                f'{group}/R@{k}': recall
+                for k, recall in zip(self.topk, recalls)
+            })
+            metrics[f'{group}/mR'] = sum(recalls) / len(recalls)
+        primary = [g for g in self.primary if g in groups]
+        if primary:
+            metrics['mean_recall'] = sum(metrics[f'{g}/mR']
+                                         for g in primary) / len(primary)
+        return metrics

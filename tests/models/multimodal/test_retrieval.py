@@ -1,0 +1,128 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from common import GOLDEN_FLOOR, assert_close, golden
+from golden_multimodal import (NAME, GoldenTokenizer, golden_inputs,
+                               golden_model)
+from mmengine import dist
+from torch import multiprocessing as mp
+
+from mmvideomamba.evaluation import VideoTextRecall
+from mmvideomamba.models import VideoTextModel
+from mmvideomamba.models.multimodal import retrieval
+
+CASE = dict(
+    loss_weight=dict(vtc=1., vtm=1.), pool_type='cls+avg', keep_temporal=True)
+CFG = golden(NAME).config['retrieval_eval']
+TEXTS = [str(i) for i in range(6)]
+
+
+def retrieval_model() -> VideoTextModel:
+    data = golden(NAME)
+    model = golden_model(CASE, teacher=None, mask_cfg=None, with_mlm=False)
+    model.tokenizer = GoldenTokenizer(data['retrieval_eval/in/input_ids'],
+                                      data['retrieval_eval/in/attention_mask'])
+    return model
+
+
+def scores(topk: int, videos=range(4), **kwargs) -> retrieval.RetrievalScores:
+    scorer = retrieval_model().retrieval_scorer(topk=topk, **kwargs)
+    clips = golden_inputs('video')
+    for i in videos:
+        scorer.add_videos(clips[i:i + 1], [i])
+    return scorer.score(TEXTS)
+
+
+def recalls(found: retrieval.RetrievalScores) -> dict:
+    """Return the recalls under the published names."""
+    metric = VideoTextRecall()
+    right = dict(
+        img=[[CFG['txt2img'][str(i)]] for i in range(6)],
+        txt=[CFG['img2txt'][str(i)] for i in range(4)])
+    for suffix, matrices in (('', dict(img=found.t2v, txt=found.v2t)),
+                             ('_emb', dict(img=found.dual.t(),
+                                           txt=found.dual))):
+        for name, matrix in matrices.items():
+            metric.process(None, [
+                dict(group=name + suffix, scores=row, positives=positives)
+                for row, positives in zip(matrix, right[name])
+            ])
+    return metric.evaluate(20)
+
+
+@pytest.mark.parametrize('topk', [128, 3])
+@pytest.mark.parametrize('pair_batch', [64, 2])
+def test_golden_matrices(topk: int, pair_batch: int) -> None:
+    data = golden(NAME)
+    found = scores(topk, pair_batch=pair_batch, text_batch=4, progress=False)
+    for name, matrix in (('i2t_x', found.v2t), ('t2i_x', found.t2v),
+                         ('i2t_emb', found.dual), ('t2i_emb', found.dual.t())):
+        wanted = data[f'retrieval_eval/k{topk}/out/{name}']
+        assert torch.equal(matrix == -100, wanted == -100), name
+        ranked = wanted != -100
+        assert_close(
+            matrix[ranked], wanted[ranked], floor=GOLDEN_FLOOR, name=name)
+
+
+def test_golden_recalls() -> None:
+    found = recalls(scores(128, progress=False))
+    for kind, suffix in (('rerank', ''), ('emb', '_emb')):
+        for name in ('img', 'txt'):
+            for k in (1, 5, 10):
+                assert found[f'{name}{suffix}/R@{k}'] == pytest.approx(
+                    CFG['k128'][kind][f'{name}_r{k}'], abs=0.005)
+
+
+def test_more_than_all_candidates_is_said_once(mm_log, monkeypatch,
+                                               capsys) -> None:
+    monkeypatch.setattr(retrieval, '_SAID', set())
+    found = [scores(128), scores(6, progress=False)]
+    for one, other in zip(*found):
+        assert torch.equal(one, other)
+    said = [line for line in mm_log if 'topk=128 is more than' in line]
+    assert len(said) == 1
+    assert '4/4' in capsys.readouterr().out  # the progress bar
+
+
+def test_no_judge() -> None:
+    found = scores(0, progress=False)
+    assert found.v2t.eq(-100).all() and not found.dual.eq(-100).any()
+
+
+@pytest.mark.parametrize('kwargs, match', [
+    (dict(topk=-1), 'topk of the retrieval.*-1'),
+    (dict(topk=1, pair_batch=0), 'pair_batch.*0'),
+])
+def test_bad_numbers(kwargs: dict, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        scores(**kwargs)
+
+
+def test_missing_videos() -> None:
+    with pytest.raises(ValueError, match='1 videos were not.*number 1'):
+        scores(3, videos=(0, 2, 3), progress=False)
+    with pytest.raises(ValueError, match='has 0 and 6'):
+        scores(3, videos=(), progress=False)
+
+
+def work(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
+    # One process has more videos than the other.
+    share = ((0, 3, 2), (1, ))[rank]
+    found = scores(3, share, text_batch=4, progress=False)
+    torch.save([*found], os.path.join(folder, f'{rank}.pth'))
+    dist.barrier()
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one(tmp_path: Path) -> None:
+    mp.spawn(work, (str(tmp_path), ), 2)
+    wanted = scores(3, text_batch=4, progress=False)
+    for rank in range(2):
+        found = torch.load(tmp_path / f'{rank}.pth')
+        assert all(torch.equal(x, y) for x, y in zip(found, wanted))
