@@ -1,4 +1,6 @@
 """Datasets and transforms that the hosts do not have."""
+from .caption_dataset import CaptionDataset
 from .checked_video_dataset import CheckedVideoDataset
+from .retrieval_dataset import RetrievalDataset
 
-__all__ = ['CheckedVideoDataset']
+__all__ = ['CaptionDataset', 'CheckedVideoDataset', 'RetrievalDataset']

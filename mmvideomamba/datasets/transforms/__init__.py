@@ -1,9 +1,12 @@
 """Transforms that the hosts do not have."""
+from .caption_media import OpenClip, ReadImage
 from .decode import DecodeFrames, OpenVideo
+from .interval_sample import IntervalSample
 from .masks import TokenMask
 from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
 
 __all__ = [
-    'DecodeFrames', 'OpenVideo', 'SegmentSample', 'ShuffleFrames', 'TokenMask'
+    'DecodeFrames', 'IntervalSample', 'OpenClip', 'OpenVideo', 'ReadImage',
+    'SegmentSample', 'ShuffleFrames', 'TokenMask'
 ]

@@ -14,7 +14,7 @@ class _RetrievalMixin(BaseLoop):
     """What validation and test share.
 
     The data set tells ``texts`` (list[str]), and ``videos_of_text`` and
-    ``texts_of_video`` (list[list[int]]); samples have ``video_id``.
+    ``texts_of_video`` (list[list[int]]); samples have ``video_index``.
     """
 
     stage: str
@@ -33,8 +33,9 @@ class _RetrievalMixin(BaseLoop):
                 f'before_{self.stage}_iter', batch_idx=index, data_batch=batch)
             data = model.data_preprocessor(batch, False)
             with torch.no_grad(), autocast(enabled=self.fp16):
-                scorer.add_videos(data['inputs'],
-                                  [s.video_id for s in data['data_samples']])
+                scorer.add_videos(
+                    data['inputs'],
+                    [s.video_index for s in data['data_samples']])
             runner.call_hook(
                 f'after_{self.stage}_iter',
                 batch_idx=index,

@@ -1,4 +1,5 @@
 """Words to the ids of a BERT, from a local folder."""
+import os
 from pathlib import Path
 from typing import Any, NamedTuple, Optional, Sequence
 
@@ -60,6 +61,8 @@ class TextTokenizer:
                     f'the tokenizer folder {self.folder} has no vocab.txt; '
                     'put the vocabulary of the text tower there, for '
                     'bert-base-uncased its published vocab.txt')
+            # Its threads do not live through the fork of the data workers.
+            os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
             from transformers import BertTokenizerFast
             tokenizer = BertTokenizerFast(vocab_file=str(path))
             if self.vocab_size and len(tokenizer) > self.vocab_size:

@@ -1,0 +1,149 @@
+"""Images or videos with captions, of several sources, for pretraining."""
+import os
+import random
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Any, Dict, List, Sequence, Union
+
+from mmengine.dataset import Compose
+from mmengine.logging import print_log
+from torch.utils.data import Dataset
+
+from mmvideomamba.registry import DATASETS
+from .caption_records import JsonlRecords, JsonRecords, SqliteRecords
+from .shard_records import ShardRecords
+
+READERS = {
+    '.json': JsonRecords,
+    '.jsonl': JsonlRecords,
+    '.sqlite': SqliteRecords,
+    '.db': SqliteRecords,
+    '.tar': ShardRecords
+}
+MODALITIES = ('video', 'image')
+PAIR_IDS = ('source', 'global')
+
+
+@DATASETS.register_module()
+class CaptionDataset(Dataset):
+    """Pairs of a medium and a caption, of one modality.
+
+    Samples of the pipeline have ``filename`` (str), ``text`` (str, drawn by
+    Python's generator where an entry has several), ``pair_id`` (int) and,
+    for shards, ``content`` (bytes), see ``OpenClip`` and ``ReadImage``.
+
+    A sample that cannot be read is replaced by another pair, drawn at
+    random, and counted in a warning; the published training keeps its text
+    and takes another video.
+
+    Args:
+        sources (Sequence[dict]): Each with ``ann_file``, by its ending a
+            '.json' list, '.jsonl', '.sqlite' or '.db', or '.tar' shards (a
+            pattern of the shell), and optionally ``media_root``. Further
+            keys are arguments of the reader, such as ``on_short``.
+        pipeline (Sequence[dict]): Transforms.
+        modality (str): 'video' or 'image', the key of the media in JSON.
+            Defaults to 'video'.
+        data_root (str): What relative paths start from. Defaults to ''.
+        pair_ids (str): 'source' for the place of an entry in its own source,
+            as published, so that pairs of different sources can have the
+            same id and count as positives; 'global' for ids of their own.
+            Defaults to 'source'.
+        max_refetch (int): Replacements tried for a sample. Defaults to 3.
+
+    Raises:
+        FileNotFoundError: If a source does not exist.
+        ValueError: If a source cannot be read, or an argument is not
+            allowed.
+    """
+
+    def __init__(self,
+                 sources: Sequence[dict],
+                 pipeline: Sequence[Union[dict, Any]],
+                 modality: str = 'video',
+                 data_root: str = '',
+                 pair_ids: str = 'source',
+                 max_refetch: int = 3) -> None:
+        for name, value, allowed in (('modality', modality, MODALITIES),
+                                     ('pair_ids', pair_ids, PAIR_IDS)):
+            if value not in allowed:
+                raise ValueError(f'{name} of CaptionDataset must be one of '
+                                 f'{list(allowed)}, but is {value!r}')
+        if not sources:
+            raise ValueError('CaptionDataset needs at least one source')
+        self.modality, self.pair_ids = modality, pair_ids
+        self.max_refetch, self.replaced = max_refetch, 0
+        self.pipeline = Compose(pipeline)
+        self.metainfo: Dict[str, Any] = {}
+        self.readers: List[Any] = []
+        self.roots: List[str] = []
+        for source in sources:
+            self._add(dict(source), data_root)
+        self.ends = list(accumulate(len(reader) for reader in self.readers))
+
+    def _add(self, source: dict, data_root: str) -> None:
+        """Open a source."""
+        path = os.path.join(data_root, source.pop('ann_file'))
+        root = os.path.join(data_root, source.pop('media_root', ''))
+        ending = os.path.splitext(path)[1]
+        if ending not in READERS:
+            raise ValueError(f'ann_file {path} of CaptionDataset must end in '
+                             f'one of {list(READERS)}')
+        self.readers.append(READERS[ending](path, self.modality, **source))
+        self.roots.append(root)
+
+    def __len__(self) -> int:
+        return self.ends[-1]
+
+    def get_data_info(self, idx: int) -> dict:
+        """Read an entry.
+
+        Args:
+            idx (int): Number of the sample, over all sources.
+
+        Returns:
+            dict: Sample for the pipeline.
+
+        Raises:
+            ValueError: If the entry cannot be read.
+        """
+        source = bisect_right(self.ends, idx)
+        place = idx - (self.ends[source - 1] if source else 0)
+        record = self.readers[source][place]
+        info = dict(
+            filename=record.name,
+            text=random.choice(record.captions),
+            pair_id=place if self.pair_ids == 'source' else idx)
+        if record.content is None:
+            info['filename'] = os.path.join(self.roots[source], record.name)
+        else:
+            info['content'] = record.content
+        return info
+
+    def __getitem__(self, idx: int) -> dict:
+        """Return a sample, or another one where it cannot be read.
+
+        Args:
+            idx (int): Number of the sample.
+
+        Returns:
+            dict: What the pipeline returns.
+
+        Raises:
+            ValueError: If the replacements cannot be read either.
+        """
+        for attempt in range(self.max_refetch + 1):
+            try:
+                return self.pipeline(self.get_data_info(idx))
+            except (OSError, ValueError) as error:
+                if attempt == self.max_refetch:
+                    raise ValueError(
+                        f'{attempt + 1} samples in a row cannot be read, the '
+                        f'last is number {idx}: {error}') from error
+                self.replaced += 1
+                other = random.randrange(len(self))
+                print_log(
+                    f'sample {idx} is replaced by {other}, the '
+                    f'{self.replaced}. replacement of this process: {error}',
+                    'current', 30)
+                idx = other

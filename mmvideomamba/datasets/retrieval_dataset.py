@@ -1,0 +1,166 @@
+"""Videos and the texts that describe them, for retrieval."""
+import os
+import random
+from typing import Any, Dict, List, NamedTuple, Tuple
+
+from mmaction.datasets import BaseActionDataset
+
+from mmvideomamba.registry import DATASETS
+from .caption_text import (captions_of, check_all, clean_caption,
+                           read_json_list, strings_of)
+from .checked_video_dataset import MAX_SHOWN, find_missing
+
+TRAIN_TEXTS = ('each', 'random')
+
+
+class _Entry(NamedTuple):
+    """Videos and texts that all belong to each other."""
+    videos: List[str]
+    texts: List[str]
+
+
+@DATASETS.register_module()
+class RetrievalDataset(BaseActionDataset):
+    """A JSON list of videos and captions, for fine-tuning and evaluation.
+
+    An entry is ``{"video": PATH, "caption": TEXT}``, where ``image`` may
+    stand for ``video``, and each may be a list: all videos of an entry
+    belong to all its captions. A path that occurs in several entries is one
+    video.
+
+    In ``test_mode`` there is one sample per video, with ``video_index``, and
+    the set tells ``texts``, ``videos_of_text`` and ``texts_of_video`` to the
+    retrieval loops. Else a sample is a video with ``text`` (str) and
+    ``pair_id`` (int), the number of the video, or of the entry where an
+    entry has several videos.
+
+    Args:
+        ann_file (str): Path of the JSON file.
+        pipeline (list[dict]): Transforms; samples have ``filename``.
+        paragraph (bool): Whether the captions of an entry are the sentences
+            of one text. Defaults to False.
+        train_texts (str): 'each' for one training sample per video and
+            caption, 'random' for one per video, with a caption drawn each
+            time from Python's generator. Defaults to 'each'.
+        check_files (bool): Whether to check that the videos exist. Defaults
+            to True.
+        **kwargs: Further arguments of the host's ``BaseActionDataset``, such
+            as ``data_prefix`` and ``test_mode``.
+
+    Raises:
+        FileNotFoundError: If the file or a video does not exist.
+        ValueError: If an entry cannot be read, or an argument is not
+            allowed.
+    """
+
+    def __init__(self,
+                 ann_file: str,
+                 pipeline: List[dict],
+                 paragraph: bool = False,
+                 train_texts: str = 'each',
+                 check_files: bool = True,
+                 **kwargs: Any) -> None:
+        if train_texts not in TRAIN_TEXTS:
+            raise ValueError(f'train_texts must be one of {list(TRAIN_TEXTS)}'
+                             f', but is {train_texts!r}')
+        self.paragraph, self.train_texts = paragraph, train_texts
+        self.check_files = check_files
+        self.texts: List[str] = []
+        self.videos_of_text: List[List[int]] = []
+        self.texts_of_video: List[List[int]] = []
+        super().__init__(ann_file, pipeline, **kwargs)
+
+    def _read(self, number: int, entry: Any) -> _Entry:
+        """Read an entry."""
+        where = f'entry {number}'
+        key = 'video'
+        if isinstance(entry, dict) and 'video' not in entry and ('image'
+                                                                 in entry):
+            key = 'image'
+        folder = self.data_prefix.get('video') or ''
+        videos = [
+            os.path.join(folder, v) for v in strings_of(entry, key, where)
+        ]
+        texts = captions_of(entry, where)
+        if self.paragraph:
+            texts = [clean_caption(' '.join(texts))]
+        return _Entry(videos, texts)
+
+    def load_data_list(self) -> List[dict]:
+        """Read and check the file.
+
+        Returns:
+            list[dict]: Samples; see the class.
+
+        Raises:
+            FileNotFoundError: See the class.
+            ValueError: See the class.
+        """
+        entries = check_all(
+            read_json_list(self.ann_file), self._read, self.ann_file)
+        numbers: Dict[str, int] = {}
+        for entry in entries:
+            for video in entry.videos:
+                numbers.setdefault(video, len(numbers))
+        if self.check_files:
+            self._check_exist(list(numbers))
+        self._relate(entries, numbers)
+        if self.test_mode:
+            return [
+                dict(filename=video, video_index=i)
+                for video, i in numbers.items()
+            ]
+        return self._training_samples(entries, numbers)
+
+    def _relate(self, entries: List[_Entry], numbers: Dict[str, int]) -> None:
+        """Note which texts belong to which videos."""
+        self.texts, self.videos_of_text = [], []
+        self.texts_of_video = [[] for _ in numbers]
+        for entry in entries:
+            videos = sorted({numbers[v] for v in entry.videos})
+            for text in entry.texts:
+                for video in videos:
+                    self.texts_of_video[video].append(len(self.texts))
+                self.texts.append(text)
+                self.videos_of_text.append(videos)
+
+    def _training_samples(self, entries: List[_Entry],
+                          numbers: Dict[str, int]) -> List[dict]:
+        samples = []
+        for number, (videos, texts) in enumerate(entries):
+            several = len(videos) > 1
+            for video in videos:
+                # Numbers of entries must not meet those of videos.
+                pair_id = len(numbers) + number if several else numbers[video]
+                groups: List[Tuple[str, ...]] = [tuple(texts)]
+                if self.train_texts == 'each':
+                    groups = [(text, ) for text in texts]
+                samples += [
+                    dict(filename=video, texts=group, pair_id=pair_id)
+                    for group in groups
+                ]
+        return samples
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return a sample, in training with one text.
+
+        Args:
+            idx (int): Number of the sample.
+
+        Returns:
+            dict: Sample for the pipeline.
+        """
+        info = super().get_data_info(idx)
+        if 'texts' in info:
+            info['text'] = random.choice(info.pop('texts'))
+        return info
+
+    def _check_exist(self, videos: List[str]) -> None:
+        missing = find_missing(videos)
+        if missing:
+            shown = [videos[i] for i in missing[:MAX_SHOWN]]
+            raise FileNotFoundError(
+                f'caption file {self.ann_file}: {len(missing)} of '
+                f'{len(videos)} videos do not exist, such as '
+                f'{", ".join(shown)}. Correct the file or data_prefix (now '
+                f'{dict(self.data_prefix)}), or leave them out.')

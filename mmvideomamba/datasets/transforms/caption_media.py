@@ -1,0 +1,106 @@
+"""Media of captions, from files or from the bytes of a shard."""
+import copy
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+
+from mmvideomamba.registry import TRANSFORMS
+from .decode import OpenVideo
+
+
+class _Memory:
+    """Hand out one content for any path."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    def get(self, path: str) -> bytes:
+        """Return the content."""
+        return self.content
+
+
+@TRANSFORMS.register_module()
+class OpenClip(OpenVideo):
+    """Open a video, from ``content`` if the sample has it.
+
+    Keys and arguments are those of ``OpenVideo``.
+
+    Modified Keys:
+
+    - content: Removed
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Open the video of a sample.
+
+        Args:
+            results (dict): The sample.
+
+        Returns:
+            dict: The sample, see ``OpenVideo``.
+        """
+        content = results.pop('content', None)
+        if content is None:
+            return super().transform(results)
+        opener = copy.copy(self)
+        opener.io_backend, opener.file_client = 'memory', _Memory(content)
+        return super(OpenClip, opener).transform(results)
+
+
+@TRANSFORMS.register_module()
+class ReadImage(BaseTransform):
+    """Read an image as a clip of one frame.
+
+    Required Keys:
+
+    - filename (str)
+    - content (bytes, optional): Of the file
+
+    Added Keys:
+
+    - imgs (list[np.ndarray]): One frame, RGB, (h, w, 3), uint8
+    - original_shape, img_shape (tuple[int]): (h, w)
+    - clip_len, num_clips, total_frames (int): 1
+    """
+
+    def transform(self, results: dict) -> dict:
+        """Read the image of a sample.
+
+        Args:
+            results (dict): The sample.
+
+        Returns:
+            dict: The sample, with the added keys.
+
+        Raises:
+            FileNotFoundError: If the file does not exist.
+            ValueError: If it is no image.
+        """
+        content = results.pop('content', None)
+        name = results['filename']
+        if content is None:
+            try:
+                with open(name, 'rb') as file:
+                    content = file.read()
+            except FileNotFoundError as error:
+                raise FileNotFoundError(
+                    f'image {name} does not exist; correct media_root and '
+                    'the caption file') from error
+        image = None
+        if content:
+            image = cv2.imdecode(
+                np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        if image is None:
+            raise ValueError(f'image {name} is damaged, or no image '
+                             f'({len(content)} bytes)')
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+        results.update(
+            imgs=[image],
+            original_shape=image.shape[:2],
+            img_shape=image.shape[:2],
+            modality='RGB',
+            clip_len=1,
+            num_clips=1,
+            total_frames=1)
+        return results
