@@ -42,7 +42,9 @@ model = dict(
         encoder_width=96,
         with_cp=False),
     tokenizer=dict(folder=_base_.data_root, max_length=16),
-    embed_dims=64)
+    embed_dims=64,
+    # Wrong partners that differ in one word are too hard for a start.
+    hard_negatives=False)
 
 # A short memory of the gradient's size keeps so short a training steady.
 optim_wrapper = dict(

@@ -1,0 +1,29 @@
+# Fine-tuning of the published video-text models: 2 epochs, the learning rate
+# not scaled by the batch. Decayed is what has more axes than one, embeddings
+# as well, and the temperature, which has none. The published runs hold all
+# weights in bfloat16; autocast keeps them in float32.
+max_epochs = 2
+warmup_epochs = 0.2
+
+optim_wrapper = dict(
+    type='AmpOptimWrapper',
+    dtype='bfloat16',
+    optimizer=dict(
+        type='AdamW', lr=1e-5, betas=(0.9, 0.999), weight_decay=0.02),
+    # The word head shares its weights with the word embeddings.
+    paramwise_cfg=dict(flat_decay_mult=0., bypass_duplicate=True))
+# An image batch trains no temporal embedding.
+find_unused_parameters = True
+
+train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
+val_cfg = dict(type='mmvideomamba.RetrievalValLoop', topk=128)
+test_cfg = dict(type='mmvideomamba.RetrievalTestLoop', topk=128)
+param_scheduler = dict(
+    type='mmvideomamba.FlooredCosineLR',
+    T_max=max_epochs,
+    warmup=warmup_epochs,
+    floor=0.01,
+    by_epoch=True,
+    convert_to_iter_based=True)
+
+randomness = dict(seed=42)

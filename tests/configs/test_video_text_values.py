@@ -1,0 +1,139 @@
+"""Effective values of the video-text recipes against the published ones."""
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+CONFIGS = Path(__file__).parents[2] / 'configs'
+IMAGES_17M = ['cc3m', 'coco', 'vg', 'sbu', 'cc12m']
+# Corpus: processes, videos, images.
+CORPORA = {
+    '5m': (16, ['webvid2m'], ['cc3m']),
+    '17m': (32, ['webvid2m'], IMAGES_17M),
+    '25m': (32, ['webvid10m'], IMAGES_17M)
+}
+# Stage: name, batch, losses, learning rate, epochs, warm-up.
+STAGES = dict(
+    masked=('umt-videomamba-middle_k400-pre_{w}xb128-u8-10e_{c}.py', 128,
+            dict(vtc=1, vtm=1, mlm=1, uta=1), 4e-4, 10, 1),
+    unmasked=('videomamba-middle_umt-{c}-pre_{w}xb64-u8-1e_{c}.py', 64,
+              dict(vtc=1, vtm=1, mlm=1), 8e-5, 1, 0.2))
+PRE = 'retrieval/videomamba-middle_umt-25m-pre_'
+# Config: most words, batch, epochs, warm-up, rate, paragraphs, seconds.
+SETS = {
+    '8xb64-u8-2e_msrvtt': (32, 64, 2, 0.2, 1e-5, False, None),
+    '8xb64-u8-2e_didemo': (64, 64, 2, 0.2, 1e-5, True, 30),
+    '8xb64-u8-2e_activitynet': (150, 64, 2, 0.2, 1e-5, True, None),
+    '8xb64-u8-2e_lsmdc': (96, 64, 2, 0.2, 1e-5, False, None),
+    '8xb64-u8-2e_msvd': (64, 64, 2, 0.2, 1e-5, False, None),
+    '8xb32-u8-10e_sthv2-label': (25, 32, 10, 0, 1e-4, False, None),
+    '8xb32-u8-10e_sthv2-template': (22, 32, 10, 0, 1e-4, False, None),
+    '8xb128-u1-10e_coco': (22, 128, 10, 0, 1e-5, False, None),
+    '8xb128-u1-10e_flickr30k': (32, 128, 10, 0, 1e-5, False, None)
+}
+
+
+def step(pipeline: list, name: str) -> dict:
+    found = [s for s in pipeline if s['type'].split('.')[-1] == name]
+    assert len(found) == 1, name
+    return found[0]
+
+
+def check_common(cfg: Config, weight_decay: float) -> None:
+    """Check what all published runs share."""
+    vision = cfg.model.vision_encoder
+    assert vision.backbone.arch == 'middle'
+    assert vision.backbone.drop_path_rate == 0.25
+    assert (vision.backbone.img_size, vision.backbone.num_frames) == (224, 8)
+    assert (vision.pool_type, vision.keep_temporal) == ('cls+avg', True)
+    text = cfg.model.text_encoder
+    assert (text.arch, text.fusion_layer, text.encoder_width) == ('base', 9,
+                                                                  576)
+    assert text.with_cp
+    assert (cfg.model.embed_dims, cfg.model.temperature) == (512, 0.07)
+    assert cfg.model.gather_grad == 'own'
+    optimizer = cfg.optim_wrapper.optimizer
+    assert (optimizer.type, optimizer.betas) == ('AdamW', (0.9, 0.999))
+    assert optimizer.weight_decay == weight_decay
+    assert 'clip_grad' not in cfg.optim_wrapper
+    assert cfg.param_scheduler.floor == 0.01
+    assert cfg.randomness.seed == 42
+    for loop in (cfg.val_cfg, cfg.test_cfg):
+        assert loop.topk == 128
+    resize = step(cfg.val_dataloader.dataset.pipeline, 'Resize')
+    assert (resize.scale, resize.keep_ratio) == ((224, 224), False)
+    assert resize.interpolation == 'bicubic'
+
+
+def check_augmentation(pipeline: list, flip: bool = True) -> None:
+    assert step(pipeline, 'RandomResizedCrop').area_range == (0.5, 1.0)
+    assert step(pipeline, 'Resize').interpolation == 'bicubic'
+    flips = [s for s in pipeline if s['type'] == 'Flip']
+    assert [s.flip_ratio for s in flips] == [0.5] * flip
+
+
+@pytest.mark.parametrize('corpus', CORPORA)
+@pytest.mark.parametrize('stage', STAGES)
+def test_pretraining(corpus: str, stage: str) -> None:
+    processes, videos, images = CORPORA[corpus]
+    name, batch, losses, rate, epochs, warmup = STAGES[stage]
+    cfg = Config.fromfile(CONFIGS / 'multimodal' /
+                          name.format(w=processes, c=corpus))
+    check_common(cfg, 0.05)
+    assert cfg.model.loss_weights == losses
+    assert cfg.model.text_encoder.with_mlm
+    assert cfg.model.tokenizer.max_length == 32
+    assert cfg.optim_wrapper.optimizer.lr == rate
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler.T_max,
+            cfg.param_scheduler.warmup) == (epochs, epochs, warmup)
+    assert cfg.find_unused_parameters
+    for loader, wanted, modality in ((cfg.train_dataloader, videos, 'video'),
+                                     (cfg.train_cfg.image_dataloader, images,
+                                      'image')):
+        assert loader.batch_size == batch and loader.drop_last
+        assert loader.dataset.modality == modality
+        assert [s.ann_file.split('/')[0]
+                for s in loader.dataset.sources] == wanted
+        check_augmentation(loader.dataset.pipeline)
+    sampler = step(cfg.train_dataloader.dataset.pipeline, 'IntervalSample')
+    assert (sampler.clip_len, sampler.mode) == (8, 'rand')
+    assert 'msrvtt_ret_test1k' in cfg.val_dataloader.dataset.ann_file
+    if stage == 'unmasked':
+        assert 'teacher' not in cfg.model and 'mask_cfg' not in cfg.model
+        assert f'_{corpus}/' in cfg.load_from
+        return
+    assert cfg.model.mask_cfg == dict(
+        video=dict(source='attention', ratio=0.8),
+        image=dict(source='attention', ratio=0.5))
+    teacher = cfg.model.teacher
+    assert (teacher.arch, teacher.norm) == ('b16', 'none')
+    assert cfg.model.vision_encoder.neck.norm == 'none'
+    assert cfg.model.vision_encoder.backbone.stream_indices == -2
+
+
+@pytest.mark.parametrize('name', SETS)
+def test_retrieval(name: str) -> None:
+    length, batch, epochs, warmup, rate, paragraph, seconds = SETS[name]
+    cfg = Config.fromfile(CONFIGS / f'{PRE}{name}.py')
+    check_common(cfg, 0.02)
+    assert cfg.model.loss_weights == dict(vtc=1, vtm=1)
+    assert not cfg.model.text_encoder.with_mlm
+    assert cfg.model.tokenizer.max_length == length
+    assert cfg.train_dataloader.batch_size == batch
+    assert cfg.optim_wrapper.optimizer.lr == rate
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler.T_max,
+            cfg.param_scheduler.warmup) == (epochs, epochs, warmup)
+    train = cfg.train_dataloader.dataset
+    check_augmentation(train.pipeline, flip='sthv2' not in name)
+    for loader in (cfg.train_dataloader, cfg.val_dataloader,
+                   cfg.test_dataloader):
+        assert loader.dataset.get('paragraph', False) == paragraph
+        if 'u1' in name:
+            step(loader.dataset.pipeline, 'ReadImage')
+            continue
+        sampler = step(loader.dataset.pipeline, 'IntervalSample')
+        assert sampler.get('max_seconds') == seconds
+        assert sampler.get('mode',
+                           'middle') == ('rand' if loader
+                                         is cfg.train_dataloader else 'middle')
+    assert cfg.val_dataloader == cfg.test_dataloader
