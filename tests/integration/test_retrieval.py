@@ -1,0 +1,79 @@
+"""Retrieval as a user runs it: train, then test on one and two processes."""
+import json
+import re
+from pathlib import Path
+from typing import Dict
+
+import pytest
+from host_tools import HERE, ROOT, run_python
+
+from mmvideomamba.compat import multimodal_trouble
+
+pytest.importorskip('transformers', reason='the text tower needs transformers')
+pytest.importorskip('skimage', reason='the extra quickstart is not installed')
+pytest.importorskip('imageio_ffmpeg', reason='quickstart is not installed')
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        bool(multimodal_trouble('mmaction')),
+        reason=multimodal_trouble('mmaction') or 'none')
+]
+
+CONFIG = HERE / 'tiny_retrieval.py'
+MAKE = ROOT / 'tools/data/quickstart/make_quickstart_captions.py'
+
+
+@pytest.fixture(scope='module')
+def trained(tmp_path_factory) -> Path:
+    """Make the clips and train; return the folder that holds data/."""
+    folder = tmp_path_factory.mktemp('retrieval')
+    for arguments in ((MAKE, '--out-dir', 'data', '--train', 1, '--val', 1),
+                      (ROOT / 'tools/train.py', CONFIG, '--work-dir',
+                       'train')):
+        done = run_python(*arguments, cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def metrics_of(folder: Path) -> Dict[str, float]:
+    """Read the metrics that a test logged."""
+    log, = folder.glob('*/*.json')
+    found = json.loads(log.read_text())
+    return {k: v for k, v in found.items() if 'time' not in k}
+
+
+def test_training_validates(trained: Path) -> None:
+    log, = (trained / 'train').glob('*/vis_data/scalars.json')
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    losses = [line for line in lines if 'loss_vtc' in line]
+    assert losses and {'loss_vtm', 'temperature'} <= set(losses[0])
+    assert {'t2v/R@1', 'v2t/R@10', 't2v_emb/R@5',
+            'mean_recall'} <= set(lines[-1])
+    assert list((trained / 'train').glob('best_*.pth'))
+
+
+def test_two_processes_find_what_one_finds(trained: Path) -> None:
+    found = []
+    for processes in (1, 2):
+        folder = trained / f'test-{processes}'
+        start = [] if processes == 1 else [
+            '-m', 'torch.distributed.run', '--nproc_per_node=2',
+            '--master_port=29561'
+        ]
+        done = run_python(
+            *start,
+            ROOT / 'tools/test.py',
+            CONFIG,
+            trained / 'train/epoch_1.pth',
+            '--work-dir',
+            folder,
+            *(['--launcher', 'pytorch'] if processes > 1 else []),
+            cwd=trained)
+        assert done.returncode == 0, done.stderr
+        # The bar of 20 videos, of the first process its 10.
+        assert f'{20 // processes}/{20 // processes}' in done.stdout
+        assert re.search('among 20 videos and 240 texts',
+                         done.stderr + done.stdout)
+        found.append(metrics_of(folder))
+    assert found[0] == found[1]
+    assert found[0]['t2v/R@10'] > 0

@@ -1,0 +1,30 @@
+# Two epochs of the embedded default on few clips, on CPU processes.
+_base_ = ('../../configs/retrieval/quickstart/retrieval-videomamba-micro_'
+          'scratch_1xb30-u8-25e_quickstart-captions.py')
+
+model = dict(
+    vision_encoder=dict(
+        backbone=dict(arch=dict(embed_dims=32, num_layers=2), img_size=32)),
+    text_encoder=dict(encoder_width=32))
+train_pipeline = _base_.train_pipeline
+train_pipeline[4].scale = (32, 32)
+val_pipeline = _base_.val_pipeline
+val_pipeline[3].scale = (32, 32)
+test_pipeline = val_pipeline
+train_dataloader = dict(
+    num_workers=0, dataset=dict(data_root='data', pipeline=train_pipeline))
+val_dataloader = dict(
+    # The same batches for any number of processes.
+    batch_size=1,
+    num_workers=0,
+    dataset=dict(data_root='data', pipeline=val_pipeline))
+test_dataloader = val_dataloader
+model['tokenizer'] = dict(folder='data')
+train_cfg = dict(max_epochs=1, val_interval=1)
+val_cfg = dict(topk=7)
+test_cfg = dict(topk=7)
+param_scheduler = dict(_delete_=True, type='ConstantLR', factor=1.)
+default_hooks = dict(logger=dict(interval=1))
+
+env_cfg = dict(dist_cfg=dict(backend='gloo'))
+model_wrapper_cfg = dict(type='MMDistributedDataParallel', device_ids=None)
