@@ -14,7 +14,6 @@ from .scan_kernels_triton import (carry_kernel, chain_kernel, scan_bwd_kernel,
 BLOCK_D = 32
 # Tokens of the shortest chunk.
 MIN_CHUNK = 64
-MAX_STATE = 64
 # Tokens between the states that backward starts from, and in a turn of the
 # forward loop.
 EVERY = 4
