@@ -33,7 +33,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     (ENGINE | {'mmpretrain'}, {'ops', 'registry', 'models.layers'}),
     'models.multimodal': (ENGINE | {'mmaction', 'transformers'},
                           {'compat', 'ops', 'registry', 'models.layers'}),
-    'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction'}, {'registry'}),
+    'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
+                 {'registry'}),
     'engine': (ENGINE | {'cv2', 'mmaction'}, {'registry'}),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
 }
