@@ -35,7 +35,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                           {'compat', 'ops', 'registry', 'models.layers'}),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
                  {'registry'}),
-    'engine': (ENGINE | {'cv2', 'mmaction'}, {'registry'}),
+    'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {'registry'}),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
 }
 
