@@ -232,8 +232,7 @@ def test_pipelines(name: str) -> None:
 def shrunk(cfg: Config) -> torch.nn.Module:
     """Build the model narrow, with two blocks and small frames."""
     model = copy.deepcopy(cfg.model)
-    model.backbone.update(
-        arch=dict(embed_dims=32, num_layers=2), img_size=32)
+    model.backbone.update(arch=dict(embed_dims=32, num_layers=2), img_size=32)
     model.cls_head.in_channels = 32
     return MODELS.build(model)
 
