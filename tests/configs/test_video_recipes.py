@@ -1,11 +1,9 @@
 """Every published video recipe has a config, whose values are effective."""
 import copy
-import csv
 import functools
 import json
-import re
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 import numpy as np
 import pytest
@@ -17,88 +15,14 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import (MODELS, PARAM_SCHEDULERS, DefaultScope,
                                init_default_scope)
 from mmengine.runner import Runner
+from video_table import (CLASSES, FILES, FOLDER, LVU, ROWS, TABLE, classes_of,
+                         every_recipe)
 
 from mmvideomamba.models import VideoMamba
 
-HERE = Path(__file__).parent
-FOLDER = HERE.parents[1] / 'configs' / 'recognition'
-DATA = ('kinetics400', 'sthv2', 'breakfast', 'coin', 'lvu')
-CLASSES = dict(kinetics400=400, sthv2=174, breakfast=10, coin=180)
-# The video path, label and separator of a line, as published.
-LVU = dict(
-    relationship=4,
-    way_speaking=5,
-    scene=6,
-    director=10,
-    genre=4,
-    writer=10,
-    year=9,
-    like_ratio=None,
-    view_count=None)
 PARTS = ('train', 'val', 'test')
 STEPS = 2  # of an epoch, in the tests of schedules
 SCHEDULES = json.loads((GOLDEN / 'param_groups.json').read_text())['schedules']
-
-
-def read_table() -> List[dict]:
-    """Return the published runs: video_recipes.csv, and LVU's, all alike."""
-    with open(HERE / 'video_recipes.csv') as file:
-        rows = list(csv.DictReader(file))
-    for task in LVU:
-        for window in ('', '60s'):
-            rows.append(
-                dict(
-                    data='lvu',
-                    task=task,
-                    window=window,
-                    arch='tiny',
-                    init='videomamba_t16_k400_f32_res224',
-                    frames='32',
-                    size='224',
-                    gpus='8',
-                    batch='8',
-                    steps='1',
-                    lr_flag='4e-4',
-                    lr='2e-4',
-                    epochs='70',
-                    warmup='5',
-                    weight_decay='0.1',
-                    drop_path='0.15',
-                    rand_augment='rand-m5-n2-mstd0.25-inc1',
-                    layer_decay='0.75',
-                    clips='4'))
-    return rows
-
-
-TABLE = read_table()
-FILES = sorted(path for name in DATA for path in (FOLDER / name).glob('*.py'))
-
-
-def init_word(row: dict) -> str:
-    """Return how a file name tells where the weights come from."""
-    init = row['init']
-    if '_in1k_' in init:
-        return 'in1k-pre'
-    found = re.search(r'_(k400|ssv2)_(mask_)?(pt|ft|)_?f(\d+)_', init)
-    data, masked, stage, frames = found.groups()
-    word = data if stage == 'pt' else f'{data}-u{frames}'
-    return f'{"umt-" if masked else ""}{word}-pre'
-
-
-def file_name(row: dict) -> str:
-    """Return the file name that a row's config must have."""
-    data = row['data']
-    if data == 'lvu':
-        parts = (data, row['task'].replace('_', '-'), row['window'])
-        data = '-'.join(part for part in parts if part)
-    size = '' if row['size'] == '224' else f'-res{row["size"]}'
-    return (f'videomamba-{row["arch"]}_{init_word(row)}_{row["gpus"]}x'
-            f'b{row["batch"]}-u{row["frames"]}-{row["epochs"]}e{size}_'
-            f'{data}-rgb.py')
-
-
-ROWS = {f'{row["data"]}/{file_name(row)}': row for row in TABLE}
-every_recipe = pytest.mark.parametrize('name', sorted(ROWS))
 
 
 @pytest.fixture(autouse=True, scope='module')
@@ -118,10 +42,6 @@ def steps_of(cfg: Config, part: str) -> Dict[str, dict]:
     """Return the pipeline of a loader, by the plain names of its steps."""
     pipeline = cfg[f'{part}_dataloader'].dataset.pipeline
     return {step.type.split('.')[-1]: step for step in pipeline}
-
-
-def classes_of(row: dict) -> Any:
-    return LVU[row['task']] if row['data'] == 'lvu' else CLASSES[row['data']]
 
 
 def sampler_of(row: dict) -> str:
