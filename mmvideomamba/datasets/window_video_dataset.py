@@ -26,8 +26,9 @@ def find_windows(duration: float, window: float,
     found = []
     for i in range(int(duration // stride) + 1):
         start = i * stride
-        # The last second that is not whole starts no window.
-        if start >= int(duration) or duration - start < window / 2:
+        # The last second that is not whole starts no further window.
+        late = i > 0 and start >= int(duration)
+        if late or duration - start < window / 2:
             break
         found.append((start, min(start + window, duration)))
     return found

@@ -46,6 +46,13 @@ def test_windows_are_the_published_ones(row: dict) -> None:
                      for s in row['segments']]
 
 
+def test_every_video_has_a_window() -> None:
+    assert find_windows(0.9, 0.5, 0.3) == [(0, 0.5)]
+    assert find_windows(0.5, 0.5, 16.) == [(0, 0.5)]
+    for duration in (0.01, 0.7, 1., 61.5):
+        assert find_windows(duration, 0.7, 0.7)[0][0] == 0
+
+
 def test_samples_are_windows(make: Make) -> None:
     data = make('a.mp4,1,75', 'b.mp4,0,20.5', num_classes=2)
     rows = [data.get_data_info(i) for i in range(len(data))]
