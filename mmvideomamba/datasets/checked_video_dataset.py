@@ -97,8 +97,8 @@ class CheckedVideoDataset(VideoDataset):
     once, and what follows runs that many times on copies of them (repeated
     augmentation). Such a loader needs
     ``collate_fn=dict(type='repeat_pseudo_collate')``, which puts the copies
-    next to each other. The host's ``RepeatAugDataset`` decodes once for each
-    copy and takes its own opening and decoding steps only.
+    next to each other. The host's ``RepeatAugDataset`` accepts no opening and
+    decoding steps but its own, and neither numbers nor windows.
 
     Args:
         ann_file (str): Path of the annotation file.

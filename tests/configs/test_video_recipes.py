@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from bad_videos import encode
-from common import GOLDEN
+from common import GOLDEN, official_weights
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import (MODELS, PARAM_SCHEDULERS, DefaultScope,
@@ -323,3 +323,25 @@ def test_a_step_and_a_prediction(name: str, fixtures: Path) -> None:
         found = model.eval().val_step(batch)
     evaluator.process(data_samples=found, data_batch=batch)
     assert evaluator.evaluate(1)
+
+
+def test_larger_frames_take_trunk_and_head_of_a_file(tmp_path: Path) -> None:
+    """As published: only the classes of another data set start anew."""
+    name = ('kinetics400/videomamba-tiny_k400-u64-pre_16xb6-u64-10e-res384_'
+            'kinetics400-rgb.py')
+    cfg = copy.deepcopy(load(name))
+    small = dict(embed_dims=32, num_layers=2)
+    weights = official_weights(
+        VideoMamba(small, img_size=48, num_frames=4), classes=400)
+    torch.save(dict(model=weights), tmp_path / 'published.pth')
+    for part in (cfg.model.backbone, cfg.model.cls_head):
+        part.init_cfg.checkpoint = str(tmp_path / 'published.pth')
+    model = shrunk(cfg)
+    model.init_weights()
+    found = model.state_dict()
+    for key, source in (('backbone.layers.1.mixer.in_proj.weight',
+                         'layers.1.mixer.in_proj.weight'),
+                        ('cls_head.fc_cls.weight', 'head.weight'),
+                        ('cls_head.fc_cls.bias', 'head.bias')):
+        assert torch.equal(found[key], weights[source]), key
+    assert found['backbone.temporal_pos_embedding'].shape == (1, 64, 32)
