@@ -1,5 +1,5 @@
 """Views, crops and windows are merged per video, as in the golden data."""
-from typing import List
+from typing import Iterator, List
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from common import golden
 from mmaction.evaluation import AccMetric
 from mmaction.structures import ActionDataSample
 from mmengine.evaluator import Evaluator
+from mmengine.registry import DefaultScope
 
 from mmvideomamba.evaluation import MSEMetric, WindowAccMetric, merge_windows
 from mmvideomamba.models.heads import VideoMambaHead, VideoMambaRegressionHead
@@ -18,6 +19,13 @@ LOGITS = TABLE['in/logits']  # (video, segment, crop, class)
 LABELS = TABLE['in/labels']
 NUMBERS = TABLE['in/regression_outputs']  # (video, segment, crop)
 TARGETS = TABLE['in/regression_targets']
+
+
+@pytest.fixture(autouse=True)
+def scope() -> Iterator[None]:
+    """Work in the scope of the host, whose loss a head builds."""
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        yield
 
 
 def predictions(head, outputs: torch.Tensor, **fields) -> List[dict]:

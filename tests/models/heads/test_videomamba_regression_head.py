@@ -1,10 +1,20 @@
 """A head that predicts one number."""
+from typing import Iterator
+
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
+from mmengine.registry import DefaultScope
 
 from mmvideomamba.models.heads import VideoMambaRegressionHead
 from mmvideomamba.registry import MODELS
+
+
+@pytest.fixture(autouse=True)
+def scope() -> Iterator[None]:
+    """Work in the scope of the host, whose loss a head builds."""
+    with DefaultScope.overwrite_default_scope('mmaction'):
+        yield
 
 
 def samples(*labels) -> list:
