@@ -31,8 +31,12 @@ class UniformWindowSample(UniformSample):
         test_mode (bool): Whether to take fixed frames. Defaults to False.
 
     Raises:
-        ValueError: If the window begins behind the end of the video.
+        ValueError: If a sample has no window, or the window begins behind the
+            end of the video.
     """
+
+    # Told from other samplers by this, see ``CheckConfigHook``.
+    samples_windows = True
 
     def transform(self, results: dict) -> dict:
         """Choose the frames of a sample.
@@ -46,6 +50,11 @@ class UniformWindowSample(UniformSample):
         Raises:
             ValueError: See the class.
         """
+        if 'clip_start' not in results:
+            raise ValueError(
+                f'{results["filename"]} has no clip_start: '
+                'UniformWindowSample needs a WindowVideoDataset with a '
+                'window; for whole videos take UniformSample')
         fps, last = results['avg_fps'], results['total_frames'] - 1
         start = int(results['clip_start'] * fps)
         if start > last:

@@ -34,7 +34,8 @@ class CheckConfigHook(Hook):
       head and data set are both for regression;
     - the views: one per training sample, and batches of one video where
       ``model.test_cfg.max_testing_views`` is set;
-    - ``num_repeats`` of the data set and the loader's ``collate_fn``.
+    - ``num_repeats`` of the data set and the loader's ``collate_fn``;
+    - the windows of the data set and a sampler that knows them.
 
     What a part does not say is not compared, and models other than
     recognizers pass.
@@ -97,7 +98,8 @@ class CheckConfigHook(Hook):
         """List what does not fit between the model and a loader."""
         faults = [
             self._frames(model, loader, part),
-            self._classes(model, loader, part)
+            self._classes(model, loader, part),
+            self._windows(loader, part)
         ]
         faults += self._views(model, loader, part)
         return [fault for fault in faults if fault]
@@ -142,6 +144,16 @@ class CheckConfigHook(Hook):
             return None
         return 'the numbers of classes differ: ' + ', '.join(
             f'{name}.num_classes={count}' for name, count in found.items())
+
+    @staticmethod
+    def _windows(loader: DataLoader, part: str) -> Optional[str]:
+        window = getattr(loader.dataset, 'window', None)
+        if window is None or _attribute(loader, 'samples_windows'):
+            return None
+        return (f'{part}_dataloader.dataset.window={window} cuts videos into '
+                'windows, but the sampler takes frames of whole videos; set '
+                'window=None, or sample with '
+                'mmvideomamba.UniformWindowSample')
 
     @staticmethod
     def _views(model: BaseRecognizer, loader: DataLoader,

@@ -93,6 +93,14 @@ def test_window_behind_the_end_is_an_error() -> None:
         sample(start_sec=11., end_sec=15.)
 
 
+def test_sample_without_a_window_is_an_error() -> None:
+    results = dict(
+        total_frames=9, start_index=0, avg_fps=10., filename='a.mp4')
+    with pytest.raises(
+            ValueError, match='a.mp4 has no clip_start.*take UniformSample'):
+        UniformWindowSample(4)(results)
+
+
 def test_built_by_its_config_name() -> None:
     step = TRANSFORMS.build(
         dict(type='mmvideomamba.UniformWindowSample', clip_len=8))

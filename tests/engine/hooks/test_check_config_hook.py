@@ -37,6 +37,7 @@ def run(tmp_path: Path) -> Callable[..., None]:
                 data_root=str(tmp_path),
                 data_prefix=dict(video=''),
                 num_classes=3,
+                serialize_data=False,  # it collects garbage, which is slow
                 pipeline=[dict(type='UniformSample', clip_len=4)]))
         model = dict(
             type='Recognizer3D',
@@ -137,6 +138,17 @@ def test_contradictions_are_named(run: Callable, part: str, changes: dict,
     with pytest.raises(
             ValueError, match=f'contradicts itself:\n(.*\n)*  .*{text}'):
         run(part, **copy.deepcopy(changes))
+
+
+def test_windows_need_their_sampler(run: Callable, tmp_path: Path) -> None:
+    (tmp_path / 'ann.txt').write_text('a.mp4 2 90\n')
+    windows = {'loader.dataset.type': 'mmvideomamba.WindowVideoDataset'}
+    with pytest.raises(
+            ValueError, match='window=60.0 cuts videos .* whole videos'):
+        run(**windows)
+    sampler = 'mmvideomamba.UniformWindowSample'
+    run(**windows, **{'loader.dataset.pipeline.0.type': sampler})
+    run(**windows, **{'loader.dataset.window': None})
 
 
 def test_all_contradictions_are_listed(run: Callable) -> None:
