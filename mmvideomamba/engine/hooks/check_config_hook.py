@@ -1,10 +1,10 @@
 """Hook that compares what the parts of a config say about each other."""
 from typing import Any, List, Optional
 
-from mmaction.models.recognizers.base import BaseRecognizer
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
+from torch import nn
 from torch.utils.data import DataLoader
 
 from mmvideomamba.registry import HOOKS
@@ -84,7 +84,8 @@ class CheckConfigHook(Hook):
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
-        if not isinstance(model, BaseRecognizer):
+        # What a recognizer has; mmaction's models are not imported for it.
+        if not hasattr(model, 'cls_head'):
             return
         faults = []
         for part, loop in loops.items():
@@ -93,7 +94,7 @@ class CheckConfigHook(Hook):
             raise ValueError('the config contradicts itself:\n  ' +
                              '\n  '.join(faults))
 
-    def _faults(self, model: BaseRecognizer, loader: DataLoader,
+    def _faults(self, model: nn.Module, loader: DataLoader,
                 part: str) -> List[str]:
         """List what does not fit between the model and a loader."""
         faults = [
@@ -105,7 +106,7 @@ class CheckConfigHook(Hook):
         return [fault for fault in faults if fault]
 
     @staticmethod
-    def _frames(model: BaseRecognizer, loader: DataLoader,
+    def _frames(model: nn.Module, loader: DataLoader,
                 part: str) -> Optional[str]:
         frames = getattr(model.backbone, 'num_frames', None)
         clip_len = _attribute(loader, 'clip_len')
@@ -116,7 +117,7 @@ class CheckConfigHook(Hook):
                 '(checkpoints adapt)')
 
     @staticmethod
-    def _classes(model: BaseRecognizer, loader: DataLoader,
+    def _classes(model: nn.Module, loader: DataLoader,
                  part: str) -> Optional[str]:
         head = getattr(model, 'cls_head', None)
         numbers = getattr(loader.dataset, 'regression', None)
@@ -156,8 +157,7 @@ class CheckConfigHook(Hook):
                 'mmvideomamba.UniformWindowSample')
 
     @staticmethod
-    def _views(model: BaseRecognizer, loader: DataLoader,
-               part: str) -> List[str]:
+    def _views(model: nn.Module, loader: DataLoader, part: str) -> List[str]:
         faults = []
         clips = _attribute(loader, 'num_clips')
         if part == 'train' and clips not in (None, 1):
@@ -165,7 +165,8 @@ class CheckConfigHook(Hook):
                 f'the sampler of train_dataloader has num_clips={clips}, but '
                 'a training sample is one clip; num_repeats of the data set '
                 'makes copies')
-        views = (model.test_cfg or {}).get('max_testing_views')
+        cfg = getattr(model, 'test_cfg', None) or {}
+        views = cfg.get('max_testing_views')
         if part != 'train' and views and loader.batch_size != 1:
             faults.append(f'model.test_cfg.max_testing_views={views} needs '
                           f'{part}_dataloader.batch_size=1, but it is '
