@@ -120,7 +120,8 @@ def triton_kernels(x: Inputs) -> Iterator[Job]:
     v = x.xz.detach()[..., :d]
     s, steps = (torch.randn(2, b, l, d, device=v.device) for _ in range(2))
     s, delta = s.to(DTYPE), steps.abs().to(DTYPE)
-    bc = torch.randn(2, b, l, 2, STATE, device=v.device)
+    # As the kernels want them for 16 states in half precision.
+    bc = torch.randn(2, b, l, 2, STATE, device=v.device).to(DTYPE)
     A, D, taps, bias = (
         torch.stack([getattr(p, k).detach() for p in x.params]).float()
         for k in ('A', 'D', 'conv_weight', 'conv_bias'))

@@ -29,6 +29,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.backbones': (ENGINE, {'ops', 'registry', 'models.layers'}),
     'models.heads':
     (ENGINE | {'mmaction'}, {'ops', 'registry', 'models.layers'}),
+    'models.distillation':
+    (ENGINE | {'mmaction', 'mmpretrain'}, {'ops', 'registry',
+                                           'models.layers'}),
     'models.selfsup':
     (ENGINE | {'mmpretrain'}, {'ops', 'registry', 'models.layers'}),
     'models.multimodal': (ENGINE | {'mmaction', 'transformers'},

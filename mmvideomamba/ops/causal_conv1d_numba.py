@@ -6,7 +6,7 @@ import torch
 from numba import njit
 from torch import Tensor
 
-from .numba_utils import BLOCK, LOG2E, exp2, run, to_numpy
+from .numba_utils import BLOCK, INLINED, KERNEL, LOG2E, exp2, run, to_numpy
 
 # Tokens of a work item of the forward kernel.
 RUN = 64
@@ -14,7 +14,7 @@ RUN = 64
 _f4 = np.float32
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**INLINED)
 def _preactivation(x, taps, bias, i, reverse, out):
     """Write the convolution at scan position i to out.
 
@@ -31,7 +31,7 @@ def _preactivation(x, taps, bias, i, reverse, out):
             out[e] += tap[e] * row[e]
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**KERNEL)
 def _forward(x, taps, bias, y, silu, reverse, first, end):
     """Convolve the items [first, end), each a run of one sample's tokens."""
     l, d = x.shape[1], x.shape[2]
@@ -49,7 +49,7 @@ def _forward(x, taps, bias, y, silu, reverse, first, end):
                 row[:] = out
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**KERNEL)
 def _backward(x, taps, bias, dy, dx, dtaps, dbias, silu, reverse, first, end):
     """Differentiate the items [first, end)."""
     l, d = x.shape[1], x.shape[2]

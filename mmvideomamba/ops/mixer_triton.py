@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .backends import interpreting
 from .causal_conv1d_triton import conv_backward, conv_forward
-from .scan_kernels_triton import scan_backward, scan_forward
+from .scan_kernels_triton import scan_backward, scan_forward, uses_lanes
 from .selective_scan import ScanParams
 
 LOG2E = tl.constexpr(1.4426950408889634)
@@ -37,7 +37,7 @@ def _steps_kernel(
         w_p,  # (k, d, r)
         bias_p,  # (k, d), float32
         delta_p,  # (k, m, d)
-        bc_p,  # (k, m, 2 n), float32
+        bc_p,  # (k, m, 2 n)
         m,
         d,
         R: tl.constexpr,
@@ -73,7 +73,7 @@ def _steps_kernel(
         bc = tl.load(g_row + R + n, mask=in_m & (n < N2), other=0.)
         tl.store(
             bc_p + (k * m + row) * N2 + n,
-            bc.to(tl.float32),
+            bc.to(bc_p.dtype.element_ty),
             mask=in_m & (n < N2))
 
 
@@ -197,7 +197,8 @@ def _steps(g: Tensor, w: Weights, b: int, l: int) -> Tuple[Tensor, Tensor]:
     d, r = w.dt_proj.shape[1:]
     n = w.A.shape[2]
     delta = g.new_empty(k, b, l, d)
-    bc = w.A.new_empty(k, b, l, 2, n)
+    dtype = g.dtype if uses_lanes(g.dtype, d, n) else torch.float32
+    bc = g.new_empty(k, b, l, 2, n, dtype=dtype)
     if m:
         tiles, grid = _tiles(m, d)
         _steps_kernel[(*grid, k)](
@@ -241,14 +242,15 @@ def _gate(y: Tensor, xz: Tensor) -> Tensor:
     return o
 
 
-def _weight_grad(dy: Tensor, x: Tensor, b: int) -> Tensor:
+def _weight_grad(dy: Tensor, x: Tensor, b: int, l: int) -> Tensor:
     """Return ``dy^T x``, shape (k, p, q), of (k, b * l, p) and (k, b * l, q).
 
     A product per sample keeps a GPU busy, which the few entries of one long
     product do not.
     """
-    dy, x = (t.unflatten(1, (b, -1)).flatten(0, 1) for t in (dy, x))
-    each = torch.bmm(dy.transpose(1, 2), x).unflatten(0, (-1, b))
+    k = len(dy)
+    dy, x = (t.unflatten(1, (b, l)).flatten(0, 1) for t in (dy, x))
+    each = torch.bmm(dy.transpose(1, 2), x).unflatten(0, (k, b))
     return each.sum(1, dtype=torch.float32).to(x.dtype)
 
 
@@ -274,11 +276,12 @@ def _inside_backward(xz: Tensor, w: Weights, reversed_: int,
     s, g = x.s.view(k, m, d), x.g
     del x, dy
     ddelta = ddelta.view(k, m, d)
-    dg = torch.cat(
-        [torch.bmm(ddelta, w.dt_proj),
-         dbc.view(k, m, -1).to(ddelta.dtype)], -1)
-    dt_proj = _weight_grad(ddelta, g[..., :r], b)
-    x_proj = _weight_grad(dg, s, b)
+    dg = torch.cat([
+        torch.bmm(ddelta, w.dt_proj),
+        dbc.flatten(3).flatten(1, 2).to(ddelta.dtype)
+    ], -1)
+    dt_proj = _weight_grad(ddelta, g[..., :r], b, l)
+    x_proj = _weight_grad(dg, s, b, l)
     ds = du.view(k, m, d).baddbmm_(dg, w.x_proj)
     dconv, dconv_bias = conv_backward(xz[..., :d], w.conv_weight, w.conv_bias,
                                       ds.view(k, b, l, d), dxz[..., :d],

@@ -2,6 +2,10 @@
 
 numba caches a kernel until the file it stands in changes. After an edit here,
 touch the files of the kernels, or they keep the old functions.
+
+What a kernel calls is inlined by force. A call would reach one of two copies,
+compiled apart and rounding apart: that of the function itself in the process
+that compiles, that inside the kernel's file in one that finds it cached.
 """
 import ctypes
 import functools
@@ -19,6 +23,9 @@ from numba.extending import intrinsic
 LOG2E = np.float32(1.4426950408889634)
 # Channels of one work item: the state of 16 x 64 floats stays in L1 cache.
 BLOCK = 64
+# Options of the kernels, and of what they call.
+KERNEL = dict(cache=True, nogil=True, fastmath=True, error_model='numpy')
+INLINED = dict(KERNEL, forceinline=True)
 
 _f4 = np.float32
 # Minimax polynomial of 2**f on [-0.5, 0.5] among those that are exactly 1 at
@@ -44,7 +51,7 @@ def _bits_float(tyctx, x):
 
 
 # No reassociation here: it would cancel the rounding constant.
-@njit(cache=True, fastmath={'contract', 'nsz'})
+@njit(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
 def exp2(x: float) -> float:
     """Compute 2**x in float32 by operations that vectorise.
 
@@ -70,7 +77,7 @@ _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = (_f4(0.99999994),
                                                _f4(0.0052326829))
 
 
-@njit(cache=True, fastmath={'contract', 'nsz'})
+@njit(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
 def softplus(x: float) -> float:
     """Compute log(1 + exp(x)) in float32 by operations that vectorise."""
     v = exp2(-LOG2E * abs(x))

@@ -2,11 +2,11 @@
 
 A program owns 32 channels of one sample and one direction, in a single warp.
 Its state, (n, 32), lives in registers while it walks over the tokens of a
-chunk. Long sequences with few programs are cut into chunks that run side by
-side: ``_carry_kernel`` finds the state each chunk would leave from zero,
-``_chain_kernel`` strings these together, and the main kernel starts every
-chunk from its true state. Backward recomputes the states from those stored
-every few tokens. docs/ops.md derives all of this.
+chunk; scan_tiles_triton.py tells how. Long sequences with few programs are cut
+into chunks that run side by side: ``_carry_kernel`` finds the state each chunk
+would leave from zero, ``_chain_kernel`` strings these together, and the main
+kernel starts every chunk from its true state. Backward recomputes the states
+from those stored every few tokens. docs/ops.md derives all of this.
 
 Shapes inside: k directions, b samples, l tokens, d channels, n states; a bit
 of ``reversed_`` per direction says that it scans from the last token.
@@ -20,9 +20,9 @@ import triton.language as tl
 from torch import Tensor
 
 from .backends import interpreting
+from .scan_tiles_triton import (LN2, LOG2E, channels, own, own_channels,
+                                states, store, sum_channels, sum_states)
 
-LOG2E = tl.constexpr(1.4426950408889634)
-LN2 = tl.constexpr(0.6931471805599453)
 # Channels of a program: one per lane of its only warp in the forward kernel.
 BLOCK_D = 32
 # Tokens of the shortest chunk.
@@ -46,109 +46,89 @@ _KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
 
 @triton.jit
-def _halves(x, KIND: tl.constexpr):
-    """Split an integer into its two numbers, as float32."""
-    if KIND == 0:
-        low = x.to(tl.int32).to(tl.float32, bitcast=True)
-        high = (x >> 32).to(tl.int32).to(tl.float32, bitcast=True)
-    elif KIND == 1:
-        low = (x << 16).to(tl.float32, bitcast=True)
-        high = (x & -65536).to(tl.float32, bitcast=True)
+def _row_of(BN: tl.constexpr, LANES: tl.constexpr):
+    """Return the states that the rows of a tile stand for, (BN, 1)."""
+    n = tl.arange(0, BN)[:, None]
+    if LANES:
+        n = n % 4 * 4 + n // 4
+    return n
+
+
+@triton.jit
+def _rates(A_p, k, n, c, d, inside, N: tl.constexpr):
+    """Load a direction's rates for ``exp2``, (BN, BD)."""
+    return tl.load(A_p + (k * N + n) * d + c, mask=inside, other=0.) * LOG2E
+
+
+@triton.jit
+def _skip(D_p, block, n, c, d, inside, BD: tl.constexpr, LANES: tl.constexpr,
+          ASM: tl.constexpr):
+    """Load skip weights as ``own`` returns channels."""
+    if LANES:
+        place = own_channels(block, BD, 1, LANES, ASM)
+        skip = tl.load(D_p + place, mask=place < d, other=0.)
     else:
-        low = x.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-        high = (x >> 16).to(tl.int16).to(tl.float16, bitcast=True)
-        high = high.to(tl.float32)
-    return low, high
+        # As a row of a tile, to stay in the layout of the states.
+        skip = tl.load(D_p + c + 0 * n, mask=inside & (n == 0), other=0.)
+        skip = tl.sum(skip, axis=0, keep_dims=True)
+    return skip
 
 
 @triton.jit
-def _join_halves(low, high, KIND: tl.constexpr, ASM: tl.constexpr):
-    """Round two float32 numbers and put them in one integer."""
-    if KIND == 0:
-        low = low.to(tl.int32, bitcast=True).to(tl.int64) & 0xFFFFFFFF
-        pair = low | (high.to(tl.int32, bitcast=True).to(tl.int64) << 32)
-    elif ASM:
-        # One instruction; one number at a time, a slow unit converts.
-        if KIND == 1:
-            pair = tl.inline_asm_elementwise(
-                'cvt.rn.bf16x2.f32 $0, $2, $1;',
-                '=r,f,f', [low, high],
-                dtype=tl.int32,
-                is_pure=True,
-                pack=1)
-        else:
-            pair = tl.inline_asm_elementwise(
-                'cvt.rn.f16x2.f32 $0, $2, $1;',
-                '=r,f,f', [low, high],
-                dtype=tl.int32,
-                is_pure=True,
-                pack=1)
+def _masks(block, n, d, N: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr,
+           PACK: tl.constexpr, WHOLE: tl.constexpr, LANES: tl.constexpr):
+    """Return which channels, packs of them and states a program has."""
+    if WHOLE:
+        in_d = tl.full([1, BD], 1, tl.int1)
+        in_p = tl.full([1, BD // PACK], 1, tl.int1)
     else:
-        if KIND == 1:
-            low, high = low.to(tl.bfloat16), high.to(tl.bfloat16)
-        else:
-            low, high = low.to(tl.float16), high.to(tl.float16)
-        low = low.to(tl.int16, bitcast=True).to(tl.int32) & 0xFFFF
-        pair = low | (high.to(tl.int16, bitcast=True).to(tl.int32) << 16)
-    return pair
-
-
-@triton.jit
-def _channels(x, KIND: tl.constexpr, W: tl.constexpr, PACK: tl.constexpr):
-    """Turn what was loaded, PACK in one, into float32 channels (1, W)."""
-    if PACK == 4:
-        a, b = _halves(x.to(tl.int32), KIND)
-        c, d = _halves((x >> 32).to(tl.int32), KIND)
-        x = tl.join(tl.join(a, c), tl.join(b, d)).reshape(1, W)
-    elif PACK == 2:
-        a, b = _halves(x, KIND)
-        x = tl.join(a, b).reshape(1, W)
+        in_d = block * BD + tl.arange(0, BD)[None, :] < d
+        in_p = tl.arange(0, BD // PACK)[None, :]
+        in_p = block * (BD // PACK) + in_p < d // PACK
+    if LANES:
+        in_n = tl.full([4, 1], 1, tl.int1)
+        inside = in_d & (n < N)
+    elif N == BN:
+        in_n = tl.full([BN, 1], 1, tl.int1)
+        inside = in_d & in_n
     else:
-        x = x.to(tl.float32)
-    return x
+        in_n = n < N
+        inside = in_d & in_n
+    return in_p, in_n, inside
 
 
 @triton.jit
-def _load(p, mask, KIND: tl.constexpr, W: tl.constexpr, PACK: tl.constexpr):
-    """Load one token's channels as float32 (1, W)."""
-    return _channels(tl.load(p, mask=mask, other=0), KIND, W, PACK)
-
-
-@triton.jit
-def _store(p, x, mask, KIND: tl.constexpr, W: tl.constexpr, PACK: tl.constexpr,
-           ASM: tl.constexpr):
-    """Store one token's channels, float32 (1, W)."""
-    if PACK == 4:
-        even, odd = tl.split(x.reshape(1, W // 4, 2, 2))
-        low, high = tl.split(_join_halves(even, odd, KIND, ASM))
-        x = low.to(tl.int64) & 0xFFFFFFFF | (high.to(tl.int64) << 32)
-    elif PACK == 2:
-        even, odd = tl.split(x.reshape(1, W // 2, 2))
-        x = _join_halves(even, odd, KIND, ASM)
+def _bc_row(n, N: tl.constexpr, LANES: tl.constexpr):
+    """Return places in a row of B or C, and the numbers of a row of both."""
+    if LANES:
+        # Four states in one integer.
+        return tl.arange(0, 4)[:, None], 2 * N // 4
     else:
-        x = x.to(p.dtype.element_ty)
-    tl.store(p, x, mask=mask)
+        return n, 2 * N
 
 
 @triton.jit
-def _load_token(u_p, delta_p, bc_p, t, dp, in_p, in_n, ok, N: tl.constexpr):
+def _load_token(u_p, delta_p, bc_p, t, dp, bc_row, in_p, in_n, ok):
     """Load what the token at distance t holds, if it is inside."""
     return (tl.load(u_p + t * dp, mask=in_p & ok, other=0),
             tl.load(delta_p + t * dp, mask=in_p & ok, other=0),
-            tl.load(bc_p + t * 2 * N, mask=in_n & ok, other=0.),
-            tl.load(bc_p + t * 2 * N + N, mask=in_n & ok, other=0.))
+            tl.load(bc_p + t * bc_row, mask=in_n & ok, other=0),
+            tl.load(bc_p + t * bc_row + bc_row // 2, mask=in_n & ok, other=0))
 
 
 @triton.jit
-def _advance(h, u, s, B, C, A, skip, y_p, mask, KIND: tl.constexpr,
-             Y_KIND: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
-             Y_PACK: tl.constexpr, ASM: tl.constexpr):
+def _advance(h, token, A, skip, y_p, mask, KIND: tl.constexpr,
+             Y_KIND: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr,
+             PACK: tl.constexpr, Y_PACK: tl.constexpr, LANES: tl.constexpr,
+             ASM: tl.constexpr):
     """Scan one token; store its output; return the state (n, w)."""
-    u = _channels(u, KIND, BD, PACK)
-    s = _channels(s, KIND, BD, PACK)
-    h = tl.exp2(s * A) * h + (s * u) * B
-    y = tl.sum(h * C, axis=0, keep_dims=True) + skip * u
-    _store(y_p, y, mask, Y_KIND, BD, Y_PACK, ASM)
+    u0, s, B, C = token
+    u = channels(u0, KIND, BD, PACK)
+    s = channels(s, KIND, BD, PACK)
+    h = tl.exp2(s * A) * h + (s * u) * states(B, KIND, BN, LANES)
+    y = sum_states(h * states(C, KIND, BN, LANES), LANES, ASM)
+    y += skip * own(u0, KIND, BD, PACK, LANES)
+    store(y_p, y, mask, Y_KIND, BD, Y_PACK, LANES, ASM)
     return h
 
 
@@ -180,49 +160,36 @@ def _scan_fwd_kernel(
         Y_KIND: tl.constexpr,
         PACK: tl.constexpr,
         Y_PACK: tl.constexpr,
+        LANES: tl.constexpr,
         ASM: tl.constexpr):
-    """Scan a chunk; every token is loaded two tokens ahead.
-
-    u, delta and y come PACK channels at a time, which leaves their loads
-    smaller than a warp, so that the layout of the states, 8 channel lanes by
-    4 state lanes, holds for the whole kernel.
-    """
-    own = tl.program_id(2).to(tl.int64)
-    kb = kb0 + own
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
+    """Scan a chunk; every token is loaded two tokens ahead."""
+    block = tl.program_id(0)
     first = tl.program_id(1) * chunk
     end = tl.minimum(first + chunk, l)
-    n = tl.arange(0, BN)[:, None]
-    c = tl.program_id(0) * BD + tl.arange(0, BD)[None, :]
-    dp = d // PACK
-    cp = tl.program_id(0) * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
-    y_dp = d // Y_PACK
-    y_cp = tl.program_id(0) * (BD // Y_PACK)
-    y_cp += tl.arange(0, BD // Y_PACK)[None, :]
-    in_d, in_n, in_p, in_y = c < d, n < N, cp < dp, y_cp < y_dp
-    if WHOLE:
-        in_d = tl.full([1, BD], 1, tl.int1)
-        in_p = tl.full([1, BD // PACK], 1, tl.int1)
-        in_y = tl.full([1, BD // Y_PACK], 1, tl.int1)
-    if N == BN:
-        in_n = tl.full([BN, 1], 1, tl.int1)
-    inside = in_d & in_n
-    A = tl.load(A_p + (k * N + n) * d + c, mask=inside, other=0.) * LOG2E
-    # As a row of a tile, to stay in the layout of the states.
-    row0 = inside & (n == 0)
-    skip = tl.load(D_p + k * d + c + 0 * n, mask=row0, other=0.)
-    skip = tl.sum(skip, axis=0, keep_dims=True)
+    sequence = tl.program_id(2).to(tl.int64)
+    kb = kb0 + sequence
+    k = kb // b
+    backward = (reversed_ >> k.to(tl.int32)) & 1
+    n = _row_of(BN, LANES)
+    c = block * BD + tl.arange(0, BD)[None, :]
+    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE, LANES)
+    A = _rates(A_p, k, n, c, d, inside, N)
+    dp, y_dp = d // PACK, d // Y_PACK
+    cp = block * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
+    y_cp = own_channels(block, BD, Y_PACK, LANES, ASM)
+    in_y = (y_cp < y_dp) | WHOLE
+    skip = _skip(D_p + k * d, block, n, c, d, inside, BD, LANES, ASM)
     # Scan position i is token i, or l - 1 - i in the other direction.
     step = 1 - 2 * backward
-    token = kb * l + tl.where(backward == 1, l - 1 - first, first)
-    u_p += token * dp + cp
-    delta_p += token * dp + cp
-    y_p += token * y_dp + y_cp
-    bc_p += token * 2 * N + n
+    place = kb * l + tl.where(backward == 1, l - 1 - first, first)
+    bc_n, bc_row = _bc_row(n, N, LANES)
+    u_p += place * dp + cp
+    delta_p += place * dp + cp
+    y_p += place * y_dp + y_cp
+    bc_p += place * bc_row + bc_n
     h = tl.zeros([BN, BD], tl.float32)
     if HAS_START:
-        at = own * tl.num_programs(1) + tl.program_id(1)
+        at = sequence * tl.num_programs(1) + tl.program_id(1)
         h += tl.load(start_p + (at * N + n) * d + c, mask=inside, other=0.)
     states_p += kb * tl.cdiv(l, EVERY) * N * d + n * d + c
     states_p += (first // EVERY).to(tl.int64) * N * d
@@ -231,66 +198,63 @@ def _scan_fwd_kernel(
     # Reading ahead stops at the last token, unmasked.
     count = end - first
     stop = count - 1
-    u0, s0, B0, C0 = _load_token(u_p, delta_p, bc_p, 0, dp, in_p, in_n, yes, N)
-    u1, s1, B1, C1 = _load_token(u_p, delta_p, bc_p,
-                                 step * tl.minimum(1, stop), dp, in_p, in_n,
-                                 yes, N)
+    token0 = _load_token(u_p, delta_p, bc_p, 0, dp, bc_row, in_p, in_n, yes)
+    token1 = _load_token(u_p, delta_p, bc_p, step * tl.minimum(1, stop), dp,
+                         bc_row, in_p, in_n, yes)
     whole = count // 4 * 4
     for i in range(0, whole, 4):
         if HAS_STATES:
             tl.store(states_p, h, mask=inside)
             states_p += N * d
-        u2, s2, B2, C2 = _load_token(u_p, delta_p, bc_p, step * (i + 2), dp,
-                                     in_p, in_n, yes, N)
-        u3, s3, B3, C3 = _load_token(u_p, delta_p, bc_p, step * (i + 3), dp,
-                                     in_p, in_n, yes, N)
-        h = _advance(h, u0, s0, B0, C0, A, skip, y_p, in_y, KIND, Y_KIND, BD,
-                     PACK, Y_PACK, ASM)
-        h = _advance(h, u1, s1, B1, C1, A, skip, y_p + row, in_y, KIND, Y_KIND,
-                     BD, PACK, Y_PACK, ASM)
-        u0, s0, B0, C0 = _load_token(u_p, delta_p, bc_p,
-                                     step * tl.minimum(i + 4, stop), dp, in_p,
-                                     in_n, yes, N)
-        u1, s1, B1, C1 = _load_token(u_p, delta_p, bc_p,
-                                     step * tl.minimum(i + 5, stop), dp, in_p,
-                                     in_n, yes, N)
-        h = _advance(h, u2, s2, B2, C2, A, skip, y_p + 2 * row, in_y, KIND,
-                     Y_KIND, BD, PACK, Y_PACK, ASM)
-        h = _advance(h, u3, s3, B3, C3, A, skip, y_p + 3 * row, in_y, KIND,
-                     Y_KIND, BD, PACK, Y_PACK, ASM)
+        token2 = _load_token(u_p, delta_p, bc_p, step * (i + 2), dp, bc_row,
+                             in_p, in_n, yes)
+        token3 = _load_token(u_p, delta_p, bc_p, step * (i + 3), dp, bc_row,
+                             in_p, in_n, yes)
+        h = _advance(h, token0, A, skip, y_p, in_y, KIND, Y_KIND, BN, BD, PACK,
+                     Y_PACK, LANES, ASM)
+        h = _advance(h, token1, A, skip, y_p + row, in_y, KIND, Y_KIND, BN, BD,
+                     PACK, Y_PACK, LANES, ASM)
+        token0 = _load_token(u_p, delta_p, bc_p,
+                             step * tl.minimum(i + 4, stop), dp, bc_row, in_p,
+                             in_n, yes)
+        token1 = _load_token(u_p, delta_p, bc_p,
+                             step * tl.minimum(i + 5, stop), dp, bc_row, in_p,
+                             in_n, yes)
+        h = _advance(h, token2, A, skip, y_p + 2 * row, in_y, KIND, Y_KIND, BN,
+                     BD, PACK, Y_PACK, LANES, ASM)
+        h = _advance(h, token3, A, skip, y_p + 3 * row, in_y, KIND, Y_KIND, BN,
+                     BD, PACK, Y_PACK, LANES, ASM)
         y_p += 4 * row
-    if whole < count:
-        if HAS_STATES:
+    if HAS_STATES:
+        if whole < count:
             tl.store(states_p, h, mask=inside)
-        h = _advance(h, u0, s0, B0, C0, A, skip, y_p, in_y, KIND, Y_KIND, BD,
-                     PACK, Y_PACK, ASM)
-        if whole + 1 < count:
-            h = _advance(h, u1, s1, B1, C1, A, skip, y_p + row, in_y, KIND,
-                         Y_KIND, BD, PACK, Y_PACK, ASM)
-        if whole + 2 < count:
-            u2, s2, B2, C2 = _load_token(u_p, delta_p, bc_p,
-                                         step * (whole + 2), dp, in_p, in_n,
-                                         yes, N)
-            h = _advance(h, u2, s2, B2, C2, A, skip, y_p + 2 * row, in_y, KIND,
-                         Y_KIND, BD, PACK, Y_PACK, ASM)
+    for i in range(whole, count):
+        token = _load_token(u_p, delta_p, bc_p, step * i, dp, bc_row, in_p,
+                            in_n, yes)
+        h = _advance(h, token, A, skip, y_p, in_y, KIND, Y_KIND, BN, BD, PACK,
+                     Y_PACK, LANES, ASM)
+        y_p += row
     if end == l:
         tl.store(last_p + (kb * N + n) * d + c, h, mask=inside)
 
 
 @triton.jit
-def _load_step(x_p, delta_p, w_p, t, dp, in_p, in_n, ok, N: tl.constexpr):
+def _load_step(x_p, delta_p, w_p, t, dp, bc_row, in_p, in_n, ok):
     """Load a token's input and step, and its B or C, if it is inside."""
     return (tl.load(x_p + t * dp, mask=in_p & ok, other=0),
             tl.load(delta_p + t * dp, mask=in_p & ok, other=0),
-            tl.load(w_p + t * 2 * N, mask=in_n & ok, other=0.))
+            tl.load(w_p + t * bc_row, mask=in_n & ok, other=0))
 
 
 @triton.jit
-def _carry(h, total, x, s, w, A, GRAD: tl.constexpr, KIND: tl.constexpr,
-           BD: tl.constexpr, PACK: tl.constexpr):
+def _carry(h, total, token, A, GRAD: tl.constexpr, KIND: tl.constexpr,
+           BN: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
+           LANES: tl.constexpr):
     """Take one token of a chunk into what it hands on."""
-    x = _channels(x, KIND, BD, PACK)
-    s = _channels(s, KIND, BD, PACK)
+    x, s, w = token
+    x = channels(x, KIND, BD, PACK)
+    s = channels(s, KIND, BD, PACK)
+    w = states(w, KIND, BN, LANES)
     if GRAD:
         h = tl.exp2(s * A) * (h + x * w)
     else:
@@ -320,57 +284,54 @@ def _carry_kernel(
         GRAD: tl.constexpr,
         SHARED_X: tl.constexpr,
         KIND: tl.constexpr,
-        PACK: tl.constexpr):
+        PACK: tl.constexpr,
+        LANES: tl.constexpr):
     """Find what a chunk hands on if it is handed zero.
 
     Forward, ``h = a h + s B u`` from its first token to its last; with GRAD,
     ``g = a (g + C dy)`` from its last to its first. The chunk from which no
     other receives anything has no program.
     """
-    kb = kb0 + tl.program_id(2).to(tl.int64)
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
+    block = tl.program_id(0)
     index = tl.program_id(1) + (1 if GRAD else 0)
     first = index * chunk
     end = tl.minimum(first + chunk, l)
-    n = tl.arange(0, BN)[:, None]
-    c = tl.program_id(0) * BD + tl.arange(0, BD)[None, :]
+    kb = kb0 + tl.program_id(2).to(tl.int64)
+    k = kb // b
+    backward = (reversed_ >> k.to(tl.int32)) & 1
+    n = _row_of(BN, LANES)
+    c = block * BD + tl.arange(0, BD)[None, :]
+    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE, LANES)
+    A = _rates(A_p, k, n, c, d, inside, N)
     dp = d // PACK
-    cp = tl.program_id(0) * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
-    in_d, in_n, in_p = c < d, n < N, cp < dp
-    if WHOLE:
-        in_d = tl.full([1, BD], 1, tl.int1)
-        in_p = tl.full([1, BD // PACK], 1, tl.int1)
-    if N == BN:
-        in_n = tl.full([BN, 1], 1, tl.int1)
-    inside = in_d & in_n
-    A = tl.load(A_p + (k * N + n) * d + c, mask=inside, other=0.) * LOG2E
+    cp = block * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
     position = end - 1 if GRAD else first
     step = 1 - 2 * backward
     token = kb * l + tl.where(backward == 1, l - 1 - position, position)
     step = -step if GRAD else step
+    bc_n, bc_row = _bc_row(n, N, LANES)
     x_p += (token - k * b * l if SHARED_X else token) * dp + cp
     delta_p += token * dp + cp
-    bc_p += token * 2 * N + n + (N if GRAD else 0)
+    bc_p += token * bc_row + bc_n + (bc_row // 2 if GRAD else 0)
     h = tl.zeros([BN, BD], tl.float32)
     total = tl.sum(h, axis=0, keep_dims=True)
     # A block, because the interpreter mistypes `block & scalar`.
     zero = tl.zeros([1, 1], tl.int32)
     count = end - first
     # Masked tokens change nothing: their steps are zero.
-    x0, s0, w0 = _load_step(x_p, delta_p, bc_p, 0, dp, in_p, in_n, zero
-                            < count, N)
-    x1, s1, w1 = _load_step(x_p, delta_p, bc_p, step, dp, in_p, in_n, zero + 1
-                            < count, N)
+    token0 = _load_step(x_p, delta_p, bc_p, 0, dp, bc_row, in_p, in_n, zero
+                        < count)
+    token1 = _load_step(x_p, delta_p, bc_p, step, dp, bc_row, in_p, in_n,
+                        zero + 1 < count)
     for i in range(0, count, 2):
-        x2, s2, w2 = _load_step(x_p, delta_p, bc_p, step * (i + 2), dp, in_p,
-                                in_n, zero + i + 2 < count, N)
-        x3, s3, w3 = _load_step(x_p, delta_p, bc_p, step * (i + 3), dp, in_p,
-                                in_n, zero + i + 3 < count, N)
-        h, total = _carry(h, total, x0, s0, w0, A, GRAD, KIND, BD, PACK)
-        h, total = _carry(h, total, x1, s1, w1, A, GRAD, KIND, BD, PACK)
-        x0, s0, w0 = x2, s2, w2
-        x1, s1, w1 = x3, s3, w3
+        token2 = _load_step(x_p, delta_p, bc_p, step * (i + 2), dp, bc_row,
+                            in_p, in_n, zero + i + 2 < count)
+        token3 = _load_step(x_p, delta_p, bc_p, step * (i + 3), dp, bc_row,
+                            in_p, in_n, zero + i + 3 < count)
+        h, total = _carry(h, total, token0, A, GRAD, KIND, BN, BD, PACK, LANES)
+        h, total = _carry(h, total, token1, A, GRAD, KIND, BN, BD, PACK, LANES)
+        token0 = token2
+        token1 = token3
     at = tl.program_id(2).to(tl.int64) * chunks + index
     tl.store(ends_p + (at * N + n) * d + c, h, mask=inside)
     tl.store(
@@ -389,15 +350,16 @@ def _chain_kernel(
         N: tl.constexpr,
         BN: tl.constexpr,
         BD: tl.constexpr,
+        LANES: tl.constexpr,
         GRAD: tl.constexpr):
     """Turn what each chunk hands on from zero into what it receives."""
     kb = tl.program_id(1).to(tl.int64)
     k = (kb0 + kb) // b
-    n = tl.arange(0, BN)[:, None]
+    n = _row_of(BN, LANES)
     c = tl.program_id(0) * BD + tl.arange(0, BD)[None, :]
     in_d = c < d
     inside = in_d & (n < N)
-    A = tl.load(A_p + (k * N + n) * d + c, mask=inside, other=0.) * LOG2E
+    A = _rates(A_p, k, n, c, d, inside, N)
     h = tl.zeros([BN, BD], tl.float32)
     zero = tl.zeros([1, 1], tl.int32)
     for i in range(chunks):
@@ -412,69 +374,75 @@ def _chain_kernel(
 
 
 @triton.jit
-def _differentiate(g, dA, dD, dbias, i0, end, A, skip, u_p, delta_p, bc_p,
-                   dy_p, states_p, du_p, ddelta_p, dbc_p, dp, step, in_p, in_n,
-                   inside, every, N: tl.constexpr, BD: tl.constexpr,
-                   EVERY: tl.constexpr, SOFTPLUS: tl.constexpr,
-                   KIND: tl.constexpr, PACK: tl.constexpr, ASM: tl.constexpr,
-                   FULL: tl.constexpr):
-    """Differentiate EVERY tokens; FULL says that all of them exist.
+def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, first, end, step, dp,
+               bc_row, every, in_p, in_n, inside, EVERY: tl.constexpr,
+               FULL: tl.constexpr):
+    """Load the state before a turn of EVERY tokens, and these.
 
-    Loads stand ahead of the stores they need not wait for, since no load may
-    pass a store. The second pass loads again what would crowd the registers.
+    FULL says that all of them exist.
     """
     zero = tl.zeros([1, 1], tl.int32)
-    yes = tl.full([1, 1], 1, tl.int1)
     h = tl.load(states_p + (i0 // EVERY) * every, mask=inside, other=0.)
-    hs, dys = (h, ), ()
+    us, ss, dys, Bs, Cs = (), (), (), (), ()
     for j in tl.static_range(EVERY):
+        ok = tl.full([1, 1], 1, tl.int1) if FULL else zero + i0 + j < end
         t = step * (i0 + j)
-        ok = yes if FULL else zero + i0 + j < end
-        u = _load(u_p + t * dp, in_p & ok, KIND, BD, PACK)
-        s = _load(delta_p + t * dp, in_p & ok, KIND, BD, PACK)
-        B = tl.load(bc_p + t * 2 * N, mask=in_n & ok, other=0.)
+        us = us + (tl.load(u_p + t * dp, mask=in_p & ok, other=0), )
+        ss = ss + (tl.load(delta_p + t * dp, mask=in_p & ok, other=0), )
         dys = dys + (tl.load(dy_p + t * dp, mask=in_p & ok, other=0), )
-        h = tl.exp2(s * A) * h + (s * u) * B
+        bc = bc_p + t * bc_row
+        Bs = Bs + (tl.load(bc, mask=in_n & ok, other=0), )
+        Cs = Cs + (tl.load(bc + bc_row // 2, mask=in_n & ok, other=0), )
+    return h, us, ss, dys, Bs, Cs
+
+
+@triton.jit
+def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
+                         SOFTPLUS: tl.constexpr, KIND: tl.constexpr,
+                         BN: tl.constexpr, BD: tl.constexpr,
+                         PACK: tl.constexpr, LANES: tl.constexpr,
+                         ASM: tl.constexpr):
+    """Pull the gradient of one token's output through its state.
+
+    Returns the gradient of the state before it, the sum for A, and the
+    gradients of B and C, of u, of delta, and of the skip weight.
+    """
+    u = channels(u0, KIND, BD, PACK)
+    s = channels(s0, KIND, BD, PACK)
+    dy = channels(dy0, KIND, BD, PACK)
+    g += dy * states(C, KIND, BN, LANES)
+    dbc = sum_channels((s * u) * g, dy * after, LANES, ASM)
+    through_b = sum_states(g * states(B, KIND, BN, LANES), LANES, ASM)
+    g *= tl.exp2(s * A)
+    q = g * before
+    through_a = sum_states(q * A, LANES, ASM)
+    dA += q * s
+    u = own(u0, KIND, BD, PACK, LANES)
+    s = own(s0, KIND, BD, PACK, LANES)
+    dy = own(dy0, KIND, BD, PACK, LANES)
+    du = s * through_b + dy * skip
+    # The rates carry log2(e); take it out again.
+    ddelta = u * through_b + through_a * LN2
+    if SOFTPLUS:
+        # sigmoid of the argument, from the softplus of it: 1 - e**-s, by its
+        # series where the difference would cancel.
+        small = s * (1. - s * (0.5 - s * (1. / 6. - s / 24.)))
+        ddelta *= tl.where(s < 0.06, small, 1. - tl.exp2(-s * LOG2E))
+    return g, dA, dbc, du, ddelta, dy * u
+
+
+@triton.jit
+def _recompute(h, us, ss, Bs, A, KIND: tl.constexpr, BN: tl.constexpr,
+               BD: tl.constexpr, PACK: tl.constexpr, LANES: tl.constexpr,
+               EVERY: tl.constexpr):
+    """Return the states before and after each token of a turn."""
+    hs = (h, )
+    for j in tl.static_range(EVERY):
+        u = channels(us[j], KIND, BD, PACK)
+        s = channels(ss[j], KIND, BD, PACK)
+        h = tl.exp2(s * A) * h + (s * u) * states(Bs[j], KIND, BN, LANES)
         hs = hs + (h, )
-    last = i0 + EVERY - 1
-    ok = yes if FULL else zero + last < end
-    token = _load_token(u_p, delta_p, bc_p, step * last, dp, in_p, in_n, ok, N)
-    both = tl.arange(0, 2)[None, :] * N
-    for back in tl.static_range(EVERY):
-        i = last - back
-        u, s, B, C = token
-        if back + 1 < EVERY:
-            ok = yes if FULL else zero + i - 1 < end
-            token = _load_token(u_p, delta_p, bc_p, step * (i - 1), dp, in_p,
-                                in_n, ok, N)
-        u = _channels(u, KIND, BD, PACK)
-        s = _channels(s, KIND, BD, PACK)
-        dy = _channels(dys[EVERY - 1 - back], KIND, BD, PACK)
-        g += dy * C
-        dC = tl.sum(dy * hs[EVERY - back], axis=1, keep_dims=True)
-        dB = tl.sum((s * u) * g, axis=1, keep_dims=True)
-        through_b = tl.sum(g * B, axis=0, keep_dims=True)
-        g *= tl.exp2(s * A)
-        q = g * hs[EVERY - 1 - back]
-        through_a = tl.sum(q * A, axis=0, keep_dims=True)
-        dA += q * s
-        du = s * through_b + dy * skip
-        # The rates carry log2(e); take it out again.
-        ddelta = u * through_b + through_a * LN2
-        if SOFTPLUS:
-            # sigmoid of the argument, from the softplus of it: 1 - e**-s,
-            # by its series where the difference would cancel.
-            small = s * (1. - s * (0.5 - s * (1. / 6. - s / 24.)))
-            ddelta *= tl.where(s < 0.06, small, 1. - tl.exp2(-s * LOG2E))
-        t = step * i
-        ok = yes if FULL else zero + i < end
-        _store(du_p + t * dp, du, in_p & ok, KIND, BD, PACK, ASM)
-        _store(ddelta_p + t * dp, ddelta, in_p & ok, KIND, BD, PACK, ASM)
-        dbc = tl.join(dB, dC).reshape(dB.shape[0], 2)
-        tl.store(dbc_p + t * 2 * N + both, dbc, mask=in_n & ok)
-        dD += dy * u
-        dbias += ddelta
-    return g, dA, dD, dbias
+    return hs
 
 
 @triton.jit(do_not_specialize=_VARYING)
@@ -489,7 +457,7 @@ def _scan_bwd_kernel(
         start_p,  # (kb, chunks, n, d), gradient each chunk receives
         du_p,  # (k, b, l, d)
         ddelta_p,  # (k, b, l, d)
-        dbc_p,  # (blocks, k, b, l, 2, n)
+        dbc_p,  # (blocks, k, b, l, 2 n), see sum_channels
         dA_p,  # (k, b, parts, n, d)
         dD_p,  # (k, b, parts, d)
         dbias_p,  # (k, b, parts, d)
@@ -511,71 +479,120 @@ def _scan_bwd_kernel(
         SOFTPLUS: tl.constexpr,
         KIND: tl.constexpr,
         PACK: tl.constexpr,
+        Y_PACK: tl.constexpr,
+        LANES: tl.constexpr,
         ASM: tl.constexpr):
     """Differentiate a chunk, EVERY tokens at a time from its end.
 
-    Loading PACK channels at a time leaves the loads smaller than a warp, so
-    that the layout of the states, 8 channel lanes by 4 state lanes, holds for
-    the whole kernel: few shuffles for the sums over channels.
+    A turn's last token is preceded by the loads of the next turn, ahead of
+    the stores they need not wait for, since no load may pass a store.
     """
-    own = tl.program_id(2).to(tl.int64)
-    kb = kb0 + own
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
+    block = tl.program_id(0)
     first = tl.program_id(1) * chunk
     end = tl.minimum(first + chunk, l)
-    n = tl.arange(0, BN)[:, None]
-    c = tl.program_id(0) * BD + tl.arange(0, BD)[None, :]
-    dp = d // PACK
-    cp = tl.program_id(0) * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
-    in_d, in_n, in_p = c < d, n < N, cp < dp
-    if WHOLE:
-        in_d = tl.full([1, BD], 1, tl.int1)
-        in_p = tl.full([1, BD // PACK], 1, tl.int1)
-    if N == BN:
-        in_n = tl.full([BN, 1], 1, tl.int1)
-    inside = in_d & in_n
-    A = tl.load(A_p + (k * N + n) * d + c, mask=inside, other=0.) * LOG2E
-    # As a row of a tile, to stay in the layout of the states.
-    row0 = inside & (n == 0)
-    skip = tl.load(D_p + k * d + c + 0 * n, mask=row0, other=0.)
-    skip = tl.sum(skip, axis=0, keep_dims=True)
+    sequence = tl.program_id(2).to(tl.int64)
+    kb = kb0 + sequence
+    k = kb // b
+    backward = (reversed_ >> k.to(tl.int32)) & 1
+    n = _row_of(BN, LANES)
+    c = block * BD + tl.arange(0, BD)[None, :]
+    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE, LANES)
+    A = _rates(A_p, k, n, c, d, inside, N)
+    dp, y_dp = d // PACK, d // Y_PACK
+    cp = block * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
+    y_cp = own_channels(block, BD, Y_PACK, LANES, ASM)
+    in_y = (y_cp < y_dp) | WHOLE
+    skip = _skip(D_p + k * d, block, n, c, d, inside, BD, LANES, ASM)
     step = 1 - 2 * backward
-    token0 = kb * l + tl.where(backward == 1, l - 1, 0)
-    dy_token0 = token0 - k * b * l if SHARED_DY else token0
-    u_p += token0 * dp + cp
-    delta_p += token0 * dp + cp
-    dy_p += dy_token0 * dp + cp
-    du_p += token0 * dp + cp
-    ddelta_p += token0 * dp + cp
-    bc_p += token0 * 2 * N + n
-    dbc_p += tl.program_id(0).to(tl.int64) * partial + token0 * 2 * N + n
+    token = kb * l + tl.where(backward == 1, l - 1, 0)
+    dy_token = token - k * b * l if SHARED_DY else token
+    bc_n, bc_row = _bc_row(n, N, LANES)
+    u_p += token * dp + cp
+    delta_p += token * dp + cp
+    dy_p += dy_token * dp + cp
+    du_p += token * y_dp + y_cp
+    ddelta_p += token * y_dp + y_cp
+    bc_p += token * bc_row + bc_n
+    dbc_p += block.to(tl.int64) * partial + token * 2 * N
+    if LANES:
+        place = 8 * tl.arange(0, 4)[:, None] + tl.arange(0, 8)[None, :]
+        in_bc = place < 2 * N
+    else:
+        place = n + tl.arange(0, 2)[None, :] * N
+        in_bc = in_n
+    dbc_p += place
     states_p += kb * tl.cdiv(l, EVERY) * N * d + n * d + c
-    at = kb * parts + tl.program_id(1)
+    every = N * d
     g = tl.zeros([BN, BD], tl.float32)
     if HAS_START:
-        start = own * tl.num_programs(1) + tl.program_id(1)
-        g += tl.load(start_p + (start * N + n) * d + c, mask=inside, other=0.)
+        at = sequence * tl.num_programs(1) + tl.program_id(1)
+        g += tl.load(start_p + (at * N + n) * d + c, mask=inside, other=0.)
     dA = tl.zeros([BN, BD], tl.float32)
     dD = 0. * skip
     dbias = dD
-    every = N * d
+    zero = tl.zeros([1, 1], tl.int32)
     turns = (end - first) // EVERY
-    if first + turns * EVERY < end:
-        g, dA, dD, dbias = _differentiate(
-            g, dA, dD, dbias, first + turns * EVERY, end, A, skip, u_p,
-            delta_p, bc_p, dy_p, states_p, du_p, ddelta_p, dbc_p, dp, step,
-            in_p, in_n, inside, every, N, BD, EVERY, SOFTPLUS, KIND, PACK, ASM,
-            False)
-    for turn in range(turns):
-        g, dA, dD, dbias = _differentiate(
-            g, dA, dD, dbias, first + (turns - 1 - turn) * EVERY, end, A, skip,
-            u_p, delta_p, bc_p, dy_p, states_p, du_p, ddelta_p, dbc_p, dp,
-            step, in_p, in_n, inside, every, N, BD, EVERY, SOFTPLUS, KIND,
-            PACK, ASM, True)
+    i0 = first + turns * EVERY
+    if i0 < end:
+        h, us, ss, dys, Bs, Cs = _load_turn(u_p, delta_p, dy_p, bc_p, states_p,
+                                            i0, first, end, step, dp, bc_row,
+                                            every, in_p, in_n, inside, EVERY,
+                                            False)
+        hs = _recompute(h, us, ss, Bs, A, KIND, BN, BD, PACK, LANES, EVERY)
+        for back in tl.static_range(EVERY):
+            g, dA, dbc, du, ddelta, share = _differentiate_token(
+                g, dA, hs[EVERY - 1 - back], hs[EVERY - back],
+                us[EVERY - 1 - back], ss[EVERY - 1 - back],
+                dys[EVERY - 1 - back], Bs[EVERY - 1 - back],
+                Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK,
+                LANES, ASM)
+            i = i0 + EVERY - 1 - back
+            t = step * i
+            ok = zero + i < end
+            store(du_p + t * y_dp, du, in_y & ok, KIND, BD, Y_PACK, LANES, ASM)
+            store(ddelta_p + t * y_dp, ddelta, in_y & ok, KIND, BD, Y_PACK,
+                  LANES, ASM)
+            tl.store(dbc_p + t * 2 * N, dbc, mask=in_bc & ok)
+            dD += share
+            dbias += ddelta
+    if turns > 0:
+        i0 -= EVERY
+        h, us, ss, dys, Bs, Cs = _load_turn(u_p, delta_p, dy_p, bc_p, states_p,
+                                            i0, first, end, step, dp, bc_row,
+                                            every, in_p, in_n, inside, EVERY,
+                                            True)
+        for turn in range(turns):
+            hs = _recompute(h, us, ss, Bs, A, KIND, BN, BD, PACK, LANES, EVERY)
+            for back in tl.static_range(EVERY):
+                g, dA, dbc, du, ddelta, share = _differentiate_token(
+                    g, dA, hs[EVERY - 1 - back], hs[EVERY - back],
+                    us[EVERY - 1 - back], ss[EVERY - 1 - back],
+                    dys[EVERY - 1 - back], Bs[EVERY - 1 - back],
+                    Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD,
+                    PACK, LANES, ASM)
+                t = step * (i0 + EVERY - 1 - back)
+                if back == EVERY - 1:
+                    i0 = tl.maximum(i0 - EVERY, first)
+                    h, us, ss, dys, Bs, Cs = _load_turn(
+                        u_p, delta_p, dy_p, bc_p, states_p, i0, first, end,
+                        step, dp, bc_row, every, in_p, in_n, inside, EVERY,
+                        True)
+                store(du_p + t * y_dp, du, in_y, KIND, BD, Y_PACK, LANES, ASM)
+                store(ddelta_p + t * y_dp, ddelta, in_y, KIND, BD, Y_PACK,
+                      LANES, ASM)
+                tl.store(dbc_p + t * 2 * N, dbc, mask=in_bc)
+                dD += share
+                dbias += ddelta
+    at = kb * parts + tl.program_id(1)
     tl.store(dA_p + (at * N + n) * d + c, dA, mask=inside)
-    tl.store(dD_p + at * d + c + 0 * n, dD + 0. * dA, mask=row0)
-    tl.store(dbias_p + at * d + c + 0 * n, dbias + 0. * dA, mask=row0)
+    if LANES:
+        place = own_channels(block, BD, 1, LANES, ASM)
+        tl.store(dD_p + at * d + place, dD, mask=place < d)
+        tl.store(dbias_p + at * d + place, dbias, mask=place < d)
+    else:
+        row0 = inside & (n == 0)
+        tl.store(dD_p + at * d + c + 0 * n, dD + 0. * dA, mask=row0)
+        tl.store(dbias_p + at * d + c + 0 * n, dbias + 0. * dA, mask=row0)
 
 
 class Cut(NamedTuple):
@@ -646,14 +663,28 @@ def _launch(registers: int) -> dict:
     return options
 
 
-def _constants(d: int, n: int) -> dict:
+def _sizes(d: int, n: int, lanes: bool) -> dict:
     """Return the sizes that every kernel is compiled for."""
+    return dict(N=n, BN=triton.next_power_of_2(n), BD=BLOCK_D, LANES=lanes)
+
+
+def _constants(x: Tensor, n: int) -> dict:
+    """Return what the kernels over tokens x are compiled for."""
+    d = x.shape[-1]
     return dict(
-        N=n,
-        BN=triton.next_power_of_2(n),
-        BD=BLOCK_D,
+        _sizes(d, n, uses_lanes(x.dtype, d, n)),
         # Whether no program's channels reach beyond the last.
-        WHOLE=d % BLOCK_D == 0)
+        WHOLE=d % BLOCK_D == 0,
+        KIND=_KINDS[x.dtype],
+        PACK=_pack(x))
+
+
+def uses_lanes(dtype: torch.dtype, d: int, n: int) -> bool:
+    """Tell whether sums are scattered over lanes; see scan_tiles_triton.py.
+
+    B and C are then in the dtype of the tokens, else in float32.
+    """
+    return dtype != torch.float32 and d % 4 == 0 and n == 16
 
 
 def _pack(x: Tensor) -> int:
@@ -673,6 +704,11 @@ def _packed(x: Tensor) -> Tensor:
     return x.view(torch.int64 if wide else torch.int32)
 
 
+def _packed_bc(bc: Tensor) -> Tensor:
+    """View B and C as the kernels read them."""
+    return bc if bc.dtype == torch.float32 else bc.view(torch.int64)
+
+
 def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
             reversed_: int, grad: bool) -> Tensor:
     """Return the state (or gradient) that each chunk receives.
@@ -683,7 +719,7 @@ def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         return A
     k, b, l, d = delta.shape
     n = A.shape[1]
-    constants = _constants(d, n)
+    constants = _constants(x, n)
     ends = A.new_empty(cut.count, cut.chunks, n, d)
     sums = A.new_empty(cut.count, cut.chunks, d)
     blocks = triton.cdiv(d, BLOCK_D)
@@ -691,7 +727,7 @@ def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         _packed(x),
         _packed(delta),
         A,
-        bc,
+        _packed_bc(bc),
         ends,
         sums,
         cut.kb0,
@@ -704,10 +740,7 @@ def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         **constants,
         GRAD=grad,
         SHARED_X=x.dim() == 3,
-        KIND=_KINDS[x.dtype],
-        PACK=_pack(x),
         num_warps=1)
-    constants.pop('WHOLE')
     _chain_kernel[blocks, cut.count](
         ends,
         sums,
@@ -716,7 +749,7 @@ def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         b,
         d,
         cut.chunks,
-        **constants,
+        **_sizes(d, n, constants['LANES']),
         GRAD=grad,
         num_warps=1)
     return ends
@@ -731,7 +764,8 @@ def scan_forward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
         u (Tensor): Input, shape (k, b, l, d), contiguous.
         delta (Tensor): Step sizes after softplus, shape and dtype of ``u``.
         A (Tensor): Rates, shape (k, d, n), float32.
-        bc (Tensor): B and C, shape (k, b, l, 2, n), float32.
+        bc (Tensor): B and C, shape (k, b, l, 2, n), contiguous; dtype by
+            ``uses_lanes``.
         D (Tensor): Skip weights, shape (k, d), float32.
         reversed_ (int): Bit i is set if direction i scans backward.
         y_dtype (torch.dtype): Dtype of the output.
@@ -750,16 +784,18 @@ def scan_forward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     if u.numel() == 0:
         return y, last, states
     A = A.transpose(1, 2).contiguous()
+    constants = _constants(u, n)
+    y_pack = 1 if constants['LANES'] else _pack(y)
     for cut in cuts(u, FORWARD_WARPS, FORWARD_WAVES):
         start = _starts(cut, u, delta, A, bc, reversed_, False)
         _scan_fwd_kernel[triton.cdiv(d, BLOCK_D), cut.chunks, cut.count](
             _packed(u),
             _packed(delta),
             A,
-            bc,
+            _packed_bc(bc),
             D,
             start,
-            _packed(y),
+            y if y_pack == 1 else _packed(y),
             states,
             last,
             cut.kb0,
@@ -768,14 +804,12 @@ def scan_forward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             d,
             cut.chunk,
             reversed_,
-            **_constants(d, n),
+            **constants,
             EVERY=EVERY,
             HAS_START=cut.chunks > 1,
             HAS_STATES=keep,
-            KIND=_KINDS[u.dtype],
             Y_KIND=_KINDS[y_dtype],
-            PACK=_pack(u),
-            Y_PACK=_pack(y),
+            Y_PACK=y_pack,
             ASM=_on_nvidia(),
             **_launch(FORWARD_REGISTERS))
     return y, last, states
@@ -803,8 +837,11 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     blocks = triton.cdiv(d, BLOCK_D)
     each = cuts(u, BACKWARD_WARPS, BACKWARD_WAVES) if u.numel() else []
     parts = max([cut.chunks for cut in each], default=0)
+    constants = _constants(u, n)
+    lanes = constants['LANES']
+    y_pack = 1 if lanes else constants['PACK']
     du, ddelta = torch.empty_like(u), torch.empty_like(delta)
-    dbc = bc.new_empty(blocks, *bc.shape)
+    dbc = A.new_empty(blocks, k, b, l, 2, n)
     # Zeros, since launches with fewer chunks leave parts untouched.
     dA = A.new_zeros(k, b, parts, n, d)
     dD = A.new_zeros(k, b, parts, d)
@@ -816,13 +853,13 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             _packed(u),
             _packed(delta),
             A,
-            bc,
+            _packed_bc(bc),
             D,
             _packed(dy),
             states,
             start,
-            _packed(du),
-            _packed(ddelta),
+            du if y_pack == 1 else _packed(du),
+            ddelta if y_pack == 1 else _packed(ddelta),
             dbc,
             dA,
             dD,
@@ -835,14 +872,19 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             d,
             cut.chunk,
             reversed_,
-            **_constants(d, n),
+            **constants,
             EVERY=EVERY,
             HAS_START=cut.chunks > 1,
             SHARED_DY=dy.dim() == 3,
             SOFTPLUS=softplus,
-            KIND=_KINDS[u.dtype],
-            PACK=_pack(u),
+            Y_PACK=y_pack,
             ASM=_on_nvidia(),
             **_launch(BACKWARD_REGISTERS))
-    return (du, ddelta, dA.sum(
-        (1, 2)).transpose(1, 2), dbc.sum(0), dD.sum((1, 2)), dbias.sum((1, 2)))
+    dbc = dbc.sum(0)
+    if lanes:
+        # As ``sum_channels`` scatters them: place 8 ln + 4 w + i holds the
+        # state 4 ln + i of B (w = 0) or C.
+        dbc = dbc.view(k, b, l, 4, 2, 4).transpose(3, 4)
+        dbc = dbc.reshape(k, b, l, 2, n)
+    return (du, ddelta, dA.sum((1, 2)).transpose(1, 2), dbc, dD.sum(
+        (1, 2)), dbias.sum((1, 2)))

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from numba import njit
 from torch import Tensor
 
-from .numba_utils import BLOCK, LOG2E, exp2, run, softplus, to_numpy
+from .numba_utils import (BLOCK, INLINED, KERNEL, LOG2E, exp2, run, softplus,
+                          to_numpy)
 
 # Tokens between two stored states: as many floats as 2 * u for n = 16.
 STEP = 8
@@ -22,7 +23,7 @@ _f4 = np.float32
 _LN2 = _f4(np.log(2.))
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**INLINED)
 def _step(delta, bias, soft, s):
     """Write the step sizes of w channels to s, zeros beyond."""
     for e in range(delta.shape[0]):
@@ -30,7 +31,7 @@ def _step(delta, bias, soft, s):
         s[e] = softplus(v) if soft else v
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**KERNEL)
 def _forward(u, delta, rates, B, C, D, bias, y, states, last, soft, reverse,
              first, end):
     """Scan the items [first, end); states has no rows if none are kept."""
@@ -70,7 +71,7 @@ def _forward(u, delta, rates, B, C, D, bias, y, states, last, soft, reverse,
         last[b, :, c0:c1] = h[:, :w]
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**INLINED)
 def _recompute(u, delta, bias, A, B, soft, reverse, b, i0, c0, c1, s, x, a, h):
     """Fill steps, inputs, decays and states of the chunk that starts at i0.
 
@@ -91,7 +92,7 @@ def _recompute(u, delta, bias, A, B, soft, reverse, b, i0, c0, c1, s, x, a, h):
                 h[j + 1, m, e] = v * h[j, m, e] + x[j, e] * Bm
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**INLINED)
 def _token_grads(A, B, C, s, x, a, before, after, g, grad, gA, dB, dC,
                  through_a, through_b):
     """Pull the gradient of one token's output through its state.
@@ -119,7 +120,7 @@ def _token_grads(A, B, C, s, x, a, before, after, g, grad, gA, dB, dC,
         dC[m] = sum_c
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**INLINED)
 def _input_grads(u, s, g, skip, through_a, through_b, soft, du, ddelta, gD,
                  gbias):
     """Write the gradients of one token's input and step."""
@@ -139,7 +140,7 @@ def _input_grads(u, s, g, skip, through_a, through_b, soft, du, ddelta, gD,
         gD[e] += g[e] * u[e]
 
 
-@njit(cache=True, nogil=True, fastmath=True, error_model='numpy')
+@njit(**KERNEL)
 def _backward(u, delta, rates, B, C, D, bias, dy, states, du, ddelta, dA, dB,
               dC, dD, dbias, soft, reverse, first, end):
     """Differentiate the items [first, end), a stored state at a time."""

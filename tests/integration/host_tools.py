@@ -1,4 +1,4 @@
-"""mmaction2's own scripts, and the config that they are run with."""
+"""The hosts' own scripts, and the config that they are run with."""
 import os
 import runpy
 import subprocess
@@ -11,18 +11,32 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CONFIG = HERE / 'tiny_recognizer.py'
 KILLED_CONFIG = HERE / 'killed_recognizer.py'
-TOOLS = Path(find_spec('mmaction').origin).parent / '.mim' / 'tools'
 
 
-def run_tool(tool: str, *arguments,
-             cwd: Path) -> 'subprocess.CompletedProcess[str]':
+def tools_of(host: str) -> Path:
+    """Return the folder of a host's scripts."""
+    return Path(find_spec(host).origin).parent / '.mim' / 'tools'
+
+
+TOOLS = tools_of('mmaction')
+
+
+def run_tool(tool: str,
+             *arguments,
+             cwd: Path,
+             host: str = 'mmaction') -> 'subprocess.CompletedProcess[str]':
     """Run a script in a process of its own, on the CPU."""
+    return run_python(tools_of(host) / tool, *arguments, cwd=cwd)
+
+
+def run_python(*arguments, cwd: Path) -> 'subprocess.CompletedProcess[str]':
+    """Run Python in a process of its own, on the CPU."""
     environment = dict(
         os.environ,
         PYTHONPATH=os.pathsep.join([str(ROOT), str(HERE)]),
         CUDA_VISIBLE_DEVICES='',
         OMP_NUM_THREADS='1')
-    return subprocess.run([sys.executable, TOOLS / tool, *map(str, arguments)],
+    return subprocess.run([sys.executable, *map(str, arguments)],
                           env=environment,
                           cwd=cwd,
                           capture_output=True,

@@ -1,5 +1,9 @@
 """What only the compiled CPU form promises."""
+import os
+import subprocess
+import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -75,3 +79,37 @@ def test_nothing_is_kept_without_a_gradient():
             torch.randn(1, 9, 4),
             backend='numba')
     assert y.grad_fn is None
+
+
+# Prints a digest of outputs and gradients of both kernels.
+DIGEST = """
+import hashlib, torch
+from mmvideomamba.ops import causal_conv1d, selective_scan
+torch.manual_seed(0)
+u, delta = torch.randn(2, 2, 19, 80, requires_grad=True).unbind(0)
+B, C = torch.randn(2, 2, 19, 16, requires_grad=True).unbind(0)
+A, w = torch.rand(80, 16).neg_(), torch.randn(80, 1, 4)
+inputs = u, delta, B, C, A.requires_grad_(), w.requires_grad_()
+x = causal_conv1d(u, w, activation='silu', backend='numba')
+y = selective_scan(x, delta, A, B, C, delta_softplus=True, backend='numba')
+grads = torch.autograd.grad(y.square().sum(), inputs)
+numbers = b''.join(t.detach().numpy().tobytes() for t in (y, *grads))
+print(hashlib.sha256(numbers).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_cached_kernels_equal_fresh_ones(tmp_path):
+    environment = dict(
+        os.environ,
+        NUMBA_CACHE_DIR=str(tmp_path),
+        PYTHONPATH=str(Path(__file__).parents[2]))
+    digests = [
+        subprocess.run([sys.executable, '-c', DIGEST],
+                       env=environment,
+                       check=True,
+                       capture_output=True,
+                       text=True).stdout for _ in range(2)
+    ]
+    assert any(tmp_path.rglob('*.nbc'))
+    assert digests[0] == digests[1] != ''

@@ -66,6 +66,45 @@ def classifier():
                 in_channels=16)))
 
 
+def test_distilled_file_goes_on_being_distilled(tmp_path, monkeypatch):
+    """Its head of the distillation is kept, and a strict load takes it."""
+    source = small_backbone(num_frames=1)
+    weights = official_weights(source)
+    weights.update({
+        'distill_head.0.weight': torch.randn(16),
+        'distill_head.1.weight': torch.randn(24, 16),
+        'distill_head.1.bias': torch.randn(24)
+    })
+    torch.save(dict(model=weights), tmp_path / 'file.pth')
+    run(monkeypatch, tmp_path / 'file.pth', tmp_path / 'ours.pth', '--task',
+        'distilled')
+    plain = classifier()
+    teacher = small_backbone(
+        num_frames=1, arch=dict(embed_dims=24, num_layers=1))
+    model = MODELS.build(
+        dict(
+            type='mmvideomamba.DistilledClassifier',
+            backbone=plain.backbone,
+            head=plain.head,
+            distill_head=dict(
+                type='mmvideomamba.TokenDistillHead',
+                in_channels=16,
+                teacher=teacher)))
+    load_checkpoint(model, str(tmp_path / 'ours.pth'), strict=True)
+    found = model.state_dict()
+    assert torch.equal(found['backbone.cls_token'], source.cls_token)
+    assert torch.equal(found['head.fc.weight'], weights['head.weight'])
+    for name, value in weights.items():
+        if name.startswith('distill_head.'):
+            assert torch.equal(found[name], value)
+
+
+def test_no_distill_head_to_keep():
+    with pytest.raises(ValueError, match='the file has no distill_head'):
+        converter.convert(
+            official_weights(small_backbone(num_frames=1)), 'distilled')
+
+
 def equal(found, wanted):
     return found.keys() == wanted.keys() and all(
         torch.equal(found[k], wanted[k]) for k in wanted)

@@ -26,7 +26,11 @@ from mmvideomamba.models.backbones.adapt_checkpoint import (Change,
                                                             unwrap)
 
 # What the two tensors of the published head are called in each kind of model.
-HEADS = dict(recognizer='cls_head.fc_cls.', classifier='head.fc.', backbone='')
+HEADS = dict(
+    recognizer='cls_head.fc_cls.',
+    classifier='head.fc.',
+    distilled='head.fc.',
+    backbone='')
 
 _BACKBONE = re.compile(r'cls_token|pos_embed|temporal_pos_embedding|'
                        r'patch_embed\.proj\.(weight|bias)|'
@@ -93,6 +97,12 @@ def _check(weights: Dict[str, Tensor]) -> None:
                          f'{"; ".join(problems)}')
 
 
+def _row(old: str, new: str) -> Change:
+    if old == new:
+        return Change('kept', old, '')
+    return Change('renamed', old, f'to {new}')
+
+
 def convert(checkpoint: dict,
             task: str) -> Tuple[Dict[str, Tensor], List[Change]]:
     """Rename the tensors of a published file.
@@ -101,8 +111,8 @@ def convert(checkpoint: dict,
         checkpoint (dict): Image, distilled, masked-pretrained, fine-tuned or
             multimodal weights, flat or wrapped.
         task (str): 'recognizer' or 'classifier' keep the head under the name
-            that mmaction2's or mmpretrain's model gives it; 'backbone' drops
-            it.
+            that mmaction2's or mmpretrain's model gives it; 'distilled' keeps
+            the head of the distillation as well; 'backbone' drops both.
 
     Returns:
         tuple: State dict, and what became of each tensor.
@@ -129,9 +139,15 @@ def convert(checkpoint: dict,
             if name in ('head.weight', 'head.bias'):
                 names[key] = HEADS[task] + name[len('head.'):]
                 state_dict[names[key]] = weights[key]
+            elif task == 'distilled' and name.startswith('distill_head.'):
+                names[key] = name
+                state_dict[name] = weights[key]
+    if task == 'distilled' and 'distill_head.1.weight' not in state_dict:
+        raise ValueError('the file has no distill_head; it is not one of a '
+                         'distilled model, convert it for a classifier')
     rows = [
-        Change('renamed', key, f'to {names[key]}')
-        if key in names else dropped[key] for key in weights
+        _row(key, names[key]) if key in names else dropped[key]
+        for key in weights
     ]
     if HEADS[task] and HEADS[task] + 'weight' not in state_dict:
         rows.append(
@@ -152,7 +168,8 @@ def build_parser() -> argparse.ArgumentParser:
         choices=tuple(HEADS),
         default='recognizer',
         help='what will load it: a recognizer of mmaction2, a classifier of '
-        'mmpretrain, or any model, without a head (default: recognizer)')
+        'mmpretrain, our distilled classifier, or any model, without a head '
+        '(default: recognizer)')
     return parser
 
 

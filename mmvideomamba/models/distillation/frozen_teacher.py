@@ -1,0 +1,180 @@
+"""A trained backbone that is only looked at: its build, weights and tokens."""
+from pickle import UnpicklingError
+from typing import Optional, Union
+
+import torch
+from mmengine.logging import print_log
+from mmengine.runner import CheckpointLoader
+from torch import Tensor, nn
+
+from mmvideomamba.registry import MODELS
+from ..layers import unwrap
+
+_BACKBONE = 'backbone.'
+
+
+def all_tokens(backbone: nn.Module, x: Tensor) -> Tensor:
+    """Run a backbone for every token of its last output.
+
+    Args:
+        backbone (nn.Module): With an ``out_type``, whatever it is set to.
+        x (Tensor): Images (b, 3, h, w) or clips (b, 3, t, h, w).
+
+    Returns:
+        Tensor: Class token and patches after the final norm, shape
+        (b, 1 + n, c).
+    """
+    before, backbone.out_type = backbone.out_type, 'raw'
+    try:
+        return backbone(x)[-1]
+    finally:
+        backbone.out_type = before
+
+
+def layout(backbone: nn.Module) -> dict:
+    """Return what a backbone takes in, and how it cuts that into tokens.
+
+    Args:
+        backbone (nn.Module): A VideoMamba, or a transformer of a host.
+
+    Returns:
+        dict: ``img_size`` (h, w), ``num_frames`` and ``grid`` (t, h, w),
+        without those that the backbone does not tell.
+    """
+    embed = getattr(backbone, 'patch_embed', None)
+    grid = getattr(backbone, 'grid', None) or getattr(embed, 'init_out_size',
+                                                      None)
+    found = dict(
+        img_size=getattr(backbone, 'img_size', None),
+        num_frames=getattr(backbone, 'num_frames', None),
+        grid=grid and (1, ) * (3 - len(grid)) + tuple(grid))
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def describe(backbone: nn.Module) -> str:
+    """Name a backbone and its sizes in a line, for messages."""
+    sizes = dict(width=getattr(backbone, 'embed_dims', None))
+    sizes.update(layout(backbone))
+    sizes = ', '.join(f'{k} {v}' for k, v in sizes.items())
+    return f'{type(backbone).__name__} ({sizes})'
+
+
+def check_tokens(backbone: nn.Module, role: str) -> None:
+    """Refuse a backbone that cannot return all tokens.
+
+    Args:
+        backbone (nn.Module): Teacher or student.
+        role (str): Its part, for the message.
+
+    Raises:
+        ValueError: If it has no ``out_type`` or no ``embed_dims``.
+    """
+    if not (hasattr(backbone, 'out_type') and hasattr(backbone, 'embed_dims')):
+        raise ValueError(
+            f'the {role} {type(backbone).__name__} cannot return a class '
+            "token and patch tokens; take a backbone that has out_type='raw', "
+            'such as mmvideomamba.VideoMamba or mmpretrain.VisionTransformer')
+
+
+class FrozenTeacher:
+    """Hold a teacher outside of the model that learns from it.
+
+    It is no ``nn.Module``: the weights of the teacher are in no state dict,
+    in no optimizer, and no call of ``train`` reaches it.
+
+    Args:
+        model (dict | nn.Module): A registered backbone, or a classifier or
+            recognizer, whose backbone is taken. A module is taken as it is.
+        checkpoint (str, optional): File of its weights, of the whole model or
+            of the backbone, ours or published; read when first needed. Must
+            be given with a config. Defaults to None.
+
+    Raises:
+        ValueError: If there are no weights, or no tokens to learn from.
+    """
+
+    def __init__(self,
+                 model: Union[dict, nn.Module],
+                 checkpoint: Optional[str] = None) -> None:
+        if checkpoint is None and not isinstance(model, nn.Module):
+            raise ValueError(
+                'the teacher has no weights: set distill_head.checkpoint to '
+                'the file of a trained model')
+        if not isinstance(model, nn.Module):
+            model = MODELS.build(model)
+        self.backbone = getattr(model, 'backbone', model)
+        check_tokens(self.backbone, 'teacher')
+        self.backbone.requires_grad_(False)
+        self.backbone.train(False)
+        self.checkpoint = checkpoint
+        self.loaded = checkpoint is None
+
+    def load(self) -> None:
+        """Read the weights, once.
+
+        Raises:
+            ValueError: If the file does not exist or is of another model.
+        """
+        if self.loaded:
+            return
+        try:
+            weights = unwrap(
+                CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu'))
+        except FileNotFoundError as error:
+            raise ValueError(
+                f'the checkpoint of the teacher, {self.checkpoint}, does not '
+                'exist; train the teacher first, or set '
+                'distill_head.checkpoint to a published file') from error
+        except UnpicklingError as error:
+            raise ValueError(
+                f'the checkpoint of the teacher, {self.checkpoint}, holds '
+                'more than weights and is not read; convert it by '
+                'tools/model_converters/videomamba_to_mm.py') from error
+        inside = {
+            k[len(_BACKBONE):]: v
+            for k, v in weights.items() if k.startswith(_BACKBONE)
+        }
+        try:
+            self.backbone.load_state_dict(inside or weights)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f'the checkpoint {self.checkpoint} does not fit '
+                             f'the teacher {describe(self.backbone)}: '
+                             f'{error}') from error
+        self.loaded = True
+        print_log(
+            f'teacher {describe(self.backbone)} loaded from '
+            f'{self.checkpoint}', 'current')
+
+    def check_student(self, student: nn.Module) -> None:
+        """Refuse a student that sees other images or cuts them otherwise.
+
+        Args:
+            student (nn.Module): The backbone that learns.
+
+        Raises:
+            ValueError: If a size differs; both backbones are named.
+        """
+        check_tokens(student, 'student')
+        mine, other = layout(self.backbone), layout(student)
+        different = [
+            k for k in mine.keys() & other.keys() if mine[k] != other[k]
+        ]
+        if different:
+            raise ValueError(
+                f'the teacher {describe(self.backbone)} does not fit the '
+                f'student {describe(student)}: they must get the same images '
+                f'and cut them into as many tokens; set the same '
+                f'{" and ".join(sorted(different))} (checkpoints adapt)')
+
+    @torch.no_grad()
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the tokens of images or clips.
+
+        Args:
+            x (Tensor): What the student gets.
+
+        Returns:
+            Tensor: Shape (b, 1 + n, c).
+        """
+        self.load()
+        return all_tokens(self.backbone, x)

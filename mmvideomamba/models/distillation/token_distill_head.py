@@ -1,0 +1,198 @@
+"""The head whose features follow those of a frozen teacher."""
+from typing import Any, Callable, Dict, Optional, Union
+
+import torch.nn.functional as F
+from mmengine.model import Sequential
+from torch import Tensor, nn
+
+from mmvideomamba.registry import MODELS
+from ..layers import build_add_norm, unwrap
+from .frozen_teacher import FrozenTeacher, all_tokens, describe
+
+
+def unit(x: Tensor) -> Tensor:
+    """Divide by the L2 norm over channels, in float32 at least.
+
+    Args:
+        x (Tensor): Shape (..., c).
+
+    Returns:
+        Tensor: Same shape; nothing keeps a zero vector from becoming NaN.
+    """
+    return F.normalize(x if x.element_size() > 4 else x.float(), dim=-1, eps=0)
+
+
+@MODELS.register_module()
+class TokenDistillHead(Sequential):
+    """Draw each token of a student to the token of a frozen teacher.
+
+    The student's tokens, class token included, pass a norm and a linear
+    layer to the width of the teacher; both sides are brought to length 1, and
+    the loss is the mean over images and tokens of ``2 - 2 <s, t>``. Only
+    training needs the head. Its weights have the published names,
+    ``distill_head.0.weight``, ``distill_head.1.weight`` and
+    ``distill_head.1.bias``; those of the teacher are not saved.
+
+    Args:
+        in_channels (int): Width c of the student.
+        teacher (dict | nn.Module): A registered backbone with
+            ``out_type='raw'``, or a classifier or recognizer with one.
+        checkpoint (str, optional): File of the teacher's weights, see
+            ``FrozenTeacher``; not needed for inference. Defaults to None.
+        norm_cfg (dict): Norm before the linear layer. Defaults to
+            ``dict(type='RMSNorm', eps=1e-5)``.
+        loss_weight (float): Weight of the loss. Defaults to 1.
+        init_std (float): Standard deviation of the initial weights. Defaults
+            to 0.02.
+        init_cfg (dict, optional): mmengine's initialisation config;
+            ``dict(type='Pretrained', checkpoint=FILE)`` takes the
+            ``distill_head`` of a published file. Defaults to None.
+
+    Raises:
+        ValueError: If the teacher has no weights, or returns no tokens.
+
+    Source: VideoMamba, arXiv:2403.06977, Section 3.3 (self-distillation).
+    """
+
+    def __init__(self,
+                 in_channels: int,
+                 teacher: Union[dict, nn.Module],
+                 checkpoint: Optional[str] = None,
+                 norm_cfg: dict = dict(type='RMSNorm', eps=1e-5),
+                 loss_weight: float = 1.,
+                 init_std: float = 0.02,
+                 init_cfg: Optional[dict] = None) -> None:
+        found = FrozenTeacher(teacher, checkpoint)
+        super().__init__(
+            build_add_norm(norm_cfg, in_channels),
+            nn.Linear(in_channels, found.backbone.embed_dims),
+            init_cfg=init_cfg)
+        self.teacher = found
+        self.in_channels = in_channels
+        self.loss_weight = loss_weight
+        nn.init.trunc_normal_(self[1].weight, std=init_std)
+        nn.init.zeros_(self[1].bias)
+        self.register_load_state_dict_pre_hook(_adapt_hook)
+
+    def init_weights(self) -> None:
+        """Initialise the head, and load the teacher before training starts.
+
+        Raises:
+            ValueError: If the teacher's checkpoint does not fit.
+        """
+        super().init_weights()
+        self.teacher.load()
+
+    def _apply(self, fn: Callable, recurse: bool = True) -> 'TokenDistillHead':
+        """Take the teacher along to a device or dtype."""
+        self.teacher.backbone._apply(fn, recurse)
+        return super()._apply(fn, recurse)
+
+    def check_student(self, backbone: nn.Module) -> None:
+        """Refuse a student that this head and its teacher do not fit.
+
+        Args:
+            backbone (nn.Module): The student's backbone.
+
+        Raises:
+            ValueError: If image size, token grid or width differ, or its
+                features are not the class token.
+        """
+        self.teacher.check_student(backbone)
+        if backbone.embed_dims != self.in_channels:
+            raise ValueError(
+                f'distill_head.in_channels is {self.in_channels}, but the '
+                f'student is a {describe(backbone)}; set it to its width')
+        if backbone.out_type != 'cls_token':
+            raise ValueError(
+                f'the student {describe(backbone)} has the out_type '
+                f"{backbone.out_type!r}; set it to 'cls_token', which is what "
+                'a distilled model classifies by')
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Turn the student's tokens into features to compare.
+
+        Args:
+            tokens (Tensor): After the final norm, shape (b, 1 + n, c).
+
+        Returns:
+            Tensor: Shape (b, 1 + n, c of the teacher), of length 1.
+        """
+        return unit(self[1](self[0](tokens)[0]))
+
+    def loss(self, tokens: Tensor, x: Tensor) -> Tensor:
+        """Compare the student with the teacher.
+
+        Args:
+            tokens (Tensor): The student's, shape (b, 1 + n, c).
+            x (Tensor): The images or clips that it got.
+
+        Returns:
+            Tensor: Weighted loss, a scalar.
+
+        Raises:
+            ValueError: If the teacher returns other tokens.
+        """
+        wanted = unit(self.teacher(x))
+        found = self(tokens)
+        if found.shape != wanted.shape:
+            raise ValueError(
+                f'the teacher {describe(self.teacher.backbone)} returns '
+                f'tokens of shape {tuple(wanted.shape)}, but those of the '
+                f'student become {tuple(found.shape)}; they must have the '
+                'same patch grid and a class token each')
+        return self.loss_weight * (2 - 2 * (found * wanted).sum(-1)).mean()
+
+
+def build_distill_head(cfg: Union[dict, nn.Module],
+                       student: nn.Module) -> TokenDistillHead:
+    """Build a head and check that it fits a student.
+
+    Args:
+        cfg (dict | nn.Module): The head or its config.
+        student (nn.Module): The backbone that learns.
+
+    Returns:
+        TokenDistillHead: The head.
+    """
+    head = cfg if isinstance(cfg, nn.Module) else MODELS.build(cfg)
+    head.check_student(student)
+    return head
+
+
+def class_and_all_tokens(backbone: nn.Module, x: Tensor) -> tuple:
+    """Run the student once for both losses.
+
+    Args:
+        backbone (nn.Module): The student.
+        x (Tensor): Images (b, 3, h, w) or clips (b, 3, t, h, w).
+
+    Returns:
+        tuple: What a head takes, a tuple of the class token (b, c), and all
+        tokens (b, 1 + n, c).
+    """
+    tokens = all_tokens(backbone, x)
+    return (tokens[:, 0], ), tokens
+
+
+def _adapt_hook(head: TokenDistillHead, state_dict: Dict[str, Any],
+                prefix: str, *_: Any) -> None:
+    """Find the head in a published file; refuse one of another width."""
+    if not prefix and '1.weight' not in state_dict:
+        source = unwrap(state_dict)
+        own = {
+            k: source[f'distill_head.{k}']
+            for k in head.state_dict() if f'distill_head.{k}' in source
+        }
+        if not own:
+            raise ValueError('the checkpoint has no distill_head.*; it is '
+                             'not one of a distilled model')
+        state_dict.clear()
+        state_dict.update(own)
+    weight = state_dict.get(f'{prefix}1.weight')
+    if weight is not None and weight.shape != head[1].weight.shape:
+        raise ValueError(
+            f'the distill_head in the checkpoint leads from width '
+            f'{weight.shape[1]} to a teacher of width {weight.shape[0]}, but '
+            f'this one from width {head.in_channels} to the teacher '
+            f'{describe(head.teacher.backbone)}')

@@ -1,0 +1,96 @@
+"""The scan kernels alone: both layouts of their sums, and their chunks."""
+import importlib.util
+from typing import Dict, Tuple
+
+import pytest
+import torch
+import torch.nn.functional as F
+from common import assert_close, device_of, gradients
+from torch import Tensor
+
+from mmvideomamba.ops import selective_scan
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec('triton') is None, reason='no Triton here')
+
+BOTH = 0b10  # the second of two directions runs backward
+NAMES = ('u', 'delta', 'A', 'B', 'C', 'D')
+Run = Tuple[Tensor, Tensor, Dict[str, Tensor]]
+
+
+def make_inputs(b: int, l: int, d: int, n: int, dtype: torch.dtype,
+                device: torch.device) -> Tuple[Dict[str, Tensor], Tensor]:
+    """Return inputs of two directions, and a gradient they share."""
+    g = torch.Generator().manual_seed(0)
+
+    def make(*shape: int, to: torch.dtype = dtype) -> Tensor:
+        return torch.randn(*shape, generator=g).to(device, to)
+
+    full = torch.float32
+    inputs = dict(
+        u=make(2, b, l, d),
+        delta=F.softplus(make(2, b, l, d, to=full) - 1).to(dtype),
+        A=-make(2, d, n, to=full).abs(),
+        B=make(2, b, l, n),
+        C=make(2, b, l, n),
+        D=make(2, d, to=full))
+    return inputs, make(b, l, d)
+
+
+def run_kernels(x: Dict[str, Tensor], dy: Tensor) -> Run:
+    """Return outputs, last states and gradients of our kernels."""
+    from mmvideomamba.ops import scan_kernels_triton as kernels
+    bc = torch.stack([x['B'], x['C']], 3)
+    if not kernels.uses_lanes(x['u'].dtype, *x['A'].shape[1:]):
+        bc = bc.float()
+    args = x['u'], x['delta'], x['A'], bc, x['D']
+    y, last, states = kernels.scan_forward(*args, BOTH, torch.float32, True)
+    du, ddelta, dA, dbc, dD, _ = kernels.scan_backward(*args, dy, states, BOTH,
+                                                       False)
+    grads = du, ddelta, dA, dbc[:, :, :, 0], dbc[:, :, :, 1], dD
+    return y, last.transpose(2, 3), dict(zip(NAMES, grads))
+
+
+def run_definition(x: Dict[str, Tensor], dy: Tensor) -> Run:
+    """Return the same from the definition in float64."""
+    exact = {k: t.double().requires_grad_() for k, t in x.items()}
+    each = [
+        selective_scan(
+            *(exact[k][i] for k in NAMES),
+            reverse=bool(i),
+            backend='torch',
+            return_last_state=True) for i in range(2)
+    ]
+    y, last = (torch.stack(t) for t in zip(*each))
+    return y, last, gradients(y, exact, dy.double().expand_as(y))
+
+
+# b, l, d, n: whole and partial blocks of channels, turns of tokens.
+@pytest.mark.parametrize(
+    'shape,dtype,lanes', [
+        ((2, 9, 36, 16), torch.bfloat16, True),
+        ((1, 3, 64, 16), torch.float16, True),
+        ((1, 7, 34, 16), torch.bfloat16, False),
+        ((1, 6, 36, 16), torch.float32, False),
+        ((2, 9, 36, 8), torch.bfloat16, False),
+    ],
+    ids=str)
+@pytest.mark.parametrize('chunks', [1, 3])
+def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
+    device, reason = device_of('triton')
+    if device is None:
+        pytest.skip(reason)
+    from mmvideomamba.ops import scan_kernels_triton as kernels
+    assert kernels.uses_lanes(dtype, *shape[2:]) == lanes
+    monkeypatch.setattr(kernels, 'MIN_CHUNK', 8)
+    cut = kernels._cut(0, 2 * shape[0], shape[1] + 16 * (chunks - 1), chunks)
+    assert cut.chunks == chunks
+    monkeypatch.setattr(kernels, 'cuts', lambda *_: [cut])
+    b, l, d, n = shape
+    x, dy = make_inputs(b, l + 16 * (chunks - 1), d, n, dtype, device)
+    found, wanted = run_kernels(x, dy), run_definition(x, dy)
+    for one, other in zip(found[:2], wanted[:2]):
+        assert_close(one, other, 'forward', torch.float32)
+    for name, gradient in wanted[2].items():
+        kind = dtype if name in ('u', 'delta') else torch.float32
+        assert_close(found[2][name], gradient, 'gradient', kind, name=name)

@@ -1,0 +1,78 @@
+import importlib.util
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.config import Config
+from sklearn.datasets import load_digits
+
+SCRIPT = Path(__file__).parents[2] / 'tools/data/digits/make_digits.py'
+spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
+tool = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tool)
+
+
+@pytest.fixture
+def call(monkeypatch, tmp_path):
+
+    def run(*options):
+        arguments = [str(SCRIPT), '--out-dir', tmp_path / 'digits', *options]
+        monkeypatch.setattr(sys, 'argv', list(map(str, arguments)))
+        tool.main()
+        return tmp_path / 'digits'
+
+    return run
+
+
+def test_every_digit_is_written_once(call, capsys):
+    folder = call()
+    paths = {path.stem: path for path in folder.rglob('*.png')}
+    digits = load_digits()
+    assert sorted(map(int, paths)) == list(range(1797))
+    for number in (0, 700, 897, 898, 1796):
+        path = paths[f'{number:04d}']
+        split, label = path.relative_to(folder).parts[:2]
+        assert split == ('train' if number < 898 else 'val')
+        assert int(label) == digits.target[number]
+        found = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert np.array_equal(
+            np.rint(found / 255 * 16).astype(int), digits.images[number])
+    for split in ('train', 'val'):
+        names = sorted(path.name for path in (folder / split).iterdir())
+        assert names == [str(i) for i in range(10)]
+    assert '898 training and 899 validation' in capsys.readouterr().out
+
+
+def test_statistics_in_the_config(call):
+    """The mean and deviation that the config has are those of training."""
+    cfg = Config.fromfile(SCRIPT.parents[3] /
+                          'configs/_base_/datasets/digits.py')
+    pixels = np.stack([
+        cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        for path in (call() / 'train').rglob('*.png')
+    ])
+    assert cfg.data_preprocessor.mean == [round(pixels.mean())] * 3
+    assert cfg.data_preprocessor.std == [round(pixels.std())] * 3
+
+
+@pytest.mark.parametrize('ratio', [0, 1, 1.5])
+def test_bad_ratio(call, capsys, ratio):
+    with pytest.raises(SystemExit):
+        call('--train-ratio', ratio)
+    assert '--train-ratio must lie between 0 and 1' in capsys.readouterr().err
+
+
+def test_nothing_is_overwritten(call, capsys):
+    folder = call('--train-ratio', 0.9)
+    with pytest.raises(SystemExit):
+        call()
+    assert f'{folder / "train"} exists; remove it' in capsys.readouterr().err
+
+
+def test_without_scikit_learn(call, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
+    with pytest.raises(SystemExit):
+        call()
+    assert 'pip install "mmvideomamba[quickstart]"' in capsys.readouterr().err
