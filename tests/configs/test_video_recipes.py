@@ -208,6 +208,7 @@ def run_schedule(cfg: Config, wrapper: Any,
                'backbone.temporal_pos_embedding', 'cls_head.fc_cls.weight',
                'backbone.layers.0.mixer.A_log')
     rates: Dict[str, list] = {key: [] for key in watched}
+    wrapper.optimizer.step()  # else the schedules warn that they go first
     for _ in range(cfg.train_cfg.max_epochs * STEPS):
         for key in watched:
             rates[key].append(groups[key]['lr'])
