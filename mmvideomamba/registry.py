@@ -6,7 +6,10 @@ the first build, so no ``custom_imports`` is needed to find them.
 """
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
+from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import \
+    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
@@ -34,6 +37,18 @@ HOOKS = Registry(
     parent=MMENGINE_HOOKS,
     scope='mmvideomamba',
     locations=['mmvideomamba.engine.hooks'])
+
+METRICS = Registry(
+    'metric',
+    parent=MMENGINE_METRICS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.evaluation'])
+
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.engine.optimizers'])
 
 PARAM_SCHEDULERS = Registry(
     'parameter scheduler',

@@ -1,5 +1,13 @@
 """Transforms that the hosts do not have."""
+from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
+from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
+from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
+from .uniform_window_sample import UniformWindowSample
 
-__all__ = ['DecodeFrames', 'OpenVideo', 'ShuffleFrames']
+__all__ = [
+    'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
+    'DecodeFrames', 'OpenVideo', 'SegmentSample', 'ShuffleFrames',
+    'UniformWindowSample'
+]
