@@ -191,6 +191,9 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = str(Path('work_dirs', Path(cfg.filename).stem))
     if args.launcher == 'pytorch' and get_device() == 'cpu':
         cfg.merge_from_dict(compat.cpu_ranks_cfg())
+        # Beside a wrapper's own config mmengine does not look at it.
+        cfg.model_wrapper_cfg.find_unused_parameters = cfg.get(
+            'find_unused_parameters', False)
     return cfg
 
 

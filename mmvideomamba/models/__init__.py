@@ -4,8 +4,12 @@ from .distillation import (DistilledClassifier, DistilledRecognizer3D,
                            TokenDistillHead)
 from .heads import VideoMambaHead
 from .layers import BiMambaMixer, MambaBlock
+from .selfsup import (UMT, AlignmentLoss, CachedTeacher, CLIPTeacher,
+                      CLIPTower, UMTDecoder)
 
 __all__ = [
-    'BiMambaMixer', 'DistilledClassifier', 'DistilledRecognizer3D',
-    'MambaBlock', 'TokenDistillHead', 'VideoMamba', 'VideoMambaHead'
+    'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower',
+    'CachedTeacher', 'DistilledClassifier', 'DistilledRecognizer3D',
+    'MambaBlock', 'TokenDistillHead', 'UMT', 'UMTDecoder', 'VideoMamba',
+    'VideoMambaHead'
 ]

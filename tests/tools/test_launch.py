@@ -441,6 +441,11 @@ def test_cpu_ranks_are_configured(config: str, monkeypatch) -> None:
     cfg = launch.load_config(args)
     assert cfg.env_cfg.dist_cfg.backend == 'gloo'
     assert cfg.model_wrapper_cfg.device_ids is None
+    assert cfg.model_wrapper_cfg.find_unused_parameters is False
+    with open(config, 'a') as file:
+        file.write('\nfind_unused_parameters = True\n')
+    found = launch.load_config(args).model_wrapper_cfg
+    assert found.find_unused_parameters is True
     assert cfg.work_dir == str(Path('work_dirs', 'tiny'))
     monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
     cfg = launch.load_config(args)

@@ -2,12 +2,13 @@
 from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
 from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
+from .masks import TokenMask
 from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
 from .uniform_window_sample import UniformWindowSample
 
 __all__ = [
     'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
-    'DecodeFrames', 'OpenVideo', 'SegmentSample', 'ShuffleFrames',
+    'DecodeFrames', 'OpenVideo', 'SegmentSample', 'ShuffleFrames', 'TokenMask',
     'UniformWindowSample'
 ]

@@ -23,7 +23,8 @@ SPATIAL_KEY = 'pos_embed'
 TEMPORAL_KEY = 'temporal_pos_embedding'
 # Parts of published models that are not the backbone.
 _FOREIGN = re.compile(r'(head|distill_head|clip_decoder|pool_norm|cls_head|'
-                      r'data_preprocessor)\.')
+                      r'data_preprocessor|neck\.clip_decoder|'
+                      r'target_generator)\.')
 _MULTIMODAL = 'vision_encoder.'
 _BLOCK = re.compile(r'layers\.\d+\.mixer\.')
 

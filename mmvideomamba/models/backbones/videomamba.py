@@ -44,7 +44,12 @@ class VideoMamba(BaseModule):
         tubelet_size (int): Frames of a tubelet. Defaults to 1.
         in_channels (int): Channels of the frames. Defaults to 3.
         out_indices (int | Sequence[int]): Blocks after which to return
-            features; negative ones count from the end. Defaults to -1.
+            features, after the final norm; negative ones count from the end.
+            Defaults to -1.
+        stream_indices (int | Sequence[int]): Blocks after which to return
+            the residual stream as it is, float32 and not normed, behind the
+            features of ``out_indices``, which may then be empty. Defaults to
+            (), none.
         out_type (str): 'cls_token' (b, c); 'avg_featmap' (b, c), the mean of
             the patch tokens; 'featmap' (b, c, t, h, w), without t for an
             image model; 'raw' (b, 1 + tokens, c). Defaults to 'cls_token'.
@@ -90,6 +95,7 @@ class VideoMamba(BaseModule):
                  tubelet_size: int = 1,
                  in_channels: int = 3,
                  out_indices: Union[int, Sequence[int]] = -1,
+                 stream_indices: Union[int, Sequence[int]] = (),
                  out_type: str = 'cls_token',
                  drop_rate: float = 0.,
                  drop_path_rate: float = 0.1,
@@ -118,7 +124,14 @@ class VideoMamba(BaseModule):
         if inflation not in INFLATIONS:
             raise ValueError(f'inflation must be one of {list(INFLATIONS)}, '
                              f'but got {inflation!r}')
-        self.out_indices = self._indices(out_indices)
+        self.out_indices = self._indices(out_indices, 'out_indices')
+        self.stream_indices = self._indices(stream_indices, 'stream_indices')
+        # Blocks behind the last that is asked for do not run.
+        self.last_index = max(
+            self.out_indices + self.stream_indices, default=-1)
+        if self.last_index < 0:
+            raise ValueError('out_indices or stream_indices must name a '
+                             'block, but got [] for both')
         orders = block_orders(scan_order, self.num_layers)
         # Spatial-first blocks need no index.
         self.needs_order = any(o != 'spatial_first' for o in orders)
@@ -194,12 +207,13 @@ class VideoMamba(BaseModule):
                 raise ValueError(f'img_size ({side}) is smaller than '
                                  f'patch_size ({patch_size})')
 
-    def _indices(self, indices: Union[int, Sequence[int]]) -> List[int]:
+    def _indices(self, indices: Union[int, Sequence[int]],
+                 name: str) -> List[int]:
         indices = [indices] if isinstance(indices, int) else list(indices)
         depth = self.num_layers
-        if not indices or not all(-depth <= i < depth for i in indices):
-            raise ValueError(f'out_indices must lie in [-{depth}, {depth}), '
-                             f'but got {indices}')
+        if not all(-depth <= i < depth for i in indices):
+            raise ValueError(f'{name} must lie in [-{depth}, {depth}), but '
+                             f'got {indices}')
         return sorted({i % depth for i in indices})
 
     def _reset(self) -> None:
@@ -298,7 +312,8 @@ class VideoMamba(BaseModule):
 
         Returns:
             tuple[Tensor]: One entry per ``out_indices``, after the final
-            norm; shapes under ``out_type``.
+            norm, then one per ``stream_indices``, each in increasing depth;
+            shapes under ``out_type``.
 
         Raises:
             ValueError: If the input or the mask does not fit.
@@ -324,17 +339,29 @@ class VideoMamba(BaseModule):
         return tuple(self._format(out, t) for out in outs)
 
     def _trunk(self, hidden: Tensor, order: Optional[Tensor]) -> List[Tensor]:
-        """Run the blocks; return the normed stream after each out index."""
+        """Run the blocks; return what the indices ask for."""
         outs: List[Tensor] = []
+        streams: List[Tensor] = []
         residual = None
-        for i, layer in enumerate(self.layers):
+        for i, layer in enumerate(self.layers[:self.last_index + 1]):
             hidden, residual = layer(hidden, residual, order)
             # This block added the branch of the block before.
             if i - 1 in self.out_indices:
                 outs.append(self.norm_f(residual)[0].to(hidden.dtype))
-        if self.num_layers - 1 in self.out_indices:
-            outs.append(self.norm_f(self.drop_path(hidden), residual)[0])
-        return outs
+            if i - 1 in self.stream_indices:
+                streams.append(residual)
+        last = self.last_index
+        # The drop of the block that would have added this branch.
+        owner = self if last == self.num_layers - 1 else self.layers[last + 1]
+        dropped = owner.drop_path(hidden)
+        if last in self.out_indices:
+            normed, residual = self.norm_f(dropped, residual)
+            outs.append(normed)
+        else:
+            residual = residual + dropped
+        if last in self.stream_indices:
+            streams.append(residual)
+        return outs + streams
 
     def _format(self, tokens: Tensor, t: int) -> Tensor:
         """Bring tokens (b, 1 + v, c) to the out type."""

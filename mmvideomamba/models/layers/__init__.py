@@ -4,14 +4,18 @@ from .bimamba_mixer import BiMambaMixer
 from .checkpoint import Change, log_changes, unwrap
 from .mamba_block import MambaBlock
 from .position_embed import (INFLATIONS, inflate_patch_kernel,
-                             resize_spatial_embed, resize_temporal_embed)
+                             resize_spatial_embed, resize_temporal_embed,
+                             sincos_embed)
 from .scan_order import MIXER_ORDERS, SCAN_ORDERS, block_orders, temporal_order
+from .token_mask import (draw_attention_mask, stack_masks, visible_per_frame,
+                         with_class_token)
 from .tubelet_embed import TubeletEmbed
 
 __all__ = [
     'AddLayerNorm', 'AddRMSNorm', 'BiMambaMixer', 'Change', 'INFLATIONS',
     'MIXER_ORDERS', 'MambaBlock', 'SCAN_ORDERS', 'TubeletEmbed',
-    'block_orders', 'build_add_norm', 'inflate_patch_kernel',
-    'resize_spatial_embed', 'resize_temporal_embed', 'log_changes',
-    'temporal_order', 'unwrap'
+    'block_orders', 'build_add_norm', 'draw_attention_mask',
+    'inflate_patch_kernel', 'log_changes', 'resize_spatial_embed',
+    'resize_temporal_embed', 'sincos_embed', 'stack_masks', 'temporal_order',
+    'unwrap', 'visible_per_frame', 'with_class_token'
 ]

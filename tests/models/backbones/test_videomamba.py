@@ -242,6 +242,78 @@ def test_out_indices(indices, wanted):
         assert torch.equal(out, all_outs[i])
 
 
+def deep(**kwargs) -> VideoMamba:
+    return small_backbone(
+        arch=dict(embed_dims=16, num_layers=3),
+        **{
+            'out_type': 'raw',
+            **kwargs
+        })
+
+
+@pytest.mark.parametrize('norm', ['RMSNorm', 'LN'])
+@pytest.mark.parametrize('masked', [False, True])
+@pytest.mark.parametrize('indices,streams', [((), -2), ((), -1), ((0, ), 1),
+                                             ((2, ), (0, 1, 2)), ((1, 2), -3),
+                                             ((0, 1), (1, ))])
+def test_stream_indices(indices, streams, masked, norm):
+    """The stream as the next block receives it, or the trunk's end."""
+    cfg = dict(norm_cfg=dict(type=norm))
+    model = deep(out_indices=indices, stream_indices=streams, **cfg)
+    every = deep(out_indices=range(3), **cfg)
+    every.load_state_dict(model.state_dict())
+    entries = []
+    for layer in every.layers[1:]:
+        layer.register_forward_hook(
+            lambda _, args, out: entries.append(out[1]))
+    every.norm_f.register_forward_hook(lambda _, args, out: entries.append(out[
+        1]) if len(args) == 2 else None)
+    x = clips(model)
+    mask = some_mask(model) if masked else None
+    normed = every(x, mask)
+    outs = model(x, mask)
+    wanted = [normed[i] for i in model.out_indices]
+    assert len(outs) == len(wanted) + len(model.stream_indices)
+    for out, value in zip(outs, wanted):
+        assert torch.equal(out, value)
+    for out, i in zip(outs[len(wanted):], model.stream_indices):
+        assert out.dtype == torch.float32
+        assert_close(every.norm_f(out)[0], normed[i])
+        assert_close(out, entries[i])
+
+
+def test_blocks_that_nobody_asks_for_do_not_run():
+    for cfg, count in ((dict(), 3), (dict(out_indices=0), 1),
+                       (dict(out_indices=(), stream_indices=-2), 2)):
+        model = deep(**cfg)
+        calls = []
+        for layer in model.layers:
+            layer.register_forward_hook(lambda *_: calls.append(1))
+        model(clips(model))
+        assert len(calls) == count
+
+
+def test_stream_drops_the_paths_that_the_next_block_would():
+    cfg = dict(drop_path_rate=0.5, out_type='raw')
+    model = deep(out_indices=(), stream_indices=-2, **cfg).train()
+    whole = deep(**cfg).train()
+    whole.load_state_dict(model.state_dict())
+    entered = []
+    whole.layers[2].register_forward_hook(
+        lambda _, args, out: entered.append(out[1]))
+    x = clips(model, 16)
+    torch.manual_seed(1)
+    whole(x)
+    torch.manual_seed(1)
+    assert torch.equal(model(x)[0], entered[0])
+
+
+def test_half_precision_stream_is_float32():
+    model = deep(out_indices=(), stream_indices=-1)
+    with torch.autocast('cpu', torch.bfloat16):
+        assert model(clips(model))[0].dtype == torch.float32
+
+
 PARAMETERS = [
     # arch, frames, side, classes, published
     ('tiny', 1, 224, 1000, 7148008),
@@ -539,6 +611,8 @@ BAD_ARGUMENTS = [
     (dict(out_indices=2), 'out_indices must lie in [-2, 2), but got [2]'),
     (dict(out_indices=(-3, )), 'but got [-3]'),
     (dict(out_indices=()), 'but got []'),
+    (dict(out_indices=(), stream_indices=()), 'but got [] for both'),
+    (dict(stream_indices=2), 'stream_indices must lie in [-2, 2), but got'),
     (dict(scan_order='zigzag'), "unknown scan_order 'zigzag'"),
     (dict(norm_cfg=dict(type='BN')), "unknown type 'BN'"),
     (dict(inflation='first'), "but got 'first'"),

@@ -1,0 +1,79 @@
+# The teacher of the embedded default: an image tower of CLIP's form, 0.5 M
+# parameters, that learns where the object is in a frame. It sees single
+# frames, and nothing of what the videos are labelled with.
+_base_ = [
+    '../../_base_/schedules/adamw_videomamba.py',
+    '../../_base_/schedules/cosine_25e.py', '../../_base_/default_runtime.py'
+]
+default_scope = 'mmpretrain'
+data_root = 'data/quickstart_frames'
+img_size = 48
+max_epochs = 15
+
+model = dict(
+    type='ImageClassifier',
+    backbone=dict(
+        type='mmvideomamba.CLIPTower',
+        arch=dict(
+            width=96, num_layers=4, num_heads=4, patch_size=8,
+            out_channels=64),
+        img_size=img_size),
+    head=dict(type='LinearClsHead', num_classes=8, in_channels=64),
+    # Those of the student, which hands its pixels to the teacher.
+    data_preprocessor=dict(
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+        to_rgb=True))
+
+train_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(
+        type='RandomResizedCrop',
+        scale=img_size,
+        crop_ratio_range=(0.8, 1.0),
+        aspect_ratio_range=(0.8, 1.25)),
+    dict(type='PackInputs')
+]
+val_pipeline = [
+    dict(type='LoadImageFromFile'),
+    dict(type='ResizeEdge', scale=img_size, edge='short'),
+    dict(type='CenterCrop', crop_size=img_size),
+    dict(type='PackInputs')
+]
+train_dataloader = dict(
+    batch_size=64,
+    num_workers=1,
+    persistent_workers=False,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(
+        type='CustomDataset',
+        data_root=data_root,
+        data_prefix='train',
+        pipeline=train_pipeline))
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=1,
+    persistent_workers=False,
+    sampler=dict(type='DefaultSampler', shuffle=False),
+    dataset=dict(
+        type='CustomDataset',
+        data_root=data_root,
+        data_prefix='val',
+        pipeline=val_pipeline))
+test_dataloader = val_dataloader
+val_evaluator = dict(type='Accuracy', topk=(1, ))
+test_evaluator = val_evaluator
+
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+train_cfg = dict(max_epochs=max_epochs, val_interval=5)
+param_scheduler = _base_.param_scheduler
+param_scheduler[1].update(
+    end=max_epochs, T_max=max_epochs - _base_.warmup_epochs)
+
+default_hooks = dict(checkpoint=dict(interval=max_epochs, save_best=None))
+visualizer = dict(
+    _delete_=True,
+    type='UniversalVisualizer',
+    vis_backends=[dict(type='LocalVisBackend')])
+randomness = dict(seed=0)
+custom_hooks = [dict(type='mmvideomamba.ResumableSeedHook')]

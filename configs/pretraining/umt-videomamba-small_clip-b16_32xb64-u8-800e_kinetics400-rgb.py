@@ -1,0 +1,7 @@
+# The recipe of the middle model for VideoMamba-Small; not published. The
+# rate of dropped paths is ours.
+_base_ = './umt-videomamba-middle_clip-b16_32xb64-u8-800e_kinetics400-rgb.py'
+
+model = dict(
+    backbone=dict(arch='small', drop_path_rate=0.2),
+    neck=dict(in_channels=384))

@@ -1,0 +1,114 @@
+#!/usr/bin/env python
+"""Draw what a masked student sees of a video and how it is aligned.
+
+Writes a picture with one column for each frame: the frames, what the student
+sees of them, the teacher's attention, and the cosine of student and teacher
+at each patch, masked and not.
+"""
+import argparse
+from pathlib import Path
+from typing import Optional, Sequence
+
+import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
+import mmcv
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.dataset import Compose
+from mmengine.registry import MODELS, init_default_scope
+from mmengine.runner import load_checkpoint, set_random_seed
+from torch import nn
+
+from mmvideomamba.engine.hooks.alignment_hook import picture_of
+
+
+def build_model(config: Config, checkpoint: str, device: str) -> nn.Module:
+    """Build the model of a pretraining config and load its weights.
+
+    Args:
+        config (Config): With a ``UMT`` as ``model``.
+        checkpoint (str): File written by the pretraining; it holds the
+            teacher, too.
+        device (str): Where to run.
+
+    Returns:
+        nn.Module: The model.
+
+    Raises:
+        ValueError: If the config is of another model.
+    """
+    if config.model.type != 'mmvideomamba.UMT':
+        raise ValueError(f'the config is of a {config.model.type}, which has '
+                         'no teacher; give the config of a pretraining')
+    model = MODELS.build(config.model)
+    load_checkpoint(model, checkpoint, map_location='cpu', strict=True)
+    return model.to(device)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check the input, and draw.
+
+    Args:
+        args (argparse.Namespace): From ``parse_args``.
+
+    Raises:
+        FileNotFoundError: If a file is missing.
+        ValueError: If a file cannot be used.
+    """
+    for name in ('video', 'config', 'checkpoint'):
+        if not Path(getattr(args, name)).is_file():
+            raise FileNotFoundError(f'the {name} {getattr(args, name)!r} does '
+                                    'not exist or is no file')
+    config = Config.fromfile(args.config)
+    config.merge_from_dict(args.cfg_options or {})
+    init_default_scope(config.default_scope)
+    model = build_model(config, args.checkpoint, args.device)
+    set_random_seed(args.seed)  # of crop, frames and mask
+    sample = dict(filename=args.video, start_index=0, modality='RGB', label=0)
+    data = Compose(config.train_dataloader.dataset.pipeline)(sample)
+    picture = picture_of(model, data['inputs'], data['data_samples'])
+    out = args.out or Path(f'work_dirs/demo/{Path(args.video).stem}'
+                           '_alignment.png')
+    mmcv.imwrite(picture[..., ::-1], str(out))
+    print(f'picture: {out}')
+
+
+def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Read the command line.
+
+    Args:
+        argv (Sequence[str], optional): Arguments. Defaults to None, those of
+            the process.
+
+    Returns:
+        argparse.Namespace: The arguments.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', maxsplit=1)[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('video', help='any file that decord reads')
+    parser.add_argument('config', help='config of the pretraining')
+    parser.add_argument('checkpoint', help='file written by the pretraining')
+    parser.add_argument('--out', type=Path, help='picture to write')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='of what is drawn at random')
+    parser.add_argument(
+        '--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes of the config, such as model.mask_ratio=0.5')
+    return parser.parse_args(argv)
+
+
+def main() -> None:
+    """Run the demo; an error of the user ends it with one line."""
+    try:
+        run(parse_args())
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from error
+
+
+if __name__ == '__main__':
+    main()

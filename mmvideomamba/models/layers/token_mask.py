@@ -1,0 +1,104 @@
+"""Masks over the patch tokens of a clip, True = dropped."""
+from typing import Sequence, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def visible_per_frame(num_patches: int, mask_ratio: float) -> int:
+    """Count the patches of a frame that stay.
+
+    Args:
+        num_patches (int): Patches n of a frame.
+        mask_ratio (float): Share that is dropped.
+
+    Returns:
+        int: ``n - int(n * mask_ratio)``.
+
+    Raises:
+        ValueError: If none or all would stay.
+    """
+    masked = int(num_patches * mask_ratio)
+    if not 0 < masked < num_patches:
+        kept = 'every' if masked <= 0 else 'no'
+        raise ValueError(
+            f'mask_ratio={mask_ratio} leaves {kept} one of the {num_patches} '
+            f'patches of a frame visible; take one from {1 / num_patches:.3f} '
+            'to below 1')
+    return num_patches - masked
+
+
+def draw_attention_mask(attention: Tensor, num_frames: int,
+                        mask_ratio: float) -> Tensor:
+    """Draw which patches stay, likelier those that are attended to.
+
+    In each frame all patches are drawn one after the other, without
+    replacement, with the attention as weight; the first stay visible.
+
+    Args:
+        attention (Tensor): Weights, not negative, shape (b * t, n).
+        num_frames (int): Token frames t.
+        mask_ratio (float): Share of the patches of a frame that is dropped.
+
+    Returns:
+        Tensor: True = dropped, bool, shape (b, t * n), as many in each frame.
+
+    Raises:
+        ValueError: If the ratio leaves no patch visible, or all of them.
+
+    Source: Li et al., Unmasked Teacher, arXiv:2303.16058, Section 3.2.
+    """
+    n = attention.shape[1]
+    visible = visible_per_frame(n, mask_ratio)
+    # A weight that has underflowed to 0 could not be drawn.
+    weights = attention.float().clamp_min(torch.finfo(torch.float32).tiny)
+    order = torch.multinomial(weights, n, replacement=False)
+    mask = torch.ones_like(weights, dtype=torch.bool)
+    mask.scatter_(1, order[:, :visible], False)
+    return mask.view(-1, num_frames * n)
+
+
+def with_class_token(mask: Tensor) -> Tensor:
+    """Put the class token in front, which is never dropped.
+
+    Args:
+        mask (Tensor): True = dropped, shape (b, l).
+
+    Returns:
+        Tensor: Shape (b, 1 + l).
+    """
+    return torch.cat([torch.zeros_like(mask[:, :1]), mask], dim=1)
+
+
+def stack_masks(masks: Sequence[Union[Tensor, np.ndarray]],
+                num_tokens: int) -> Tensor:
+    """Stack the masks of the samples of a batch.
+
+    Args:
+        masks (Sequence[Tensor | np.ndarray]): One per sample, True =
+            dropped, bool, shape (l, ).
+        num_tokens (int): Patch tokens l of a clip.
+
+    Returns:
+        Tensor: Shape (b, l).
+
+    Raises:
+        ValueError: If a mask has another length or dtype, leaves no token or
+            every token visible, or the samples keep different numbers.
+    """
+    tensors = [torch.as_tensor(mask) for mask in masks]
+    for mask in tensors:
+        if mask.dtype != torch.bool or mask.shape != (num_tokens, ):
+            raise ValueError(
+                f'a mask of the data pipeline is {mask.dtype} of shape '
+                f'{tuple(mask.shape)}, but the student has {num_tokens} patch '
+                'tokens; give the mask transform the grid of the student')
+    kept = [int((~mask).sum()) for mask in tensors]
+    if len(set(kept)) > 1:
+        raise ValueError('every sample of a batch must keep as many tokens, '
+                         f'but the masks keep {kept}')
+    if kept and kept[0] in (0, num_tokens):
+        raise ValueError(f'the masks keep {kept[0]} of {num_tokens} tokens; '
+                         'change the mask ratio')
+    return torch.stack(tensors)

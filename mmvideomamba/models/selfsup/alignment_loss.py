@@ -1,0 +1,73 @@
+"""Distance of a student's features from its teacher's."""
+from typing import Optional
+
+import torch.nn.functional as F
+from mmengine.model import BaseModule
+from torch import Tensor
+
+from mmvideomamba.registry import MODELS
+
+
+@MODELS.register_module()
+class AlignmentLoss(BaseModule):
+    """Mean distance of two sets of features.
+
+    Args:
+        kind (str): 'l2', ``2 - 2 <s, t>``, the squared distance of features
+            of length 1; 'mse', the mean squared error; 'smooth_l1', Huber's
+            with beta 1. Defaults to 'l2'.
+        normalize (bool): Whether to bring both to length 1 here, where they
+            are not yet. Defaults to False.
+        loss_weight (float): Factor. Defaults to 1.
+
+    Raises:
+        ValueError: If the kind is unknown.
+
+    Source: Li et al., Unmasked Teacher, arXiv:2303.16058, Section 3.2.
+    """
+
+    kinds = ('l2', 'mse', 'smooth_l1')
+
+    def __init__(self,
+                 kind: str = 'l2',
+                 normalize: bool = False,
+                 loss_weight: float = 1.) -> None:
+        super().__init__()
+        if kind not in self.kinds:
+            raise ValueError(f'kind of AlignmentLoss must be one of '
+                             f'{list(self.kinds)}, but got {kind!r}')
+        self.kind, self.normalize = kind, normalize
+        self.loss_weight = loss_weight
+
+    def forward(self,
+                pred: Tensor,
+                target: Tensor,
+                mask: Optional[Tensor] = None) -> Tensor:
+        """Compute the loss.
+
+        Args:
+            pred (Tensor): Features of the student, shape (..., c).
+            target (Tensor): Features of the teacher, same shape.
+            mask (Tensor, optional): For the host's heads, which pass it;
+                must be None.
+
+        Returns:
+            Tensor: Scalar, float32 (float64 for float64).
+
+        Raises:
+            ValueError: If a mask is given.
+        """
+        if mask is not None:
+            raise ValueError('AlignmentLoss takes features that are selected '
+                             'already, and no mask')
+        if pred.dtype.itemsize < 4:
+            pred, target = pred.float(), target.float()
+        if self.normalize:
+            pred, target = (F.normalize(x, dim=-1) for x in (pred, target))
+        if self.kind == 'l2':
+            loss = (2 - 2 * (pred * target).sum(-1)).mean()
+        elif self.kind == 'mse':
+            loss = F.mse_loss(pred, target)
+        else:
+            loss = F.smooth_l1_loss(pred, target)
+        return self.loss_weight * loss

@@ -1,0 +1,184 @@
+"""Files of every publisher fill the same teacher."""
+import pytest
+import torch
+from common import GOLDEN_FLOOR, golden
+
+from mmvideomamba.models.selfsup import CLIPTeacher
+
+TINY = dict(width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
+
+
+def teacher(**kwargs) -> CLIPTeacher:
+    model = CLIPTeacher(**{**dict(arch=TINY, img_size=16), **kwargs})
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.normal_()
+    return model
+
+
+def published(model: CLIPTeacher) -> dict:
+    """Return the tower with the 2-D patch kernel of an image model."""
+    tower = {k: v.clone() for k, v in model.state_dict().items()}
+    tower['conv1.weight'] = tower['conv1.weight'].sum(2)
+    return tower
+
+
+def openai(model: CLIPTeacher) -> dict:
+    file = {f'visual.{k}': v for k, v in published(model).items()}
+    file.update({
+        'transformer.resblocks.0.ln_1.weight': torch.zeros(8),
+        'positional_embedding': torch.zeros(77, 8),
+        'token_embedding.weight': torch.zeros(9, 8),
+        'ln_final.bias': torch.zeros(8),
+        'text_projection': torch.zeros(8, 12),
+        'logit_scale': torch.tensor(4.6)
+    })
+    return file
+
+
+def hugging_face(model: CLIPTeacher, spelling: str = 'pre_layrnorm') -> dict:
+    """Write the tower as Hugging Face's CLIPModel has it."""
+    tower = published(model)
+    at = 'vision_model.embeddings.'
+    file = {
+        f'{at}class_embedding': tower['class_embedding'],
+        f'{at}patch_embedding.weight': tower['conv1.weight'],
+        f'{at}position_embedding.weight': tower['positional_embedding'],
+        f'{at}position_ids': torch.arange(5)[None],
+        'visual_projection.weight': tower['proj'].T,
+        'text_projection.weight': torch.zeros(12, 8),
+        'text_model.final_layer_norm.bias': torch.zeros(8),
+        'logit_scale': torch.tensor(4.6)
+    }
+    for end in ('weight', 'bias'):
+        file[f'vision_model.{spelling}.{end}'] = tower[f'ln_pre.{end}']
+        file[f'vision_model.post_layernorm.{end}'] = tower[f'ln_post.{end}']
+        for i in range(model.num_layers):
+            old = f'transformer.resblocks.{i}.'
+            new = f'vision_model.encoder.layers.{i}.'
+            packed = tower[f'{old}attn.in_proj_{end}'].chunk(3)
+            for name, part in zip('qkv', packed):
+                file[f'{new}self_attn.{name}_proj.{end}'] = part
+            for a, b in (('self_attn.out_proj', 'attn.out_proj'),
+                         ('layer_norm1', 'ln_1'), ('layer_norm2', 'ln_2'),
+                         ('mlp.fc1', 'mlp.c_fc'), ('mlp.fc2', 'mlp.c_proj')):
+                file[f'{new}{a}.{end}'] = tower[f'{old}{b}.{end}']
+    return file
+
+
+LAYOUTS = dict(
+    openai=openai,
+    openai_half=lambda m: {
+        k: v.half()
+        for k, v in openai(m).items()
+    },
+    visual_alone=published,
+    open_clip_training=lambda m: dict(
+        epoch=3, state_dict={
+            f'module.{k}': v
+            for k, v in openai(m).items()
+        }),
+    hugging_face=hugging_face,
+    hugging_face_mended=lambda m: hugging_face(m, 'pre_layernorm'),
+    multimodal=lambda m: dict(
+        model={
+            'temp': torch.tensor(0.07),
+            'vision_encoder.layers.0.mixer.conv1d.weight': torch.zeros(8, 1),
+            **{
+                f'clip_teacher.{k}': v
+                for k, v in m.state_dict().items()
+            }
+        }))
+
+
+@pytest.mark.parametrize('layout', LAYOUTS)
+def test_layouts(layout: str, tmp_path) -> None:
+    """Through a file, as a config names it."""
+    source = teacher()
+    path = tmp_path / 'clip.pth'
+    torch.save(LAYOUTS[layout](source), path)
+    model = teacher(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    model.init_weights()
+    for key, value in source.state_dict().items():
+        wanted = value.half().float() if 'half' in layout else value
+        assert torch.equal(model.state_dict()[key], wanted), key
+    assert not any(p.requires_grad for p in model.parameters())
+
+
+def test_unusable_file_is_named(tmp_path) -> None:
+    """An archive of OpenAI, and a tower of another size."""
+    path = tmp_path / 'clip.pt'
+    model = teacher(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
+    with pytest.raises(ValueError, match='clip.pt: .*clip_to_teacher.py'):
+        model.init_weights()
+    torch.save(openai(teacher(arch=dict(TINY, width=32))), path)
+    with pytest.raises(ValueError, match="clip.pt: .*'width': 32"):
+        model.init_weights()
+
+
+def test_what_was_changed_is_logged(mm_log: list) -> None:
+    teacher(img_size=24).load_state_dict(openai(teacher()))
+    text = '\n'.join(mm_log)
+    assert 'resized   positional_embedding' in text
+    assert '(5, 16) -> (10, 16)' in text
+    assert 'inflated  conv1.weight' in text
+
+
+@pytest.mark.parametrize('case', [
+    c for c in golden('checkpoint_adaptation').config['cases']
+    if c.startswith('clip_res')
+])
+def test_golden_adaptation(case: str) -> None:
+    data = golden('checkpoint_adaptation')
+    cfg = data.config['cases'][case]
+    arch = dict(
+        width=12, num_layers=1, num_heads=2, patch_size=8, out_channels=6)
+    file = published(CLIPTeacher(arch, img_size=32))
+    file.update(data.under('clip_source/in/'))
+    model = CLIPTeacher(
+        arch,
+        img_size=cfg['input_resolution'],
+        tubelet_size=cfg['kernel_size'],
+        inflation='center' if cfg['center'] else 'average')
+    model.load_state_dict(file)
+    for key, wanted in data.under(f'{case}/out/').items():
+        found = model.state_dict()[key]
+        limit = 0 if key == 'conv1.weight' else GOLDEN_FLOOR
+        assert (found - wanted).abs().max() <= limit, key
+
+
+@pytest.mark.parametrize('change,text', [
+    (dict(width=32), "'width': 16.*'width': 32.*set `arch`"),
+    (dict(num_layers=3), "'num_layers': 2.*'num_layers': 3"),
+    (dict(patch_size=16), "'patch_size': 8.*'patch_size': 16"),
+    (dict(out_channels=6), "'out_channels': 12.*'out_channels': 6"),
+])
+@pytest.mark.parametrize('layout', ['openai', 'hugging_face'])
+def test_file_of_another_architecture(layout: str, change: dict,
+                                      text: str) -> None:
+    file = LAYOUTS[layout](teacher())
+    with pytest.raises(ValueError, match=text):
+        teacher(arch=dict(TINY, **change)).load_state_dict(file)
+
+
+def test_file_of_another_model() -> None:
+    with pytest.raises(ValueError, match="no image tower .*'fc.weight'"):
+        teacher().load_state_dict({'fc.weight': torch.zeros(2, 2)})
+    resnet = {
+        'visual.conv1.weight': torch.zeros(4, 3, 3, 3),
+        'visual.attnpool.positional_embedding': torch.zeros(50, 8)
+    }
+    with pytest.raises(ValueError, match='vision transformer'):
+        teacher().load_state_dict(resnet)
+
+
+def test_file_that_lacks_tensors() -> None:
+    file = published(teacher())
+    del file['ln_post.bias']
+    with pytest.raises(ValueError, match='lacks 1 .*ln_post.bias'):
+        teacher().load_state_dict(file)
+    file = published(teacher())
+    file['ln_post.bias'] = torch.zeros(3)
+    with pytest.raises(ValueError, match=r'ln_post.bias .*\(3,\).*\(16,\)'):
+        teacher().load_state_dict(file)

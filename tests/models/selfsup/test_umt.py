@@ -1,0 +1,468 @@
+import pytest
+import torch
+from common import GOLDEN_FLOOR, assert_close, golden
+from golden_umt import golden_decoder, golden_student, golden_teacher
+from mmengine.registry import MODELS as ROOT
+from mmengine.registry import init_default_scope
+from mmengine.structures import BaseDataElement
+from torch import nn
+
+from mmvideomamba.models import VideoMamba
+from mmvideomamba.models.selfsup import UMT, AlignmentLoss
+
+STUDENT, STEP = 'masked_pretrain_student', 'masked_pretrain_step'
+CASES = golden(STUDENT).config['cases']
+
+
+def student_and_decoder(case: str, **taps) -> tuple:
+    cfg = CASES[case]['model']
+    weights = golden(STUDENT).under(f'{case}/sd/')
+    return golden_student(cfg, weights, **taps), golden_decoder(cfg, weights)
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_golden_student(case: str) -> None:
+    data = golden(STUDENT)
+    student, decoder = student_and_decoder(case)
+    x = data[f'{case}/in/x'].requires_grad_()
+    mask = data[f'{case}/in/mask'][:, 1:]
+    levels = student(x, mask)
+    out = decoder(levels, mask)
+    table = decoder.places[None]
+    assert_close(
+        table, data[f'{case}/const/clip_pos_embed'], floor=GOLDEN_FLOOR)
+    assert_close(
+        torch.stack(levels),
+        data[f'{case}/out/x_clip_vis'],
+        floor=GOLDEN_FLOOR)
+    assert_close(out, data[f'{case}/out/x_clip'], floor=GOLDEN_FLOOR)
+    (out * data[f'{case}/cot/x_clip']).sum().backward()
+    found = {
+        k.replace('norm_f.', 'norm.'): p.grad
+        for k, p in student.named_parameters()
+    }
+    found.update({k: p.grad for k, p in decoder.named_parameters()})
+    for key, wanted in data.under(f'{case}/grad/').items():
+        gradient = x.grad if key == 'x' else found[key]
+        if gradient is None:
+            assert not wanted.any(), key
+            continue
+        assert_close(
+            gradient, wanted, 'gradient', floor=GOLDEN_FLOOR, name=key)
+    untrained = {k for k, g in found.items() if g is None or not g.any()}
+    assert untrained == set(CASES[case]['zero_or_absent_grads'])
+
+
+@pytest.mark.parametrize('case', CASES)
+def test_golden_student_with_the_last_block(case: str) -> None:
+    """The published path without fused kernels: its last tap is not normed."""
+    data = golden(STUDENT)
+    student, decoder = student_and_decoder(case, stream_indices=-1)
+    mask = data[f'{case}/in/mask'][:, 1:]
+    out = decoder(student(data[f'{case}/in/x'], mask), mask)
+    assert_close(
+        out,
+        data[f'{case}/out_without_fused_add_norm/x_clip'],
+        floor=GOLDEN_FLOOR)
+
+
+@pytest.mark.parametrize('kind', ['video', 'image'])
+def test_golden_multimodal_student(kind: str) -> None:
+    """Tokens of the last block beside the taps, decoder without a norm."""
+    data = golden('multimodal_backbone')
+    cfg, weights = data.config['model'], data.under('sd/')
+    student = golden_student(cfg, weights, out_indices=(-2, -1))
+    decoder = golden_decoder(cfg, weights, norm='none')
+    mask = data[f'in/{kind}_mask'][:, 1:]
+    earlier, tokens, tap = student(data[f'in/{kind}'], mask)
+    case = f'cls+avg|{kind}|masked|keep_temporal=False/out/'
+    for name, found in (('x_vis', tokens[:, 1:]), ('x_clip',
+                                                   decoder([earlier, tap],
+                                                           mask))):
+        assert_close(found, data[case + name], floor=GOLDEN_FLOOR, name=name)
+
+
+def test_normed_tap_trains_every_parameter() -> None:
+    data = golden(STUDENT)
+    student, decoder = student_and_decoder(
+        'one_layer', out_indices=-1, stream_indices=())
+    mask = data['one_layer/in/mask'][:, 1:]
+    # Of a normalised output the sum has no gradient.
+    decoder(student(data['one_layer/in/x'], mask),
+            mask).pow(3).sum().backward()
+    for name, parameter in student.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
+
+
+def golden_umt(loss: dict, mask_source: str = 'attention') -> UMT:
+    """Build the whole model of the golden step."""
+    init_default_scope('mmaction')
+    data = golden(STEP)
+    cfg, weights = data.config, data.under('student_sd/')
+    assert cfg['teacher']['clip_return_cls']
+    return UMT(
+        backbone=golden_student(cfg['student'], weights),
+        neck=golden_decoder(cfg['student'], weights),
+        target_generator=golden_teacher(
+            cfg['teacher'],
+            data.under('teacher_sd/'),
+            norm=cfg['teacher']['clip_norm_type']),
+        head=dict(
+            type='mmpretrain.MIMHead',
+            loss=dict(type='mmvideomamba.AlignmentLoss', **loss)),
+        mask_source=mask_source,
+        mask_ratio=cfg['mask_ratio'],
+        data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'))
+
+
+@pytest.fixture
+def drawn(monkeypatch) -> None:
+    """Let the recorded order stand in for the generator's."""
+    data = golden(STEP)
+
+    def multinomial(weights: torch.Tensor, count: int, replacement: bool):
+        assert_close(weights, data['attention/attn'], floor=GOLDEN_FLOOR)
+        assert count == weights.shape[1] and not replacement
+        return data['attention/importance']
+
+    monkeypatch.setattr(torch, 'multinomial', multinomial)
+
+
+@pytest.mark.parametrize(
+    'case', [c for c in golden(STEP).config['cases'] if 'attention' in c])
+def test_golden_step_with_attention_mask(case: str, drawn) -> None:
+    data = golden(STEP)
+    cfg = data.config['cases'][case]
+    model = golden_umt(
+        dict(kind=cfg['clip_loss_type'], loss_weight=cfg['clip_loss_ratio']))
+    x = data['in/x']
+    student, target, mask, attention = model.align(x, None)
+    assert torch.equal(mask, data['attention/mask'][:, 1:])
+    for name, value in (('student_out', student), ('targets', target),
+                        ('attn', attention)):
+        assert_close(
+            value, data[f'attention/{name}'], floor=GOLDEN_FLOOR, name=name)
+    assert_close(
+        model.target_generator(x).features,
+        data['attention/teacher_features'],
+        floor=GOLDEN_FLOOR)
+    # As mmaction2's pipelines deliver it, with one clip per sample.
+    loss = model(x.unsqueeze(1), mode='loss')['loss']
+    assert_close(loss, data[f'{case}/loss'], floor=GOLDEN_FLOOR)
+    loss.backward()
+    names = {'norm_f.weight': 'norm.weight'}
+    found = {
+        names.get(k, k): p.grad
+        for part in (model.backbone, model.neck)
+        for k, p in part.named_parameters()
+    }
+    for key, wanted in data.under(f'{case}/grad/').items():
+        assert_close(
+            found[key], wanted, 'gradient', floor=GOLDEN_FLOOR, name=key)
+    absent = {k for k, g in found.items() if g is None}
+    assert absent == {
+        *cfg['params_without_gradient'], *cfg['params_with_zero_gradient']
+    }
+
+
+def samples(masks) -> list:
+    found = []
+    for mask in masks:
+        sample = BaseDataElement()
+        sample.set_field(mask, 'mask')
+        found.append(sample)
+    return found
+
+
+def test_golden_step_with_mask_of_the_data() -> None:
+    data = golden(STEP)
+    model = golden_umt(dict(kind='l2'), mask_source='data')
+    masks = samples(data['random/mask'][:, 1:].numpy())
+    student, target, _, _ = model.align(data['in/x'], masks)
+    assert_close(student, data['random/student_out'], floor=GOLDEN_FLOOR)
+    assert_close(target, data['random/targets'], floor=GOLDEN_FLOOR)
+    loss = model.loss(data['in/x'], masks)['loss']
+    assert_close(loss, data['random_l2/loss'], floor=GOLDEN_FLOOR)
+
+
+def tiny_umt(teacher: dict = {}, decoder: dict = {}, **kwargs) -> UMT:
+    """Build a small model by its config, the parts changed as given."""
+    init_default_scope('mmaction')
+    tower = dict(
+        width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
+    cfg = dict(
+        type='mmvideomamba.UMT',
+        backbone=dict(
+            type='mmvideomamba.VideoMamba',
+            arch=dict(embed_dims=16, num_layers=3),
+            img_size=32,
+            patch_size=8,
+            num_frames=4,
+            out_type='raw',
+            out_indices=(),
+            stream_indices=-2),
+        target_generator=dict(
+            type='mmvideomamba.CLIPTeacher',
+            arch=tower,
+            img_size=32,
+            **teacher),
+        neck=dict(
+            **{
+                **dict(
+                    type='mmvideomamba.UMTDecoder',
+                    in_channels=16,
+                    out_channels=12),
+                **decoder
+            }),
+        head=dict(
+            type='mmpretrain.MIMHead',
+            loss=dict(type='mmvideomamba.AlignmentLoss')),
+        data_preprocessor=dict(
+            type='ActionDataPreprocessor', format_shape='NCTHW'))
+    cfg.update(kwargs)
+    return ROOT.build(cfg)
+
+
+def test_only_visible_tokens_enter_the_mixers() -> None:
+    model = tiny_umt()
+    lengths = []
+    for layer in model.backbone.layers:
+        layer.mixer.register_forward_pre_hook(
+            lambda _, args: lengths.append(args[0].shape[1]))
+    model.loss(torch.randn(2, 3, 4, 32, 32), None)
+    visible = 1 + 4 * (16 - int(16 * 0.8))
+    # The last of three blocks is not asked for.
+    assert lengths == [visible] * 2
+
+
+@pytest.mark.parametrize('levels', [1, 2])
+def test_several_levels(levels: int) -> None:
+    model = tiny_umt(dict(num_levels=levels), dict(num_levels=levels))
+    model.backbone.out_indices = [1][:levels - 1]
+    loss = model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss']
+    assert 0 < loss < 4
+
+
+def test_teacher_of_a_finer_patch_but_the_same_grid() -> None:
+    """A student of 16 px patches at 64 px, as B/16 is replaced by L/14."""
+    model = tiny_umt()
+    student = dict(
+        type='mmvideomamba.VideoMamba',
+        arch=dict(embed_dims=16, num_layers=3),
+        img_size=64,
+        patch_size=16,
+        num_frames=4,
+        out_type='raw')
+    model = tiny_umt(backbone=student)
+    assert model.loss(torch.randn(1, 3, 4, 64, 64), None)['loss'] > 0
+
+
+class RandomTeacher(nn.Module):
+    """Another teacher with the same interface."""
+
+    def forward(self, clips: torch.Tensor) -> tuple:
+        features = torch.randn(1, len(clips), 65, 12)
+        return features / features.norm(
+            dim=-1, keepdim=True), torch.rand(4 * len(clips), 16)
+
+
+def test_any_teacher_with_the_same_interface() -> None:
+    model = tiny_umt(target_generator=RandomTeacher())
+    loss = model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss']
+    assert 1 < loss < 3
+
+
+def test_mixed_precision() -> None:
+    model = tiny_umt()
+    x = torch.randn(2, 3, 4, 32, 32)
+    torch.manual_seed(1)
+    wanted = model.loss(x, None)['loss']
+    torch.manual_seed(1)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = model.loss(x, None)['loss']
+    assert found.dtype == torch.float32
+    assert abs(found - wanted) < 0.1 * wanted
+    found.backward()
+    for name, parameter in model.backbone.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad.isfinite().all(), name
+
+
+def test_what_is_never_trained_is_frozen() -> None:
+    """So that several processes need not search for it."""
+    model = tiny_umt()
+    model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss'].backward()
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+    frozen = {n for n, p in model.named_parameters() if not p.requires_grad}
+    assert 'backbone.norm_f.weight' in frozen
+    assert 'backbone.layers.2.norm.weight' in frozen
+    assert 'backbone.layers.1.norm.weight' not in frozen
+
+
+def test_frozen_teacher_is_not_optimised() -> None:
+    model = tiny_umt()
+    before = {
+        k: v.clone()
+        for k, v in model.target_generator.state_dict().items()
+    }
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
+    model.train()
+    model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss'].backward()
+    optimizer.step()
+    for key, value in model.target_generator.state_dict().items():
+        assert torch.equal(value, before[key]), key
+
+
+def test_checkpoint_fills_a_fine_tuned_model() -> None:
+    """Decoder and teacher are left out, the temporal embedding resized."""
+    model = tiny_umt()
+    with torch.no_grad():
+        model.backbone.temporal_pos_embedding.normal_()
+        model.backbone.norm_f.weight.fill_(0.5)
+    longer = VideoMamba(
+        arch=dict(embed_dims=16, num_layers=3),
+        img_size=32,
+        patch_size=8,
+        num_frames=16)
+    longer.load_state_dict(model.state_dict())
+    for key, value in longer.state_dict().items():
+        wanted = model.backbone.state_dict()[key]
+        if key == 'temporal_pos_embedding':
+            wanted = torch.nn.functional.interpolate(
+                wanted.transpose(1, 2), size=16,
+                mode='linear').transpose(1, 2)
+        assert torch.equal(value, wanted), key
+
+
+def test_tensor_mode_gives_the_features_of_the_whole_clip() -> None:
+    model = tiny_umt().eval()
+    x = torch.randn(2, 3, 4, 32, 32)
+    feature, = model(x.unsqueeze(1))
+    assert feature.shape == (2, 65, 16)
+    assert torch.equal(feature, model.backbone(x)[0])
+
+
+def test_explain() -> None:
+    model = tiny_umt().eval()
+    x = torch.randn(2, 3, 4, 32, 32)
+    found = model.explain(x)
+    shape = (2, 4, 4, 4)
+    assert found.mask.shape == found.similarity.shape == shape
+    assert (found.mask.flatten(2).sum(-1) == 12).all()
+    assert torch.equal(found.similarity.isnan(), found.mask)
+    assert found.similarity[~found.mask].abs().max() <= 1
+    assert_close(
+        found.attention.flatten(2).flatten(0, 1),
+        model.target_generator(x).attention)
+    whole = model.explain(x, masked=False)
+    assert not whole.mask.any() and not whole.similarity.isnan().any()
+
+
+@pytest.mark.parametrize('normalize', [False, True])
+@pytest.mark.parametrize('kind', AlignmentLoss.kinds)
+def test_golden_losses(kind: str, normalize: bool) -> None:
+    data = golden('umt_videomamba')
+    loss = AlignmentLoss(kind, normalize)
+    name = 'l2' if normalize else 'none'
+    assert_close(
+        loss(data['uta/in/student'], data['uta/in/teacher']),
+        data[f'uta/{name}|{kind}/out/loss'],
+        floor=GOLDEN_FLOOR)
+
+
+def test_loss_in_half_precision_is_computed_in_float32() -> None:
+    a, b = torch.randn(2, 64, 8, dtype=torch.bfloat16)
+    for kind in AlignmentLoss.kinds:
+        loss = AlignmentLoss(kind)
+        assert torch.equal(loss(a, b), loss(a.float(), b.float()))
+
+
+@pytest.mark.parametrize('change,text', [
+    (dict(mask_ratio=0.01), 'mask_ratio=0.01 leaves every one of the 16'),
+    (dict(mask_ratio=1.), 'mask_ratio=1.0 leaves no one of the 16'),
+    (dict(mask_source='tube'), "mask_source .*'attention', 'data'.*'tube'"),
+])
+def test_bad_arguments(change: dict, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        tiny_umt(**change)
+
+
+def test_student_must_return_all_tokens() -> None:
+    with pytest.raises(ValueError, match="out_type='raw'.*'cls_token'"):
+        tiny_umt(
+            backbone=dict(
+                type='mmvideomamba.VideoMamba',
+                arch=dict(embed_dims=16, num_layers=1)))
+
+
+CLIPS = torch.zeros(2, 3, 4, 32, 32)
+
+
+@pytest.mark.parametrize('parts,text', [
+    (dict(teacher=dict(tubelet_size=2)),
+     r'33 tokens per clip.*16 patches.*grid of 4 x 4 x 4'),
+    (dict(teacher=dict(with_cls_token=False)), 'with_cls_token=True'),
+    (dict(decoder=dict(out_channels=8)), '8 channels.*12'),
+    (dict(decoder=dict(num_levels=2)), '1 levels.*num_levels=2'),
+    (dict(teacher=dict(num_levels=2)), '1 levels .*2 of 12'),
+])
+def test_parts_that_do_not_fit(parts: dict, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        tiny_umt(**parts).loss(CLIPS, None)
+
+
+def test_teacher_of_another_grid() -> None:
+    model = tiny_umt(
+        backbone=dict(
+            type='mmvideomamba.VideoMamba',
+            arch=dict(embed_dims=16, num_layers=1),
+            img_size=32,
+            patch_size=16,
+            num_frames=4,
+            out_type='raw'))
+    with pytest.raises(ValueError, match='grid of 4 x 2 x 2.*img_size'):
+        model.loss(CLIPS, None)
+
+
+def keep(*counts) -> list:
+    masks = torch.ones(len(counts), 64, dtype=torch.bool)
+    for mask, count in zip(masks, counts):
+        mask[:count] = False
+    return samples(masks)
+
+
+@pytest.mark.parametrize('data_samples,text', [
+    (None, 'TokenMask'),
+    (samples([None, None]), 'TokenMask'),
+    (keep(3, 4), r'as many tokens, but the masks keep \[3, 4\]'),
+    (keep(0, 0), 'keep 0 of 64'),
+    (keep(64, 64), 'keep 64 of 64'),
+    (samples(torch.zeros(2, 16, dtype=torch.bool)), r'shape \(16,\).*64'),
+    (samples(torch.zeros(2, 64)), 'torch.float32'),
+])
+def test_bad_masks_of_the_data(data_samples: list, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        tiny_umt(mask_source='data').loss(CLIPS, data_samples)
+
+
+def test_several_clips_per_sample() -> None:
+    with pytest.raises(ValueError, match='one clip per sample, but got 2'):
+        tiny_umt().loss(torch.zeros(1, 2, 3, 4, 32, 32), None)
+
+
+def test_decoder_checks_the_mask() -> None:
+    model = tiny_umt()
+    tokens = torch.zeros(2, 5, 16)
+    mask = torch.zeros(2, 64, dtype=torch.bool)
+    with pytest.raises(ValueError, match='the student returns 5'):
+        model.neck([tokens], mask)
+
+
+def test_unknown_choices() -> None:
+    with pytest.raises(ValueError, match="kind .*'huber'"):
+        AlignmentLoss('huber')
+    with pytest.raises(ValueError, match="norm of UMTDecoder .*'l1'"):
+        tiny_umt(decoder=dict(norm='l1'))
+    with pytest.raises(ValueError, match='no mask'):
+        AlignmentLoss()(CLIPS, CLIPS, CLIPS)

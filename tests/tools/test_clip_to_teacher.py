@@ -1,0 +1,101 @@
+"""The converter of CLIP files, on files of the publishers' layouts."""
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from mmvideomamba.models.selfsup import CLIPTeacher
+
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / 'tools/model_converters'))
+from clip_to_teacher import main  # noqa: E402
+
+TINY = dict(width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
+
+
+class Whole(nn.Module):
+    """A model with an image tower in half precision, as OpenAI's."""
+
+    def __init__(self, tower: dict) -> None:
+        super().__init__()
+        self.logit_scale = nn.Parameter(torch.ones([]))
+        self.visual = nn.Module()
+        for name, value in tower.items():
+            *path, last = name.split('.')
+            module = self.visual
+            for part in path:
+                if not hasattr(module, part):
+                    module.add_module(part, nn.Module())
+                module = getattr(module, part)
+            module.register_parameter(last, nn.Parameter(value.half()))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.logit_scale
+
+
+@pytest.fixture
+def teacher() -> CLIPTeacher:
+    return CLIPTeacher(TINY, img_size=16)
+
+
+def tower_of(teacher: CLIPTeacher) -> dict:
+    tower = {k: v.clone() for k, v in teacher.state_dict().items()}
+    tower['conv1.weight'] = tower['conv1.weight'][:, :, 0]
+    return tower
+
+
+def check(path: Path, teacher: CLIPTeacher) -> None:
+    other = CLIPTeacher(
+        TINY,
+        img_size=16,
+        init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    other.init_weights()
+    for key, value in teacher.state_dict().items():
+        torch.testing.assert_close(
+            other.state_dict()[key], value, rtol=1e-3, atol=1e-3)
+
+
+def test_openai_archive(tmp_path: Path, teacher: CLIPTeacher, capsys) -> None:
+    source, target = tmp_path / 'ViT.pt', tmp_path / 'new/clip.pth'
+    script = torch.jit.script(Whole(tower_of(teacher)))
+    script.save(str(source))
+    main([str(source), str(target)])
+    assert "'width': 16, 'num_layers': 2" in capsys.readouterr().out
+    assert all(v.dtype == torch.float32 for v in torch.load(target).values())
+    check(target, teacher)
+
+
+def test_safetensors(tmp_path: Path, teacher: CLIPTeacher) -> None:
+    safetensors = pytest.importorskip('safetensors.torch')
+    source, target = tmp_path / 'clip.safetensors', tmp_path / 'clip.pth'
+    file = {f'visual.{k}': v for k, v in tower_of(teacher).items()}
+    safetensors.save_file(file, str(source))
+    main([str(source), str(target)])
+    check(target, teacher)
+
+
+def test_torch_file(tmp_path: Path, teacher: CLIPTeacher) -> None:
+    source, target = tmp_path / 'clip.bin', tmp_path / 'clip.pth'
+    torch.save({
+        f'visual.{k}': v
+        for k, v in tower_of(teacher).items()
+    }, source)
+    main([str(source), str(target)])
+    check(target, teacher)
+
+
+def test_bad_files(tmp_path: Path) -> None:
+    target = str(tmp_path / 'out.pth')
+    with pytest.raises(SystemExit, match='error: .*missing.pt does not exist'):
+        main([str(tmp_path / 'missing.pt'), target])
+    text = tmp_path / 'text.pt'
+    text.write_text('no tensors')
+    with pytest.raises(SystemExit, match='text.pt is no file that torch'):
+        main([str(text), target])
+    other = tmp_path / 'other.pt'
+    torch.save({'fc.weight': torch.zeros(2)}, other)
+    with pytest.raises(SystemExit, match='other.pt: .*no image tower'):
+        main([str(other), target])
+    assert not Path(target).exists()

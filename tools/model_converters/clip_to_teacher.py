@@ -1,0 +1,115 @@
+#!/usr/bin/env python
+"""Take the image tower out of a CLIP file, for CLIPTeacher.
+
+Reads OpenAI's archives (ViT-B-16.pt), files of open_clip and Hugging Face
+(.pt, .bin, .safetensors) and published multimodal VideoMamba files, and
+writes the tower alone, in float32, under OpenAI's names. OpenAI's archives
+hold TorchScript, which torch.load refuses and a config therefore cannot
+name; the other files may also be named in a config as they are.
+"""
+import argparse
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Dict, Optional, Sequence
+
+import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
+import torch
+from torch import Tensor
+
+from mmvideomamba.models.selfsup.clip_weights import describe, read_clip_tower
+
+
+def is_torchscript(path: Path) -> bool:
+    """Tell whether a file is a TorchScript archive.
+
+    Args:
+        path (Path): Any file.
+
+    Returns:
+        bool: Whether it holds code of TorchScript.
+    """
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return any('/code/' in name for name in archive.namelist())
+
+
+def load_file(path: Path) -> dict:
+    """Read the tensors of a file.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        dict: Key to tensor, or such a dict below another key.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f'{path} does not exist or is no file')
+    if path.suffix == '.safetensors':
+        if find_spec('safetensors') is None:
+            raise ValueError(f'{path} needs safetensors: pip install '
+                             'safetensors')
+        from safetensors.torch import load_file as load_safetensors
+        return load_safetensors(str(path))
+    if is_torchscript(path):
+        return torch.jit.load(str(path), map_location='cpu').state_dict()
+    try:
+        return torch.load(path, map_location='cpu')
+    except Exception as error:  # whatever a damaged pickle causes
+        raise ValueError(f'{path} is no file that torch can read: '
+                         f'{error}') from error
+
+
+def convert(source: Path, target: Path) -> Dict[str, Tensor]:
+    """Write the image tower of a file.
+
+    Args:
+        source (Path): File of any publisher.
+        target (Path): File to write.
+
+    Returns:
+        dict[str, Tensor]: The tower.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds no image tower of CLIP.
+    """
+    try:
+        tower = read_clip_tower(load_file(source))
+    except ValueError as error:
+        raise ValueError(f'{source}: {error}') from error
+    tower = {
+        k: v.float().contiguous()
+        for k, v in tower.items() if v.is_floating_point()
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(tower, target)
+    return tower
+
+
+def main(argv: Optional[Sequence[str]] = None) -> None:
+    """Convert; an error of the user ends it with one line.
+
+    Args:
+        argv (Sequence[str], optional): Arguments. Defaults to None, those of
+            the process.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument('source', type=Path, help='file of CLIP')
+    parser.add_argument('target', type=Path, help='file to write')
+    args = parser.parse_args(argv)
+    try:
+        tower = convert(args.source, args.target)
+    except (FileNotFoundError, ValueError) as error:
+        raise SystemExit(f'error: {error}') from error
+    print(f'{args.target}: {len(tower)} tensors, {describe(tower)}')
+
+
+if __name__ == '__main__':
+    main()
