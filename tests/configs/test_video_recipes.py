@@ -146,7 +146,8 @@ def test_pipelines(name: str) -> None:
             'ClipRandomErasing', 'FormatShape', 'PackActionInputs'
         ].index)
     assert steps['val']['CenterCrop'].crop_size == size
-    assert steps['test']['ThreeCrop'].crop_size == size
+    crops = steps['test']['EvenCrops']
+    assert (crops.crop_size, crops.get('num_crops', 3)) == (size, 3)
 
 
 def shrunk(cfg: Config) -> torch.nn.Module:

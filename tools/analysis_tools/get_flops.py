@@ -133,7 +133,10 @@ def views_of(cfg: Config) -> int:
     loader = cfg.get('test_dataloader') or {}
     steps = loader.get('dataset', {}).get('pipeline', [])
     clips = [step.get('num_clips', 1) for step in steps]
-    crops = [3 for step in steps if step['type'] == 'ThreeCrop']
+    crops = [
+        step.get('num_crops', 3) for step in steps
+        if step['type'] in ('ThreeCrop', 'mmvideomamba.EvenCrops')
+    ]
     return max(clips, default=1) * max(crops, default=1)
 
 

@@ -48,7 +48,7 @@ test_pipeline = [
         test_mode=True),
     dict(type='mmvideomamba.DecodeFrames'),
     dict(type='Resize', scale=(-1, img_size)),
-    dict(type='ThreeCrop', crop_size=img_size),
+    dict(type='mmvideomamba.EvenCrops', crop_size=img_size),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')
 ]

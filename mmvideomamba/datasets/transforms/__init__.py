@@ -2,6 +2,7 @@
 from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
 from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
+from .even_crops import EvenCrops
 from .masks import TokenMask
 from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
@@ -9,6 +10,6 @@ from .uniform_window_sample import UniformWindowSample
 
 __all__ = [
     'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
-    'DecodeFrames', 'OpenVideo', 'SegmentSample', 'ShuffleFrames', 'TokenMask',
-    'UniformWindowSample'
+    'DecodeFrames', 'EvenCrops', 'OpenVideo', 'SegmentSample', 'ShuffleFrames',
+    'TokenMask', 'UniformWindowSample'
 ]
