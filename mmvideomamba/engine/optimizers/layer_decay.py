@@ -19,11 +19,9 @@ class LayerDecayOptimWrapperConstructor(
     With ``paramwise_cfg.layer_decay_rate`` d and L blocks the learning rate
     is multiplied by
 
-    - ``d ** (L + 1)`` for the patch, class and spatial embeddings,
+    - ``d ** (L + 1)`` for the patch, class, spatial and temporal embeddings,
     - ``d ** (L - i)`` for block i = 0..L-1,
-    - 1 for the final norm, the head and the temporal embedding. The latter
-      starts at zero in a model that was trained on images, so it has
-      everything to learn.
+    - 1 for the final norm and the head.
 
     This is the layer-wise decay that the published code intends. What it
     does, and what our recipes do by default, is to shrink the embeddings'
@@ -73,12 +71,4 @@ class LayerDecayOptimWrapperConstructor(
                 f'{type(model).__name__} has no backbone with '
                 'get_layer_depth, which layer-wise decay needs; use '
                 'mmvideomamba.VideoMamba, or the default constructor')
-        return partial(_depth, backbone)
-
-
-def _depth(backbone: nn.Module, name: str) -> tuple:
-    """Return layer id and number of layers of a parameter of a model."""
-    layer, count = backbone.get_layer_depth(name, prefix='backbone.')
-    if name == 'backbone.temporal_pos_embedding':
-        layer = count - 1
-    return layer, count
+        return partial(backbone.get_layer_depth, prefix='backbone.')

@@ -50,7 +50,8 @@ def recognizer(cfg: Config) -> nn.Module:
 
 
 def power(name: str) -> int:
-    embeddings = ('patch_embed.', 'cls_token', 'pos_embed')
+    embeddings = ('patch_embed.', 'cls_token', 'pos_embed',
+                  'temporal_pos_embedding')
     if name.startswith(tuple(f'backbone.{key}' for key in embeddings)):
         return LAYERS + 1
     if name.startswith('backbone.layers.'):
