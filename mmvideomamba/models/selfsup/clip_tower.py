@@ -121,6 +121,9 @@ class CLIPTower(BaseModule):
         if img_size % patch:
             raise ValueError(f'img_size ({img_size}) of the teacher must be a '
                              f'multiple of its patch_size ({patch})')
+        if width % sizes['num_heads']:
+            raise ValueError(f'num_heads ({sizes["num_heads"]}) of a CLIP '
+                             f'tower must divide its width ({width})')
         check_choice('act', act, self.acts)
         check_choice('inflation', inflation, INFLATIONS)
         self.img_size, self.inflation = img_size, inflation
