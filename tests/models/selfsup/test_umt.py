@@ -2,6 +2,7 @@ import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden
 from golden_umt import golden_decoder, golden_student, golden_teacher
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS as ROOT
 from mmengine.registry import init_default_scope
 from mmengine.structures import BaseDataElement
@@ -185,6 +186,15 @@ def test_golden_step_with_mask_of_the_data() -> None:
     assert_close(loss, data['random_l2/loss'], floor=GOLDEN_FLOOR)
 
 
+STUDENT_CFG = dict(
+    type='mmvideomamba.VideoMamba',
+    arch=dict(embed_dims=16, num_layers=3),
+    img_size=32,
+    patch_size=8,
+    num_frames=4,
+    out_type='raw')
+
+
 def tiny_umt(teacher: dict = {}, decoder: dict = {}, **kwargs) -> UMT:
     """Build a small model by its config, the parts changed as given."""
     init_default_scope('mmaction')
@@ -192,15 +202,7 @@ def tiny_umt(teacher: dict = {}, decoder: dict = {}, **kwargs) -> UMT:
         width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
     cfg = dict(
         type='mmvideomamba.UMT',
-        backbone=dict(
-            type='mmvideomamba.VideoMamba',
-            arch=dict(embed_dims=16, num_layers=3),
-            img_size=32,
-            patch_size=8,
-            num_frames=4,
-            out_type='raw',
-            out_indices=(),
-            stream_indices=-2),
+        backbone=dict(STUDENT_CFG, out_indices=(), stream_indices=-2),
         target_generator=dict(
             type='mmvideomamba.CLIPTeacher',
             arch=tower,
@@ -257,19 +259,70 @@ def test_teacher_of_a_finer_patch_but_the_same_grid() -> None:
     assert model.loss(torch.randn(1, 3, 4, 64, 64), None)['loss'] > 0
 
 
-class RandomTeacher(nn.Module):
-    """Another teacher with the same interface."""
+class OwnTeacher(nn.Module):
+    """Another teacher with the same interface, trainable as it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(3, 12), nn.BatchNorm1d(12), nn.Dropout(0.5))
 
     def forward(self, clips: torch.Tensor) -> tuple:
-        features = torch.randn(1, len(clips), 65, 12)
-        return features / features.norm(
-            dim=-1, keepdim=True), torch.rand(4 * len(clips), 16)
+        b, c, t, _, _ = clips.shape
+        patches = clips.unfold(3, 8, 8).unfold(4, 8, 8).mean((5, 6))
+        patches = patches.view(b, c, -1).transpose(1, 2)
+        tokens = torch.cat([patches.mean(1, keepdim=True), patches], dim=1)
+        features = self.net(tokens.flatten(0, 1)).view(1, b, -1, 12)
+        return features, torch.rand(t * b, 16)
 
 
 def test_any_teacher_with_the_same_interface() -> None:
-    model = tiny_umt(target_generator=RandomTeacher())
+    model = tiny_umt(target_generator=OwnTeacher())
     loss = model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss']
-    assert 1 < loss < 3
+    assert 0 < loss < 4
+
+
+def test_any_teacher_is_frozen_and_in_evaluation_mode() -> None:
+    model = tiny_umt(target_generator=OwnTeacher())
+    teacher = model.target_generator
+    before = {k: v.clone() for k, v in teacher.state_dict().items()}
+    wrapper = build_optim_wrapper(
+        model, dict(optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.1)))
+    assert model.train() is model
+    assert model.training and model.backbone.training
+    assert not any(m.training for m in teacher.modules())
+    assert not any(p.requires_grad for p in teacher.parameters())
+    x = torch.randn(2, 3, 4, 32, 32)
+    assert torch.equal(teacher(x)[0], teacher(x)[0])
+    wrapper.backward(model.loss(x, None)['loss'])
+    wrapper.step()
+    # Neither a gradient nor weight decay nor a batch statistic reached it.
+    for key, value in teacher.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    trained = {n for n, p in model.named_parameters() if p.grad is not None}
+    wanted = {n for n, p in model.named_parameters() if p.requires_grad}
+    assert trained == wanted  # what several processes wait for
+    assert not model.eval().backbone.training
+
+
+def test_student_has_the_published_output_by_default() -> None:
+    model = tiny_umt(backbone=STUDENT_CFG)
+    assert list(model.backbone.out_indices) == []
+    assert list(model.backbone.stream_indices) == [1]
+    assert not model.backbone.norm_f.weight.requires_grad
+    assert 'out_indices' not in STUDENT_CFG
+    model = tiny_umt(backbone=dict(STUDENT_CFG, out_indices=-1))
+    assert list(model.backbone.out_indices) == [2]
+    assert list(model.backbone.stream_indices) == []
+    model = tiny_umt(
+        backbone=dict(STUDENT_CFG, out_indices=(), stream_indices=0))
+    assert list(model.backbone.stream_indices) == [0]
+
+
+def test_decoder_of_another_width() -> None:
+    with pytest.raises(
+            ValueError, match='embed_dims=16, but .*in_channels=24; set'):
+        tiny_umt(decoder=dict(in_channels=24))
 
 
 def test_mixed_precision() -> None:
@@ -379,6 +432,8 @@ def test_loss_in_half_precision_is_computed_in_float32() -> None:
 
 
 @pytest.mark.parametrize('change,text', [
+    (dict(mask_ratio=None), 'mask_ratio must be a number .*got None'),
+    (dict(mask_ratio='0.8'), "mask_ratio must be a number .*got '0.8'"),
     (dict(mask_ratio=0.01), 'mask_ratio=0.01 leaves every one of the 16'),
     (dict(mask_ratio=1.), 'mask_ratio=1.0 leaves no one of the 16'),
     (dict(mask_source='tube'), "mask_source .*'attention', 'data'.*'tube'"),
@@ -393,7 +448,7 @@ def test_student_must_return_all_tokens() -> None:
         tiny_umt(
             backbone=dict(
                 type='mmvideomamba.VideoMamba',
-                arch=dict(embed_dims=16, num_layers=1)))
+                arch=dict(embed_dims=16, num_layers=2)))
 
 
 CLIPS = torch.zeros(2, 3, 4, 32, 32)
@@ -416,7 +471,7 @@ def test_teacher_of_another_grid() -> None:
     model = tiny_umt(
         backbone=dict(
             type='mmvideomamba.VideoMamba',
-            arch=dict(embed_dims=16, num_layers=1),
+            arch=dict(embed_dims=16, num_layers=2),
             img_size=32,
             patch_size=16,
             num_frames=4,
