@@ -256,8 +256,9 @@ def test_checkpoint_of_another_teacher(tmp_path) -> None:
         head.load_state_dict(official_weights(wide))
 
 
-@pytest.mark.parametrize('file',
-                         ['depth', 'width', 'missing', 'foreign', 'training'])
+@pytest.mark.parametrize('file', [
+    'depth', 'width', 'missing', 'foreign', 'training', 'cut', 'empty', 'page'
+])
 def test_bad_teacher_checkpoints(tmp_path, file) -> None:
     path = tmp_path / 'teacher.pth'
     arch = dict(embed_dims=16, num_layers=2)
@@ -272,12 +273,19 @@ def test_bad_teacher_checkpoints(tmp_path, file) -> None:
         weights['args'] = argparse.Namespace(lr=1)
     if file != 'missing':
         torch.save(dict(model=weights), path)
+    if file == 'cut':
+        path.write_bytes(path.read_bytes()[:-500])
+    if file == 'empty':
+        path.write_bytes(b'')
+    if file == 'page':  # what a failed download leaves
+        path.write_text('<html>not found</html>')
     head = image_head(teacher=SMALL.copy(), checkpoint=str(path))
     with pytest.raises(ValueError) as error:
         head.init_weights()
     text = str(error.value)
     assert str(path) in text
-    if file == 'training':
+    if file in ('training', 'cut', 'empty', 'page'):
+        assert 'cannot be read as weights: it is damaged, or' in text
         assert 'convert it by tools/model_converters' in text
     elif file == 'missing':
         assert 'does not exist' in text and 'distill_head.checkpoint' in text
