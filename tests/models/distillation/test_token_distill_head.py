@@ -6,8 +6,8 @@ import re
 import mmpretrain.models  # noqa: F401
 import pytest
 import torch
-from common import (assert_close, golden, official_files, official_weights,
-                    small_backbone)
+from common import (SPOILED, assert_close, golden, official_files,
+                    official_weights, small_backbone)
 from mmengine.registry import DefaultScope
 
 from mmvideomamba.models import TokenDistillHead, VideoMamba
@@ -256,9 +256,8 @@ def test_checkpoint_of_another_teacher(tmp_path) -> None:
         head.load_state_dict(official_weights(wide))
 
 
-@pytest.mark.parametrize('file', [
-    'depth', 'width', 'missing', 'foreign', 'training', 'cut', 'empty', 'page'
-])
+@pytest.mark.parametrize(
+    'file', ['depth', 'width', 'missing', 'foreign', 'training', *SPOILED])
 def test_bad_teacher_checkpoints(tmp_path, file) -> None:
     path = tmp_path / 'teacher.pth'
     arch = dict(embed_dims=16, num_layers=2)
@@ -273,18 +272,14 @@ def test_bad_teacher_checkpoints(tmp_path, file) -> None:
         weights['args'] = argparse.Namespace(lr=1)
     if file != 'missing':
         torch.save(dict(model=weights), path)
-    if file == 'cut':
-        path.write_bytes(path.read_bytes()[:-500])
-    if file == 'empty':
-        path.write_bytes(b'')
-    if file == 'page':  # what a failed download leaves
-        path.write_text('<html>not found</html>')
+    if file in SPOILED:
+        path.write_bytes(SPOILED[file](path.read_bytes()))
     head = image_head(teacher=SMALL.copy(), checkpoint=str(path))
     with pytest.raises(ValueError) as error:
         head.init_weights()
     text = str(error.value)
     assert str(path) in text
-    if file in ('training', 'cut', 'empty', 'page'):
+    if file == 'training' or file in SPOILED:
         assert 'cannot be read as weights: it is damaged, or' in text
         assert 'convert it by tools/model_converters' in text
     elif file == 'missing':

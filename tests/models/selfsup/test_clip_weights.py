@@ -3,7 +3,7 @@ import argparse
 
 import pytest
 import torch
-from common import GOLDEN_FLOOR, golden
+from common import GOLDEN_FLOOR, SPOILED, golden
 
 from mmvideomamba.models.selfsup import CLIPTeacher
 
@@ -119,19 +119,15 @@ def test_unusable_file_is_named(tmp_path) -> None:
         model.init_weights()
 
 
-@pytest.mark.parametrize('file', ['page', 'empty', 'cut', 'training'])
+@pytest.mark.parametrize('file', [*SPOILED, 'training'])
 def test_file_that_cannot_be_read(file: str, tmp_path) -> None:
     path = tmp_path / 'clip.pth'
     checkpoint = dict(model=published(teacher()))
     if file == 'training':
         checkpoint['args'] = argparse.Namespace(lr=1)
     torch.save(checkpoint, path)
-    if file == 'cut':
-        path.write_bytes(path.read_bytes()[:-500])
-    if file == 'empty':
-        path.write_bytes(b'')
-    if file == 'page':  # what a failed download leaves
-        path.write_text('<html>not found</html>')
+    if file in SPOILED:
+        path.write_bytes(SPOILED[file](path.read_bytes()))
     model = teacher(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
     with pytest.raises(
             ValueError,

@@ -71,14 +71,7 @@ def test_several_levels(levels: int) -> None:
 
 def test_teacher_of_a_finer_patch_but_the_same_grid() -> None:
     """A student of 16 px patches at 64 px, as B/16 is replaced by L/14."""
-    model = tiny_umt()
-    student = dict(
-        type='mmvideomamba.VideoMamba',
-        arch=dict(embed_dims=16, num_layers=3),
-        img_size=64,
-        patch_size=16,
-        num_frames=4,
-        out_type='raw')
+    student = dict(STUDENT_CFG, img_size=64, patch_size=16)
     model = tiny_umt(backbone=student)
     assert model.loss(torch.randn(1, 3, 4, 64, 64), None)['loss'] > 0
 
@@ -152,16 +145,11 @@ def test_levels_at_a_fractional_interval() -> None:
         num_levels=3,
         level_interval=1.5)
     assert teacher.levels == [28, 30, 31]
-    cfg = dict(
-        arch=dict(embed_dims=16, num_layers=32),
-        img_size=16,
-        patch_size=8,
-        num_frames=2,
-        out_type='raw')
-    student = VideoMamba(**cfg, out_indices=(28, 30), stream_indices=30)
-    whole = VideoMamba(**cfg, out_indices=range(32))
+    cfg = dict(STUDENT_CFG, arch=dict(embed_dims=16, num_layers=32))
+    student = ROOT.build(dict(cfg, out_indices=(28, 30), stream_indices=30))
+    whole = ROOT.build(dict(cfg, out_indices=range(32)))
     whole.load_state_dict(student.state_dict())
-    x = torch.randn(1, 3, 2, 16, 16)
+    x = torch.randn(1, 3, 4, 32, 32)
     early, late, stream = student.eval()(x)
     blocks = whole.eval()(x)
     assert_close(early, blocks[28])
@@ -285,10 +273,7 @@ def test_bad_arguments(change: dict, text: str) -> None:
 
 def test_student_must_return_all_tokens() -> None:
     with pytest.raises(ValueError, match="out_type='raw'.*'cls_token'"):
-        tiny_umt(
-            backbone=dict(
-                type='mmvideomamba.VideoMamba',
-                arch=dict(embed_dims=16, num_layers=2)))
+        tiny_umt(backbone=dict(STUDENT_CFG, out_type='cls_token'))
 
 
 CLIPS = torch.zeros(2, 3, 4, 32, 32)
@@ -308,14 +293,7 @@ def test_parts_that_do_not_fit(parts: dict, text: str) -> None:
 
 
 def test_teacher_of_another_grid() -> None:
-    model = tiny_umt(
-        backbone=dict(
-            type='mmvideomamba.VideoMamba',
-            arch=dict(embed_dims=16, num_layers=2),
-            img_size=32,
-            patch_size=16,
-            num_frames=4,
-            out_type='raw'))
+    model = tiny_umt(backbone=dict(STUDENT_CFG, patch_size=16))
     with pytest.raises(ValueError, match='grid of 4 x 2 x 2.*img_size'):
         model.loss(CLIPS, None)
 
