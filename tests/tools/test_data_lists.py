@@ -14,6 +14,7 @@ from mmvideomamba.registry import DATASETS
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / 'tools' / 'data'
 PIECES = ROOT / 'configs' / '_base_' / 'datasets'
+PRETRAINING = ROOT / 'configs' / 'pretraining'
 KINETICS = 'label,youtube_id,time_start,time_end,split\n'
 
 
@@ -50,9 +51,12 @@ def lines(folder: Path, name: str) -> list:
     return (folder / 'data' / name).read_text().splitlines()
 
 
-def read_as_recipe(folder: Path, piece: str, part: str) -> list:
+def read_as_recipe(folder: Path,
+                   piece: str,
+                   part: str,
+                   pieces: Path = PIECES) -> list:
     """Read a list with the data set of a recipe, without its pipeline."""
-    data = Config.fromfile(PIECES / f'{piece}.py')[f'{part}_dataloader']
+    data = Config.fromfile(pieces / f'{piece}.py')[f'{part}_dataloader']
     data = data.dataset
     data.update(data_root=str(folder / 'data'), pipeline=[])
     found = DATASETS.build(data)
@@ -97,7 +101,12 @@ def test_sthv2(call: Callable, tmp_path: Path) -> None:
     assert lines(tmp_path, 'val.csv') == ['2.webm 0']
     assert lines(tmp_path,
                  'classes.txt') == ['Bending something', 'Dropping something']
+    assert read_as_recipe(tmp_path, 'sthv2', 'train')[0]['label'] == 1
     assert read_as_recipe(tmp_path, 'sthv2', 'val')[0]['label'] == 0
+    assert lines(tmp_path, 'pretraining.csv') == ['1.webm,1']
+    for config in PRETRAINING.glob('*_sthv2-rgb.py'):
+        one, = read_as_recipe(tmp_path, config.stem, 'train', PRETRAINING)
+        assert one['filename'].endswith('videos/1.webm')
 
 
 def test_breakfast(call: Callable, tmp_path: Path) -> None:

@@ -4,7 +4,8 @@
 Reads the official ``labels.json``, ``train.json`` and ``validation.json``
 (also under their long names ``something-something-v2-...``) and finds the
 videos ``ID.webm`` below ``DATA_ROOT/videos``. Writes ``train.csv`` and
-``val.csv``, a line ``path label`` per video, and ``classes.txt``. Labels are
+``val.csv``, a line ``path label`` per video, ``pretraining.csv``, the
+training videos once more with ``path,label``, and ``classes.txt``. Labels are
 the official numbers.
 """
 import argparse
@@ -14,7 +15,10 @@ from typing import Any
 from build_annotations import write_lines
 from video_lists import Listing, index_videos, make_parser, read_json, run
 
-SPLITS = dict(train='train', val='validation')
+# List, official file, and what stands between the columns: the published
+# runs read spaces for fine-tuning and commas for pretraining.
+LISTS = (('train', 'train', ' '), ('val', 'validation', ' '), ('pretraining',
+                                                               'train', ','))
 
 
 def read_list(folder: Path, name: str) -> Any:
@@ -52,8 +56,8 @@ def build(args: argparse.Namespace) -> None:
         for name, label in read_list(args.annotations, 'labels').items()
     }
     videos = index_videos(args.data_root / 'videos')
-    for split, name in SPLITS.items():
-        listing = Listing(videos, separator=' ')
+    for target, name, separator in LISTS:
+        listing = Listing(videos, separator)
         for entry in read_list(args.annotations, name):
             # '[something]' stands for an object, the label has no brackets.
             template = entry['template'].replace('[', '').replace(']', '')
@@ -61,7 +65,7 @@ def build(args: argparse.Namespace) -> None:
                 raise ValueError(f'the template {entry["template"]!r} of '
                                  f'video {entry["id"]} is not in labels.json')
             listing.add(entry['id'], labels[template])
-        listing.write(args.data_root / f'{split}.csv')
+        listing.write(args.data_root / f'{target}.csv')
     write_lines(args.data_root / 'classes.txt', sorted(labels, key=labels.get))
 
 
