@@ -114,8 +114,7 @@ def triton_kernels(x: Inputs) -> Iterator[Job]:
     """Yield our kernels: both directions in one launch."""
     from mmvideomamba.ops.causal_conv1d_triton import (conv_backward,
                                                        conv_forward)
-    from mmvideomamba.ops.scan_kernels_triton import (scan_backward,
-                                                      scan_forward)
+    from mmvideomamba.ops.scan_launch_triton import scan_backward, scan_forward
     b, l, d = x.size
     v = x.xz.detach()[..., :d]
     s, steps = (torch.randn(2, b, l, d, device=v.device) for _ in range(2))

@@ -9,6 +9,8 @@ from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
 from mmengine.registry import METRICS as MMENGINE_METRICS
 from mmengine.registry import MODELS as MMENGINE_MODELS
+from mmengine.registry import \
+    OPTIM_WRAPPER_CONSTRUCTORS as MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import PARAM_SCHEDULERS as MMENGINE_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as MMENGINE_TRANSFORMS
 from mmengine.registry import Registry
@@ -37,6 +39,18 @@ HOOKS = Registry(
     scope='mmvideomamba',
     locations=['mmvideomamba.engine.hooks'])
 
+METRICS = Registry(
+    'metric',
+    parent=MMENGINE_METRICS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.evaluation'])
+
+OPTIM_WRAPPER_CONSTRUCTORS = Registry(
+    'optimizer wrapper constructor',
+    parent=MMENGINE_OPTIM_WRAPPER_CONSTRUCTORS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.engine.optimizers'])
+
 PARAM_SCHEDULERS = Registry(
     'parameter scheduler',
     parent=MMENGINE_PARAM_SCHEDULERS,
@@ -48,9 +62,3 @@ LOOPS = Registry(
     parent=MMENGINE_LOOPS,
     scope='mmvideomamba',
     locations=['mmvideomamba.engine.loops'])
-
-METRICS = Registry(
-    'metric',
-    parent=MMENGINE_METRICS,
-    scope='mmvideomamba',
-    locations=['mmvideomamba.evaluation'])

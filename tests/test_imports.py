@@ -36,8 +36,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     (ENGINE | {'mmpretrain'}, {'ops', 'registry', 'models.layers'}),
     'models.multimodal': (ENGINE | {'mmaction', 'safetensors', 'transformers'},
                           {'compat', 'ops', 'registry', 'models.layers'}),
-    'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction'}, {'registry'}),
-    'engine': (ENGINE | {'cv2', 'mmaction'}, {'registry'}),
+    'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
+                 {'registry'}),
+    'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {'registry'}),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
 }
 

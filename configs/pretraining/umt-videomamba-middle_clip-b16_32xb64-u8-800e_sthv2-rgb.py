@@ -3,4 +3,6 @@
 _base_ = './umt-videomamba-middle_clip-b16_32xb64-u8-800e_kinetics400-rgb.py'
 
 data_root = 'data/sthv2'
-train_dataloader = dict(dataset=dict(data_root=data_root))
+# With commas, as published; fine-tuning reads train.csv, with spaces.
+train_dataloader = dict(
+    dataset=dict(data_root=data_root, ann_file='pretraining.csv'))

@@ -2,5 +2,9 @@
 from .caption_dataset import CaptionDataset
 from .checked_video_dataset import CheckedVideoDataset
 from .retrieval_dataset import RetrievalDataset
+from .window_video_dataset import WindowVideoDataset
 
-__all__ = ['CaptionDataset', 'CheckedVideoDataset', 'RetrievalDataset']
+__all__ = [
+    'CaptionDataset', 'CheckedVideoDataset', 'RetrievalDataset',
+    'WindowVideoDataset'
+]

@@ -1,8 +1,11 @@
 """Video data set that checks its annotation file when it is loaded."""
+import copy
+import math
 import os
 import re
-from typing import Any, Dict, Iterable, List, Set
+from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple, Union
 
+import torch
 from mmaction.datasets import VideoDataset
 from mmengine.fileio import list_from_file
 
@@ -11,7 +14,8 @@ from .transforms.decode import LOCAL_BACKENDS, video_path
 
 MAX_SHOWN = 10  # faults that an error lists one by one
 # A path with an extension, then another separator and labels.
-_OTHER_SEPARATOR = re.compile(r'\.\w+([,;\t ]+)-?\d+([,;\t ]+-?\d+)*$')
+_OTHER_SEPARATOR = re.compile(
+    r'\.\w+([,;\t ]+)-?\d+(\.\d+)?([,;\t ]+-?\d+(\.\d+)?)*$')
 
 
 def _quote(line: str) -> str:
@@ -53,6 +57,28 @@ def find_missing(paths: Iterable[str]) -> List[int]:
     return missing
 
 
+def parse_number(text: str, name: str) -> float:
+    """Read a finite number.
+
+    Args:
+        text (str): From an annotation file.
+        name (str): What it is, for the error.
+
+    Returns:
+        float: The number.
+
+    Raises:
+        ValueError: If it is none, infinite or NaN.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f'{name} {text!r} is no finite number')
+    return value
+
+
 @DATASETS.register_module()
 class CheckedVideoDataset(VideoDataset):
     """The host's ``VideoDataset``, which refuses a faulty annotation file.
@@ -63,8 +89,16 @@ class CheckedVideoDataset(VideoDataset):
     loaded, and one error lists what is wrong with it. No line is skipped but
     blank ones.
 
-    A line is ``PATH LABEL``, with ``multi_class`` ``PATH LABEL LABEL ...``.
-    In ``test_mode`` a file may leave out all labels.
+    A line is ``PATH LABEL``, with ``multi_class`` ``PATH LABEL LABEL ...``,
+    with ``regression`` ``PATH VALUE``. In ``test_mode`` a file of classes may
+    leave out all labels.
+
+    With ``num_repeats`` a sample is a list: the frames are chosen and decoded
+    once, and what follows runs that many times on copies of them (repeated
+    augmentation). Such a loader needs
+    ``collate_fn=dict(type='repeat_pseudo_collate')``, which puts the copies
+    next to each other. The host's ``RepeatAugDataset`` accepts no opening and
+    decoding steps but its own, and neither numbers nor windows.
 
     Args:
         ann_file (str): Path of the annotation file.
@@ -72,9 +106,14 @@ class CheckedVideoDataset(VideoDataset):
         check_files (bool): Whether to check that the videos exist. Only
             local files are checked: not URLs, nor those of a pipeline whose
             ``io_backend`` is another than 'disk'. Defaults to True.
+        regression (bool): Whether labels are numbers instead of classes.
+            Defaults to False.
+        num_repeats (int): Copies of each video in a training batch.
+            Defaults to 1, without the list.
         **kwargs: Further arguments of ``VideoDataset``, such as
             ``data_prefix``, ``delimiter`` and ``test_mode``. With
-            ``num_classes`` each label must be below it.
+            ``num_classes`` each label must be below it, and the names in
+            ``metainfo.classes``, if any, must be as many.
 
     Raises:
         FileNotFoundError: If the annotation file or a video does not exist.
@@ -82,23 +121,35 @@ class CheckedVideoDataset(VideoDataset):
             a label that is out of range.
     """
 
+    # Columns behind the label, see subclasses.
+    extra_columns: Tuple[str, ...] = ()
+
     def __init__(self,
                  ann_file: str,
                  pipeline: List[Any],
                  check_files: bool = True,
+                 regression: bool = False,
+                 num_repeats: int = 1,
                  **kwargs: Any) -> None:
         if kwargs.get('multi_class') and kwargs.get('num_classes') is None:
             raise ValueError('multi_class=True needs num_classes, the length '
                              'of the label vector')
+        if num_repeats < 1 or num_repeats > 1 and kwargs.get('test_mode'):
+            raise ValueError('num_repeats must be at least 1, and 1 in test '
+                             f'mode, but is {num_repeats}')
         self.check_files = check_files
+        self.regression = regression
+        self.num_repeats = num_repeats
         super().__init__(ann_file, pipeline, **kwargs)
+        self._check_names()
 
     def load_data_list(self) -> List[dict]:
         """Read and check the annotation file.
 
         Returns:
             list[dict]: Samples with ``filename`` (str) and ``label`` (int,
-            -1 for none; list[int] with ``multi_class``).
+            -1 for none; list[int] with ``multi_class``; float with
+            ``regression``).
 
         Raises:
             FileNotFoundError: See the class.
@@ -118,8 +169,9 @@ class CheckedVideoDataset(VideoDataset):
                 f'annotation file {self.ann_file} is empty. Write a line '
                 f'{self._form()} for each video.')
         if faults:
-            labels = '' if self.num_classes is None else (
-                f' and labels from 0 to {self.num_classes - 1}')
+            limited = self.num_classes is not None and not self.regression
+            labels = (f' and labels from 0 to {self.num_classes - 1}'
+                      if limited else '')
             raise ValueError(
                 self._report(
                     f'{len(faults)} of {len(numbers)} lines cannot be used',
@@ -144,8 +196,10 @@ class CheckedVideoDataset(VideoDataset):
 
     def _form(self) -> str:
         """Return the form of a line."""
-        return self.delimiter.join(['PATH', 'LABEL', 'LABEL',
-                                    '...'][:4 if self.multi_class else 2])
+        if self.multi_class:
+            return self.delimiter.join(['PATH', 'LABEL', 'LABEL', '...'])
+        label = 'VALUE' if self.regression else 'LABEL'
+        return self.delimiter.join(['PATH', label, *self.extra_columns])
 
     def _parse(self, line: str) -> dict:
         """Read a line.
@@ -160,16 +214,26 @@ class CheckedVideoDataset(VideoDataset):
             ValueError: If the line has another form or a bad label.
         """
         path, *labels = line.split(self.delimiter)
+        extra = labels[1:] if self.extra_columns else []
+        columns = 2 + len(self.extra_columns)
         if not labels:
             self._check_alone(line)
-        elif len(labels) > 1 and not self.multi_class:
+        elif 1 + len(labels) != columns and not self.multi_class:
             raise ValueError(f'{_quote(line)} has {len(labels) + 1} columns '
-                             'instead of 2')
-        values = [self._parse_label(label) for label in labels]
+                             f'instead of {columns}')
+        values = [
+            self._parse_label(label)
+            for label in labels[:len(labels) - len(extra)]
+        ]
         path = os.path.join(self.data_prefix['video'] or '', path)
         if self.multi_class:
             return dict(filename=path, label=values)
-        return dict(filename=path, label=values[0] if values else -1)
+        sample = dict(filename=path, label=values[0] if values else -1)
+        self._add_extra(sample, extra)
+        return sample
+
+    def _add_extra(self, sample: dict, extra: Sequence[str]) -> None:
+        """Read the columns behind the label into a sample, in place."""
 
     def _check_alone(self, line: str) -> None:
         """Raise ValueError if a line should have had a label."""
@@ -178,11 +242,14 @@ class CheckedVideoDataset(VideoDataset):
             raise ValueError(f'{_quote(line)} is not separated by '
                              f'{self.delimiter!r} but by {other.group(1)!r}; '
                              f'set delimiter={other.group(1)!r}')
-        if not (self.multi_class or self.test_mode):
+        needed = self.multi_class or self.regression or self.extra_columns
+        if needed or not self.test_mode:
             raise ValueError(f'{_quote(line)} has no label')
 
-    def _parse_label(self, text: str) -> int:
+    def _parse_label(self, text: str) -> Union[int, float]:
         """Read a label and check its range."""
+        if self.regression:
+            return parse_number(text, 'label')
         try:
             label = int(text)
         except ValueError:
@@ -194,9 +261,22 @@ class CheckedVideoDataset(VideoDataset):
                              f'{self.num_classes}')
         return label
 
+    def _check_names(self) -> None:
+        """Raise ValueError if there are more or fewer names than classes."""
+        names = self.metainfo.get('classes')
+        if self.num_classes is None or not isinstance(names, (list, tuple)):
+            return
+        if len(names) != self.num_classes:
+            raise ValueError(
+                f'metainfo.classes names {len(names)} classes, but '
+                f'num_classes={self.num_classes}. Correct the list of names '
+                'or num_classes, also that of the head.')
+
     def _check_unlabelled(self, samples: List[dict],
                           numbers: List[int]) -> None:
         """Raise ValueError if some lines have a label and some have none."""
+        if self.regression:  # -1 is a value there
+            return
         bare = [n for s, n in zip(samples, numbers) if s['label'] == -1]
         if 0 < len(bare) < len(samples):
             raise ValueError(
@@ -232,3 +312,41 @@ class CheckedVideoDataset(VideoDataset):
             shown.append(f'and {len(faults) - MAX_SHOWN} more')
         head = f'annotation file {self.ann_file}: {summary}'
         return '\n'.join([head, *(f'  {fault}' for fault in shown), remedy])
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return a sample before its pipeline.
+
+        Args:
+            idx (int): Number of the sample.
+
+        Returns:
+            dict: With ``label``: int, for ``multi_class`` a vector of 0 and
+            1, for ``regression`` a float32 tensor of shape (1, ).
+        """
+        info = super().get_data_info(idx)
+        if self.regression:
+            info['label'] = torch.tensor([info['label']])
+        return info
+
+    def prepare_data(self, idx: int) -> Union[dict, List[dict]]:
+        """Run the pipeline on a sample.
+
+        Args:
+            idx (int): Number of the sample.
+
+        Returns:
+            dict | list[dict]: The result, ``num_repeats`` of them if more
+            than one.
+        """
+        if self.num_repeats == 1:
+            return super().prepare_data(idx)
+        sample, steps = self.get_data_info(idx), self.pipeline.transforms
+        shared = 0
+        while 'imgs' not in sample and shared < len(steps):
+            sample = steps[shared](sample)
+            shared += 1
+        copies = [copy.deepcopy(sample) for _ in range(self.num_repeats - 1)]
+        copies.append(sample)
+        for step in steps[shared:]:
+            copies = [step(one) for one in copies]
+        return copies

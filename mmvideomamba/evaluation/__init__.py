@@ -1,4 +1,5 @@
 """Metrics that the hosts do not have, or have wrong."""
+from .video_metrics import MSEMetric, WindowAccMetric, merge_windows
 from .video_text_recall import VideoTextRecall
 
-__all__ = ['VideoTextRecall']
+__all__ = ['MSEMetric', 'VideoTextRecall', 'WindowAccMetric', 'merge_windows']

@@ -58,6 +58,9 @@ _OPS: Dict[str, Dict[str, Tuple[str, str]]] = {
     },
 }
 
+# Most states that the kernels of a backend are made for.
+_MAX_STATES = dict(triton=64)
+
 _override: List[str] = []
 _logged: set = set()
 _loaded: set = set()
@@ -201,6 +204,21 @@ def _load(backend: str) -> bool:
             row = rows.get(backend, rows['torch'])
             _functions[row] = _function(row)
     return True
+
+
+def refuse_states(n: int) -> Dict[str, str]:
+    """Say which backends hold fewer states than wanted, and why.
+
+    Args:
+        n (int): States of a channel.
+
+    Returns:
+        dict[str, str]: For ``refused`` of ``resolve``.
+    """
+    return {
+        name: f'it holds at most {most} states, but A has {n}'
+        for name, most in _MAX_STATES.items() if n > most
+    }
 
 
 def resolve(op: str,

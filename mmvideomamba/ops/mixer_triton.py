@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .backends import interpreting
 from .causal_conv1d_triton import conv_backward, conv_forward
-from .scan_kernels_triton import scan_backward, scan_forward, uses_lanes
+from .scan_launch_triton import scan_backward, scan_forward, uses_lanes
 from .selective_scan import ScanParams
 
 LOG2E = tl.constexpr(1.4426950408889634)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .backends import resolve
+from .backends import refuse_states, resolve
 from .causal_conv1d import causal_conv1d
 
 
@@ -134,10 +134,10 @@ def selective_scan(
     inputs = [('u', u), ('delta', delta), ('B', B), ('C', C), ('z', z)]
     state = [('A', A), ('D', D), ('delta_bias', delta_bias)]
     _check_dtypes(u, inputs, state)
-    refused = None
+    refused = refuse_states(n)
     if B.dim() != 3 or C.dim() != 3:
         reason = 'B and C must have shape (b, l, n)'
-        refused = dict(numba=reason, triton=reason)
+        refused.update(numba=reason, triton=reason)
     function = resolve('selective_scan', backend, u, refused)[1]
     y, last = function(u, delta, A, B, C, D, z, delta_bias, delta_softplus,
                        reverse)
@@ -178,13 +178,14 @@ def bidirectional_selective_scan(xz: Tensor,
     if xz.dim() != 3 or xz.shape[1] == 0 or xz.shape[2] % 2:
         raise ValueError('xz must have shape (b, l, 2 * d) with l >= 1, but '
                          f'got {tuple(xz.shape)}')
-    check_params(forward, backward, xz.shape[2] // 2, xz)
-    name, function = resolve('bidirectional_selective_scan', backend, xz)
+    n = check_params(forward, backward, xz.shape[2] // 2, xz)
+    name, function = resolve('bidirectional_selective_scan', backend, xz,
+                             refuse_states(n))
     return function(xz, forward, backward, name)
 
 
 def check_params(forward: Optional[ScanParams], backward: Optional[ScanParams],
-                 d: int, x: Tensor) -> None:
+                 d: int, x: Tensor) -> int:
     """Check the weights of both directions against an input.
 
     Args:
@@ -192,6 +193,9 @@ def check_params(forward: Optional[ScanParams], backward: Optional[ScanParams],
         backward (ScanParams, optional): Weights of the last-to-first scan.
         d (int): Inner channels.
         x (Tensor): The input, for its device and dtype.
+
+    Returns:
+        int: Number of states n, the larger of both directions.
 
     Raises:
         ValueError: If both are None, or shapes, dtypes or devices do not
@@ -202,6 +206,7 @@ def check_params(forward: Optional[ScanParams], backward: Optional[ScanParams],
     for name, params in (('forward', forward), ('backward', backward)):
         if params is not None:
             _check_params(name, params, d, x)
+    return max(p.A.shape[1] for p in (forward, backward) if p is not None)
 
 
 def _check_params(direction: str, p: ScanParams, d: int, x: Tensor) -> None:

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .scan_kernels_triton import EVERY, scan_backward, scan_forward
+from .scan_launch_triton import EVERY, scan_backward, scan_forward
 
 
 @torch.library.custom_op('mmvideomamba::scan', mutates_args=())

@@ -86,7 +86,7 @@ def test_the_table_is_whole() -> None:
     assert found == {run.name for run in RUNS}
 
 
-@pytest.mark.parametrize('run, peak', zip(RUNS, PEAKS))
+@pytest.mark.parametrize('run, peak', list(zip(RUNS, PEAKS)))
 def test_optimizer(run: Run, peak: float) -> None:
     cfg = load(run)
     optim = cfg.optim_wrapper

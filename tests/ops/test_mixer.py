@@ -9,7 +9,8 @@ from naive_ops import naive_bidirectional
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from mmvideomamba.ops import ScanParams, bidirectional_mixer
+from mmvideomamba.ops import (ScanParams, bidirectional_mixer,
+                              bidirectional_selective_scan, selective_scan)
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 # b, l, c, n; the inner width is 2 * c.
@@ -233,3 +234,29 @@ def test_bad_input(change, message):
 def test_one_direction_at_least():
     with pytest.raises(ValueError, match='one of forward and backward'):
         call(cast(make_inputs(2, 3, 2, 4), torch.float32), ends='')
+
+
+N = 65
+STEPS = torch.zeros(1, 3, 4)
+WIDE = cast(make_inputs(1, 3, 2, N), torch.float32)
+
+
+@pytest.mark.parametrize(
+    'run', [
+        lambda backend: call(WIDE, backend=backend),
+        lambda backend: bidirectional_selective_scan(
+            torch.zeros(1, 3, 8), params_of(WIDE, '_f', '_f'), None, backend),
+        lambda backend: selective_scan(
+            STEPS,
+            STEPS,
+            -torch.ones(4, N),
+            torch.zeros(1, 3, N),
+            torch.zeros(1, 3, N),
+            backend=backend),
+    ],
+    ids=['mixer', 'inside', 'scan'])
+def test_more_states_than_the_triton_kernels_hold(run):
+    with pytest.raises(RuntimeError, match='at most 64 states, but A has 65'):
+        run('triton')
+    # Another backend takes them.
+    assert run('auto').isfinite().all()

@@ -42,7 +42,7 @@ CASES = {
         'test_backend_is_the_definition[triton-(0, 5, 24, 16)-torch.float16]',
         'test_options[triton-True-_b]',
     ],
-    'tests/ops/test_scan_kernels_triton.py': [
+    'tests/ops/test_scan_launch_triton.py': [
         'test_kernels[3-(1, 3, 64, 16)-torch.float16-True]',
         'test_kernels[3-(1, 7, 34, 16)-torch.bfloat16-False]',
     ],

@@ -1,5 +1,6 @@
 """The converter of CLIP files, on files of the publishers' layouts."""
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -86,16 +87,38 @@ def test_torch_file(tmp_path: Path, teacher: CLIPTeacher) -> None:
     check(target, teacher)
 
 
+def test_file_that_keeps_its_command_line(tmp_path: Path,
+                                          teacher: CLIPTeacher) -> None:
+    """As the published training files do; a config cannot name it."""
+    source, target = tmp_path / 'multi.pth', tmp_path / 'clip.pth'
+    file = {f'clip_teacher.{k}': v for k, v in teacher.state_dict().items()}
+    torch.save(dict(model=file, args=Namespace(lr=1)), source)
+    main([str(source), str(target)])
+    check(target, teacher)
+
+
+def test_damaged_safetensors(tmp_path: Path) -> None:
+    pytest.importorskip('safetensors')
+    source = tmp_path / 'clip.safetensors'
+    source.write_text('<html>not found</html>')
+    with pytest.raises(SystemExit, match='not a whole file of safetensors'):
+        main([str(source), str(tmp_path / 'out.pth')])
+
+
 def test_bad_files(tmp_path: Path) -> None:
     target = str(tmp_path / 'out.pth')
     with pytest.raises(SystemExit, match='error: .*missing.pt does not exist'):
         main([str(tmp_path / 'missing.pt'), target])
     text = tmp_path / 'text.pt'
     text.write_text('no tensors')
-    with pytest.raises(SystemExit, match='text.pt is no file that torch'):
+    with pytest.raises(SystemExit, match='text.pt is not a checkpoint of'):
         main([str(text), target])
     other = tmp_path / 'other.pt'
     torch.save({'fc.weight': torch.zeros(2)}, other)
     with pytest.raises(SystemExit, match='other.pt: .*no image tower'):
         main([str(other), target])
+    listing = tmp_path / 'list.pt'
+    torch.save([1, 2], listing)
+    with pytest.raises(SystemExit, match='list.pt holds a list'):
+        main([str(listing), target])
     assert not Path(target).exists()

@@ -4,8 +4,8 @@
 Reads OpenAI's archives (ViT-B-16.pt), files of open_clip and Hugging Face
 (.pt, .bin, .safetensors) and published multimodal VideoMamba files, and
 writes the tower alone, in float32, under OpenAI's names. OpenAI's archives
-hold TorchScript, which torch.load refuses and a config therefore cannot
-name; the other files may also be named in a config as they are.
+hold TorchScript, and some training files their command line, which a config
+cannot name; the other files may also be named in a config as they are.
 """
 import argparse
 import zipfile
@@ -16,6 +16,7 @@ from typing import Dict, Optional, Sequence
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from torch import Tensor
+from videomamba_to_mm import read
 
 from mmvideomamba.models.selfsup.clip_weights import describe, read_clip_tower
 
@@ -54,15 +55,16 @@ def load_file(path: Path) -> dict:
         if find_spec('safetensors') is None:
             raise ValueError(f'{path} needs safetensors: pip install '
                              'safetensors')
+        from safetensors import SafetensorError
         from safetensors.torch import load_file as load_safetensors
-        return load_safetensors(str(path))
+        try:
+            return load_safetensors(str(path))
+        except SafetensorError as error:
+            raise ValueError(f'{path} is not a whole file of safetensors: '
+                             f'{error}') from error
     if is_torchscript(path):
         return torch.jit.load(str(path), map_location='cpu').state_dict()
-    try:
-        return torch.load(path, map_location='cpu')
-    except Exception as error:  # whatever a damaged pickle causes
-        raise ValueError(f'{path} is no file that torch can read: '
-                         f'{error}') from error
+    return read(path)
 
 
 def convert(source: Path, target: Path) -> Dict[str, Tensor]:
@@ -79,8 +81,9 @@ def convert(source: Path, target: Path) -> Dict[str, Tensor]:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds no image tower of CLIP.
     """
+    file = load_file(source)
     try:
-        tower = read_clip_tower(load_file(source))
+        tower = read_clip_tower(file)
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
     tower = {

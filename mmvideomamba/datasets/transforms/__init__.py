@@ -1,12 +1,18 @@
 """Transforms that the hosts do not have."""
 from .caption_media import OpenClip, ReadImage
+from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
+from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
+from .even_crops import EvenCrops
 from .interval_sample import IntervalSample
 from .masks import TokenMask
 from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
+from .uniform_window_sample import UniformWindowSample
 
 __all__ = [
-    'DecodeFrames', 'IntervalSample', 'OpenClip', 'OpenVideo', 'ReadImage',
-    'SegmentSample', 'ShuffleFrames', 'TokenMask'
+    'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
+    'DecodeFrames', 'EvenCrops', 'IntervalSample', 'OpenClip', 'OpenVideo',
+    'ReadImage', 'SegmentSample', 'ShuffleFrames', 'TokenMask',
+    'UniformWindowSample'
 ]

@@ -1,4 +1,6 @@
 """Masks for masked distillation, drawn in the data pipeline."""
+from math import isfinite
+from numbers import Real
 from typing import Tuple
 
 import numpy as np
@@ -55,6 +57,9 @@ class TokenMask(BaseTransform):
         if len(grid) != 3 or min(grid) < 1:
             raise ValueError('grid of TokenMask must be (frames, rows, '
                              f'columns), all positive, but got {grid}')
+        if not isinstance(mask_ratio, Real) or not isfinite(mask_ratio):
+            raise ValueError('mask_ratio of TokenMask must be a number '
+                             f'between 0 and 1, but got {mask_ratio!r}')
         self.kind, self.mask_ratio = kind, mask_ratio
         self.grid = tuple(grid)
         t, h, w = self.grid

@@ -1,9 +1,11 @@
 """Hooks that the hosts do not have."""
 from .alignment_hook import AlignmentHook
+from .check_config_hook import CheckConfigHook
 from .finite_loss_hook import FiniteLossHook
 from .frame_strip_hook import FrameStripHook
 from .resumable_seed_hook import ResumableSeedHook
 
 __all__ = [
-    'AlignmentHook', 'FiniteLossHook', 'FrameStripHook', 'ResumableSeedHook'
+    'AlignmentHook', 'CheckConfigHook', 'FiniteLossHook', 'FrameStripHook',
+    'ResumableSeedHook'
 ]

@@ -20,6 +20,8 @@ FRAME_SIDE = 96  # least height of a drawn frame, in pixels
 MARGIN = 150  # width of the column of names, in pixels
 GAP = 4  # between frames, in pixels
 DIMMED = 0.2  # brightness of what the student does not see
+GREY = 0.15  # share of the frame below colours: little, or white looks yellow
+COSINES = 'blue <= 0, yellow 1'  # what the colours of a cosine mean
 
 
 class AlignmentPicture(NamedTuple):
@@ -51,7 +53,7 @@ def _tint(frame: np.ndarray, values: np.ndarray) -> np.ndarray:
     levels = cv2.resize(levels, size, interpolation=cv2.INTER_NEAREST)
     colours = cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)[..., ::-1]
     grey = frame.mean(-1, keepdims=True)
-    mixed = np.where(known, 0.7 * colours + 0.3 * grey, DIMMED * grey)
+    mixed = np.where(known, (1 - GREY) * colours + GREY * grey, DIMMED * grey)
     return mixed.astype(np.uint8)
 
 
@@ -83,8 +85,8 @@ def draw_alignment(clip: AlignmentPicture) -> np.ndarray:
 
     What the student sees; the teacher's attention, the brightest patch of
     the clip being 1; the cosine of student and teacher at the patches that
-    the student sees, and at all patches when it sees all. Colours run from 0
-    (dark blue) to 1 (yellow).
+    the student sees, and at all patches when it sees all. Colours run from 0,
+    or less, (dark blue) to 1 (yellow); the column of names says so.
 
     Args:
         clip (AlignmentPicture): What to draw.
@@ -106,11 +108,11 @@ def draw_alignment(clip: AlignmentPicture) -> np.ndarray:
         _row([_dim(f, m) for f, m in zip(frames, clip.mask)],
              ('student sees', f'{1 - clip.mask.mean():.0%} of patches')),
         _row([_tint(f, a) for f, a in zip(frames, attention)],
-             ('teacher', 'attention')),
+             ('teacher', 'attention', 'blue 0, yellow max')),
         _row([_tint(f, c) for f, c in zip(frames, clip.seen)],
-             ('cosine, visible', f'mean {seen:.3f}')),
+             ('cosine, visible', f'mean {seen:.3f}', COSINES)),
         _row([_tint(f, c) for f, c in zip(frames, clip.whole)],
-             ('cosine, no mask', f'mean {clip.whole.mean():.3f}')),
+             ('cosine, no mask', f'mean {clip.whole.mean():.3f}', COSINES)),
     ]
     gap = np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)
     return np.concatenate([part for row in rows for part in (row, gap)])

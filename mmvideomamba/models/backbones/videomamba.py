@@ -1,4 +1,5 @@
 """VideoMamba: a bidirectional state-space backbone for images and clips."""
+from pickle import UnpicklingError
 from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
@@ -227,6 +228,23 @@ class VideoMamba(BaseModule):
             for layer in self.layers:
                 layer.mixer.out_proj.weight /= self.num_layers**0.5
 
+    def init_weights(self) -> None:
+        """Initialise, from the file of ``init_cfg`` if there is one.
+
+        Raises:
+            ValueError: If the file holds more than weights and so is not
+                read; it is named, with the remedy.
+        """
+        try:
+            super().init_weights()
+        except UnpicklingError as error:
+            raise ValueError(
+                f'{self.init_cfg} names a file that is damaged or holds more '
+                'than weights, the command line of a published training for '
+                'one, and is not read; convert it first: python '
+                'tools/model_converters/videomamba_to_mm.py FILE OURS.pth'
+            ) from error
+
     def get_layer_depth(self,
                         param_name: str,
                         prefix: str = '') -> Tuple[int, int]:
@@ -386,6 +404,13 @@ def _adapt_hook(module: VideoMamba, state_dict: Dict[str, Any], prefix: str,
             k[len(prefix):]: v
             for k, v in state_dict.items() if k.startswith(prefix)
         }
+        if not mine:
+            raise ValueError(
+                'the checkpoint does not fit this VideoMamba: it names no '
+                f'tensor {prefix}*, as the whole model does. If it is a '
+                'published file, name it in the init_cfg of the backbone, or '
+                'convert it: python '
+                'tools/model_converters/videomamba_to_mm.py FILE OURS.pth')
         fitted, changes = fit_tensors(mine, own, grid, module.inflation)
         changes = changes + check_fit(fitted, own)
     else:

@@ -113,7 +113,8 @@ class FrozenTeacher:
         """Read the weights, once.
 
         Raises:
-            ValueError: If the file does not exist or is of another model.
+            ValueError: If the file does not exist, cannot be read or is of
+                another model.
         """
         if self.loaded:
             return
@@ -125,10 +126,11 @@ class FrozenTeacher:
                 f'the checkpoint of the teacher, {self.checkpoint}, does not '
                 'exist; train the teacher first, or set '
                 'distill_head.checkpoint to a published file') from error
-        except UnpicklingError as error:
+        except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
             raise ValueError(
-                f'the checkpoint of the teacher, {self.checkpoint}, holds '
-                'more than weights and is not read; convert it by '
+                f'the checkpoint of the teacher, {self.checkpoint}, cannot be '
+                'read as weights: it is damaged, or it holds more than '
+                'weights; get it anew, or convert it by '
                 'tools/model_converters/videomamba_to_mm.py') from error
         inside = {
             k[len(_BACKBONE):]: v

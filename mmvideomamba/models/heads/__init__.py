@@ -1,4 +1,5 @@
 """Task heads."""
 from .videomamba_head import VideoMambaHead
+from .videomamba_regression_head import VideoMambaRegressionHead
 
-__all__ = ['VideoMambaHead']
+__all__ = ['VideoMambaHead', 'VideoMambaRegressionHead']

@@ -1,4 +1,6 @@
 """Masks over the patch tokens of a clip, True = dropped."""
+from math import isfinite
+from numbers import Real
 from typing import Sequence, Union
 
 import numpy as np
@@ -17,8 +19,11 @@ def visible_per_frame(num_patches: int, mask_ratio: float) -> int:
         int: ``n - int(n * mask_ratio)``.
 
     Raises:
-        ValueError: If none or all would stay.
+        ValueError: If the ratio is no number, or none or all would stay.
     """
+    if not isinstance(mask_ratio, Real) or not isfinite(mask_ratio):
+        raise ValueError('mask_ratio must be a number between 0 and 1, but '
+                         f'got {mask_ratio!r}')
     masked = int(num_patches * mask_ratio)
     if not 0 < masked < num_patches:
         kept = 'every' if masked <= 0 else 'no'

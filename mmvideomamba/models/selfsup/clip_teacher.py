@@ -1,14 +1,16 @@
 """A frozen CLIP image tower that looks at the frames of a clip."""
+import logging
 from contextlib import nullcontext
 from typing import (Any, ContextManager, List, NamedTuple, Optional, Tuple,
                     Union)
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmvideomamba.registry import MODELS
-from .clip_tower import CLIPTower, check_choice
+from .clip_tower import CONVERTER, CLIPTower, check_choice
 
 NORMS = ('l2', 'none')
 
@@ -95,6 +97,21 @@ class CLIPTeacher(CLIPTower):
             self._run = torch.compile(self._encode, **options)
         self.requires_grad_(False)
         self.eval()
+
+    def init_weights(self) -> None:
+        """Initialise; a teacher that gets no weights is warned of.
+
+        Raises:
+            ValueError: If the file of ``init_cfg`` cannot be used.
+        """
+        if not self.init_cfg:
+            print_log(
+                'CLIPTeacher has no init_cfg: unless a checkpoint of the '
+                'whole model is loaded, its weights are random, and a '
+                "student learns nothing of use. Set init_cfg=dict(type='"
+                "Pretrained', checkpoint=FILE), FILE from "
+                f'{CONVERTER}', 'current', logging.WARNING)
+        super().init_weights()
 
     def train(self, mode: bool = True) -> 'CLIPTeacher':
         """Stay in evaluation mode, whatever the mode."""

@@ -1,5 +1,6 @@
 """The image tower of CLIP."""
 from collections import OrderedDict
+from pickle import UnpicklingError
 from typing import Any, Dict, Optional, Tuple, Union
 
 import torch
@@ -9,6 +10,10 @@ from torch import Tensor, nn
 from mmvideomamba.registry import MODELS
 from ..layers import INFLATIONS, log_changes
 from .clip_weights import fit_clip_tower, read_clip_tower
+
+CONVERTER = 'tools/model_converters/clip_to_teacher.py'
+# What torch raises for a file that holds no weights, or half of them.
+UNREADABLE = (OSError, EOFError, UnpicklingError)
 
 
 class QuickGELU(nn.Module):
@@ -121,6 +126,9 @@ class CLIPTower(BaseModule):
         if img_size % patch:
             raise ValueError(f'img_size ({img_size}) of the teacher must be a '
                              f'multiple of its patch_size ({patch})')
+        if width % sizes['num_heads']:
+            raise ValueError(f'num_heads ({sizes["num_heads"]}) of a CLIP '
+                             f'tower must divide its width ({width})')
         check_choice('act', act, self.acts)
         check_choice('inflation', inflation, INFLATIONS)
         self.img_size, self.inflation = img_size, inflation
@@ -163,16 +171,12 @@ class CLIPTower(BaseModule):
         """
         try:
             super().init_weights()
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, *UNREADABLE) as error:
             file = isinstance(self.init_cfg,
                               dict) and self.init_cfg.get('checkpoint')
             if not file:
                 raise
-            if 'TorchScript' in str(error):
-                error = ('it is a TorchScript archive, as OpenAI publishes '
-                         'them; convert it by tools/model_converters/'
-                         'clip_to_teacher.py')
-            raise ValueError(f'CLIP file {file}: {error}') from None
+            raise ValueError(f'CLIP file {file}: {_remedy(error)}') from error
 
     def embed(self, x: Tensor) -> Tensor:
         """Cut clips into frames of tokens.
@@ -204,6 +208,22 @@ class CLIPTower(BaseModule):
         for block in self.transformer.resblocks:
             x = block(x)[0]
         return (self.ln_post(x[:, 0]) @ self.proj, )
+
+
+def _remedy(error: Exception) -> str:
+    """Say what is wrong with a file, and what to do about it."""
+    if isinstance(error, FileNotFoundError):
+        return (f'it does not exist; write it by {CONVERTER} from a file of '
+                'CLIP, or name another as checkpoint of the init_cfg '
+                '(model.target_generator.init_cfg.checkpoint of a teacher)')
+    if 'TorchScript' in str(error):
+        return ('it is a TorchScript archive, as OpenAI publishes them; '
+                f'convert it by {CONVERTER}')
+    if isinstance(error, UNREADABLE):
+        return ('it cannot be read as weights: it is damaged or no '
+                'checkpoint, or it holds more than weights; get it anew, or '
+                f'convert it by {CONVERTER}')
+    return str(error)
 
 
 def check_choice(name: str, value: Optional[str], allowed: Any) -> None:

@@ -9,6 +9,7 @@ from ..layers import Change, inflate_patch_kernel, resize_spatial_embed, unwrap
 
 PATCH_KEY = 'conv1.weight'
 POSITION_KEY = 'positional_embedding'
+PROJECTION_KEY = 'proj'
 _HUGGING_FACE = 'vision_model.'
 _RENAMED = {
     'embeddings.class_embedding': 'class_embedding',
@@ -41,7 +42,7 @@ def _from_hugging_face(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
     found: Dict[str, Tensor] = {}
     for key, value in state_dict.items():
         if key == 'visual_projection.weight':
-            found['proj'] = value.T
+            found[PROJECTION_KEY] = value.T
         if not key.startswith(_HUGGING_FACE) or key.endswith('position_ids'):
             continue
         name = key[len(_HUGGING_FACE):]
@@ -91,7 +92,7 @@ def read_clip_tower(checkpoint: Dict[str, Any]) -> Dict[str, Tensor]:
         ``visual.``.
 
     Raises:
-        ValueError: If there is no image tower of CLIP in it.
+        ValueError: If there is no image tower of CLIP in it, or a part of it.
     """
     state_dict = unwrap(checkpoint)
     if any(k.startswith(_HUGGING_FACE) for k in state_dict):
@@ -105,6 +106,12 @@ def read_clip_tower(checkpoint: Dict[str, Any]) -> Dict[str, Tensor]:
             f'transformer: there is no {PATCH_KEY} in it (its first key is '
             f'{first!r}). Expected are the files of OpenAI, open_clip or '
             'Hugging Face')
+    if PROJECTION_KEY not in tower:
+        raise ValueError(
+            'the image tower of CLIP in the checkpoint lacks its projection '
+            f'({PROJECTION_KEY}, in files of Hugging Face '
+            'visual_projection.weight), as CLIPVisionModel saves it; save a '
+            'CLIPModel or a CLIPVisionModelWithProjection instead')
     return tower
 
 
@@ -118,7 +125,7 @@ def describe(tower: Dict[str, Tensor]) -> Dict[str, int]:
         width=tower[PATCH_KEY].shape[0],
         num_layers=len(blocks),
         patch_size=tower[PATCH_KEY].shape[-1],
-        out_channels=tower['proj'].shape[1] if 'proj' in tower else 0)
+        out_channels=tower[PROJECTION_KEY].shape[1])
 
 
 def fit_clip_tower(

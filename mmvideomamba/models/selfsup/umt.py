@@ -1,16 +1,24 @@
 """Masked distillation of a video student from an image teacher."""
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 from mmengine.structures import BaseDataElement
 from mmpretrain.models.selfsup import BaseSelfSupervisor
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
 from ..layers import (draw_attention_mask, stack_masks, visible_per_frame,
                       with_class_token)
 
 MASK_SOURCES = ('attention', 'data')
+
+
+def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:
+    """Let the config of a student that names no output have the published."""
+    if isinstance(backbone, dict) and not ({'out_indices', 'stream_indices'}
+                                           & backbone.keys()):
+        return dict(backbone, out_indices=(), stream_indices=-2)
+    return backbone
 
 
 class Alignment(NamedTuple):
@@ -37,13 +45,16 @@ class UMT(BaseSelfSupervisor):
 
     Args:
         backbone (dict): The student, a ``VideoMamba`` with
-            ``out_type='raw'``. ``stream_indices=-2, out_indices=()`` is the
-            published choice: the residual stream before the last block, not
-            normed, so that the last block and the final norm are not trained
-            at all, and are frozen here; ``out_indices=-1`` trains all.
+            ``out_type='raw'``. A config with neither ``out_indices`` nor
+            ``stream_indices`` gets the published choice,
+            ``out_indices=(), stream_indices=-2``: the residual stream before
+            the last block, not normed, so that the last block and the final
+            norm are not trained at all, and are frozen here;
+            ``out_indices=-1`` trains all.
         target_generator (dict): The teacher, such as ``CLIPTeacher``: called
             with clips, it returns ``features`` (k, b, 1 + t * n, c) and
-            ``attention`` (b * t, n).
+            ``attention`` (b * t, n). Whatever it is, its parameters need no
+            gradient here, and it stays in evaluation mode.
         neck (dict): The decoder, ``UMTDecoder``.
         head (dict): mmpretrain's ``MIMHead`` with an ``AlignmentLoss``.
         mask_source (str): 'attention' draws the mask in the model from the
@@ -74,7 +85,7 @@ class UMT(BaseSelfSupervisor):
             raise ValueError(f'mask_source must be one of '
                              f'{list(MASK_SOURCES)}, but got {mask_source!r}')
         super().__init__(
-            backbone=backbone,
+            backbone=_with_published_tap(backbone),
             neck=neck,
             head=head,
             target_generator=target_generator,
@@ -82,12 +93,32 @@ class UMT(BaseSelfSupervisor):
         if self.backbone.out_type != 'raw':
             raise ValueError("the student needs out_type='raw', but has "
                              f'{self.backbone.out_type!r}')
+        width, expected = self.backbone.embed_dims, self.neck.in_channels
+        if width != expected:
+            raise ValueError(f'the student has embed_dims={width}, but the '
+                             f'decoder in_channels={expected}; set '
+                             f'in_channels={width} of the neck')
         self.mask_source, self.mask_ratio = mask_source, mask_ratio
         t, h, w = self.backbone.grid
         self.num_tokens = t * h * w
         if mask_source == 'attention':
             visible_per_frame(h * w, mask_ratio)
+        self.target_generator.requires_grad_(False)
+        self.target_generator.eval()
         self._freeze_unused()
+
+    def train(self, mode: bool = True) -> 'UMT':
+        """Set the mode of all but the teacher.
+
+        Args:
+            mode (bool): Whether to train. Defaults to True.
+
+        Returns:
+            UMT: Itself.
+        """
+        super().train(mode)
+        self.target_generator.eval()
+        return self
 
     def _freeze_unused(self) -> None:
         """Freeze what no loss can reach, so that no optimizer waits for it."""

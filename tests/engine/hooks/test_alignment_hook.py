@@ -60,6 +60,33 @@ def test_larger_values_look_brighter(row: int, part: str) -> None:
         (int(v.sum()) for v in levels), reverse=True)
 
 
+def test_a_white_object_does_not_look_attended() -> None:
+    frames = np.zeros((3, SIDE, SIDE, 3), np.uint8)
+    frames[:, :48, :48] = 255
+    attention = np.zeros((3, 2, 2))
+    attention[:, 0, 1], attention[:, 1, 1] = 0.5, 1
+    clip = some_clip(frames=frames, attention=attention)
+    picture = cell(draw_alignment(clip), 2, 1)
+    white, attended = picture[24, 24], picture[24, 72]
+    assert attended.sum() > white.sum()
+
+
+def test_names_and_scales_stand_beside_the_rows(monkeypatch) -> None:
+    texts, put = [], cv2.putText
+
+    def note(image, text, *args):
+        texts.append(text)
+        (width, _), _ = cv2.getTextSize(text, args[1], args[2], args[4])
+        assert args[0][0] + width <= alignment_hook.MARGIN, text
+        assert args[0][1] < image.shape[0]
+        return put(image, text, *args)
+
+    monkeypatch.setattr(cv2, 'putText', note)
+    draw_alignment(some_clip(frames=np.zeros((3, 16, 16, 3), np.uint8)))
+    assert texts.count('blue 0, yellow max') == 1
+    assert texts.count('blue <= 0, yellow 1') == 2
+
+
 def test_tubelets_show_their_first_frame() -> None:
     frames = np.zeros((6, SIDE, SIDE, 3), np.uint8)
     frames[2] = 90

@@ -1,3 +1,4 @@
+import argparse
 import re
 
 import pytest
@@ -336,6 +337,26 @@ def test_message_names_the_remedy():
             match='does not fit this VideoMamba .*'
             'Check that `arch`, `patch_size`, `tubelet_size`'):
         bare().load_state_dict(checkpoint)
+
+
+def test_published_file_for_a_whole_model():
+    model = torch.nn.ModuleDict(dict(backbone=bare()))
+    with pytest.raises(
+            ValueError,
+            match=r'names no tensor backbone\.\*.*videomamba_to_mm'):
+        model.load_state_dict(official_weights(small_backbone()))
+
+
+def test_published_training_file(tmp_path):
+    path = str(tmp_path / 'training.pth')
+    weights = official_weights(small_backbone())
+    torch.save(dict(model=weights, args=argparse.Namespace(lr=1e-3)), path)
+    model = bare(init_cfg=dict(type='Pretrained', checkpoint=path))
+    with pytest.raises(
+            ValueError,
+            match=r'training\.pth.*holds more than weights.*'
+            'videomamba_to_mm'):
+        model.init_weights()
 
 
 def test_missing_file(tmp_path):

@@ -6,8 +6,8 @@ import re
 import mmpretrain.models  # noqa: F401
 import pytest
 import torch
-from common import (assert_close, golden, official_files, official_weights,
-                    small_backbone)
+from common import (SPOILED, assert_close, golden, official_files,
+                    official_weights, small_backbone)
 from mmengine.registry import DefaultScope
 
 from mmvideomamba.models import TokenDistillHead, VideoMamba
@@ -256,8 +256,8 @@ def test_checkpoint_of_another_teacher(tmp_path) -> None:
         head.load_state_dict(official_weights(wide))
 
 
-@pytest.mark.parametrize('file',
-                         ['depth', 'width', 'missing', 'foreign', 'training'])
+@pytest.mark.parametrize(
+    'file', ['depth', 'width', 'missing', 'foreign', 'training', *SPOILED])
 def test_bad_teacher_checkpoints(tmp_path, file) -> None:
     path = tmp_path / 'teacher.pth'
     arch = dict(embed_dims=16, num_layers=2)
@@ -272,12 +272,15 @@ def test_bad_teacher_checkpoints(tmp_path, file) -> None:
         weights['args'] = argparse.Namespace(lr=1)
     if file != 'missing':
         torch.save(dict(model=weights), path)
+    if file in SPOILED:
+        path.write_bytes(SPOILED[file](path.read_bytes()))
     head = image_head(teacher=SMALL.copy(), checkpoint=str(path))
     with pytest.raises(ValueError) as error:
         head.init_weights()
     text = str(error.value)
     assert str(path) in text
-    if file == 'training':
+    if file == 'training' or file in SPOILED:
+        assert 'cannot be read as weights: it is damaged, or' in text
         assert 'convert it by tools/model_converters' in text
     elif file == 'missing':
         assert 'does not exist' in text and 'distill_head.checkpoint' in text

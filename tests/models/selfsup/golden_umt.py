@@ -1,4 +1,8 @@
 """Models of the golden files, with their weights, for several tests."""
+from typing import Iterable, List
+
+from mmengine.structures import BaseDataElement
+
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.selfsup import CLIPTeacher, UMTDecoder
 
@@ -46,3 +50,13 @@ def golden_teacher(cfg: dict, weights: dict, **kwargs) -> CLIPTeacher:
         **kwargs)
     model.load_state_dict(weights)
     return model
+
+
+def samples(masks: Iterable) -> List[BaseDataElement]:
+    """Pack masks as the data pipeline does."""
+    found = []
+    for mask in masks:
+        sample = BaseDataElement()
+        sample.set_field(mask, 'mask')
+        found.append(sample)
+    return found

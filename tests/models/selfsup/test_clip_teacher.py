@@ -142,6 +142,8 @@ def test_mask_drops_patches() -> None:
 @pytest.mark.parametrize('change,text', [
     (dict(arch='b32'), r"arch .*'b16'.*got 'b32'"),
     (dict(arch=dict(width=3)), 'exactly .*num_heads'),
+    (dict(arch=dict(TINY, num_heads=5)),
+     r'num_heads \(5\) .* divide its width \(32\)'),
     (dict(img_size=20), r'img_size \(20\).*patch_size \(8\)'),
     (dict(act='relu'), "act .*'quick_gelu'.*got 'relu'"),
     (dict(norm='l1'), "norm .*'l2', 'none'.*got 'l1'"),

@@ -1,7 +1,9 @@
 """Files of every publisher fill the same teacher."""
+import argparse
+
 import pytest
 import torch
-from common import GOLDEN_FLOOR, golden
+from common import GOLDEN_FLOOR, SPOILED, golden
 
 from mmvideomamba.models.selfsup import CLIPTeacher
 
@@ -117,6 +119,44 @@ def test_unusable_file_is_named(tmp_path) -> None:
         model.init_weights()
 
 
+@pytest.mark.parametrize('file', [*SPOILED, 'training'])
+def test_file_that_cannot_be_read(file: str, tmp_path) -> None:
+    path = tmp_path / 'clip.pth'
+    checkpoint = dict(model=published(teacher()))
+    if file == 'training':
+        checkpoint['args'] = argparse.Namespace(lr=1)
+    torch.save(checkpoint, path)
+    if file in SPOILED:
+        path.write_bytes(SPOILED[file](path.read_bytes()))
+    model = teacher(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    with pytest.raises(
+            ValueError,
+            match='clip.pth: it cannot be read as weights.*clip_to_teacher'):
+        model.init_weights()
+
+
+def test_missing_file(tmp_path) -> None:
+    path = tmp_path / 'clip.pth'
+    model = teacher(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    with pytest.raises(ValueError) as error:
+        model.init_weights()
+    text = str(error.value)
+    assert f'CLIP file {path}: it does not exist' in text
+    assert 'tools/model_converters/clip_to_teacher.py' in text
+    assert 'model.target_generator.init_cfg.checkpoint' in text
+
+
+def test_teacher_without_a_file_is_warned_of(mm_log: list, tmp_path) -> None:
+    path = tmp_path / 'clip.pth'
+    torch.save(published(teacher()), path)
+    given = teacher(init_cfg=dict(type='Pretrained', checkpoint=str(path)))
+    given.init_weights()
+    assert not [line for line in mm_log if 'random' in line]
+    teacher().init_weights()
+    line, = [line for line in mm_log if 'random' in line]
+    assert 'CLIPTeacher has no init_cfg' in line and 'clip_to_teacher' in line
+
+
 def test_what_was_changed_is_logged(mm_log: list) -> None:
     teacher(img_size=24).load_state_dict(openai(teacher()))
     text = '\n'.join(mm_log)
@@ -182,3 +222,15 @@ def test_file_that_lacks_tensors() -> None:
     file['ln_post.bias'] = torch.zeros(3)
     with pytest.raises(ValueError, match=r'ln_post.bias .*\(3,\).*\(16,\)'):
         teacher().load_state_dict(file)
+
+
+def test_hugging_face_file_without_the_projection() -> None:
+    """As CLIPVisionModel saves it."""
+    file = hugging_face(teacher())
+    del file['visual_projection.weight']
+    with pytest.raises(ValueError) as error:
+        teacher().load_state_dict(file)
+    text = str(error.value)
+    assert 'lacks its projection' in text
+    assert 'save a CLIPModel or a CLIPVisionModelWithProjection' in text
+    assert 'arch' not in text

@@ -1,188 +1,22 @@
 import pytest
 import torch
-from common import GOLDEN_FLOOR, assert_close, golden
-from golden_umt import golden_decoder, golden_student, golden_teacher
+from common import assert_close
+from golden_umt import samples
+from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS as ROOT
 from mmengine.registry import init_default_scope
-from mmengine.structures import BaseDataElement
 from torch import nn
 
 from mmvideomamba.models import VideoMamba
-from mmvideomamba.models.selfsup import UMT, AlignmentLoss
+from mmvideomamba.models.selfsup import UMT, AlignmentLoss, CLIPTeacher
 
-STUDENT, STEP = 'masked_pretrain_student', 'masked_pretrain_step'
-CASES = golden(STUDENT).config['cases']
-
-
-def student_and_decoder(case: str, **taps) -> tuple:
-    cfg = CASES[case]['model']
-    weights = golden(STUDENT).under(f'{case}/sd/')
-    return golden_student(cfg, weights, **taps), golden_decoder(cfg, weights)
-
-
-@pytest.mark.parametrize('case', CASES)
-def test_golden_student(case: str) -> None:
-    data = golden(STUDENT)
-    student, decoder = student_and_decoder(case)
-    x = data[f'{case}/in/x'].requires_grad_()
-    mask = data[f'{case}/in/mask'][:, 1:]
-    levels = student(x, mask)
-    out = decoder(levels, mask)
-    table = decoder.places[None]
-    assert_close(
-        table, data[f'{case}/const/clip_pos_embed'], floor=GOLDEN_FLOOR)
-    assert_close(
-        torch.stack(levels),
-        data[f'{case}/out/x_clip_vis'],
-        floor=GOLDEN_FLOOR)
-    assert_close(out, data[f'{case}/out/x_clip'], floor=GOLDEN_FLOOR)
-    (out * data[f'{case}/cot/x_clip']).sum().backward()
-    found = {
-        k.replace('norm_f.', 'norm.'): p.grad
-        for k, p in student.named_parameters()
-    }
-    found.update({k: p.grad for k, p in decoder.named_parameters()})
-    for key, wanted in data.under(f'{case}/grad/').items():
-        gradient = x.grad if key == 'x' else found[key]
-        if gradient is None:
-            assert not wanted.any(), key
-            continue
-        assert_close(
-            gradient, wanted, 'gradient', floor=GOLDEN_FLOOR, name=key)
-    untrained = {k for k, g in found.items() if g is None or not g.any()}
-    assert untrained == set(CASES[case]['zero_or_absent_grads'])
-
-
-@pytest.mark.parametrize('case', CASES)
-def test_golden_student_with_the_last_block(case: str) -> None:
-    """The published path without fused kernels: its last tap is not normed."""
-    data = golden(STUDENT)
-    student, decoder = student_and_decoder(case, stream_indices=-1)
-    mask = data[f'{case}/in/mask'][:, 1:]
-    out = decoder(student(data[f'{case}/in/x'], mask), mask)
-    assert_close(
-        out,
-        data[f'{case}/out_without_fused_add_norm/x_clip'],
-        floor=GOLDEN_FLOOR)
-
-
-@pytest.mark.parametrize('kind', ['video', 'image'])
-def test_golden_multimodal_student(kind: str) -> None:
-    """Tokens of the last block beside the taps, decoder without a norm."""
-    data = golden('multimodal_backbone')
-    cfg, weights = data.config['model'], data.under('sd/')
-    student = golden_student(cfg, weights, out_indices=(-2, -1))
-    decoder = golden_decoder(cfg, weights, norm='none')
-    mask = data[f'in/{kind}_mask'][:, 1:]
-    earlier, tokens, tap = student(data[f'in/{kind}'], mask)
-    case = f'cls+avg|{kind}|masked|keep_temporal=False/out/'
-    for name, found in (('x_vis', tokens[:, 1:]), ('x_clip',
-                                                   decoder([earlier, tap],
-                                                           mask))):
-        assert_close(found, data[case + name], floor=GOLDEN_FLOOR, name=name)
-
-
-def test_normed_tap_trains_every_parameter() -> None:
-    data = golden(STUDENT)
-    student, decoder = student_and_decoder(
-        'one_layer', out_indices=-1, stream_indices=())
-    mask = data['one_layer/in/mask'][:, 1:]
-    # Of a normalised output the sum has no gradient.
-    decoder(student(data['one_layer/in/x'], mask),
-            mask).pow(3).sum().backward()
-    for name, parameter in student.named_parameters():
-        assert parameter.grad is not None and parameter.grad.any(), name
-
-
-def golden_umt(loss: dict, mask_source: str = 'attention') -> UMT:
-    """Build the whole model of the golden step."""
-    init_default_scope('mmaction')
-    data = golden(STEP)
-    cfg, weights = data.config, data.under('student_sd/')
-    assert cfg['teacher']['clip_return_cls']
-    return UMT(
-        backbone=golden_student(cfg['student'], weights),
-        neck=golden_decoder(cfg['student'], weights),
-        target_generator=golden_teacher(
-            cfg['teacher'],
-            data.under('teacher_sd/'),
-            norm=cfg['teacher']['clip_norm_type']),
-        head=dict(
-            type='mmpretrain.MIMHead',
-            loss=dict(type='mmvideomamba.AlignmentLoss', **loss)),
-        mask_source=mask_source,
-        mask_ratio=cfg['mask_ratio'],
-        data_preprocessor=dict(type='mmaction.ActionDataPreprocessor'))
-
-
-@pytest.fixture
-def drawn(monkeypatch) -> None:
-    """Let the recorded order stand in for the generator's."""
-    data = golden(STEP)
-
-    def multinomial(weights: torch.Tensor, count: int, replacement: bool):
-        assert_close(weights, data['attention/attn'], floor=GOLDEN_FLOOR)
-        assert count == weights.shape[1] and not replacement
-        return data['attention/importance']
-
-    monkeypatch.setattr(torch, 'multinomial', multinomial)
-
-
-@pytest.mark.parametrize(
-    'case', [c for c in golden(STEP).config['cases'] if 'attention' in c])
-def test_golden_step_with_attention_mask(case: str, drawn) -> None:
-    data = golden(STEP)
-    cfg = data.config['cases'][case]
-    model = golden_umt(
-        dict(kind=cfg['clip_loss_type'], loss_weight=cfg['clip_loss_ratio']))
-    x = data['in/x']
-    student, target, mask, attention = model.align(x, None)
-    assert torch.equal(mask, data['attention/mask'][:, 1:])
-    for name, value in (('student_out', student), ('targets', target),
-                        ('attn', attention)):
-        assert_close(
-            value, data[f'attention/{name}'], floor=GOLDEN_FLOOR, name=name)
-    assert_close(
-        model.target_generator(x).features,
-        data['attention/teacher_features'],
-        floor=GOLDEN_FLOOR)
-    # As mmaction2's pipelines deliver it, with one clip per sample.
-    loss = model(x.unsqueeze(1), mode='loss')['loss']
-    assert_close(loss, data[f'{case}/loss'], floor=GOLDEN_FLOOR)
-    loss.backward()
-    names = {'norm_f.weight': 'norm.weight'}
-    found = {
-        names.get(k, k): p.grad
-        for part in (model.backbone, model.neck)
-        for k, p in part.named_parameters()
-    }
-    for key, wanted in data.under(f'{case}/grad/').items():
-        assert_close(
-            found[key], wanted, 'gradient', floor=GOLDEN_FLOOR, name=key)
-    absent = {k for k, g in found.items() if g is None}
-    assert absent == {
-        *cfg['params_without_gradient'], *cfg['params_with_zero_gradient']
-    }
-
-
-def samples(masks) -> list:
-    found = []
-    for mask in masks:
-        sample = BaseDataElement()
-        sample.set_field(mask, 'mask')
-        found.append(sample)
-    return found
-
-
-def test_golden_step_with_mask_of_the_data() -> None:
-    data = golden(STEP)
-    model = golden_umt(dict(kind='l2'), mask_source='data')
-    masks = samples(data['random/mask'][:, 1:].numpy())
-    student, target, _, _ = model.align(data['in/x'], masks)
-    assert_close(student, data['random/student_out'], floor=GOLDEN_FLOOR)
-    assert_close(target, data['random/targets'], floor=GOLDEN_FLOOR)
-    loss = model.loss(data['in/x'], masks)['loss']
-    assert_close(loss, data['random_l2/loss'], floor=GOLDEN_FLOOR)
+STUDENT_CFG = dict(
+    type='mmvideomamba.VideoMamba',
+    arch=dict(embed_dims=16, num_layers=3),
+    img_size=32,
+    patch_size=8,
+    num_frames=4,
+    out_type='raw')
 
 
 def tiny_umt(teacher: dict = {}, decoder: dict = {}, **kwargs) -> UMT:
@@ -192,15 +26,7 @@ def tiny_umt(teacher: dict = {}, decoder: dict = {}, **kwargs) -> UMT:
         width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
     cfg = dict(
         type='mmvideomamba.UMT',
-        backbone=dict(
-            type='mmvideomamba.VideoMamba',
-            arch=dict(embed_dims=16, num_layers=3),
-            img_size=32,
-            patch_size=8,
-            num_frames=4,
-            out_type='raw',
-            out_indices=(),
-            stream_indices=-2),
+        backbone=dict(STUDENT_CFG, out_indices=(), stream_indices=-2),
         target_generator=dict(
             type='mmvideomamba.CLIPTeacher',
             arch=tower,
@@ -245,31 +71,98 @@ def test_several_levels(levels: int) -> None:
 
 def test_teacher_of_a_finer_patch_but_the_same_grid() -> None:
     """A student of 16 px patches at 64 px, as B/16 is replaced by L/14."""
-    model = tiny_umt()
-    student = dict(
-        type='mmvideomamba.VideoMamba',
-        arch=dict(embed_dims=16, num_layers=3),
-        img_size=64,
-        patch_size=16,
-        num_frames=4,
-        out_type='raw')
+    student = dict(STUDENT_CFG, img_size=64, patch_size=16)
     model = tiny_umt(backbone=student)
     assert model.loss(torch.randn(1, 3, 4, 64, 64), None)['loss'] > 0
 
 
-class RandomTeacher(nn.Module):
-    """Another teacher with the same interface."""
+class OwnTeacher(nn.Module):
+    """Another teacher with the same interface, trainable as it comes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(3, 12), nn.BatchNorm1d(12), nn.Dropout(0.5))
 
     def forward(self, clips: torch.Tensor) -> tuple:
-        features = torch.randn(1, len(clips), 65, 12)
-        return features / features.norm(
-            dim=-1, keepdim=True), torch.rand(4 * len(clips), 16)
+        b, c, t, _, _ = clips.shape
+        patches = clips.unfold(3, 8, 8).unfold(4, 8, 8).mean((5, 6))
+        patches = patches.view(b, c, -1).transpose(1, 2)
+        tokens = torch.cat([patches.mean(1, keepdim=True), patches], dim=1)
+        features = self.net(tokens.flatten(0, 1)).view(1, b, -1, 12)
+        return features, torch.rand(t * b, 16)
 
 
 def test_any_teacher_with_the_same_interface() -> None:
-    model = tiny_umt(target_generator=RandomTeacher())
+    model = tiny_umt(target_generator=OwnTeacher())
     loss = model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss']
-    assert 1 < loss < 3
+    assert 0 < loss < 4
+
+
+def test_any_teacher_is_frozen_and_in_evaluation_mode() -> None:
+    model = tiny_umt(target_generator=OwnTeacher())
+    teacher = model.target_generator
+    before = {k: v.clone() for k, v in teacher.state_dict().items()}
+    wrapper = build_optim_wrapper(
+        model, dict(optimizer=dict(type='AdamW', lr=0.1, weight_decay=0.1)))
+    assert model.train() is model
+    assert model.training and model.backbone.training
+    assert not any(m.training for m in teacher.modules())
+    assert not any(p.requires_grad for p in teacher.parameters())
+    x = torch.randn(2, 3, 4, 32, 32)
+    assert torch.equal(teacher(x)[0], teacher(x)[0])
+    wrapper.backward(model.loss(x, None)['loss'])
+    wrapper.step()
+    # Neither a gradient nor weight decay nor a batch statistic reached it.
+    for key, value in teacher.state_dict().items():
+        assert torch.equal(value, before[key]), key
+    trained = {n for n, p in model.named_parameters() if p.grad is not None}
+    wanted = {n for n, p in model.named_parameters() if p.requires_grad}
+    assert trained == wanted  # what several processes wait for
+    assert not model.eval().backbone.training
+
+
+def test_student_has_the_published_output_by_default() -> None:
+    model = tiny_umt(backbone=STUDENT_CFG)
+    assert list(model.backbone.out_indices) == []
+    assert list(model.backbone.stream_indices) == [1]
+    assert not model.backbone.norm_f.weight.requires_grad
+    assert 'out_indices' not in STUDENT_CFG
+    model = tiny_umt(backbone=dict(STUDENT_CFG, out_indices=-1))
+    assert list(model.backbone.out_indices) == [2]
+    assert list(model.backbone.stream_indices) == []
+    model = tiny_umt(
+        backbone=dict(STUDENT_CFG, out_indices=(), stream_indices=0))
+    assert list(model.backbone.stream_indices) == [0]
+
+
+def test_levels_at_a_fractional_interval() -> None:
+    """The example of configs/pretraining/README.md."""
+    sizes = dict(width=8, num_heads=1, patch_size=8, out_channels=4)
+    teacher = CLIPTeacher(
+        dict(sizes, num_layers=32),
+        img_size=16,
+        num_levels=3,
+        level_interval=1.5)
+    assert teacher.levels == [28, 30, 31]
+    cfg = dict(STUDENT_CFG, arch=dict(embed_dims=16, num_layers=32))
+    student = ROOT.build(dict(cfg, out_indices=(28, 30), stream_indices=30))
+    whole = ROOT.build(dict(cfg, out_indices=range(32)))
+    whole.load_state_dict(student.state_dict())
+    x = torch.randn(1, 3, 4, 32, 32)
+    early, late, stream = student.eval()(x)
+    blocks = whole.eval()(x)
+    assert_close(early, blocks[28])
+    assert_close(late, blocks[30])
+    # The last level: before block 31, and not normed.
+    assert_close(student.norm_f(stream)[0], blocks[30])
+    assert not torch.allclose(stream, late)
+
+
+def test_decoder_of_another_width() -> None:
+    with pytest.raises(
+            ValueError, match='embed_dims=16, but .*in_channels=24; set'):
+        tiny_umt(decoder=dict(in_channels=24))
 
 
 def test_mixed_precision() -> None:
@@ -359,18 +252,6 @@ def test_explain() -> None:
     assert not whole.mask.any() and not whole.similarity.isnan().any()
 
 
-@pytest.mark.parametrize('normalize', [False, True])
-@pytest.mark.parametrize('kind', AlignmentLoss.kinds)
-def test_golden_losses(kind: str, normalize: bool) -> None:
-    data = golden('umt_videomamba')
-    loss = AlignmentLoss(kind, normalize)
-    name = 'l2' if normalize else 'none'
-    assert_close(
-        loss(data['uta/in/student'], data['uta/in/teacher']),
-        data[f'uta/{name}|{kind}/out/loss'],
-        floor=GOLDEN_FLOOR)
-
-
 def test_loss_in_half_precision_is_computed_in_float32() -> None:
     a, b = torch.randn(2, 64, 8, dtype=torch.bfloat16)
     for kind in AlignmentLoss.kinds:
@@ -379,6 +260,8 @@ def test_loss_in_half_precision_is_computed_in_float32() -> None:
 
 
 @pytest.mark.parametrize('change,text', [
+    (dict(mask_ratio=None), 'mask_ratio must be a number .*got None'),
+    (dict(mask_ratio='0.8'), "mask_ratio must be a number .*got '0.8'"),
     (dict(mask_ratio=0.01), 'mask_ratio=0.01 leaves every one of the 16'),
     (dict(mask_ratio=1.), 'mask_ratio=1.0 leaves no one of the 16'),
     (dict(mask_source='tube'), "mask_source .*'attention', 'data'.*'tube'"),
@@ -390,10 +273,7 @@ def test_bad_arguments(change: dict, text: str) -> None:
 
 def test_student_must_return_all_tokens() -> None:
     with pytest.raises(ValueError, match="out_type='raw'.*'cls_token'"):
-        tiny_umt(
-            backbone=dict(
-                type='mmvideomamba.VideoMamba',
-                arch=dict(embed_dims=16, num_layers=1)))
+        tiny_umt(backbone=dict(STUDENT_CFG, out_type='cls_token'))
 
 
 CLIPS = torch.zeros(2, 3, 4, 32, 32)
@@ -413,14 +293,7 @@ def test_parts_that_do_not_fit(parts: dict, text: str) -> None:
 
 
 def test_teacher_of_another_grid() -> None:
-    model = tiny_umt(
-        backbone=dict(
-            type='mmvideomamba.VideoMamba',
-            arch=dict(embed_dims=16, num_layers=1),
-            img_size=32,
-            patch_size=16,
-            num_frames=4,
-            out_type='raw'))
+    model = tiny_umt(backbone=dict(STUDENT_CFG, patch_size=16))
     with pytest.raises(ValueError, match='grid of 4 x 2 x 2.*img_size'):
         model.loss(CLIPS, None)
 

@@ -61,16 +61,18 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(
         assert_same(found[part], expected[part], part)
 
 
-def run_ddp(clips: Path, processes: int) -> tuple:
+def run_ddp(clips: Path, processes: int, gpus: str) -> tuple:
     """Train by our launcher; return losses and the last weights."""
-    folder = clips / f'ddp_{processes}'
+    folder = clips / f'ddp_{processes}_{gpus}'
     batch = 4 // processes
     environment = dict(
         os.environ,
         PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
         PYTHONPATH=str(HERE),
         PORT=str(29650 + processes),
-        CUDA_VISIBLE_DEVICES='',
+        CUDA_VISIBLE_DEVICES=gpus,
+        # TF32 keeps 10 bits of a product, which would hide a difference.
+        NVIDIA_TF32_OVERRIDE='0',
         OMP_NUM_THREADS='1')
     done = subprocess.run([
         'bash',
@@ -89,10 +91,15 @@ def run_ddp(clips: Path, processes: int) -> tuple:
     return losses, load(folder, 2)['state_dict']
 
 
-def test_two_processes_have_the_loss_of_one(clips: Path) -> None:
+@pytest.mark.parametrize(
+    'gpus', ['', pytest.param('0,1', marks=pytest.mark.gpu)],
+    ids=['cpu', 'gpu'])
+def test_two_processes_have_the_loss_of_one(clips: Path, gpus: str) -> None:
     """On the same batch; the weights after it are the same as well."""
-    one, weights = run_ddp(clips, 1)
-    two, others = run_ddp(clips, 2)
+    if gpus and torch.cuda.device_count() < 2:
+        pytest.skip('fewer than two CUDA devices are available')
+    one, weights = run_ddp(clips, 1, gpus[:1])
+    two, others = run_ddp(clips, 2, gpus)
     assert len(one) == len(two) == 4
     assert two == pytest.approx(one, rel=1e-5)
     assert len(set(one)) == 4

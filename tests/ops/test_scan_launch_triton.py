@@ -39,7 +39,7 @@ def make_inputs(b: int, l: int, d: int, n: int, dtype: torch.dtype,
 
 def run_kernels(x: Dict[str, Tensor], dy: Tensor) -> Run:
     """Return outputs, last states and gradients of our kernels."""
-    from mmvideomamba.ops import scan_kernels_triton as kernels
+    from mmvideomamba.ops import scan_launch_triton as kernels
     bc = torch.stack([x['B'], x['C']], 3)
     if not kernels.uses_lanes(x['u'].dtype, *x['A'].shape[1:]):
         bc = bc.float()
@@ -80,7 +80,7 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
     device, reason = device_of('triton')
     if device is None:
         pytest.skip(reason)
-    from mmvideomamba.ops import scan_kernels_triton as kernels
+    from mmvideomamba.ops import scan_launch_triton as kernels
     assert kernels.uses_lanes(dtype, *shape[2:]) == lanes
     monkeypatch.setattr(kernels, 'MIN_CHUNK', 8)
     cut = kernels._cut(0, 2 * shape[0], shape[1] + 16 * (chunks - 1), chunks)

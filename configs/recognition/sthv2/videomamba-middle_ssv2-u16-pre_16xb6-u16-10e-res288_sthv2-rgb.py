@@ -1,0 +1,37 @@
+# 16 frames of 288 px, from the file with 16 frames of 224 px.
+_base_ = './videomamba-middle_in1k-pre_16xb32-u8-30e_sthv2-rgb.py'
+
+img_size = 288
+num_frames = 16
+init_cfg = dict(
+    type='Pretrained',
+    checkpoint='checkpoints/videomamba_m16_ssv2_f16_res224.pth')
+model = dict(
+    backbone=dict(img_size=img_size, num_frames=num_frames, init_cfg=init_cfg),
+    cls_head=dict(init_cfg=init_cfg))
+
+train_pipeline = _base_.train_pipeline
+train_pipeline[1].clip_len = num_frames
+train_pipeline[4].scale = img_size
+val_pipeline = _base_.val_pipeline
+val_pipeline[1].clip_len = num_frames
+val_pipeline[3].scale = (-1, img_size)
+val_pipeline[4].crop_size = img_size
+test_pipeline = _base_.test_pipeline
+test_pipeline[1].clip_len = num_frames
+test_pipeline[3].scale = (-1, img_size)
+test_pipeline[4].crop_size = img_size
+train_dataloader = dict(batch_size=6, dataset=dict(pipeline=train_pipeline))
+val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
+test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+
+optim_wrapper = dict(
+    # 5e-6 * 192 clips / 256.
+    optimizer=dict(lr=3.75e-6, weight_decay=1e-8))
+max_epochs = 10
+train_cfg = dict(max_epochs=max_epochs)
+param_scheduler = _base_.param_scheduler
+param_scheduler[0].update(dict(start_factor=0.2, end=2))
+param_scheduler[1].update(
+    dict(eta_min_ratio=0.2, begin=2, end=max_epochs, T_max=max_epochs - 2))
+auto_scale_lr = dict(base_batch_size=96)

@@ -1,0 +1,73 @@
+"""Sparse uniform sampling inside a window of a video."""
+import numpy as np
+from mmaction.datasets.transforms import UniformSample
+
+from mmvideomamba.registry import TRANSFORMS
+
+
+@TRANSFORMS.register_module()
+class UniformWindowSample(UniformSample):
+    """The host's ``UniformSample``, inside a window given in seconds.
+
+    The window ``[clip_start, clip_end]`` becomes the frames from
+    ``floor(clip_start * fps)`` to ``floor(clip_end * fps)``, the last one at
+    most the last of the video, and the rule of ``UniformSample`` is applied
+    to these.
+
+    Required Keys:
+
+    - total_frames (int)
+    - start_index (int)
+    - avg_fps (float): Frames per second
+    - clip_start (float): Seconds
+    - clip_end (float): Seconds
+    - filename (str)
+
+    Added Keys: those of ``UniformSample``.
+
+    Args:
+        clip_len (int): Frames of a clip.
+        num_clips (int): Clips per window. Defaults to 1.
+        test_mode (bool): Whether to take fixed frames. Defaults to False.
+
+    Raises:
+        ValueError: If a sample has no window, or the window begins behind the
+            end of the video.
+    """
+
+    # Told from other samplers by this, see ``CheckConfigHook``.
+    samples_windows = True
+
+    def transform(self, results: dict) -> dict:
+        """Choose the frames of a sample.
+
+        Args:
+            results (dict): The sample, with the required keys.
+
+        Returns:
+            dict: The sample, with the added keys.
+
+        Raises:
+            ValueError: See the class.
+        """
+        if 'clip_start' not in results:
+            raise ValueError(
+                f'{results["filename"]} has no clip_start: '
+                'UniformWindowSample needs a WindowVideoDataset with a '
+                'window; for whole videos take UniformSample')
+        fps, last = results['avg_fps'], results['total_frames'] - 1
+        start = int(results['clip_start'] * fps)
+        if start > last:
+            raise ValueError(
+                f'the window {results["clip_start"]:g} to '
+                f'{results["clip_end"]:g} s of {results["filename"]} begins '
+                f'behind the end of the video, which has {last + 1} frames at '
+                f'{fps:g} per second. Correct the duration in the annotation '
+                'file, or get the whole video.')
+        end = max(start, min(int(results['clip_end'] * fps), last))
+        inside = dict(results, total_frames=end - start + 1, start_index=start)
+        inds = super().transform(inside)['frame_inds']
+        results['frame_inds'] = np.minimum(inds, end) + results['start_index']
+        for key in ('clip_len', 'frame_interval', 'num_clips'):
+            results[key] = inside[key]
+        return results

@@ -1,0 +1,99 @@
+#!/usr/bin/env python
+"""Evaluate the predictions that ``tools/test.py --dump FILE.pkl`` wrote.
+
+The metrics are those of the config's ``test_evaluator``, so windows of long
+videos are merged here too. No model runs. A dump is a pickle, which can run
+code when it is read: use those of your own.
+"""
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, Dict, List
+
+import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
+import mmengine
+from mmengine.config import Config
+from mmengine.evaluator import Evaluator
+from mmengine.registry import init_default_scope
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+import launch  # noqa: E402
+
+NEEDED = ('pred_score', 'gt_label')
+
+
+def read_dump(path: str) -> List[dict]:
+    """Read a file of predictions.
+
+    Args:
+        path (str): A .pkl file.
+
+    Returns:
+        list[dict]: One per sample.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it holds something else.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'dump {path} does not exist; '
+                                'tools/test.py --dump writes it')
+    samples = mmengine.load(path)
+    if not isinstance(samples, list) or not samples or not all(
+            isinstance(one, dict) for one in samples):
+        raise ValueError(f'dump {path} is no list of samples; '
+                         'tools/test.py --dump writes one')
+    missing = [key for key in NEEDED if key not in samples[0]]
+    if missing:
+        raise ValueError(f'the samples of dump {path} have no '
+                         f'{" and no ".join(missing)}; they have '
+                         f'{", ".join(samples[0])}')
+    return samples
+
+
+def evaluate(cfg: Config, path: str) -> Dict[str, Any]:
+    """Evaluate a dump.
+
+    Args:
+        cfg (Config): The config of the test.
+        path (str): The dump.
+
+    Returns:
+        dict[str, Any]: The figures by name.
+
+    Raises:
+        FileNotFoundError: If there is no such dump.
+        ValueError: If the dump does not hold predictions.
+    """
+    samples = read_dump(path)
+    init_default_scope(launch.default_scope(cfg))
+    return Evaluator(cfg.test_evaluator).offline_evaluate(samples)
+
+
+def main() -> None:
+    """Parse the command line and print the figures."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'config', help='path of a config, or the name of one of ours')
+    parser.add_argument('dump', metavar='FILE.pkl')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=launch.OptionAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='change values of the config')
+    args = parser.parse_args()
+    try:
+        cfg = Config.fromfile(launch.find_config(args.config))
+        launch.merge_options(cfg, args.cfg_options)
+        for name, value in evaluate(cfg, args.dump).items():
+            print(f'{name}: {value:.6g}')
+    except (FileNotFoundError, ValueError) as error:
+        parser.error(str(error))
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,72 @@
+#!/usr/bin/env python
+"""Write the annotation files of Breakfast.
+
+The videos tell everything by their names: below ``DATA_ROOT/videos`` they are
+``PERSON/CAMERA/PERSON_ACTIVITY.avi``, such as ``P03/cam01/P03_cereals.avi``,
+or, flat, ``P03-cam01-P03_cereals.avi``; stereo ones end in ``_ch0`` or
+``_ch1``. Persons P03 to P46 are for training, P47 to P54 for the test. Writes
+``train.csv`` and ``test.csv``, a line ``path,label`` per video. Three videos
+that ViS4mer leaves out are left out.
+"""
+import argparse
+import re
+from typing import Dict, List
+
+from build_annotations import EXTENSIONS, write_lines
+from video_lists import make_parser, run
+
+CLASSES = ('cereals', 'coffee', 'tea', 'pancake', 'friedegg', 'scrambledegg',
+           'sandwich', 'juice', 'milk', 'salat')
+LEFT_OUT = ('P28-cam01-P28_cereals', 'P28-cam02-P28_cereals',
+            'P27-stereo-P27_milk_ch0')
+NAME = re.compile(r'P(?P<person>\d\d)[-_](?:.*[-_])?(?P<activity>[a-z]+)'
+                  r'(?:_ch\d)?$')
+LAST_OF_TRAINING = 46
+
+
+def build(args: argparse.Namespace) -> None:
+    """Write the files.
+
+    Args:
+        args (argparse.Namespace): See the parser.
+
+    Raises:
+        OSError: If the folder is missing.
+        ValueError: If a video has another name, or a split is empty.
+    """
+    root = args.data_root / 'videos'
+    if not root.is_dir():
+        raise FileNotFoundError(f'{root} does not exist or is no folder')
+    lines: Dict[str, List[str]] = dict(train=[], test=[])
+    for path in sorted(root.rglob('*')):
+        if path.suffix.lower() not in EXTENSIONS:
+            continue
+        place = path.relative_to(root)
+        if '-'.join(place.with_suffix('').parts) in LEFT_OUT:
+            continue
+        found = NAME.match(path.stem)
+        if not found or found['activity'] not in CLASSES:
+            raise ValueError(
+                f'{path} is not named PERSON_ACTIVITY with an activity out '
+                f'of {", ".join(CLASSES)}; rename it, or move it away')
+        trains = int(found['person']) <= LAST_OF_TRAINING
+        label = CLASSES.index(found['activity'])
+        lines['train' if trains else 'test'].append(
+            f'{place.as_posix()},{label}')
+    for split, rows in lines.items():
+        if not rows:
+            raise ValueError(f'{root} holds no video of the {split} split '
+                             f'(training is up to P{LAST_OF_TRAINING})')
+    for split, rows in lines.items():
+        write_lines(args.data_root / f'{split}.csv', rows)
+        print(f'{args.data_root / split}.csv: {len(rows)} videos')
+    write_lines(args.data_root / 'classes.txt', CLASSES)
+
+
+def main() -> None:
+    """Parse the command line and build."""
+    run(build, make_parser(__doc__, 'data/breakfast'))
+
+
+if __name__ == '__main__':
+    main()

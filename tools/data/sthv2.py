@@ -1,0 +1,84 @@
+#!/usr/bin/env python
+"""Write the annotation files of Something-Something V2.
+
+Reads the official ``labels.json``, ``train.json`` and ``validation.json``
+(also under their long names ``something-something-v2-...``) and finds the
+videos ``ID.webm`` below ``DATA_ROOT/videos``. Writes ``train.csv`` and
+``val.csv``, a line ``path label`` per video, ``pretraining.csv``, the
+training videos once more with ``path,label``, and ``classes.txt``. Labels are
+the official numbers.
+"""
+import argparse
+from pathlib import Path
+from typing import Any
+
+from build_annotations import write_lines
+from video_lists import Listing, index_videos, make_parser, read_json, run
+
+# List, official file, and what stands between the columns: the published
+# runs read spaces for fine-tuning and commas for pretraining.
+LISTS = (('train', 'train', ' '), ('val', 'validation', ' '), ('pretraining',
+                                                               'train', ','))
+
+
+def read_list(folder: Path, name: str) -> Any:
+    """Read one of the official files.
+
+    Args:
+        folder (Path): Where they are.
+        name (str): 'labels', 'train' or 'validation'.
+
+    Returns:
+        Any: Its content.
+
+    Raises:
+        FileNotFoundError: If it is under neither of its names.
+    """
+    names = (f'{name}.json', f'something-something-v2-{name}.json')
+    for path in (folder / one for one in names):
+        if path.is_file():
+            return read_json(path)
+    raise FileNotFoundError(f'{folder} holds neither {" nor ".join(names)}')
+
+
+def build(args: argparse.Namespace) -> None:
+    """Write the files.
+
+    Args:
+        args (argparse.Namespace): See the parser.
+
+    Raises:
+        OSError: If a file is missing.
+        ValueError: If a file has another form or there are no videos.
+    """
+    labels = {
+        name: int(label)
+        for name, label in read_list(args.annotations, 'labels').items()
+    }
+    videos = index_videos(args.data_root / 'videos')
+    for target, name, separator in LISTS:
+        listing = Listing(videos, separator)
+        for entry in read_list(args.annotations, name):
+            # '[something]' stands for an object, the label has no brackets.
+            template = entry['template'].replace('[', '').replace(']', '')
+            if template not in labels:
+                raise ValueError(f'the template {entry["template"]!r} of '
+                                 f'video {entry["id"]} is not in labels.json')
+            listing.add(entry['id'], labels[template])
+        listing.write(args.data_root / f'{target}.csv')
+    write_lines(args.data_root / 'classes.txt', sorted(labels, key=labels.get))
+
+
+def main() -> None:
+    """Parse the command line and build."""
+    parser = make_parser(__doc__, 'data/sthv2')
+    parser.add_argument(
+        '--annotations',
+        type=Path,
+        required=True,
+        help='folder of the official .json files')
+    run(build, parser)
+
+
+if __name__ == '__main__':
+    main()
