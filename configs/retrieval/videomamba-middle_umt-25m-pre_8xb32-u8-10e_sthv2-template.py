@@ -1,21 +1,9 @@
-# Something-Something V2, texts made of the templates: several videos per text.
-_base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
+# Something-Something V2, texts made of the templates: several videos per
+# text.
+_base_ = './videomamba-middle_umt-25m-pre_8xb32-u8-10e_sthv2-label.py'
 
-max_epochs = 10
 model = dict(tokenizer=dict(max_length=22))
-# No flip: texts tell left from right.
-train_pipeline = [s for s in _base_.train_pipeline if s['type'] != 'Flip']
-train_dataloader = dict(
-    batch_size=32,
-    dataset=dict(
-        data_root='data/sthv2',
-        ann_file='ssv2_ret_template_train.json',
-        pipeline=train_pipeline))
+train_dataloader = dict(dataset=dict(ann_file='ssv2_ret_template_train.json'))
 val_dataloader = dict(
-    dataset=dict(
-        data_root='data/sthv2', ann_file='ssv2_ret_template_val_small.json'))
+    dataset=dict(ann_file='ssv2_ret_template_val_small.json'))
 test_dataloader = val_dataloader
-
-optim_wrapper = dict(optimizer=dict(lr=1e-4))
-train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = dict(T_max=max_epochs, warmup=0)

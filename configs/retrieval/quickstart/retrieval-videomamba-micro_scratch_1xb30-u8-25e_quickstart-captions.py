@@ -40,21 +40,25 @@ model = dict(
             attention_probs_dropout_prob=0.),
         fusion_layer=2,
         encoder_width=96,
+        with_mlm=True,
         with_cp=False),
     tokenizer=dict(folder=_base_.data_root, max_length=16),
     embed_dims=64,
-    # Wrong partners that differ in one word are too hard for a start.
-    hard_negatives=False)
+    # Guessing words teaches the judge what they mean.
+    loss_weights=dict(mlm=1.))
 
 # A short memory of the gradient's size keeps so short a training steady.
 optim_wrapper = dict(
-    optimizer=dict(lr=2e-3, betas=(0.9, 0.95)), clip_grad=dict(max_norm=1))
+    optimizer=dict(lr=2e-3, betas=(0.9, 0.95)),
+    # The word head shares its weights with the word embeddings.
+    paramwise_cfg=dict(bypass_duplicate=True),
+    clip_grad=dict(max_norm=1))
 train_cfg = dict(val_interval=5)
 val_cfg = dict(type='mmvideomamba.RetrievalValLoop', topk=128)
 test_cfg = dict(type='mmvideomamba.RetrievalTestLoop', topk=128)
 default_hooks = dict(
     checkpoint=dict(
-        interval=5, max_keep_ckpts=1, save_best='mean_recall', rule='greater'))
+        interval=5, max_keep_ckpts=1, save_best='t2v_emb/mR', rule='greater'))
 
 randomness = dict(seed=0)
 # A resumed run ends with the weights of an uninterrupted one.

@@ -19,6 +19,28 @@ class _RetrievalMixin(BaseLoop):
 
     stage: str
 
+    def __init__(self,
+                 runner: Any,
+                 dataloader: Any,
+                 evaluator: Union[dict, List[dict], Any],
+                 fp16: bool = False,
+                 **scorer_cfg: Any) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16)
+        self.scorer_cfg = scorer_cfg
+
+    def run(self) -> Dict[str, float]:
+        """Run the evaluation.
+
+        Returns:
+            dict[str, float]: Of the evaluator.
+        """
+        self.runner.call_hook(f'before_{self.stage}')
+        self.runner.call_hook(f'before_{self.stage}_epoch')
+        metrics = self._retrieve(self.scorer_cfg)
+        self.runner.call_hook(f'after_{self.stage}_epoch', metrics=metrics)
+        self.runner.call_hook(f'after_{self.stage}')
+        return metrics
+
     def _retrieve(self, scorer_cfg: Dict[str, Any]) -> Dict[str, float]:
         """Encode, score and evaluate."""
         runner = self.runner
@@ -94,28 +116,6 @@ class RetrievalValLoop(_RetrievalMixin, ValLoop):
 
     stage = 'val'
 
-    def __init__(self,
-                 runner: Any,
-                 dataloader: Any,
-                 evaluator: Union[dict, List[dict], Any],
-                 fp16: bool = False,
-                 **scorer_cfg: Any) -> None:
-        super().__init__(runner, dataloader, evaluator, fp16)
-        self.scorer_cfg = scorer_cfg
-
-    def run(self) -> Dict[str, float]:
-        """Run the validation.
-
-        Returns:
-            dict[str, float]: Of the evaluator.
-        """
-        self.runner.call_hook('before_val')
-        self.runner.call_hook('before_val_epoch')
-        metrics = self._retrieve(self.scorer_cfg)
-        self.runner.call_hook('after_val_epoch', metrics=metrics)
-        self.runner.call_hook('after_val')
-        return metrics
-
 
 @LOOPS.register_module()
 class RetrievalTestLoop(_RetrievalMixin, TestLoop):
@@ -130,25 +130,3 @@ class RetrievalTestLoop(_RetrievalMixin, TestLoop):
     """
 
     stage = 'test'
-
-    def __init__(self,
-                 runner: Any,
-                 dataloader: Any,
-                 evaluator: Union[dict, List[dict], Any],
-                 fp16: bool = False,
-                 **scorer_cfg: Any) -> None:
-        super().__init__(runner, dataloader, evaluator, fp16)
-        self.scorer_cfg = scorer_cfg
-
-    def run(self) -> Dict[str, float]:
-        """Run the test.
-
-        Returns:
-            dict[str, float]: Of the evaluator.
-        """
-        self.runner.call_hook('before_test')
-        self.runner.call_hook('before_test_epoch')
-        metrics = self._retrieve(self.scorer_cfg)
-        self.runner.call_hook('after_test_epoch', metrics=metrics)
-        self.runner.call_hook('after_test')
-        return metrics
