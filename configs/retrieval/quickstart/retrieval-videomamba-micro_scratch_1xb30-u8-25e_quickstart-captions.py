@@ -40,19 +40,13 @@ model = dict(
             attention_probs_dropout_prob=0.),
         fusion_layer=2,
         encoder_width=96,
-        with_mlm=True,
         with_cp=False),
     tokenizer=dict(folder=_base_.data_root, max_length=16),
-    embed_dims=64,
-    # Guessing words teaches the judge what they mean.
-    loss_weights=dict(mlm=1.))
+    embed_dims=64)
 
 # A short memory of the gradient's size keeps so short a training steady.
 optim_wrapper = dict(
-    optimizer=dict(lr=2e-3, betas=(0.9, 0.95)),
-    # The word head shares its weights with the word embeddings.
-    paramwise_cfg=dict(bypass_duplicate=True),
-    clip_grad=dict(max_norm=1))
+    optimizer=dict(lr=2e-3, betas=(0.9, 0.95)), clip_grad=dict(max_norm=1))
 train_cfg = dict(val_interval=5)
 val_cfg = dict(type='mmvideomamba.RetrievalValLoop', topk=128)
 test_cfg = dict(type='mmvideomamba.RetrievalTestLoop', topk=128)

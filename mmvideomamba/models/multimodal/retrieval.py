@@ -153,11 +153,11 @@ class RetrievalScorer:
         rows = {}
         for video, tokens in self.tokens.items():
             row = torch.zeros(wanted.shape[1])
-            tokens = tokens.to(device)
+            # One video for all texts: its keys and values are made once.
+            tokens = tokens.to(device).unsqueeze(0)
             for texts in wanted[video].nonzero()[:, 0].split(self.pair_batch):
-                logits = self.model.match_logit(
-                    hidden[texts].to(device), mask[texts].to(device),
-                    tokens.expand(len(texts), *tokens.shape))
+                logits = self.model.match_logit(hidden[texts].to(device),
+                                                mask[texts].to(device), tokens)
                 row[texts] = logits[:, 1].float().cpu()
             rows[video] = row
             if bar:

@@ -187,7 +187,8 @@ class TextTower(BaseModule):
         Args:
             text (Tensor): From ``encode``, shape (b, l, width).
             mask (Tensor): As in ``encode``.
-            vision (Tensor): Shape (b, v, encoder_width).
+            vision (Tensor): Shape (b, v, encoder_width), or (1, v,
+                encoder_width) for all texts.
 
         Returns:
             Tensor: Shape (b, l, width).

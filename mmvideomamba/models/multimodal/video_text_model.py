@@ -179,7 +179,8 @@ class VideoTextModel(BaseModel):
         Args:
             text (Tensor): From ``text_encoder.encode``, (b, l, width).
             mask (Tensor): 1 for a token, shape (b, l).
-            vision (Tensor): Visual tokens, shape (b, v, c).
+            vision (Tensor): Visual tokens, shape (b, v, c), or (1, v, c) for
+                one video with many texts.
 
         Returns:
             Tensor: Logits of no pair and pair, shape (b, 2).
