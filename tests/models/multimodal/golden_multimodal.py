@@ -75,7 +75,7 @@ def golden_model(case: dict, **kwargs: Any) -> VideoTextModel:
                     num_layers=vision['depth']),
                 img_size=vision['img_size'],
                 patch_size=vision['patch_size'],
-                num_frames=vision['num_frames'],
+                num_frames=kwargs.pop('num_frames', vision['num_frames']),
                 out_type='raw',
                 stream_indices=-2)),
         text_encoder=dict(

@@ -4,6 +4,7 @@ from common import GOLDEN_FLOOR, assert_close, golden
 from golden_multimodal import (NAME, draws, golden_inputs, golden_model,
                                golden_samples)
 
+from mmvideomamba.models.layers import resize_temporal_embed
 from mmvideomamba.models.multimodal import similarity
 from mmvideomamba.models.multimodal.losses import (contrastive_loss,
                                                    mask_words,
@@ -103,6 +104,18 @@ def test_golden_retrieval_mode(monkeypatch) -> None:
     weight = 'embeddings.word_embeddings.weight'
     check_close(model.state_dict()[f'text_encoder.bert.{weight}'],
                 data[f'sd/text_encoder.bert.{weight}'] + 1)
+
+
+def test_another_number_of_frames_adapts_the_file() -> None:
+    case = dict(
+        loss_weight=dict(vtc=1.), pool_type='cls+avg', keep_temporal=True)
+    model = golden_model(case, num_frames=8)
+    found = model.vision_encoder.backbone.temporal_pos_embedding
+    stored = golden(NAME)['sd/vision_encoder.temporal_pos_embedding']
+    assert stored.shape[1] == 4
+    assert torch.equal(found, resize_temporal_embed(stored, 8))
+    clips = golden_inputs('video').repeat_interleave(2, dim=2)
+    assert model(clips).pooled.shape == (4, 8, 40)
 
 
 def test_golden_text_features() -> None:
