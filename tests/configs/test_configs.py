@@ -198,6 +198,14 @@ def test_schedule_ends_with_the_training(cfg: Config) -> None:
 
 
 @every_config
+def test_contradictions_end_a_run(cfg: Config) -> None:
+    """A child that sets ``custom_hooks`` replaces the inherited list."""
+    if cfg.default_scope == 'mmaction':
+        check = dict(type='mmvideomamba.CheckConfigHook')
+        assert cfg.custom_hooks[0] == check
+
+
+@every_config
 @pytest.mark.parametrize('part', PARTS)
 def test_pipelines_build(cfg: Config, part: str) -> None:
     """And a changed pipeline has arrived in the loader that uses it."""
