@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from host_tools import ROOT
+from mmengine.config import Config
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +52,16 @@ def options(folder: str, count: int) -> list:
     return found
 
 
+def test_templates_are_judged_alike() -> None:
+    """By the best class alone, of which there may be two."""
+    tiny, micro = (
+        Config.fromfile(ROOT / f'configs/recognition/custom/{name}.py')
+        for name in (NAME.replace('micro', 'tiny'), NAME))
+    assert tiny.val_evaluator == micro.val_evaluator == micro.test_evaluator
+    options = tiny.val_evaluator.metric_options
+    assert options.top_k_accuracy.topk == (1, )
+
+
 def test_two_commands(folders: Path) -> None:
     done = run('data/build_annotations.py', 'my_videos', cwd=folders)
     assert done.returncode == 0, done.stderr
@@ -67,6 +78,8 @@ def test_two_commands(folders: Path) -> None:
     done = train(2)
     assert done.returncode == 0, done.stderr
     assert list((folders / 'work_dirs' / NAME).glob('best_acc_top1_*.pth'))
+    log = done.stdout + done.stderr
+    assert 'acc/top1: ' in log and 'acc/top5' not in log
     done = train(8)
     assert done.returncode == 1
     assert ('metainfo.classes names 2 classes, but num_classes=8'
