@@ -123,6 +123,7 @@ class CheckedVideoDataset(VideoDataset):
 
     # Columns behind the label, see subclasses.
     extra_columns: Tuple[str, ...] = ()
+    needs_extra = True  # whether a line without them is an error
 
     def __init__(self,
                  ann_file: str,
@@ -199,7 +200,9 @@ class CheckedVideoDataset(VideoDataset):
         if self.multi_class:
             return self.delimiter.join(['PATH', 'LABEL', 'LABEL', '...'])
         label = 'VALUE' if self.regression else 'LABEL'
-        return self.delimiter.join(['PATH', label, *self.extra_columns])
+        form = self.delimiter.join(['PATH', label, *self.extra_columns])
+        short = self.delimiter.join(['PATH', label])
+        return form if self.needs_extra else f'{short} or {form}'
 
     def _parse(self, line: str) -> dict:
         """Read a line.
@@ -215,12 +218,14 @@ class CheckedVideoDataset(VideoDataset):
         """
         path, *labels = line.split(self.delimiter)
         extra = labels[1:] if self.extra_columns else []
-        columns = 2 + len(self.extra_columns)
+        columns = [2 + len(self.extra_columns)]
+        if not self.needs_extra:
+            columns.insert(0, 2)
         if not labels:
             self._check_alone(line)
-        elif 1 + len(labels) != columns and not self.multi_class:
+        elif 1 + len(labels) not in columns and not self.multi_class:
             raise ValueError(f'{_quote(line)} has {len(labels) + 1} columns '
-                             f'instead of {columns}')
+                             f'instead of {" or ".join(map(str, columns))}')
         values = [
             self._parse_label(label)
             for label in labels[:len(labels) - len(extra)]

@@ -40,13 +40,15 @@ class WindowVideoDataset(CheckedVideoDataset):
 
     The trimmed windows of the published LVU runs. A line is
     ``PATH LABEL DURATION``, or ``PATH VALUE DURATION`` with ``regression``,
-    the duration in seconds. ``mmvideomamba.UniformWindowSample`` draws frames
-    of the window; ``mmvideomamba.WindowAccMetric`` and
-    ``mmvideomamba.MSEMetric`` merge the windows of a video by ``video_id``.
+    the duration in seconds; where whole videos are taken, a line may be
+    without it. ``mmvideomamba.UniformWindowSample`` draws frames of the
+    window; ``mmvideomamba.WindowAccMetric`` and ``mmvideomamba.MSEMetric``
+    merge the windows of a video by ``video_id``.
 
-    Samples have further keys ``duration`` and ``video_id`` (str, the path),
-    and with a window ``clip_start``, ``clip_end`` (float, seconds) and
-    ``timestamp`` (the start, which is packed with the sample).
+    Samples have further keys ``video_id`` (str, the path) and, if it is in
+    the list, ``duration`` (float, seconds), and with a window ``clip_start``,
+    ``clip_end`` (float, seconds) and ``timestamp`` (the start, which is
+    packed with the sample).
 
     Args:
         window (float, optional): Length of a window, in seconds. None takes
@@ -80,9 +82,13 @@ class WindowVideoDataset(CheckedVideoDataset):
         self.window = window
         self.stride = stride
         self.allow_short = allow_short
+        self.needs_extra = window is not None
         super().__init__(*args, **kwargs)
 
     def _add_extra(self, sample: dict, extra: Sequence[str]) -> None:
+        sample['video_id'] = sample['filename']
+        if not extra:
+            return
         duration = parse_number(extra[0], 'duration')
         if duration <= 0:
             raise ValueError(f'duration {extra[0]} is not above 0 seconds')
@@ -92,7 +98,7 @@ class WindowVideoDataset(CheckedVideoDataset):
                 f'the video of {duration:g} s is shorter than one window of '
                 f'{self.window:g} s; leave it out, or set allow_short=True '
                 'to take it as one window')
-        sample.update(duration=duration, video_id=sample['filename'])
+        sample['duration'] = duration
 
     def load_data_list(self) -> List[dict]:
         """Read and check the annotation file, and cut the videos.

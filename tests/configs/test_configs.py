@@ -210,6 +210,28 @@ def test_schedule_ends_with_the_training(cfg: Config) -> None:
 
 
 @every_config
+def test_variables_are_what_is_used(cfg: Config) -> None:
+    """A child that overrides a value has to rebind the inherited name."""
+    if 'warmup_epochs' in cfg:
+        ends = [one.get('end') for one in schedulers(cfg)]
+        assert ends[0] == cfg.warmup_epochs
+    if 'num_classes' in cfg:
+        used = dict(model=cfg.model, data=cfg.train_dataloader)
+        assert {
+            value
+            for path, value in walk(used) if path.endswith('.num_classes')
+        } == {cfg.num_classes}
+
+
+@every_config
+def test_contradictions_end_a_run(cfg: Config) -> None:
+    """A child that sets ``custom_hooks`` replaces the inherited list."""
+    if cfg.default_scope == 'mmaction':
+        check = dict(type='mmvideomamba.CheckConfigHook')
+        assert cfg.custom_hooks[0] == check
+
+
+@every_config
 @pytest.mark.parametrize('part', PARTS)
 def test_pipelines_build(cfg: Config, part: str) -> None:
     """And a changed pipeline has arrived in the loader that uses it."""

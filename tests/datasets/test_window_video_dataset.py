@@ -69,6 +69,27 @@ def test_whole_videos_from_the_same_file(make: Make) -> None:
     assert 'clip_start' not in data.get_data_info(0)
 
 
+def test_whole_videos_need_no_duration(make: Make) -> None:
+    data = make('a.mp4,1', 'b.mp4,0,20.5', window=None, num_classes=2)
+    first, second = data.get_data_info(0), data.get_data_info(1)
+    assert (first['label'], second['label']) == (1, 0)
+    assert 'duration' not in first and second['duration'] == 20.5
+    assert first['video_id'] == first['filename']
+    data = make('a.mp4,0.5', window=None, regression=True)
+    assert data.get_data_info(0)['label'].item() == 0.5
+
+
+@pytest.mark.parametrize('line, reason', [
+    ('a.mp4', 'has no label'),
+    ('a.mp4,1,2,3', 'has 4 columns instead of 2 or 3'),
+    ('a.mp4,1,', "duration '' is no finite number"),
+])
+def test_bad_line_of_whole_videos(make: Make, line: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f'line 1: .*{reason}') as caught:
+        make(line, window=None)
+    assert 'A line is PATH,LABEL or PATH,LABEL,DURATION' in str(caught.value)
+
+
 @pytest.mark.parametrize('line, options, reason', [
     ('a.mp4,1', {}, "'a.mp4,1' has 2 columns instead of 3"),
     ('a.mp4,1,2,3', {}, 'has 4 columns instead of 3'),

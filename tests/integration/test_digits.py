@@ -5,6 +5,7 @@ used as a teacher by ``mim``, and turned into the start of a recognizer.
 """
 import importlib.util
 from pathlib import Path
+from typing import Iterator
 
 import cv2
 import mmaction.models  # noqa: F401
@@ -37,6 +38,13 @@ SHORT = [
     'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
     'test_dataloader.num_workers=0'
 ]
+
+
+@pytest.fixture
+def image_scope() -> Iterator[None]:
+    """Ask mmpretrain as in a process of its own, whatever ran before."""
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        yield
 
 
 @pytest.fixture(scope='module')
@@ -94,8 +102,8 @@ def test_stock_test_tool(digits: Path, checkpoint: Path) -> None:
     assert 'accuracy/top1' in done.stdout + done.stderr
 
 
-def test_inferencer_labels_an_image(digits: Path, checkpoint: Path,
-                                    config: Config) -> None:
+def test_inferencer_labels_an_image(image_scope: None, digits: Path,
+                                    checkpoint: Path, config: Config) -> None:
     picture = sorted((digits / 'data/digits/val/7').iterdir())[0]
     inferencer = ImageClassificationInferencer(
         config, pretrained=str(checkpoint), device='cpu')
@@ -109,7 +117,8 @@ def test_inferencer_labels_an_image(digits: Path, checkpoint: Path,
     assert again['pred_score'] == pytest.approx(result['pred_score'])
 
 
-def test_get_model_and_its_features(checkpoint: Path, config: Config) -> None:
+def test_get_model_and_its_features(image_scope: None, checkpoint: Path,
+                                    config: Config) -> None:
     model = get_model(config, pretrained=str(checkpoint))
     assert isinstance(model.backbone, VideoMamba)
     assert list(model._dataset_meta['classes']) == list('0123456789')

@@ -111,6 +111,7 @@ def test_sthv2(call: Callable, tmp_path: Path) -> None:
 
 def test_breakfast(call: Callable, tmp_path: Path) -> None:
     make(tmp_path, 'P03/cam01/P03_cereals.avi', 'P03/stereo/P03_milk_ch0.avi',
+         'P03/stereo/P03_milk_ch1.avi', 'P47-stereo-P47_tea_ch1.avi',
          'P28/cam01/P28_cereals.avi', 'P46-webcam01-P46_salat.mp4',
          'P47/cam01/P47_tea.avi')
     assert call('breakfast') == ''

@@ -74,5 +74,7 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         test_mode=True))
 
-val_evaluator = dict(type='AccMetric')
+# No top-5, which says nothing of a handful of classes.
+val_evaluator = dict(
+    type='AccMetric', metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
 test_evaluator = val_evaluator

@@ -13,3 +13,7 @@ data = dict(
 train_dataloader = dict(dataset=data)
 val_dataloader = dict(dataset=data)
 test_dataloader = dict(dataset=data)
+
+# No top-5, which says nothing of a handful of classes.
+val_evaluator = dict(metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
+test_evaluator = val_evaluator

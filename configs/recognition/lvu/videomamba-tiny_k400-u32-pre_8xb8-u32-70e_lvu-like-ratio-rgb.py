@@ -20,7 +20,8 @@ model = dict(
         in_channels=192))
 
 task = 'like_ratio'
-data = dict(num_classes=None, regression=True)
+num_classes = None
+data = dict(num_classes=num_classes, regression=True)
 train_dataloader = dict(dataset=dict(data, ann_file=f'{task}/train.csv'))
 val_dataloader = dict(dataset=dict(data, ann_file=f'{task}/val.csv'))
 test_dataloader = dict(dataset=dict(data, ann_file=f'{task}/test.csv'))

@@ -29,8 +29,13 @@ optim_wrapper = dict(
     # 5e-6 * 1024 clips / 256.
     optimizer=dict(lr=2e-5, weight_decay=1e-8))
 max_epochs = 10
+warmup_epochs = 2
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = _base_.param_scheduler
-param_scheduler[0].update(dict(start_factor=0.2, end=2))
+param_scheduler[0].update(dict(start_factor=0.2, end=warmup_epochs))
 param_scheduler[1].update(
-    dict(eta_min_ratio=0.2, begin=2, end=max_epochs, T_max=max_epochs - 2))
+    dict(
+        eta_min_ratio=0.2,
+        begin=warmup_epochs,
+        end=max_epochs,
+        T_max=max_epochs - warmup_epochs))

@@ -8,7 +8,8 @@ import pytest
 from common import GOLDEN
 from mmaction.datasets.transforms import UniformSample
 
-from mmvideomamba.datasets.transforms import UniformWindowSample
+from mmvideomamba.datasets.transforms import (UniformWindowSample,
+                                              uniform_window_sample)
 from mmvideomamba.registry import TRANSFORMS
 
 TABLES = json.loads((GOLDEN / 'frame_sampling.json').read_text())['tables']
@@ -85,12 +86,22 @@ def test_window_over_the_end_is_cut() -> None:
     assert found.min() >= 95 and found.max() <= 99
 
 
-def test_window_behind_the_end_is_an_error() -> None:
-    with pytest.raises(
-            ValueError,
-            match='window 11 to 15 s of a.mp4 begins behind the '
-            'end .* 100 frames at 10 per second. Correct the duration'):
-        sample(start_sec=11., end_sec=15.)
+@pytest.mark.parametrize('test_mode', [False, True])
+def test_window_behind_the_end_is_the_last_frame(test_mode: bool) -> None:
+    """One warning per video; a window that begins in the last is none."""
+    sampler = UniformWindowSample(4, 2, test_mode=test_mode)
+    row = window(dict(total_frames=100, fps=10., start_sec=11., end_sec=15.))
+    with mock.patch.object(uniform_window_sample, 'print_log') as log:
+        for _ in range(3):
+            assert set(sampler(dict(row))['frame_inds']) == {99}
+        found = sampler(dict(row, start_index=1, filename='b.mp4'))
+        assert set(found['frame_inds']) == {100}
+        sampler(dict(row, clip_start=9.9, filename='c.mp4'))
+    first, second = (call.args[0] for call in log.call_args_list)
+    assert ('the window 11 to 15 s of a.mp4 begins behind the end of the '
+            'video, which has 100 frames at 10 per second; its last frame is '
+            'taken. Correct the duration') in first
+    assert 'b.mp4' in second
 
 
 def test_sample_without_a_window_is_an_error() -> None:
