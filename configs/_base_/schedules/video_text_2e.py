@@ -3,7 +3,6 @@
 # as well, and the temperature, which has none. The published runs hold all
 # weights in bfloat16; autocast keeps them in float32.
 max_epochs = 2
-warmup_epochs = 0.2
 
 optim_wrapper = dict(
     type='AmpOptimWrapper',
@@ -21,7 +20,7 @@ test_cfg = dict(type='mmvideomamba.RetrievalTestLoop', topk=128)
 param_scheduler = dict(
     type='mmvideomamba.FlooredCosineLR',
     T_max=max_epochs,
-    warmup=warmup_epochs,
+    warmup=0.2,
     floor=0.01,
     by_epoch=True,
     convert_to_iter_based=True)

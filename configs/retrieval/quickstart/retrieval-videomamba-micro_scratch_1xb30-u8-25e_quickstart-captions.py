@@ -56,4 +56,7 @@ default_hooks = dict(
 
 randomness = dict(seed=0)
 # A resumed run ends with the weights of an uninterrupted one.
-custom_hooks = [dict(type='mmvideomamba.ResumableSeedHook')]
+custom_hooks = [
+    *_base_.custom_hooks,
+    dict(type='mmvideomamba.ResumableSeedHook')
+]
