@@ -78,6 +78,9 @@ optim_wrapper = dict(
     optimizer=dict(type='AdamW', lr=1e-3),
     paramwise_cfg=dict(flat_decay_mult=0., bypass_duplicate=True))
 default_hooks = dict(logger=dict(type='LoggerHook', interval=1))
-custom_hooks = [dict(type='mmvideomamba.ResumableSeedHook')]
+custom_hooks = [
+    dict(type='mmvideomamba.CheckConfigHook'),
+    dict(type='mmvideomamba.ResumableSeedHook')
+]
 log_processor = dict(window_size=1)
 randomness = dict(seed=3)
