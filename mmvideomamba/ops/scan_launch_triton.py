@@ -97,7 +97,7 @@ def _launch(registers: int) -> dict:
     return options
 
 
-def _sizes(d: int, n: int, lanes: bool) -> dict:
+def _sizes(n: int, lanes: bool) -> dict:
     """Return the sizes that every kernel is compiled for."""
     return dict(N=n, BN=triton.next_power_of_2(n), BD=BLOCK_D, LANES=lanes)
 
@@ -106,7 +106,7 @@ def _constants(x: Tensor, n: int) -> dict:
     """Return what the kernels over tokens x are compiled for."""
     d = x.shape[-1]
     return dict(
-        _sizes(d, n, uses_lanes(x.dtype, d, n)),
+        _sizes(n, uses_lanes(x.dtype, d, n)),
         # Whether no program's channels reach beyond the last.
         WHOLE=d % BLOCK_D == 0,
         KIND=_KINDS[x.dtype],
@@ -183,7 +183,7 @@ def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         b,
         d,
         cut.chunks,
-        **_sizes(d, n, constants['LANES']),
+        **_sizes(n, constants['LANES']),
         GRAD=grad,
         num_warps=1)
     return ends
