@@ -1,10 +1,12 @@
 """Residual addition and RMSNorm in one pass over memory, in Triton."""
-from typing import Optional, Tuple
+from typing import Callable, Optional, Tuple
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+
+from .backends import traced
 
 # Rows whose shares of the weight gradient one program adds up.
 ROWS = 32
@@ -72,9 +74,8 @@ def _warps(width: int) -> int:
     return 1 if width <= 256 else 4 if width <= 2048 else 8
 
 
-@torch.library.custom_op('mmvideomamba::add_rms_norm', mutates_args=())
-def _norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,
-          eps: float) -> Tuple[Tensor, Tensor, Tensor]:
+def _norm_run(x: Tensor, residual: Optional[Tensor], weight: Tensor,
+              eps: float) -> Tuple[Tensor, Tensor, Tensor]:
     """Return the norm, the stream, and 1 / its root mean square."""
     c = x.shape[-1]
     x = x.contiguous()
@@ -99,6 +100,12 @@ def _norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,
     return y, stream, rstd
 
 
+@torch.library.custom_op('mmvideomamba::add_rms_norm', mutates_args=())
+def _norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,
+          eps: float) -> Tuple[Tensor, Tensor, Tensor]:
+    return _norm_run(x, residual, weight, eps)
+
+
 @_norm.register_fake
 def _(x: Tensor, residual: Optional[Tensor], weight: Tensor,
       eps: float) -> Tuple[Tensor, Tensor, Tensor]:
@@ -107,10 +114,9 @@ def _(x: Tensor, residual: Optional[Tensor], weight: Tensor,
     return x.new_empty(x.shape), stream, stream.new_empty(rows)
 
 
-@torch.library.custom_op(
-    'mmvideomamba::add_rms_norm_backward', mutates_args=())
-def _norm_backward(dy: Tensor, dstream: Tensor, stream: Tensor, rstd: Tensor,
-                   weight: Tensor) -> Tuple[Tensor, Tensor]:
+def _norm_differentiate(dy: Tensor, dstream: Tensor, stream: Tensor,
+                        rstd: Tensor,
+                        weight: Tensor) -> Tuple[Tensor, Tensor]:
     """Return the gradients of the sum, float32, and of the weight."""
     c = stream.shape[-1]
     dx = torch.empty_like(stream)
@@ -135,6 +141,13 @@ def _norm_backward(dy: Tensor, dstream: Tensor, stream: Tensor, rstd: Tensor,
     return dx, dweight.sum(0).to(weight.dtype)
 
 
+@torch.library.custom_op(
+    'mmvideomamba::add_rms_norm_backward', mutates_args=())
+def _norm_backward(dy: Tensor, dstream: Tensor, stream: Tensor, rstd: Tensor,
+                   weight: Tensor) -> Tuple[Tensor, Tensor]:
+    return _norm_differentiate(dy, dstream, stream, rstd, weight)
+
+
 @_norm_backward.register_fake
 def _(dy: Tensor, dstream: Tensor, stream: Tensor, rstd: Tensor,
       weight: Tensor) -> Tuple[Tensor, Tensor]:
@@ -147,20 +160,44 @@ def _setup(ctx, inputs: tuple, output: tuple) -> None:
     ctx.save_for_backward(output[1], output[2], weight)
 
 
-def _backward(ctx, dy: Tensor, dstream: Tensor,
-              _: Tensor) -> Tuple[Optional[Tensor], ...]:
+def _gradients(ctx, differentiate: Callable, dy: Tensor,
+               dstream: Tensor) -> Tuple[Optional[Tensor], ...]:
     stream, rstd, weight = ctx.saved_tensors
-    dx, dweight = _norm_backward(dy, dstream, stream, rstd, weight)
+    dx, dweight = differentiate(dy, dstream, stream, rstd, weight)
     dtype, residual_dtype = ctx.dtypes
     dresidual = None if residual_dtype is None else dx.to(residual_dtype)
     return dx.to(dtype), dresidual, dweight, None
 
 
+def _backward(ctx, dy: Tensor, dstream: Tensor,
+              _: Tensor) -> Tuple[Optional[Tensor], ...]:
+    return _gradients(ctx, _norm_backward, dy, dstream)
+
+
 _norm.register_autograd(_backward, setup_context=_setup)
+
+
+class _EagerNorm(torch.autograd.Function):
+    """The op without the detour of a registered one."""
+
+    @staticmethod
+    def forward(ctx, x: Tensor, residual: Optional[Tensor], weight: Tensor,
+                eps: float) -> Tuple[Tensor, Tensor]:
+        out = _norm_run(x, residual, weight, eps)
+        _setup(ctx, (x, residual, weight, eps), out)
+        return out[:2]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, dy: Tensor,
+                 dstream: Tensor) -> Tuple[Optional[Tensor], ...]:
+        return _gradients(ctx, _norm_differentiate, dy, dstream)
 
 
 def add_rms_norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,
                  eps: float) -> Tuple[Tensor, Tensor]:
     """Compute the op on a GPU; see ``ops.add_rms_norm`` for the shapes."""
-    y, stream, _ = _norm(x, residual, weight.contiguous(), eps)
-    return y, stream
+    weight = weight.contiguous()
+    if traced(x):
+        return _norm(x, residual, weight, eps)[:2]
+    return _EagerNorm.apply(x, residual, weight, eps)

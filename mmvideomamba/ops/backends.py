@@ -80,6 +80,16 @@ def interpreting() -> bool:
     return os.environ.get('TRITON_INTERPRET', '0') == '1'
 
 
+def traced(x: Tensor) -> bool:
+    """Tell whether an op must show itself as a registered one.
+
+    To torch.compile and fake tensors, that is. Otherwise a plain autograd
+    function does the same in a third of the time on the CPU, which can be
+    longer than its kernels take.
+    """
+    return torch.compiler.is_compiling() or type(x) is not Tensor
+
+
 def _dtype_reason(x: Optional[Tensor]) -> str:
     if x is None or x.dtype in _FLOATS:
         return ''

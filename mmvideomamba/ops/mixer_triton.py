@@ -5,7 +5,7 @@ product each for ``x_proj`` and (with bias and softplus) ``dt_proj``, both
 scans in one launch, and the gate. Backward runs them again before it
 differentiates them, so nothing but the input is stored.
 """
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +13,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .backends import interpreting
+from .backends import interpreting, traced
 from .causal_conv1d_triton import conv_backward, conv_forward
-from .scan_launch_triton import scan_backward, scan_forward, uses_lanes
+from .scan_launch_triton import (Scanned, scan_backward, scan_forward,
+                                 starts_shape, sum_bc, uses_lanes)
 from .selective_scan import ScanParams
 
 LOG2E = tl.constexpr(1.4426950408889634)
@@ -33,8 +34,8 @@ def _softplus(x):
 
 @triton.jit
 def _steps_kernel(
-        g_p,  # (k, m, r + 2 n): step ranks, B, C
-        w_p,  # (k, d, r)
+        g_p,  # (k, m, q + 2 n): step ranks, B, C
+        w_p,  # (k, d, q)
         bias_p,  # (k, d), float32
         delta_p,  # (k, m, d)
         bc_p,  # (k, m, 2 n)
@@ -141,9 +142,10 @@ def _gate_bwd_kernel(
 class Weights(NamedTuple):
     """``ScanParams`` of k directions, stacked.
 
-    Shapes: conv_weight (k, d, taps), conv_bias (k, d), x_proj (k, r + 2 n,
-    d), dt_proj (k, d, r), dt_bias (k, d), A (k, d, n), D (k, d). The two
-    projections have the dtype of the tokens, the rest is float32.
+    Shapes: conv_weight (k, d, taps), conv_bias (k, d), x_proj (k, q + 2 n,
+    d), dt_proj (k, d, q), dt_bias (k, d), A (k, n, d), D (k, d). The two
+    projections have the dtype of the tokens, the rest is float32. Their rank
+    q is r, rounded up with zeros: other products are slow on a GPU.
     """
     conv_weight: Tensor
     conv_bias: Tensor
@@ -154,34 +156,68 @@ class Weights(NamedTuple):
     D: Tensor
 
 
-def _stack(forward: Optional[ScanParams], backward: Optional[ScanParams],
-           dtype: torch.dtype) -> Tuple[Weights, int]:
-    """Stack the directions' weights; bit i of the int: i runs backward."""
-    each = [p for p in (forward, backward) if p is not None]
-    reversed_ = 0 if backward is None else 1 << (len(each) - 1)
-    stacked = [
-        torch.stack([
-            p.A.new_zeros(p.A.shape[0]) if p[i] is None else p[i] for p in each
-        ]) for i in range(len(ScanParams._fields))
-    ]
-    conv_weight, conv_bias, x_proj, dt_proj, dt_bias, A, D = stacked
+# To what multiple ranks are rounded up: 16 bytes in half precision.
+RANKS = 8
+
+
+def _stack(each: Sequence[ScanParams], dtype: torch.dtype) -> Weights:
+    """Stack the weights of directions."""
+    conv_weight, conv_bias, x_proj, dt_proj, dt_bias, A, D = zip(*each)
+    d, r = dt_proj[0].shape
+    more = -r % RANKS
+    if more:
+        zeros = x_proj[0].new_zeros(more, d)
+        parts = [(w[:r], zeros, w[r:]) for w in x_proj]
+        x_proj = torch.cat([part for three in parts for part in three])
+        x_proj = x_proj.view(len(each), -1, d)
+        dt_proj = F.pad(torch.stack(dt_proj), (0, more))
+    else:
+        x_proj, dt_proj = torch.stack(x_proj), torch.stack(dt_proj)
+    if conv_bias[0] is None:
+        conv_bias = [A[0].new_zeros(d)] * len(each)
     return Weights(
-        conv_weight.squeeze(2).float(), conv_bias.float(), x_proj.to(dtype),
-        dt_proj.to(dtype), dt_bias.float(), A.float(), D.float()), reversed_
+        torch.stack(conv_weight).squeeze(2).float(),
+        torch.stack(conv_bias).float(), x_proj.to(dtype), dt_proj.to(dtype),
+        torch.stack(dt_bias).float(),
+        torch.stack([a.t() for a in A]).float(),
+        torch.stack(D).float())
+
+
+def _unstack(grads: Weights, each: Sequence[ScanParams]) -> List[ScanParams]:
+    """Take the gradients of directions out of those of their stack."""
+    found = []
+    for i, p in enumerate(each):
+        r, q = p.dt_proj_weight.shape[1], grads.dt_proj.shape[2]
+        x_proj = grads.x_proj[i]
+        if r < q:
+            x_proj = torch.cat([x_proj[:r], x_proj[q:]])
+        own = (grads.conv_weight[i].unsqueeze(1), grads.conv_bias[i], x_proj,
+               grads.dt_proj[i, :, :r], grads.dt_bias[i], grads.A[i].t(),
+               grads.D[i])
+        found.append(
+            ScanParams(*(None if w is None else g.to(w.dtype)
+                         for g, w in zip(own, p))))
+    return found
+
+
+def _directions(forward: Optional[ScanParams],
+                backward: Optional[ScanParams]) -> Tuple[list, int]:
+    """Return those given; bit i of the int says that i runs backward."""
+    each = [p for p in (forward, backward) if p is not None]
+    return each, 0 if backward is None else 1 << (len(each) - 1)
 
 
 class Inside(NamedTuple):
     """What the forward pass makes between the projections.
 
-    Shapes, with m = b * l: s (k, b, l, d), g (k, m, r + 2 n), delta
-    (k, b, l, d), bc (k, b, l, 2, n), y (k, b, l, d), states.
+    Shapes, with m = b * l: s (k, b, l, d), g (k, m, q + 2 n), delta
+    (k, b, l, d), bc (k, b, l, 2, n); what the scan returns.
     """
     s: Tensor
     g: Tensor
     delta: Tensor
     bc: Tensor
-    y: Tensor
-    states: Tensor
+    scanned: Scanned
 
 
 def _tiles(m: int, d: int) -> Tuple[dict, tuple]:
@@ -195,7 +231,7 @@ def _steps(g: Tensor, w: Weights, b: int, l: int) -> Tuple[Tensor, Tensor]:
     """Return the step sizes (k, b, l, d), and B and C (k, b, l, 2, n)."""
     k, m, _ = g.shape
     d, r = w.dt_proj.shape[1:]
-    n = w.A.shape[2]
+    n = w.A.shape[1]
     delta = g.new_empty(k, b, l, d)
     dtype = g.dtype if uses_lanes(g.dtype, d, n) else torch.float32
     bc = g.new_empty(k, b, l, 2, n, dtype=dtype)
@@ -219,8 +255,11 @@ def _steps(g: Tensor, w: Weights, b: int, l: int) -> Tuple[Tensor, Tensor]:
     return delta, bc
 
 
-def _inside_forward(xz: Tensor, w: Weights, reversed_: int,
-                    keep: bool) -> Inside:
+def _inside_forward(xz: Tensor,
+                    w: Weights,
+                    reversed_: int,
+                    keep: bool,
+                    starts: Optional[Tensor] = None) -> Inside:
     """Compute everything up to the gate."""
     b, l, d = xz.shape[0], xz.shape[1], xz.shape[2] // 2
     s = conv_forward(xz[..., :d], w.conv_weight, w.conv_bias, reversed_, True)
@@ -228,9 +267,9 @@ def _inside_forward(xz: Tensor, w: Weights, reversed_: int,
     delta, bc = _steps(g, w, b, l)
     # float16 would overflow before the gate.
     y_dtype = torch.float32 if xz.dtype == torch.float16 else xz.dtype
-    y, _, states = scan_forward(s, delta, w.A, bc, w.D, reversed_, y_dtype,
-                                keep)
-    return Inside(s, g, delta, bc, y, states)
+    return Inside(
+        s, g, delta, bc,
+        scan_forward(s, delta, w.A, bc, w.D, reversed_, y_dtype, keep, starts))
 
 
 def _gate(y: Tensor, xz: Tensor) -> Tensor:
@@ -243,7 +282,7 @@ def _gate(y: Tensor, xz: Tensor) -> Tensor:
 
 
 def _weight_grad(dy: Tensor, x: Tensor, b: int, l: int) -> Tensor:
-    """Return ``dy^T x``, shape (k, p, q), of (k, b * l, p) and (k, b * l, q).
+    """Return ``dy^T x``, (k, p, q), float32, of (k, b * l, p) and (..., q).
 
     A product per sample keeps a GPU busy, which the few entries of one long
     product do not.
@@ -251,78 +290,130 @@ def _weight_grad(dy: Tensor, x: Tensor, b: int, l: int) -> Tensor:
     k = len(dy)
     dy, x = (t.unflatten(1, (b, l)).flatten(0, 1) for t in (dy, x))
     each = torch.bmm(dy.transpose(1, 2), x).unflatten(0, (k, b))
-    return each.sum(1, dtype=torch.float32).to(x.dtype)
+    return each.sum(1, dtype=torch.float32)
 
 
-def _inside_backward(xz: Tensor, w: Weights, reversed_: int,
-                     do: Tensor) -> Tuple[Tensor, Tensor, List[Tensor]]:
+def _inside_backward(xz: Tensor, w: Weights, reversed_: int, starts: Tensor,
+                     do: Tensor) -> Tuple[Tensor, Tensor, Weights]:
     """Differentiate what is between the projections.
 
     Returns:
         tuple: The gated output (b, l, d) once more, the gradient of ``xz``,
-        and the gradients of the weights.
+        and the gradients of the weights, float32.
     """
     b, l, d = do.shape
-    m, r = b * l, w.dt_proj.shape[2]
-    x = _inside_forward(xz, w, reversed_, True)
+    m, q = b * l, w.dt_proj.shape[2]
+    x = _inside_forward(xz, w, reversed_, True, starts)
     k = x.s.shape[0]
     o, dy, dxz = (torch.empty_like(t) for t in (do, do, xz))
     if m:
         tiles, grid = _tiles(m, d)
-        _gate_bwd_kernel[grid](do, x.y, xz, o, dy, dxz, m, d, K=k, **tiles)
-    du, ddelta, dA, dbc, dD, dt_bias = scan_backward(x.s, x.delta, w.A, x.bc,
-                                                     w.D, dy, x.states,
-                                                     reversed_, True)
+        _gate_bwd_kernel[grid](
+            do, x.scanned.y, xz, o, dy, dxz, m, d, K=k, **tiles)
+    grads = scan_backward(x.s, x.delta, w.A, x.bc, w.D, dy, x.scanned.states,
+                          reversed_, True)
     s, g = x.s.view(k, m, d), x.g
+    lanes = x.bc.dtype != torch.float32
     del x, dy
-    ddelta = ddelta.view(k, m, d)
-    dg = torch.cat([
-        torch.bmm(ddelta, w.dt_proj),
-        dbc.flatten(3).flatten(1, 2).to(ddelta.dtype)
-    ], -1)
-    dt_proj = _weight_grad(ddelta, g[..., :r], b, l)
+    ddelta = grads.delta.view(k, m, d)
+    ranks = torch.bmm(ddelta, w.dt_proj)
+    dg = sum_bc(grads.bc, ranks.flatten(0, 1), lanes).view(g.shape)
+    dt_proj = _weight_grad(ddelta, g[..., :q], b, l)
     x_proj = _weight_grad(dg, s, b, l)
-    ds = du.view(k, m, d).baddbmm_(dg, w.x_proj)
+    ds = grads.u.view(k, m, d).baddbmm_(dg, w.x_proj)
     dconv, dconv_bias = conv_backward(xz[..., :d], w.conv_weight, w.conv_bias,
                                       ds.view(k, b, l, d), dxz[..., :d],
                                       reversed_, True)
-    grads = [dconv, dconv_bias, x_proj, dt_proj, dt_bias, dA, dD]
-    return o, dxz, [t.contiguous() for t in grads]
+    return o, dxz, Weights(dconv, dconv_bias, x_proj, dt_proj, grads.bias,
+                           grads.A, grads.D)
+
+
+def _inside_run(xz: Tensor, w: Weights,
+                reversed_: int) -> Tuple[Tensor, Tensor]:
+    """Return the gated output, and the states that chunks start from."""
+    x = _inside_forward(xz, w, reversed_, False)
+    return _gate(x.scanned.y, xz), x.scanned.starts
+
+
+def _mixer_run(x: Tensor, in_weight: Tensor, out_weight: Tensor, w: Weights,
+               reversed_: int) -> Tuple[Tensor, Tensor]:
+    """Return the mixed tokens, and the states that chunks start from."""
+    y, starts = _inside_run(F.linear(x, in_weight), w, reversed_)
+    return F.linear(y, out_weight), starts
+
+
+class MixerGradients(NamedTuple):
+    """Gradients of ``_mixer_run``, by argument."""
+    x: Tensor
+    in_weight: Tensor
+    out_weight: Tensor
+    weights: Weights
+
+
+def _mixer_backward(x: Tensor, in_weight: Tensor, out_weight: Tensor,
+                    w: Weights, reversed_: int, starts: Tensor,
+                    dout: Tensor) -> MixerGradients:
+    """Differentiate ``_mixer_run``, which is run again."""
+    dout = dout.contiguous()
+    xz = F.linear(x, in_weight)
+    o, dxz, grads = _inside_backward(xz, w, reversed_, starts,
+                                     dout @ out_weight)
+    del xz
+    dout, o = dout.flatten(0, 1), o.flatten(0, 1)
+    d_in = dxz.flatten(0, 1).t() @ x.flatten(0, 1)
+    return MixerGradients(dxz @ in_weight, d_in, dout.t() @ o, grads)
+
+
+def _starts_of(x: Tensor, w: List[Tensor]) -> Tensor:
+    """Return an empty tensor like the starts that a run on x returns."""
+    k, n, d = Weights(*w).A.shape
+    u = x.new_empty(k, x.shape[0], x.shape[1], d)
+    return w[0].new_empty(starts_shape(u, n))
+
+
+def _like(grads: Weights, w: List[Tensor]) -> List[Tensor]:
+    """Return gradients in the dtypes and memory order of the weights."""
+    return [g.to(t.dtype).contiguous() for g, t in zip(grads, w)]
+
+
+# What torch.compile sees. Everything else takes the shorter way below.
 
 
 @torch.library.custom_op('mmvideomamba::inside', mutates_args=())
-def _inside(xz: Tensor, weights: List[Tensor], reversed_: int) -> Tensor:
-    x = _inside_forward(xz, Weights(*weights), reversed_, False)
-    return _gate(x.y, xz)
+def _inside(xz: Tensor, weights: List[Tensor],
+            reversed_: int) -> Tuple[Tensor, Tensor]:
+    return _inside_run(xz, Weights(*weights), reversed_)
 
 
 @_inside.register_fake
-def _(xz: Tensor, weights: List[Tensor], reversed_: int) -> Tensor:
-    return xz.new_empty(xz.shape[0], xz.shape[1], xz.shape[2] // 2)
+def _(xz: Tensor, weights: List[Tensor],
+      reversed_: int) -> Tuple[Tensor, Tensor]:
+    y = xz.new_empty(xz.shape[0], xz.shape[1], xz.shape[2] // 2)
+    return y, _starts_of(xz, weights)
 
 
 @torch.library.custom_op('mmvideomamba::inside_backward', mutates_args=())
 def _inside_grads(xz: Tensor, weights: List[Tensor], reversed_: int,
-                  do: Tensor) -> List[Tensor]:
-    _, dxz, grads = _inside_backward(xz, Weights(*weights), reversed_,
+                  starts: Tensor, do: Tensor) -> List[Tensor]:
+    _, dxz, grads = _inside_backward(xz, Weights(*weights), reversed_, starts,
                                      do.contiguous())
-    return [dxz, *grads]
+    return [dxz, *_like(grads, weights)]
 
 
 @_inside_grads.register_fake
-def _(xz: Tensor, weights: List[Tensor], reversed_: int,
+def _(xz: Tensor, weights: List[Tensor], reversed_: int, starts: Tensor,
       do: Tensor) -> List[Tensor]:
-    return [torch.empty_like(t) for t in (xz, *weights)]
+    return [t.new_empty(t.shape) for t in (xz, *weights)]
 
 
-def _inside_setup(ctx, inputs: tuple, output: Tensor) -> None:
+def _inside_setup(ctx, inputs: tuple, output: tuple) -> None:
     xz, weights, ctx.reversed_ = inputs
-    ctx.save_for_backward(xz, *weights)
+    ctx.save_for_backward(xz, output[1], *weights)
 
 
-def _inside_autograd(ctx, do: Tensor) -> tuple:
-    xz, *weights = ctx.saved_tensors
-    dxz, *grads = _inside_grads(xz, weights, ctx.reversed_, do)
+def _inside_autograd(ctx, do: Tensor, _: Tensor) -> tuple:
+    xz, starts, *weights = ctx.saved_tensors
+    dxz, *grads = _inside_grads(xz, weights, ctx.reversed_, starts, do)
     return dxz, grads, None
 
 
@@ -331,51 +422,83 @@ _inside.register_autograd(_inside_autograd, setup_context=_inside_setup)
 
 @torch.library.custom_op('mmvideomamba::mixer', mutates_args=())
 def _mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
-           weights: List[Tensor], reversed_: int) -> Tensor:
-    xz = F.linear(x, in_weight)
-    inside = _inside_forward(xz, Weights(*weights), reversed_, False)
-    return F.linear(_gate(inside.y, xz), out_weight)
+           weights: List[Tensor], reversed_: int) -> Tuple[Tensor, Tensor]:
+    return _mixer_run(x, in_weight, out_weight, Weights(*weights), reversed_)
 
 
 @_mixer.register_fake
 def _(x: Tensor, in_weight: Tensor, out_weight: Tensor, weights: List[Tensor],
-      reversed_: int) -> Tensor:
-    return x.new_empty(x.shape[0], x.shape[1], out_weight.shape[0])
+      reversed_: int) -> Tuple[Tensor, Tensor]:
+    y = x.new_empty(x.shape[0], x.shape[1], out_weight.shape[0])
+    return y, _starts_of(x, weights)
 
 
 @torch.library.custom_op('mmvideomamba::mixer_backward', mutates_args=())
 def _mixer_grads(x: Tensor, in_weight: Tensor, out_weight: Tensor,
-                 weights: List[Tensor], reversed_: int,
+                 weights: List[Tensor], reversed_: int, starts: Tensor,
                  dout: Tensor) -> List[Tensor]:
-    dout = dout.contiguous()
-    xz = F.linear(x, in_weight)
-    o, dxz, grads = _inside_backward(xz, Weights(*weights), reversed_,
-                                     dout @ out_weight)
-    del xz
-    dout, o = dout.flatten(0, 1), o.flatten(0, 1)
-    d_in = dxz.flatten(0, 1).t() @ x.flatten(0, 1)
-    return [dxz @ in_weight, d_in, dout.t() @ o, *grads]
+    *own, grads = _mixer_backward(x, in_weight, out_weight, Weights(*weights),
+                                  reversed_, starts, dout)
+    return [*own, *_like(grads, weights)]
 
 
 @_mixer_grads.register_fake
 def _(x: Tensor, in_weight: Tensor, out_weight: Tensor, weights: List[Tensor],
-      reversed_: int, dout: Tensor) -> List[Tensor]:
+      reversed_: int, starts: Tensor, dout: Tensor) -> List[Tensor]:
     return [t.new_empty(t.shape) for t in (x, in_weight, out_weight, *weights)]
 
 
-def _mixer_setup(ctx, inputs: tuple, output: Tensor) -> None:
+def _mixer_setup(ctx, inputs: tuple, output: tuple) -> None:
     x, in_weight, out_weight, weights, ctx.reversed_ = inputs
-    ctx.save_for_backward(x, in_weight, out_weight, *weights)
+    ctx.save_for_backward(x, in_weight, out_weight, output[1], *weights)
 
 
-def _mixer_autograd(ctx, dout: Tensor) -> tuple:
-    x, in_weight, out_weight, *weights = ctx.saved_tensors
+def _mixer_autograd(ctx, dout: Tensor, _: Tensor) -> tuple:
+    x, in_weight, out_weight, starts, *weights = ctx.saved_tensors
     dx, d_in, d_out, *grads = _mixer_grads(x, in_weight, out_weight, weights,
-                                           ctx.reversed_, dout)
+                                           ctx.reversed_, starts, dout)
     return dx, d_in, d_out, grads, None
 
 
 _mixer.register_autograd(_mixer_autograd, setup_context=_mixer_setup)
+
+
+class _EagerMixer(torch.autograd.Function):
+    """The op in one node: casts, stacks and their gradients included."""
+
+    @staticmethod
+    def forward(ctx, dtype: torch.dtype, reversed_: int, x: Tensor,
+                in_weight: Tensor, out_weight: Tensor,
+                *flat: Optional[Tensor]) -> Tensor:
+        w = _stack(_grouped(flat), dtype)
+        ctx.args = [t.to(dtype) for t in (x, in_weight, out_weight)]
+        ctx.args[0] = ctx.args[0].contiguous()
+        y, starts = _mixer_run(*ctx.args, w, reversed_)
+        ctx.reversed_ = reversed_
+        ctx.dtypes = [t.dtype for t in (x, in_weight, out_weight)]
+        ctx.given = len(flat)
+        ctx.save_for_backward(*ctx.args, starts, *w, *flat)
+        del ctx.args
+        return y
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, dout: Tensor) -> tuple:
+        x, in_weight, out_weight, starts, *rest = ctx.saved_tensors
+        w, flat = Weights(*rest[:7]), rest[7:]
+        *own, grads = _mixer_backward(x, in_weight, out_weight, w,
+                                      ctx.reversed_, starts, dout)
+        own = [g.to(t) for g, t in zip(own, ctx.dtypes)]
+        each = _unstack(grads, _grouped(flat))
+        return None, None, *own, *(g for p in each for g in p)
+
+
+def _grouped(flat: Sequence[Optional[Tensor]]) -> List[ScanParams]:
+    """Put the weights of directions together again."""
+    size = len(ScanParams._fields)
+    return [
+        ScanParams(*flat[i:i + size]) for i in range(0, len(flat), size)
+    ]
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:
@@ -391,23 +514,29 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
                                  _: str) -> Tensor:
     """Compute the op; see ``ops.bidirectional_selective_scan``."""
     dtype = _compute_dtype(xz)
-    weights, reversed_ = _stack(forward, backward, dtype)
-    return _inside(xz.to(dtype).contiguous(), list(weights), reversed_)
+    each, reversed_ = _directions(forward, backward)
+    weights = list(_stack(each, dtype))
+    return _inside(xz.to(dtype).contiguous(), weights, reversed_)[0]
 
 
 def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
                         forward: Optional[ScanParams],
                         backward: Optional[ScanParams],
                         in_bias: Optional[Tensor], out_bias: Optional[Tensor],
-                        _: str) -> Tensor:
+                        backend: str) -> Tensor:
     """Compute the op; see ``ops.bidirectional_mixer``."""
-    dtype = _compute_dtype(x)
-    weights, reversed_ = _stack(forward, backward, dtype)
     if in_bias is not None:
-        xz = F.linear(x, in_weight, in_bias).contiguous()
-        y = _inside(xz, list(weights), reversed_)
+        xz = F.linear(x, in_weight, in_bias)
+        y = bidirectional_selective_scan(xz, forward, backward, backend)
         return F.linear(y, out_weight, out_bias)
-    y = _mixer(
-        x.to(dtype).contiguous(), in_weight.to(dtype), out_weight.to(dtype),
-        list(weights), reversed_)
+    dtype = _compute_dtype(x)
+    each, reversed_ = _directions(forward, backward)
+    if traced(x):
+        y, _ = _mixer(
+            x.to(dtype).contiguous(), in_weight.to(dtype),
+            out_weight.to(dtype), list(_stack(each, dtype)), reversed_)
+    else:
+        flat = [t for p in each for t in p]
+        y = _EagerMixer.apply(dtype, reversed_, x, in_weight, out_weight,
+                              *flat)
     return y if out_bias is None else y + out_bias.to(dtype)

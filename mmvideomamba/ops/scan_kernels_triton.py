@@ -14,20 +14,10 @@ of ``reversed_`` per direction says that it scans from the last token.
 import triton
 import triton.language as tl
 
-from .scan_tiles_triton import (LN2, LOG2E, channels, own, own_channels,
-                                states, store, sum_channels, sum_states)
+from .scan_tiles_triton import LN2, LOG2E, channels, store
 
 # What a kernel is not compiled anew for.
-_VARYING = ('kb0', 'b', 'l', 'chunk', 'chunks', 'parts', 'reversed_')
-
-
-@triton.jit
-def _row_of(BN: tl.constexpr, LANES: tl.constexpr):
-    """Return the states that the rows of a tile stand for, (BN, 1)."""
-    n = tl.arange(0, BN)[:, None]
-    if LANES:
-        n = n % 4 * 4 + n // 4
-    return n
+VARYING = ('kb0', 'b', 'l', 'chunk', 'chunks', 'parts', 'reversed_')
 
 
 @triton.jit
@@ -37,22 +27,16 @@ def _rates(A_p, k, n, c, d, inside, N: tl.constexpr):
 
 
 @triton.jit
-def _skip(D_p, block, n, c, d, inside, BD: tl.constexpr, LANES: tl.constexpr,
-          ASM: tl.constexpr):
-    """Load skip weights as ``own`` returns channels."""
-    if LANES:
-        place = own_channels(block, BD, 1, LANES, ASM)
-        skip = tl.load(D_p + place, mask=place < d, other=0.)
-    else:
-        # As a row of a tile, to stay in the layout of the states.
-        skip = tl.load(D_p + c + 0 * n, mask=inside & (n == 0), other=0.)
-        skip = tl.sum(skip, axis=0, keep_dims=True)
-    return skip
+def _skip(D_p, n, c, inside):
+    """Load skip weights (1, BD)."""
+    # As a row of a tile, to stay in the layout of the states.
+    skip = tl.load(D_p + c + 0 * n, mask=inside & (n == 0), other=0.)
+    return tl.sum(skip, axis=0, keep_dims=True)
 
 
 @triton.jit
 def _masks(block, n, d, N: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr,
-           PACK: tl.constexpr, WHOLE: tl.constexpr, LANES: tl.constexpr):
+           PACK: tl.constexpr, WHOLE: tl.constexpr):
     """Return which channels, packs of them and states a program has."""
     if WHOLE:
         in_d = tl.full([1, BD], 1, tl.int1)
@@ -61,26 +45,13 @@ def _masks(block, n, d, N: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr,
         in_d = block * BD + tl.arange(0, BD)[None, :] < d
         in_p = tl.arange(0, BD // PACK)[None, :]
         in_p = block * (BD // PACK) + in_p < d // PACK
-    if LANES:
-        in_n = tl.full([4, 1], 1, tl.int1)
-        inside = in_d & (n < N)
-    elif N == BN:
+    if N == BN:
         in_n = tl.full([BN, 1], 1, tl.int1)
         inside = in_d & in_n
     else:
         in_n = n < N
         inside = in_d & in_n
     return in_p, in_n, inside
-
-
-@triton.jit
-def _bc_row(n, N: tl.constexpr, LANES: tl.constexpr):
-    """Return places in a row of B or C, and the numbers of a row of both."""
-    if LANES:
-        # Four states in one integer.
-        return tl.arange(0, 4)[:, None], 2 * N // 4
-    else:
-        return n, 2 * N
 
 
 @triton.jit
@@ -94,21 +65,21 @@ def _load_token(u_p, delta_p, bc_p, t, dp, bc_row, in_p, in_n, ok):
 
 @triton.jit
 def _advance(h, token, A, skip, y_p, mask, KIND: tl.constexpr,
-             Y_KIND: tl.constexpr, BN: tl.constexpr, BD: tl.constexpr,
-             PACK: tl.constexpr, Y_PACK: tl.constexpr, LANES: tl.constexpr,
+             Y_KIND: tl.constexpr, BD: tl.constexpr,
+             PACK: tl.constexpr, Y_PACK: tl.constexpr,
              ASM: tl.constexpr):
     """Scan one token; store its output; return the state (n, w)."""
     u0, s, B, C = token
     u = channels(u0, KIND, BD, PACK)
     s = channels(s, KIND, BD, PACK)
-    h = tl.exp2(s * A) * h + (s * u) * states(B, KIND, BN, LANES)
-    y = sum_states(h * states(C, KIND, BN, LANES), LANES, ASM)
-    y += skip * own(u0, KIND, BD, PACK, LANES)
-    store(y_p, y, mask, Y_KIND, BD, Y_PACK, LANES, ASM)
+    h = tl.exp2(s * A) * h + (s * u) * B
+    y = tl.sum(h * C, axis=0, keep_dims=True)
+    y += skip * u
+    store(y_p, y, mask, Y_KIND, BD, Y_PACK, ASM)
     return h
 
 
-@triton.jit(do_not_specialize=_VARYING)
+@triton.jit(do_not_specialize=VARYING)
 def scan_fwd_kernel(
         u_p,  # (k, b, l, d)
         delta_p,  # (k, b, l, d), after softplus
@@ -136,7 +107,6 @@ def scan_fwd_kernel(
         Y_KIND: tl.constexpr,
         PACK: tl.constexpr,
         Y_PACK: tl.constexpr,
-        LANES: tl.constexpr,
         ASM: tl.constexpr):
     """Scan a chunk; every token is loaded two tokens ahead."""
     block = tl.program_id(0)
@@ -146,23 +116,23 @@ def scan_fwd_kernel(
     kb = kb0 + sequence
     k = kb // b
     backward = (reversed_ >> k.to(tl.int32)) & 1
-    n = _row_of(BN, LANES)
+    n = tl.arange(0, BN)[:, None]
     c = block * BD + tl.arange(0, BD)[None, :]
-    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE, LANES)
+    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE)
     A = _rates(A_p, k, n, c, d, inside, N)
     dp, y_dp = d // PACK, d // Y_PACK
     cp = block * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
-    y_cp = own_channels(block, BD, Y_PACK, LANES, ASM)
+    y_cp = block * (BD // Y_PACK) + tl.arange(0, BD // Y_PACK)[None, :]
     in_y = (y_cp < y_dp) | WHOLE
-    skip = _skip(D_p + k * d, block, n, c, d, inside, BD, LANES, ASM)
+    skip = _skip(D_p + k * d, n, c, inside)
     # Scan position i is token i, or l - 1 - i in the other direction.
     step = 1 - 2 * backward
     place = kb * l + tl.where(backward == 1, l - 1 - first, first)
-    bc_n, bc_row = _bc_row(n, N, LANES)
+    bc_row: tl.constexpr = 2 * N
     u_p += place * dp + cp
     delta_p += place * dp + cp
     y_p += place * y_dp + y_cp
-    bc_p += place * bc_row + bc_n
+    bc_p += place * bc_row + n
     h = tl.zeros([BN, BD], tl.float32)
     if HAS_START:
         at = sequence * tl.num_programs(1) + tl.program_id(1)
@@ -186,20 +156,20 @@ def scan_fwd_kernel(
                              in_p, in_n, yes)
         token3 = _load_token(u_p, delta_p, bc_p, step * (i + 3), dp, bc_row,
                              in_p, in_n, yes)
-        h = _advance(h, token0, A, skip, y_p, in_y, KIND, Y_KIND, BN, BD, PACK,
-                     Y_PACK, LANES, ASM)
-        h = _advance(h, token1, A, skip, y_p + row, in_y, KIND, Y_KIND, BN, BD,
-                     PACK, Y_PACK, LANES, ASM)
+        h = _advance(h, token0, A, skip, y_p, in_y, KIND, Y_KIND, BD, PACK,
+                     Y_PACK, ASM)
+        h = _advance(h, token1, A, skip, y_p + row, in_y, KIND, Y_KIND, BD,
+                     PACK, Y_PACK, ASM)
         token0 = _load_token(u_p, delta_p, bc_p,
                              step * tl.minimum(i + 4, stop), dp, bc_row, in_p,
                              in_n, yes)
         token1 = _load_token(u_p, delta_p, bc_p,
                              step * tl.minimum(i + 5, stop), dp, bc_row, in_p,
                              in_n, yes)
-        h = _advance(h, token2, A, skip, y_p + 2 * row, in_y, KIND, Y_KIND, BN,
-                     BD, PACK, Y_PACK, LANES, ASM)
-        h = _advance(h, token3, A, skip, y_p + 3 * row, in_y, KIND, Y_KIND, BN,
-                     BD, PACK, Y_PACK, LANES, ASM)
+        h = _advance(h, token2, A, skip, y_p + 2 * row, in_y, KIND, Y_KIND,
+                     BD, PACK, Y_PACK, ASM)
+        h = _advance(h, token3, A, skip, y_p + 3 * row, in_y, KIND, Y_KIND,
+                     BD, PACK, Y_PACK, ASM)
         y_p += 4 * row
     if HAS_STATES:
         if whole < count:
@@ -207,8 +177,8 @@ def scan_fwd_kernel(
     for i in range(whole, count):
         token = _load_token(u_p, delta_p, bc_p, step * i, dp, bc_row, in_p,
                             in_n, yes)
-        h = _advance(h, token, A, skip, y_p, in_y, KIND, Y_KIND, BN, BD, PACK,
-                     Y_PACK, LANES, ASM)
+        h = _advance(h, token, A, skip, y_p, in_y, KIND, Y_KIND, BD, PACK,
+                     Y_PACK, ASM)
         y_p += row
     if end == l:
         tl.store(last_p + (kb * N + n) * d + c, h, mask=inside)
@@ -224,13 +194,12 @@ def _load_step(x_p, delta_p, w_p, t, dp, bc_row, in_p, in_n, ok):
 
 @triton.jit
 def _carry(h, total, token, A, GRAD: tl.constexpr, KIND: tl.constexpr,
-           BN: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
-           LANES: tl.constexpr):
+           BD: tl.constexpr, PACK: tl.constexpr):
     """Take one token of a chunk into what it hands on."""
     x, s, w = token
     x = channels(x, KIND, BD, PACK)
     s = channels(s, KIND, BD, PACK)
-    w = states(w, KIND, BN, LANES)
+    w = w
     if GRAD:
         h = tl.exp2(s * A) * (h + x * w)
     else:
@@ -238,7 +207,7 @@ def _carry(h, total, token, A, GRAD: tl.constexpr, KIND: tl.constexpr,
     return h, total + s
 
 
-@triton.jit(do_not_specialize=_VARYING)
+@triton.jit(do_not_specialize=VARYING)
 def carry_kernel(
         x_p,  # (k, b, l, d): u; with GRAD dy, (b, l, d) if SHARED_X
         delta_p,  # (k, b, l, d)
@@ -260,8 +229,7 @@ def carry_kernel(
         GRAD: tl.constexpr,
         SHARED_X: tl.constexpr,
         KIND: tl.constexpr,
-        PACK: tl.constexpr,
-        LANES: tl.constexpr):
+        PACK: tl.constexpr):
     """Find what a chunk hands on if it is handed zero.
 
     Forward, ``h = a h + s B u`` from its first token to its last; with GRAD,
@@ -275,9 +243,9 @@ def carry_kernel(
     kb = kb0 + tl.program_id(2).to(tl.int64)
     k = kb // b
     backward = (reversed_ >> k.to(tl.int32)) & 1
-    n = _row_of(BN, LANES)
+    n = tl.arange(0, BN)[:, None]
     c = block * BD + tl.arange(0, BD)[None, :]
-    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE, LANES)
+    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE)
     A = _rates(A_p, k, n, c, d, inside, N)
     dp = d // PACK
     cp = block * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
@@ -285,10 +253,10 @@ def carry_kernel(
     step = 1 - 2 * backward
     token = kb * l + tl.where(backward == 1, l - 1 - position, position)
     step = -step if GRAD else step
-    bc_n, bc_row = _bc_row(n, N, LANES)
+    bc_row: tl.constexpr = 2 * N
     x_p += (token - k * b * l if SHARED_X else token) * dp + cp
     delta_p += token * dp + cp
-    bc_p += token * bc_row + bc_n + (bc_row // 2 if GRAD else 0)
+    bc_p += token * bc_row + n + (bc_row // 2 if GRAD else 0)
     h = tl.zeros([BN, BD], tl.float32)
     total = tl.sum(h, axis=0, keep_dims=True)
     # A block, because the interpreter mistypes `block & scalar`.
@@ -304,8 +272,8 @@ def carry_kernel(
                             in_p, in_n, zero + i + 2 < count)
         token3 = _load_step(x_p, delta_p, bc_p, step * (i + 3), dp, bc_row,
                             in_p, in_n, zero + i + 3 < count)
-        h, total = _carry(h, total, token0, A, GRAD, KIND, BN, BD, PACK, LANES)
-        h, total = _carry(h, total, token1, A, GRAD, KIND, BN, BD, PACK, LANES)
+        h, total = _carry(h, total, token0, A, GRAD, KIND, BD, PACK)
+        h, total = _carry(h, total, token1, A, GRAD, KIND, BD, PACK)
         token0 = token2
         token1 = token3
     at = tl.program_id(2).to(tl.int64) * chunks + index
@@ -314,7 +282,42 @@ def carry_kernel(
         sums_p + at * d + c + 0 * n, total + 0. * h, mask=inside & (n == 0))
 
 
-@triton.jit(do_not_specialize=_VARYING)
+@triton.jit(do_not_specialize=('rows', 'blocks'))
+def sum_bc_kernel(
+        parts_p,  # (blocks, rows, 2 n)
+        ranks_p,  # (rows, r)
+        out_p,  # (rows, r + 2 n)
+        rows,
+        blocks,
+        R: tl.constexpr,
+        N2: tl.constexpr,
+        BR: tl.constexpr,
+        BN2: tl.constexpr,
+        TM: tl.constexpr,
+        LANES: tl.constexpr):
+    """Add up parts of the gradients of B and C; copy r columns before."""
+    row = tl.program_id(0).to(tl.int64) * TM + tl.arange(0, TM)[:, None]
+    place = tl.arange(0, BN2)[None, :]
+    ok = (row < rows) & (place < N2)
+    total = tl.zeros([TM, BN2], tl.float32)
+    parts_p += row * N2 + place
+    for i in range(blocks):
+        total += tl.load(parts_p, mask=ok, other=0.)
+        parts_p += rows.to(tl.int64) * N2
+    if LANES:
+        # As ``sum_channels`` scatters them: place 8 ln + 4 w + i holds the
+        # state 4 ln + i of B (w = 0) or C.
+        place = place // 4 % 2 * 16 + place // 8 * 4 + place % 4
+    out_p += row * (R + N2)
+    tl.store(out_p + R + place, total.to(out_p.dtype.element_ty), mask=ok)
+    if R > 0:
+        column = tl.arange(0, BR)[None, :]
+        ok = (row < rows) & (column < R)
+        ranks = tl.load(ranks_p + row * R + column, mask=ok, other=0.)
+        tl.store(out_p + column, ranks, mask=ok)
+
+
+@triton.jit(do_not_specialize=VARYING)
 def chain_kernel(
         ends_p,  # (k, b, chunks, n, d); overwritten by what chunks receive
         sums_p,  # (k, b, chunks, d)
@@ -326,12 +329,11 @@ def chain_kernel(
         N: tl.constexpr,
         BN: tl.constexpr,
         BD: tl.constexpr,
-        LANES: tl.constexpr,
         GRAD: tl.constexpr):
     """Turn what each chunk hands on from zero into what it receives."""
     kb = tl.program_id(1).to(tl.int64)
     k = (kb0 + kb) // b
-    n = _row_of(BN, LANES)
+    n = tl.arange(0, BN)[:, None]
     c = tl.program_id(0) * BD + tl.arange(0, BD)[None, :]
     in_d = c < d
     inside = in_d & (n < N)
@@ -376,7 +378,7 @@ def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, first, end, step, dp,
 def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
                          SOFTPLUS: tl.constexpr, KIND: tl.constexpr,
                          BN: tl.constexpr, BD: tl.constexpr,
-                         PACK: tl.constexpr, LANES: tl.constexpr,
+                         PACK: tl.constexpr,
                          ASM: tl.constexpr):
     """Pull the gradient of one token's output through its state.
 
@@ -386,16 +388,15 @@ def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
     u = channels(u0, KIND, BD, PACK)
     s = channels(s0, KIND, BD, PACK)
     dy = channels(dy0, KIND, BD, PACK)
-    g += dy * states(C, KIND, BN, LANES)
-    dbc = sum_channels((s * u) * g, dy * after, LANES, ASM)
-    through_b = sum_states(g * states(B, KIND, BN, LANES), LANES, ASM)
+    g += dy * C
+    dB = tl.sum((s * u) * g, axis=1, keep_dims=True)
+    dC = tl.sum(dy * after, axis=1, keep_dims=True)
+    dbc = tl.join(dB, dC).reshape(BN, 2)
+    through_b = tl.sum(g * B, axis=0, keep_dims=True)
     g *= tl.exp2(s * A)
     q = g * before
-    through_a = sum_states(q * A, LANES, ASM)
+    through_a = tl.sum(q * A, axis=0, keep_dims=True)
     dA += q * s
-    u = own(u0, KIND, BD, PACK, LANES)
-    s = own(s0, KIND, BD, PACK, LANES)
-    dy = own(dy0, KIND, BD, PACK, LANES)
     du = s * through_b + dy * skip
     # The rates carry log2(e); take it out again.
     ddelta = u * through_b + through_a * LN2
@@ -408,20 +409,20 @@ def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
 
 
 @triton.jit
-def _recompute(h, us, ss, Bs, A, KIND: tl.constexpr, BN: tl.constexpr,
-               BD: tl.constexpr, PACK: tl.constexpr, LANES: tl.constexpr,
+def _recompute(h, us, ss, Bs, A, KIND: tl.constexpr,
+               BD: tl.constexpr, PACK: tl.constexpr,
                EVERY: tl.constexpr):
     """Return the states before and after each token of a turn."""
     hs = (h, )
     for j in tl.static_range(EVERY):
         u = channels(us[j], KIND, BD, PACK)
         s = channels(ss[j], KIND, BD, PACK)
-        h = tl.exp2(s * A) * h + (s * u) * states(Bs[j], KIND, BN, LANES)
+        h = tl.exp2(s * A) * h + (s * u) * Bs[j]
         hs = hs + (h, )
     return hs
 
 
-@triton.jit(do_not_specialize=_VARYING)
+@triton.jit(do_not_specialize=VARYING)
 def scan_bwd_kernel(
         u_p,  # (k, b, l, d)
         delta_p,  # (k, b, l, d), after softplus
@@ -433,10 +434,8 @@ def scan_bwd_kernel(
         start_p,  # (kb, chunks, n, d), gradient each chunk receives
         du_p,  # (k, b, l, d)
         ddelta_p,  # (k, b, l, d)
-        dbc_p,  # (blocks, k, b, l, 2 n), see sum_channels
-        dA_p,  # (k, b, parts, n, d)
-        dD_p,  # (k, b, parts, d)
-        dbias_p,  # (k, b, parts, d)
+        dbc_p,  # (blocks, k, b, l, 2, n)
+        sums_p,  # (k, b, parts, n + 2, d): for A, D and the step bias
         kb0,
         parts,
         partial,
@@ -456,7 +455,6 @@ def scan_bwd_kernel(
         KIND: tl.constexpr,
         PACK: tl.constexpr,
         Y_PACK: tl.constexpr,
-        LANES: tl.constexpr,
         ASM: tl.constexpr):
     """Differentiate a chunk, EVERY tokens at a time from its end.
 
@@ -470,33 +468,27 @@ def scan_bwd_kernel(
     kb = kb0 + sequence
     k = kb // b
     backward = (reversed_ >> k.to(tl.int32)) & 1
-    n = _row_of(BN, LANES)
+    n = tl.arange(0, BN)[:, None]
     c = block * BD + tl.arange(0, BD)[None, :]
-    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE, LANES)
+    in_p, in_n, inside = _masks(block, n, d, N, BN, BD, PACK, WHOLE)
     A = _rates(A_p, k, n, c, d, inside, N)
     dp, y_dp = d // PACK, d // Y_PACK
     cp = block * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
-    y_cp = own_channels(block, BD, Y_PACK, LANES, ASM)
+    y_cp = block * (BD // Y_PACK) + tl.arange(0, BD // Y_PACK)[None, :]
     in_y = (y_cp < y_dp) | WHOLE
-    skip = _skip(D_p + k * d, block, n, c, d, inside, BD, LANES, ASM)
+    skip = _skip(D_p + k * d, n, c, inside)
     step = 1 - 2 * backward
     token = kb * l + tl.where(backward == 1, l - 1, 0)
     dy_token = token - k * b * l if SHARED_DY else token
-    bc_n, bc_row = _bc_row(n, N, LANES)
+    bc_row: tl.constexpr = 2 * N
     u_p += token * dp + cp
     delta_p += token * dp + cp
     dy_p += dy_token * dp + cp
     du_p += token * y_dp + y_cp
     ddelta_p += token * y_dp + y_cp
-    bc_p += token * bc_row + bc_n
+    bc_p += token * bc_row + n
     dbc_p += block.to(tl.int64) * partial + token * 2 * N
-    if LANES:
-        place = 8 * tl.arange(0, 4)[:, None] + tl.arange(0, 8)[None, :]
-        in_bc = place < 2 * N
-    else:
-        place = n + tl.arange(0, 2)[None, :] * N
-        in_bc = in_n
-    dbc_p += place
+    dbc_p += n + N * tl.arange(0, 2)[None, :]
     states_p += kb * tl.cdiv(l, EVERY) * N * d + n * d + c
     every = N * d
     g = tl.zeros([BN, BD], tl.float32)
@@ -514,21 +506,19 @@ def scan_bwd_kernel(
                                             i0, first, end, step, dp, bc_row,
                                             every, in_p, in_n, inside, EVERY,
                                             False)
-        hs = _recompute(h, us, ss, Bs, A, KIND, BN, BD, PACK, LANES, EVERY)
+        hs = _recompute(h, us, ss, Bs, A, KIND, BD, PACK, EVERY)
         for back in tl.static_range(EVERY):
             g, dA, dbc, du, ddelta, share = _differentiate_token(
                 g, dA, hs[EVERY - 1 - back], hs[EVERY - back],
                 us[EVERY - 1 - back], ss[EVERY - 1 - back],
                 dys[EVERY - 1 - back], Bs[EVERY - 1 - back],
-                Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK,
-                LANES, ASM)
+                Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK, ASM)
             i = i0 + EVERY - 1 - back
             t = step * i
             ok = zero + i < end
-            store(du_p + t * y_dp, du, in_y & ok, KIND, BD, Y_PACK, LANES, ASM)
-            store(ddelta_p + t * y_dp, ddelta, in_y & ok, KIND, BD, Y_PACK,
-                  LANES, ASM)
-            tl.store(dbc_p + t * 2 * N, dbc, mask=in_bc & ok)
+            store(du_p + t * y_dp, du, in_y & ok, KIND, BD, Y_PACK, ASM)
+            store(ddelta_p + t * y_dp, ddelta, in_y & ok, KIND, BD, Y_PACK, ASM)
+            tl.store(dbc_p + t * 2 * N, dbc, mask=in_n & ok)
             dD += share
             dbias += ddelta
     if turns > 0:
@@ -538,14 +528,14 @@ def scan_bwd_kernel(
                                             every, in_p, in_n, inside, EVERY,
                                             True)
         for turn in range(turns):
-            hs = _recompute(h, us, ss, Bs, A, KIND, BN, BD, PACK, LANES, EVERY)
+            hs = _recompute(h, us, ss, Bs, A, KIND, BD, PACK, EVERY)
             for back in tl.static_range(EVERY):
                 g, dA, dbc, du, ddelta, share = _differentiate_token(
                     g, dA, hs[EVERY - 1 - back], hs[EVERY - back],
                     us[EVERY - 1 - back], ss[EVERY - 1 - back],
                     dys[EVERY - 1 - back], Bs[EVERY - 1 - back],
                     Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD,
-                    PACK, LANES, ASM)
+                    PACK, ASM)
                 t = step * (i0 + EVERY - 1 - back)
                 if back == EVERY - 1:
                     i0 = tl.maximum(i0 - EVERY, first)
@@ -553,19 +543,13 @@ def scan_bwd_kernel(
                         u_p, delta_p, dy_p, bc_p, states_p, i0, first, end,
                         step, dp, bc_row, every, in_p, in_n, inside, EVERY,
                         True)
-                store(du_p + t * y_dp, du, in_y, KIND, BD, Y_PACK, LANES, ASM)
-                store(ddelta_p + t * y_dp, ddelta, in_y, KIND, BD, Y_PACK,
-                      LANES, ASM)
-                tl.store(dbc_p + t * 2 * N, dbc, mask=in_bc)
+                store(du_p + t * y_dp, du, in_y, KIND, BD, Y_PACK, ASM)
+                store(ddelta_p + t * y_dp, ddelta, in_y, KIND, BD, Y_PACK, ASM)
+                tl.store(dbc_p + t * 2 * N, dbc, mask=in_n)
                 dD += share
                 dbias += ddelta
-    at = kb * parts + tl.program_id(1)
-    tl.store(dA_p + (at * N + n) * d + c, dA, mask=inside)
-    if LANES:
-        place = own_channels(block, BD, 1, LANES, ASM)
-        tl.store(dD_p + at * d + place, dD, mask=place < d)
-        tl.store(dbias_p + at * d + place, dbias, mask=place < d)
-    else:
-        row0 = inside & (n == 0)
-        tl.store(dD_p + at * d + c + 0 * n, dD + 0. * dA, mask=row0)
-        tl.store(dbias_p + at * d + c + 0 * n, dbias + 0. * dA, mask=row0)
+    at = (kb * parts + tl.program_id(1)) * (N + 2)
+    tl.store(sums_p + (at + n) * d + c, dA, mask=inside)
+    row0 = inside & (n == 0)
+    tl.store(sums_p + (at + N + n) * d + c, dD + 0. * dA, mask=row0)
+    tl.store(sums_p + (at + N + 1 + n) * d + c, dbias + 0. * dA, mask=row0)

@@ -1,6 +1,6 @@
 """How the scan kernels are launched: sizes, chunks, and what they fill."""
 import functools
-from typing import List, NamedTuple, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 import triton
@@ -8,7 +8,9 @@ from torch import Tensor
 
 from .backends import interpreting
 from .scan_kernels_triton import (carry_kernel, chain_kernel, scan_bwd_kernel,
-                                  scan_fwd_kernel)
+                                  scan_fwd_kernel, sum_bc_kernel)
+from .scan_lanes_triton import (lanes_bwd_kernel, lanes_carry_kernel,
+                                lanes_fwd_kernel)
 
 # Channels of a program, which is a single warp.
 BLOCK_D = 32
@@ -97,24 +99,23 @@ def _launch(registers: int) -> dict:
     return options
 
 
-def _sizes(n: int, lanes: bool) -> dict:
-    """Return the sizes that every kernel is compiled for."""
-    return dict(N=n, BN=triton.next_power_of_2(n), BD=BLOCK_D, LANES=lanes)
-
-
 def _constants(x: Tensor, n: int) -> dict:
     """Return what the kernels over tokens x are compiled for."""
     d = x.shape[-1]
-    return dict(
-        _sizes(n, uses_lanes(x.dtype, d, n)),
-        # Whether no program's channels reach beyond the last.
-        WHOLE=d % BLOCK_D == 0,
-        KIND=_KINDS[x.dtype],
-        PACK=_pack(x))
+    # Whether no program's channels reach beyond the last.
+    constants = dict(WHOLE=d % BLOCK_D == 0, KIND=_KINDS[x.dtype])
+    if uses_lanes(x.dtype, d, n):
+        return dict(constants, ASM=_on_nvidia())
+    return dict(constants, **_sizes(n), PACK=_pack(x))
+
+
+def _sizes(n: int) -> dict:
+    """Return the sizes of a tile that are not fixed."""
+    return dict(N=n, BN=triton.next_power_of_2(n), BD=BLOCK_D)
 
 
 def uses_lanes(dtype: torch.dtype, d: int, n: int) -> bool:
-    """Tell whether sums are scattered over lanes; see scan_tiles_triton.py.
+    """Tell whether the kernels of scan_lanes_triton.py serve these sizes.
 
     B and C are then in the dtype of the tokens, else in float32.
     """
@@ -143,21 +144,24 @@ def _packed_bc(bc: Tensor) -> Tensor:
     return bc if bc.dtype == torch.float32 else bc.view(torch.int64)
 
 
-def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
-            reversed_: int, grad: bool) -> Tensor:
+def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
+             reversed_: int, grad: bool) -> Tensor:
     """Return the state (or gradient) that each chunk receives.
 
-    The result has shape (count, chunks, n, d).
+    The result has shape (count, chunks, n, d), or (0, ) of a single chunk.
     """
     if cut.chunks == 1:
-        return A
+        return A.new_empty(0)
     k, b, l, d = delta.shape
     n = A.shape[1]
     constants = _constants(x, n)
     ends = A.new_empty(cut.count, cut.chunks, n, d)
     sums = A.new_empty(cut.count, cut.chunks, d)
     blocks = triton.cdiv(d, BLOCK_D)
-    carry_kernel[blocks, cut.chunks - 1, cut.count](
+    kernel, options = carry_kernel, dict(num_warps=1)
+    if uses_lanes(x.dtype, d, n):
+        kernel, options = lanes_carry_kernel, _launch(FORWARD_REGISTERS)
+    kernel[blocks, cut.chunks - 1, cut.count](
         _packed(x),
         _packed(delta),
         A,
@@ -174,7 +178,7 @@ def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         **constants,
         GRAD=grad,
         SHARED_X=x.dim() == 3,
-        num_warps=1)
+        **options)
     chain_kernel[blocks, cut.count](
         ends,
         sums,
@@ -183,53 +187,93 @@ def _starts(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         b,
         d,
         cut.chunks,
-        **_sizes(n, constants['LANES']),
+        **_sizes(n),
         GRAD=grad,
         num_warps=1)
     return ends
 
 
-def scan_forward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
-                 reversed_: int, y_dtype: torch.dtype,
-                 keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
+class Scanned(NamedTuple):
+    """What ``scan_forward`` returns.
+
+    Attributes:
+        y (Tensor): Outputs, shape (k, b, l, d).
+        last (Tensor): Last states, shape (k, b, n, d), float32.
+        states (Tensor): States before every ``EVERY`` tokens, shape
+            (k, b, steps, n, d), float32; no steps unless they are kept.
+        starts (Tensor): States that chunks start from, float32, to give to
+            another call for the same input; its shape is ``starts_shape``.
+    """
+    y: Tensor
+    last: Tensor
+    states: Tensor
+    starts: Tensor
+
+
+def starts_shape(u: Tensor, n: int) -> Tuple[int, ...]:
+    """Return the shape of ``Scanned.starts`` for u and so many states."""
+    if u.numel():
+        # Only the last launch can have more than one chunk.
+        cut = cuts(u, FORWARD_WARPS, FORWARD_WAVES)[-1]
+        if cut.chunks > 1:
+            return cut.count, cut.chunks, n, u.shape[-1]
+    return (0, )
+
+
+def scan_forward(u: Tensor,
+                 delta: Tensor,
+                 A: Tensor,
+                 bc: Tensor,
+                 D: Tensor,
+                 reversed_: int,
+                 y_dtype: torch.dtype,
+                 keep: bool,
+                 starts: Optional[Tensor] = None) -> Scanned:
     """Scan k directions.
 
     Args:
         u (Tensor): Input, shape (k, b, l, d), contiguous.
         delta (Tensor): Step sizes after softplus, shape and dtype of ``u``.
-        A (Tensor): Rates, shape (k, d, n), float32.
+        A (Tensor): Rates, shape (k, n, d), float32, contiguous.
         bc (Tensor): B and C, shape (k, b, l, 2, n), contiguous; dtype by
             ``uses_lanes``.
         D (Tensor): Skip weights, shape (k, d), float32.
         reversed_ (int): Bit i is set if direction i scans backward.
         y_dtype (torch.dtype): Dtype of the output.
         keep (bool): Store states for backward.
+        starts (Tensor, optional): From an earlier call for the same input,
+            which saves finding them again. Defaults to None.
 
     Returns:
-        tuple: Outputs (k, b, l, d); last states (k, b, n, d) in float32; the
-        stored states (k, b, steps, n, d), or an empty tensor.
+        Scanned: Outputs and states.
     """
     k, b, l, d = u.shape
-    n = A.shape[2]
+    n = A.shape[1]
     y = torch.empty_like(u, dtype=y_dtype)
     last = A.new_empty(k, b, n, d)
     steps = triton.cdiv(l, EVERY) if keep else 0
     states = A.new_empty(k, b, steps, n, d)
-    if u.numel() == 0:
-        return y, last, states
-    A = A.transpose(1, 2).contiguous()
-    constants = _constants(u, n)
-    y_pack = 1 if constants['LANES'] else _pack(y)
-    for cut in cuts(u, FORWARD_WARPS, FORWARD_WAVES):
-        start = _starts(cut, u, delta, A, bc, reversed_, False)
-        scan_fwd_kernel[triton.cdiv(d, BLOCK_D), cut.chunks, cut.count](
+    found = A.new_empty(0)
+    constants = dict(
+        _constants(u, n), HAS_STATES=keep, Y_KIND=_KINDS[y_dtype])
+    kernel, into = lanes_fwd_kernel, y
+    if not uses_lanes(u.dtype, d, n):
+        kernel, into = scan_fwd_kernel, _packed(y)
+        constants.update(EVERY=EVERY, Y_PACK=_pack(y), ASM=_on_nvidia())
+    each = cuts(u, FORWARD_WARPS, FORWARD_WAVES) if u.numel() else []
+    for cut in each:
+        if cut.chunks > 1 and starts is not None:
+            found = starts
+        else:
+            found = _carried(cut, u, delta, A, bc, reversed_, False)
+        kernel[triton.cdiv(d, BLOCK_D), cut.chunks, cut.count](
             _packed(u),
             _packed(delta),
             A,
             _packed_bc(bc),
             D,
-            start,
-            y if y_pack == 1 else _packed(y),
+            found,
+            into,
             states,
             last,
             cut.kb0,
@@ -239,19 +283,33 @@ def scan_forward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             cut.chunk,
             reversed_,
             **constants,
-            EVERY=EVERY,
             HAS_START=cut.chunks > 1,
-            HAS_STATES=keep,
-            Y_KIND=_KINDS[y_dtype],
-            Y_PACK=y_pack,
-            ASM=_on_nvidia(),
             **_launch(FORWARD_REGISTERS))
-    return y, last, states
+    return Scanned(y, last, states, found)
+
+
+class Gradients(NamedTuple):
+    """What ``scan_backward`` returns.
+
+    Attributes:
+        u, delta (Tensor): Shape (k, b, l, d), dtype of the tokens.
+        bc (Tensor): Parts of the gradients of B and C, which ``sum_bc``
+            adds up, shape (blocks, k * b * l, 2 * n), float32.
+        A (Tensor): Shape (k, n, d), float32.
+        D, bias (Tensor): Of skip weights and step bias, shape (k, d),
+            float32.
+    """
+    u: Tensor
+    delta: Tensor
+    bc: Tensor
+    A: Tensor
+    D: Tensor
+    bias: Tensor
 
 
 def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
                   dy: Tensor, states: Tensor, reversed_: int,
-                  softplus: bool) -> Tuple[Tensor, ...]:
+                  softplus: bool) -> Gradients:
     """Differentiate ``scan_forward``.
 
     Args:
@@ -263,27 +321,25 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             ``delta``.
 
     Returns:
-        tuple: Gradients of u and delta (k, b, l, d); of A (k, d, n), bc
-        (k, b, l, 2, n), D (k, d) and the step bias (k, d), in float32.
+        Gradients: One for every input.
     """
     k, b, l, d = u.shape
-    n = A.shape[2]
+    n = A.shape[1]
     blocks = triton.cdiv(d, BLOCK_D)
     each = cuts(u, BACKWARD_WARPS, BACKWARD_WAVES) if u.numel() else []
     parts = max([cut.chunks for cut in each], default=0)
-    constants = _constants(u, n)
-    lanes = constants['LANES']
-    y_pack = 1 if lanes else constants['PACK']
     du, ddelta = torch.empty_like(u), torch.empty_like(delta)
-    dbc = A.new_empty(blocks, k, b, l, 2, n)
-    # Zeros, since launches with fewer chunks leave parts untouched.
-    dA = A.new_zeros(k, b, parts, n, d)
-    dD = A.new_zeros(k, b, parts, d)
-    dbias = torch.zeros_like(dD)
-    A = A.transpose(1, 2).contiguous()
+    dbc = A.new_empty(blocks, k * b * l, 2 * n)
+    # Launches with fewer chunks than others leave parts untouched.
+    new = A.new_empty if len(each) == 1 else A.new_zeros
+    sums = new(k, b, parts, n + 2, d)
+    constants = _constants(u, n)
+    kernel, outs = lanes_bwd_kernel, (du, ddelta)
+    if not uses_lanes(u.dtype, d, n):
+        kernel, outs = scan_bwd_kernel, (_packed(du), _packed(ddelta))
+        constants.update(EVERY=EVERY, Y_PACK=_pack(u), ASM=_on_nvidia())
     for cut in each:
-        start = _starts(cut, dy, delta, A, bc, reversed_, True)
-        scan_bwd_kernel[blocks, cut.chunks, cut.count](
+        kernel[blocks, cut.chunks, cut.count](
             _packed(u),
             _packed(delta),
             A,
@@ -291,13 +347,10 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             D,
             _packed(dy),
             states,
-            start,
-            du if y_pack == 1 else _packed(du),
-            ddelta if y_pack == 1 else _packed(ddelta),
+            _carried(cut, dy, delta, A, bc, reversed_, True),
+            *outs,
             dbc,
-            dA,
-            dD,
-            dbias,
+            sums,
             cut.kb0,
             parts,
             dbc.stride(0),
@@ -307,18 +360,41 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             cut.chunk,
             reversed_,
             **constants,
-            EVERY=EVERY,
             HAS_START=cut.chunks > 1,
             SHARED_DY=dy.dim() == 3,
             SOFTPLUS=softplus,
-            Y_PACK=y_pack,
-            ASM=_on_nvidia(),
             **_launch(BACKWARD_REGISTERS))
-    dbc = dbc.sum(0)
-    if lanes:
-        # As ``sum_channels`` scatters them: place 8 ln + 4 w + i holds the
-        # state 4 ln + i of B (w = 0) or C.
-        dbc = dbc.view(k, b, l, 4, 2, 4).transpose(3, 4)
-        dbc = dbc.reshape(k, b, l, 2, n)
-    return (du, ddelta, dA.sum((1, 2)).transpose(1, 2), dbc, dD.sum(
-        (1, 2)), dbias.sum((1, 2)))
+    sums = sums.sum((1, 2))
+    return Gradients(du, ddelta, dbc, sums[:, :n], sums[:, n], sums[:, n + 1])
+
+
+def sum_bc(parts: Tensor, ranks: Tensor, lanes: bool) -> Tensor:
+    """Add up ``Gradients.bc``, next to other columns.
+
+    Args:
+        parts (Tensor): Shape (blocks, rows, 2 * n), float32.
+        ranks (Tensor): Shape (rows, r); may be no columns wide.
+        lanes (bool): Whether ``uses_lanes`` held.
+
+    Returns:
+        Tensor: ``ranks``, then the sums in order (2, n), shape
+        (rows, r + 2 * n), dtype of ``ranks``.
+    """
+    blocks, rows, n2 = parts.shape
+    r = ranks.shape[1]
+    out = ranks.new_empty(rows, r + n2)
+    if out.numel():
+        tile = 64
+        sum_bc_kernel[(triton.cdiv(rows, tile), )](
+            parts,
+            ranks,
+            out,
+            rows,
+            blocks,
+            R=r,
+            N2=n2,
+            BR=triton.next_power_of_2(max(r, 1)),
+            BN2=triton.next_power_of_2(n2),
+            TM=tile,
+            LANES=lanes)
+    return out

@@ -1,17 +1,16 @@
-"""Pieces of the scan kernels: one token's channels in a warp's registers.
+"""Pieces of the scan kernels: numbers in a warp's registers.
 
 A warp holds a tile (BN, BD) of states and channels, 4 state lanes by 8
-channel lanes: lane ``8 ln + lc`` holds rows ``4 i + ln`` and the neighbouring
-channels ``4 lc + j``. Channels are loaded PACK at a time as one integer,
-which leaves the loads smaller than a warp, so that Triton keeps this layout
-for the whole kernel.
+channel lanes. Channels are loaded PACK at a time as one integer, which leaves
+the loads smaller than a warp, so that Triton keeps this layout for the whole
+kernel.
 
-With LANES (16 states, half precision) row ``4 i + ln`` is state ``4 ln + i``,
-so that a lane's states lie side by side in B and C, and sums are scattered:
-of the sums over states each lane keeps that of one channel, of the sums over
-channels that of one state. The lanes are then axes, (4, 8), of what a kernel
-computes with; a program in another layout would be slower, not wrong.
+The second half of this file serves scan_lanes_triton.py, where the lanes,
+(4, 8), are axes; ``pick_row`` to ``store_own`` count on lane ``8 ln + lc``
+holding what is at ``[ln, lc]``.
 """
+import os
+
 import triton
 import triton.language as tl
 
@@ -89,15 +88,75 @@ def channels(x, KIND: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr):
 
 
 @triton.jit
-def states(x, KIND: tl.constexpr, BN: tl.constexpr, LANES: tl.constexpr):
-    """Turn what was loaded of B or C into float32 states (BN, 1)."""
-    if LANES:
-        x = quarters(x, KIND).permute(2, 3, 0, 1).reshape(BN, 1)
+def store(p, x, mask, KIND: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
+          ASM: tl.constexpr):
+    """Store one token's channels (1, BD), PACK in one."""
+    if PACK == 4:
+        even, odd = tl.split(x.reshape(1, BD // 4, 2, 2))
+        low, high = tl.split(join_halves(even, odd, KIND, ASM))
+        x = low.to(tl.int64) & 0xFFFFFFFF | (high.to(tl.int64) << 32)
+    elif PACK == 2:
+        even, odd = tl.split(x.reshape(1, BD // 2, 2))
+        x = join_halves(even, odd, KIND, ASM)
+    else:
+        x = x.to(p.dtype.element_ty)
+    tl.store(p, x, mask=mask)
+
+
+@triton.jit
+def _shuffle(x, LANE: tl.constexpr, MASK: tl.constexpr):
+    """Return the 64-bit integer of the lane LANE + own number & MASK."""
+    return tl.inline_asm_elementwise(
+        '{ .reg .b32 a, b; mov.b64 {a, b}, $1; '
+        f'shfl.sync.idx.b32 a, a, {LANE}, {31 + 256 * MASK}, -1; '
+        f'shfl.sync.idx.b32 b, b, {LANE}, {31 + 256 * MASK}, -1; '
+        'mov.b64 $0, {a, b}; }',
+        '=l,l', [x],
+        dtype=tl.int64,
+        is_pure=True,
+        pack=1)
+
+
+@triton.jit
+def pick_row(x, J: tl.constexpr, ASM: tl.constexpr):
+    """Give row J of x (4, 8) to all rows: (4, 8), or (1, 8)."""
+    if ASM:
+        x = _shuffle(x, 8 * J, 7)
+    else:
+        here = tl.arange(0, 4)[:, None] == J
+        x = tl.sum(tl.where(here, x, 0), axis=0, keep_dims=True)
     return x
 
 
 @triton.jit
-def swap(x, BIT: tl.constexpr, ASM: tl.constexpr):
+def pick_column(x, J: tl.constexpr, ASM: tl.constexpr):
+    """Give column J of x (4, 8) to all columns: (4, 8), or (4, 1)."""
+    if ASM:
+        x = _shuffle(x, J, 24)
+    else:
+        here = tl.arange(0, 8)[None, :] == J
+        x = tl.sum(tl.where(here, x, 0), axis=1, keep_dims=True)
+    return x
+
+
+@triton.jit
+def row_channels(x, KIND: tl.constexpr):
+    """Turn packed channels (r, 8) into float32 channels (1, r, 32)."""
+    return quarters(x, KIND).reshape(1, x.shape[0], 32)
+
+
+@triton.jit
+def column_states(x, KIND: tl.constexpr, ASM: tl.constexpr):
+    """Turn packed states, (4, 8) or (4, 1), into float32 (4, 4, 32 or 1)."""
+    x = quarters(x, KIND).permute(2, 3, 0, 1).reshape(4, 4, x.shape[1])
+    if ASM:
+        x = tl.broadcast_to(x[:, :, :, None], [4, 4, 8, 4])
+        x = x.reshape(4, 4, 32)
+    return x
+
+
+@triton.jit
+def _swap(x, BIT: tl.constexpr, ASM: tl.constexpr):
     """Return what the lane holds whose number differs in the bit BIT.
 
     The last two axes of x are lanes, (4, 8).
@@ -116,106 +175,100 @@ def swap(x, BIT: tl.constexpr, ASM: tl.constexpr):
 
 
 @triton.jit
-def scatter(low, high, BIT: tl.constexpr, ASM: tl.constexpr):
+def _scatter(low, high, BIT: tl.constexpr, ASM: tl.constexpr):
     """Add two values over two lanes; each keeps one of the sums."""
     lane = 8 * tl.arange(0, 4)[:, None] + tl.arange(0, 8)[None, :]
     upper = (lane & BIT) != 0
-    other = swap(tl.where(upper, low, high), BIT, ASM)
+    other = _swap(tl.where(upper, low, high), BIT, ASM)
     return tl.where(upper, high, low) + other
 
 
 @triton.jit
-def sum_states(x, LANES: tl.constexpr, ASM: tl.constexpr):
-    """Sum a tile over states: (1, BD), or (4, 8) with LANES.
+def sum_states(x, ASM: tl.constexpr):
+    """Sum a tile (4, 4, 32) over states.
 
-    Lane ``8 ln + lc`` then keeps the sum of channel ``4 lc + ln``.
+    Lane ``8 ln + lc`` keeps the sum of channel ``4 lc + ln``.
     """
-    if LANES:
-        x = tl.sum(x.reshape(4, 4, 32), axis=0).reshape(4, 8, 2, 2)
-        low, high = tl.split(x.permute(3, 0, 1, 2))
-        x = scatter(low, high, 16, ASM)
-        low, high = tl.split(x.permute(1, 2, 0))
-        x = scatter(low, high, 8, ASM)
+    x = tl.sum(x, axis=0).reshape(4, 8, 2, 2)
+    low, high = tl.split(x.permute(3, 0, 1, 2))
+    x = _scatter(low, high, 16, ASM)
+    low, high = tl.split(x.permute(1, 2, 0))
+    return _scatter(low, high, 8, ASM)
+
+
+@triton.jit
+def sum_channels(x, y, ASM: tl.constexpr):
+    """Sum two tiles (4, 4, 32) over channels.
+
+    Lane ``8 ln + lc`` keeps a sum of x if lc < 4, else of y: that of state
+    ``4 ln + lc % 4``.
+    """
+    x = tl.sum(x.reshape(4, 4, 8, 4), axis=3).reshape(2, 2, 4, 8)
+    y = tl.sum(y.reshape(4, 4, 8, 4), axis=3).reshape(2, 2, 4, 8)
+    z = _scatter(x, y, 4, ASM)
+    low, high = tl.split(z.permute(1, 2, 3, 0))
+    z = _scatter(low, high, 2, ASM)
+    low, high = tl.split(z.permute(1, 2, 0))
+    return _scatter(low, high, 1, ASM)
+
+
+@triton.jit
+def own(x, KIND: tl.constexpr):
+    """Take each lane's channel, as ``sum_states`` keeps it, from packs."""
+    x = (x >> (16 * tl.arange(0, 4)[:, None])).to(tl.int32)
+    if KIND == 1:
+        x = (x << 16).to(tl.float32, bitcast=True)
     else:
-        x = tl.sum(x, axis=0, keep_dims=True)
+        x = x.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
     return x
 
 
 @triton.jit
-def sum_channels(x, y, LANES: tl.constexpr, ASM: tl.constexpr):
-    """Sum two tiles over channels: (BN, 2), or (4, 8) with LANES.
+def along_rows(place, ASM: tl.constexpr):
+    """Keep the lanes of a load or store at these places (4, 8) as they are.
 
-    Lane ``8 ln + lc`` then keeps a sum of x if lc < 4, else of y: that of
-    state ``4 ln + lc % 4``.
+    Triton orders lanes along the axis on which places are contiguous. That
+    must be taken for the second one; a lane has one place, so that nothing
+    else follows from it.
     """
-    if LANES:
-        x = tl.sum(x.reshape(16, 8, 4), axis=2).reshape(2, 2, 4, 8)
-        y = tl.sum(y.reshape(16, 8, 4), axis=2).reshape(2, 2, 4, 8)
-        z = scatter(x, y, 4, ASM)
-        low, high = tl.split(z.permute(1, 2, 3, 0))
-        z = scatter(low, high, 2, ASM)
-        low, high = tl.split(z.permute(1, 2, 0))
-        z = scatter(low, high, 1, ASM)
-    else:
-        x = tl.sum(x, axis=1, keep_dims=True)
-        y = tl.sum(y, axis=1, keep_dims=True)
-        z = tl.join(x, y).reshape(x.shape[0], 2)
-    return z
+    if ASM:
+        place = tl.inline_asm_elementwise(
+            'mov.b32 $0, $1;',
+            '=r,r', [place],
+            dtype=tl.int32,
+            is_pure=True,
+            pack=1)
+    return tl.max_contiguous(place, [1, 8])
+
+
+PREFETCH = tl.constexpr(os.environ.get('PREFETCH', 'L2'))
 
 
 @triton.jit
-def own(x, KIND: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
-        LANES: tl.constexpr):
-    """Turn what was loaded into what ``sum_states`` is combined with."""
-    if LANES:
-        x = (x >> (16 * tl.arange(0, 4)[:, None])).to(tl.int32)
-        if KIND == 1:
-            x = (x << 16).to(tl.float32, bitcast=True)
-        else:
-            x = x.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-    else:
-        x = channels(x, KIND, BD, PACK)
-    return x
+def fetch_ahead(p, ASM: tl.constexpr):
+    """Bring what lies at these addresses from memory to the L2 cache."""
+    if ASM and PREFETCH != '':
+        tl.inline_asm_elementwise(
+            f'prefetch.global.{PREFETCH} [$1]; mov.b32 $0, 0;',
+            '=r,l', [p.to(tl.int64)],
+            dtype=tl.int32,
+            is_pure=False,
+            pack=1)
 
 
 @triton.jit
-def own_channels(block, BD: tl.constexpr, PACK: tl.constexpr,
-                 LANES: tl.constexpr, ASM: tl.constexpr):
-    """Return the places, of PACK channels each, of what a lane stores."""
-    if LANES:
-        place = 4 * tl.arange(0, 8)[None, :] + tl.arange(0, 4)[:, None]
-        if ASM:
-            # Places rise by one from one row to the next. Triton must not
-            # know it, lest it moves all to other lanes before a store.
-            place = tl.inline_asm_elementwise(
-                'mov.b32 $0, $1;',
-                '=r,r', [place],
-                dtype=tl.int32,
-                is_pure=True,
-                pack=1)
-        place = tl.max_contiguous(block * BD + place, [1, 8])
-    else:
-        place = block * (BD // PACK) + tl.arange(0, BD // PACK)[None, :]
-    return place
+def own_channels(block, ASM: tl.constexpr):
+    """Return the channel, (4, 8), that each lane keeps the sums of."""
+    place = 4 * tl.arange(0, 8)[None, :] + tl.arange(0, 4)[:, None]
+    return along_rows(block * 32 + place, ASM)
 
 
 @triton.jit
-def store(p, x, mask, KIND: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
-          LANES: tl.constexpr, ASM: tl.constexpr):
-    """Store one token's channels, from what ``own`` and the like return."""
-    if LANES:
-        if ASM and KIND != 0:
-            x = join_halves(x, x, KIND, ASM).to(tl.int16)
-            x = x.to(p.dtype.element_ty, bitcast=True)
-        else:
-            x = x.to(p.dtype.element_ty)
-    elif PACK == 4:
-        even, odd = tl.split(x.reshape(1, BD // 4, 2, 2))
-        low, high = tl.split(join_halves(even, odd, KIND, ASM))
-        x = low.to(tl.int64) & 0xFFFFFFFF | (high.to(tl.int64) << 32)
-    elif PACK == 2:
-        even, odd = tl.split(x.reshape(1, BD // 2, 2))
-        x = join_halves(even, odd, KIND, ASM)
+def store_own(p, x, mask, KIND: tl.constexpr, ASM: tl.constexpr):
+    """Store what each lane keeps, (4, 8)."""
+    if ASM and KIND != 0:
+        x = join_halves(x, x, KIND, ASM).to(tl.int16)
+        x = x.to(p.dtype.element_ty, bitcast=True)
     else:
         x = x.to(p.dtype.element_ty)
     tl.store(p, x, mask=mask)

@@ -5,21 +5,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .scan_launch_triton import EVERY, scan_backward, scan_forward
+from .scan_launch_triton import EVERY, scan_backward, scan_forward, sum_bc
 
 
 @torch.library.custom_op('mmvideomamba::scan', mutates_args=())
 def _scan(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
           reversed_: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
-    """Scan; return output, last state and stored states."""
-    return scan_forward(u, delta, A, bc, D, reversed_, u.dtype, keep)
+    """Scan, with rates (k, n, d); return output, last and stored states."""
+    found = scan_forward(u, delta, A, bc, D, reversed_, u.dtype, keep)
+    return found.y, found.last, found.states
 
 
 @_scan.register_fake
 def _(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
       reversed_: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
     k, b, l, d = u.shape
-    n = A.shape[2]
+    n = A.shape[1]
     steps = -(-l // EVERY) if keep else 0
     return (torch.empty_like(u), A.new_empty(k, b, n, d),
             A.new_empty(k, b, steps, n, d))
@@ -30,7 +31,13 @@ def _scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
                    dy: Tensor, states: Tensor, reversed_: int) -> List[Tensor]:
     """Return the gradients of u, delta, A, bc and D."""
     grads = scan_backward(u, delta, A, bc, D, dy, states, reversed_, False)
-    return [g.contiguous() for g in grads[:5]]
+    dbc = sum_bc(grads.bc, grads.bc.new_empty(grads.bc.shape[1], 0), False)
+    return [
+        grads.u, grads.delta,
+        grads.A.contiguous(),
+        dbc.view(bc.shape),
+        grads.D.contiguous()
+    ]
 
 
 @_scan_backward.register_fake
@@ -71,7 +78,7 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
     if delta_softplus:
         step = F.softplus(step)
     skip = A.new_zeros(u.shape[2]) if D is None else D
-    inputs = (u.float(), step, A, torch.stack([B, C], dim=2).float(), skip)
+    inputs = (u.float(), step, A.t(), torch.stack([B, C], dim=2).float(), skip)
     keep = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
     y, last, _ = _scan(*(x.contiguous().unsqueeze(0) for x in inputs),
                        int(reverse), keep)

@@ -41,14 +41,22 @@ def run_kernels(x: Dict[str, Tensor], dy: Tensor) -> Run:
     """Return outputs, last states and gradients of our kernels."""
     from mmvideomamba.ops import scan_launch_triton as kernels
     bc = torch.stack([x['B'], x['C']], 3)
-    if not kernels.uses_lanes(x['u'].dtype, *x['A'].shape[1:]):
+    lanes = kernels.uses_lanes(x['u'].dtype, *x['A'].shape[1:])
+    if not lanes:
         bc = bc.float()
-    args = x['u'], x['delta'], x['A'], bc, x['D']
-    y, last, states = kernels.scan_forward(*args, BOTH, torch.float32, True)
-    du, ddelta, dA, dbc, dD, _ = kernels.scan_backward(*args, dy, states, BOTH,
-                                                       False)
-    grads = du, ddelta, dA, dbc[:, :, :, 0], dbc[:, :, :, 1], dD
-    return y, last.transpose(2, 3), dict(zip(NAMES, grads))
+    A = x['A'].transpose(1, 2).contiguous()
+    args = x['u'], x['delta'], A, bc, x['D']
+    y, last, states, starts = kernels.scan_forward(*args, BOTH, torch.float32,
+                                                   True)
+    assert starts.shape == kernels.starts_shape(x['u'], x['A'].shape[2])
+    again = kernels.scan_forward(*args, BOTH, torch.float32, False, starts)
+    assert torch.equal(again.y, y)
+    grads = kernels.scan_backward(*args, dy, states, BOTH, False)
+    dbc = kernels.sum_bc(grads.bc, grads.bc.new_empty(len(grads.bc[0]), 0),
+                         lanes).view(bc.shape)
+    found = (grads.u, grads.delta, grads.A.transpose(1, 2), dbc[:, :, :, 0],
+             dbc[:, :, :, 1], grads.D)
+    return y, last.transpose(2, 3), dict(zip(NAMES, found))
 
 
 def run_definition(x: Dict[str, Tensor], dy: Tensor) -> Run:
