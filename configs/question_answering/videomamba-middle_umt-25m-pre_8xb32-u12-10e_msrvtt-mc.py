@@ -12,8 +12,6 @@ val_pipeline = _base_.val_pipeline
 val_pipeline[-1].algorithm_keys = ('caption_options', )
 test_pipeline = val_pipeline
 val_dataloader = dict(
-    # The host's loop gathers as many samples of each process.
-    sampler=dict(round_up=True),
     dataset=dict(
         type='mmvideomamba.VideoMCDataset',
         num_options=5,

@@ -172,8 +172,7 @@ def check_stock_loops(cfg: Config, metric: str) -> None:
                                            dict(type='TestLoop'))
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
         assert loader.dataset.test_mode
-        # Else its gathering loses the samples of the longer share.
-        assert loader.sampler.round_up
+        assert not (loader.sampler.shuffle or loader.sampler.round_up)
     assert cfg.val_evaluator == cfg.test_evaluator == dict(type=metric)
 
 

@@ -12,8 +12,6 @@ val_pipeline = _base_.val_pipeline
 val_pipeline[1].clip_len = num_frames
 val_pipeline[-1].algorithm_keys = qa_keys
 test_pipeline = val_pipeline
-# The host's loop gathers as many samples of each process.
-sampler = dict(type='DefaultSampler', shuffle=False, round_up=True)
 
 train_dataloader = dict(
     batch_size=32,
@@ -22,13 +20,11 @@ train_dataloader = dict(
         ann_file='msrvtt_qa_train.json',
         pipeline=train_pipeline))
 val_dataloader = dict(
-    sampler=sampler,
     dataset=dict(
         type=dataset_type,
         ann_file='msrvtt_qa_val.json',
         pipeline=val_pipeline))
 test_dataloader = dict(
-    sampler=sampler,
     dataset=dict(
         type=dataset_type,
         ann_file='msrvtt_qa_test.json',
