@@ -18,7 +18,7 @@ from typing import Dict, List
 import mmvideomamba  # isort: skip  # heals the hosts, goes first
 import torch
 import transformers
-from cpu_models import cpu_name
+from cpu_models import cpu_name, show
 from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 
@@ -150,11 +150,7 @@ def main() -> None:
         lines.append(f'| {row["name"]} | {row["topk"]} | {row["pairs"]} | '
                      f'{row["processor"]:.1f} | {row["wall"]:.1f} | '
                      f'{1e3 * row["processor"] / row["pairs"]:.2f} |')
-    table = '\n'.join(lines)
-    print(table)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table + '\n')
+    show(lines, args.out)
 
 
 if __name__ == '__main__':

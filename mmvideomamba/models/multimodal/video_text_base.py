@@ -1,7 +1,8 @@
 """What all models of videos and texts share."""
-from typing import Any, Dict, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence
 
 from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvideomamba.registry import MODELS
@@ -50,12 +51,39 @@ class VideoTextBase(BaseModel):
         """
         return state
 
-    def encode_videos(self, inputs: Tensor) -> VisionOutput:
-        """Encode unmasked videos.
+    def forward(self,
+                inputs: Tensor,
+                data_samples: Optional[List[BaseDataElement]] = None,
+                mode: str = 'tensor') -> Any:
+        """Compute losses, predictions, or features of the videos.
 
         Args:
             inputs (Tensor): Normalised clips (b, 3, frames, h, w), or with
                 an axis of one clip per sample, (b, 1, 3, frames, h, w).
+            data_samples (list[BaseDataElement], optional): See the class.
+            mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
+
+        Returns:
+            dict[str, Tensor] | list[BaseDataElement] | VisionOutput: By the
+            mode.
+
+        Raises:
+            ValueError: If the mode is unknown, or the model has none such.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.encode_videos(inputs)
+        raise ValueError('mode must be loss, predict or tensor, but is '
+                         f'{mode!r}')
+
+    def encode_videos(self, inputs: Tensor) -> VisionOutput:
+        """Encode unmasked videos.
+
+        Args:
+            inputs (Tensor): See ``forward``.
 
         Returns:
             VisionOutput: Tokens and pooled features.

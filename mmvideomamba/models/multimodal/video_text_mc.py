@@ -1,5 +1,5 @@
 """The caption of a video among several options."""
-from typing import Any, List, Optional
+from typing import Any, List
 
 import torch
 from mmengine.structures import BaseDataElement
@@ -41,32 +41,13 @@ class VideoTextMC(VideoTextModel):
         self.match_weight = match_weight
         self.similarity_weight = similarity_weight
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: Optional[List[BaseDataElement]] = None,
-                mode: str = 'tensor') -> Any:
-        """Choose options, or what ``VideoTextModel`` does.
-
-        Args:
-            inputs (Tensor): See ``VideoTextModel``.
-            data_samples (list[BaseDataElement], optional): See the class.
-            mode (str): 'predict', 'loss' or 'tensor'. Defaults to 'tensor'.
-
-        Returns:
-            list[BaseDataElement] | dict[str, Tensor] | VisionOutput: By the
-            mode.
-        """
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        return super().forward(inputs, data_samples, mode)
-
     @torch.no_grad()
     def predict(self, inputs: Tensor,
                 data_samples: List[BaseDataElement]) -> List[BaseDataElement]:
         """Choose an option for each video.
 
         Args:
-            inputs (Tensor): See ``VideoTextModel``.
+            inputs (Tensor): See ``forward``.
             data_samples (list[BaseDataElement]): With ``caption_options``.
 
         Returns:

@@ -124,31 +124,20 @@ class VideoTextModel(VideoTextBase):
                 raise ValueError(f'loss_weights has uta, but mask_cfg tells '
                                  f'no mask for {kind!r}')
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: Optional[List[BaseDataElement]] = None,
-                mode: str = 'tensor') -> Any:
-        """Compute losses, or features of the videos.
+    def predict(self, inputs: Tensor,
+                data_samples: List[BaseDataElement]) -> Any:
+        """Refuse: retrieval scores all videos and texts of a set at once.
 
         Args:
-            inputs (Tensor): Normalised clips (b, 3, frames, h, w), or with
-                an axis of one clip per sample, (b, 1, 3, frames, h, w).
-            data_samples (list[BaseDataElement], optional): See the class.
-            mode (str): 'loss' or 'tensor'. Defaults to 'tensor'.
-
-        Returns:
-            dict[str, Tensor] | VisionOutput: By the mode.
+            inputs (Tensor): See ``forward``.
+            data_samples (list[BaseDataElement]): See the class.
 
         Raises:
-            ValueError: If the mode is unknown; retrieval is evaluated by
-                ``RetrievalLoop``.
+            ValueError: Always.
         """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'tensor':
-            return self.encode_videos(inputs)
-        raise ValueError(f'mode must be loss or tensor, but is {mode!r}; '
-                         'evaluate with mmvideomamba.RetrievalLoop')
+        raise ValueError(
+            'VideoTextModel does not predict sample by sample; evaluate with '
+            'mmvideomamba.RetrievalValLoop and RetrievalTestLoop')
 
     def retrieval_scorer(self, **kwargs: Any) -> RetrievalScorer:
         """Return what scores a whole set.

@@ -1,7 +1,7 @@
 """Answers to questions about videos."""
 import json
 from pathlib import Path
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from mmengine.logging import print_log
@@ -117,36 +117,9 @@ class VideoTextQA(VideoTextBase):
                     'current')
         return self._answers
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: Optional[List[BaseDataElement]] = None,
-                mode: str = 'tensor') -> Any:
-        """Compute the loss, answers, or features of the videos.
-
-        Args:
-            inputs (Tensor): Normalised clips (b, 3, frames, h, w), or with
-                an axis of one clip per sample, (b, 1, 3, frames, h, w).
-            data_samples (list[BaseDataElement], optional): See the class.
-            mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
-
-        Returns:
-            dict[str, Tensor] | list[BaseDataElement] | VisionOutput: By the
-            mode.
-
-        Raises:
-            ValueError: If the mode is unknown.
-        """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'predict':
-            return self.predict(inputs, data_samples)
-        if mode == 'tensor':
-            return self.encode_videos(inputs)
-        raise ValueError('mode must be loss, predict or tensor, but is '
-                         f'{mode!r}')
-
-    def read_questions(self, inputs: Tensor,
-                       data_samples: List[BaseDataElement]) -> Any:
+    def read_questions(
+            self, inputs: Tensor,
+            data_samples: List[BaseDataElement]) -> Tuple[Tensor, Tensor]:
         """Read questions, with a look at the videos.
 
         Args:
