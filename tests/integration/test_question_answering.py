@@ -5,21 +5,14 @@ from typing import List
 
 import pytest
 import torch
-from host_tools import ROOT, run_python
+from host_tools import ROOT, needs_multimodal, run_python
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmvideomamba.compat import multimodal_trouble
 from mmvideomamba.models import VideoTextModel
 
-pytest.importorskip('transformers', reason='the text tower needs transformers')
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        bool(multimodal_trouble('mmaction')),
-        reason=multimodal_trouble('mmaction') or 'none')
-]
+pytestmark = needs_multimodal()
 RECIPES = ROOT / 'configs/question_answering'
 NAME = 'videomamba-middle_umt-25m-pre_8xb32-u12-10e_{}.py'
 # What a clip's name says, from COLOUR-WAY-GROUND-NUMBER.mp4.

@@ -5,17 +5,9 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
-from host_tools import HERE, ROOT, run_python
+from host_tools import HERE, ROOT, needs_multimodal, run_python
 
-from mmvideomamba.compat import multimodal_trouble
-
-pytest.importorskip('transformers', reason='the text tower needs transformers')
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        bool(multimodal_trouble('mmaction')),
-        reason=multimodal_trouble('mmaction') or 'none')
-]
+pytestmark = needs_multimodal()
 
 CONFIG = HERE / 'tiny_retrieval.py'
 
