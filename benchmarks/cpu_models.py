@@ -10,7 +10,7 @@ import platform
 import statistics
 import time
 from pathlib import Path
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Optional
 
 import torch
 from vit import ViT
@@ -50,6 +50,15 @@ def cpu_name() -> str:
             if line.startswith('model name'):
                 return line.split(':', 1)[1].strip()
     return platform.processor()
+
+
+def show(lines: List[str], out: Optional[Path]) -> None:
+    """Print a report, and write it to a file if one is named."""
+    table = '\n'.join(lines)
+    print(table)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(table + '\n')
 
 
 def main() -> None:
@@ -102,11 +111,7 @@ def main() -> None:
         for name, seconds in result.items():
             lines.append(f'| {mode} | {name} | {seconds * 1e3:.0f} | '
                          f'{seconds / result["ViT"]:.2f} |')
-    table = '\n'.join(lines)
-    print(table)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table + '\n')
+    show(lines, args.out)
 
 
 if __name__ == '__main__':

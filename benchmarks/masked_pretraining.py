@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Callable, Dict
 
 import torch
-from cpu_models import cpu_name, measure
+from cpu_models import cpu_name, measure, show
 from mmengine.registry import init_default_scope
 
 import mmvideomamba
@@ -166,11 +166,7 @@ def main() -> None:
         '|---|---|---|---|---|---|---|',
         *bench(args),
     ]
-    table = '\n'.join(lines)
-    print(table)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table + '\n')
+    show(lines, args.out)
 
 
 if __name__ == '__main__':

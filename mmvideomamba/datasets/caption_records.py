@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
 
-from .caption_text import captions_of, check_all, read_json_list, strings_of
+from .caption_text import captions_of, check_all, one_text, read_json_list
 
 
 class Record(NamedTuple):
@@ -173,7 +173,4 @@ def _open(path: str) -> BinaryIO:
 
 def _parse(entry: Any, key: str, where: str) -> tuple:
     """Return name and captions of an entry."""
-    names = strings_of(entry, key, where)
-    if len(names) > 1:
-        raise ValueError(f'{where} has {len(names)} of {key!r}, not one')
-    return names[0], captions_of(entry, where)
+    return one_text(entry, key, where), captions_of(entry, where)

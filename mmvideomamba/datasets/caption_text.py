@@ -1,11 +1,11 @@
 """Captions as the published model reads them, and the files that hold them."""
 import json
 from pathlib import Path
-from typing import Any, Callable, List, Sequence, Union
+from typing import Any, Callable, Dict, List, Sequence, Union
 
 from mmaction.datasets.msrvtt_datasets import pre_text
 
-MAX_SHOWN = 10  # faults that an error lists one by one
+from .checked_video_dataset import MAX_SHOWN, find_missing
 
 
 def clean_caption(text: str) -> str:
@@ -69,6 +69,26 @@ def strings_of(entry: Any, key: str, where: str) -> List[str]:
     return found
 
 
+def one_text(entry: Any, key: str, where: str) -> str:
+    """Read one text from an entry.
+
+    Args:
+        entry (Any): Should be a dict.
+        key (str): The key.
+        where (str): What to call the entry in an error.
+
+    Returns:
+        str: The text.
+
+    Raises:
+        ValueError: If there is none, or several.
+    """
+    found = strings_of(entry, key, where)
+    if len(found) > 1:
+        raise ValueError(f'{where} has {len(found)} of {key!r}, not one')
+    return found[0]
+
+
 def read_json_list(path: Union[str, Path]) -> list:
     """Read a file that holds a JSON list.
 
@@ -127,3 +147,24 @@ def check_all(entries: Sequence[Any], check: Callable[[int, Any], Any],
             'cannot be used', *shown
         ]))
     return found
+
+
+def check_videos(videos: Sequence[str], path: Union[str, Path],
+                 data_prefix: Dict[str, Any]) -> None:
+    """Check that the videos of a caption file exist.
+
+    Args:
+        videos (Sequence[str]): Their paths.
+        path (str | Path): The caption file, for the error.
+        data_prefix (dict): Of the data set, for the error.
+
+    Raises:
+        FileNotFoundError: If one or more do not.
+    """
+    missing = find_missing(videos)
+    if missing:
+        shown = [videos[i] for i in missing[:MAX_SHOWN]]
+        raise FileNotFoundError(
+            f'caption file {path}: {len(missing)} of {len(videos)} videos do '
+            f'not exist, such as {", ".join(shown)}. Correct the file or '
+            f'data_prefix (now {dict(data_prefix)}), or leave them out.')

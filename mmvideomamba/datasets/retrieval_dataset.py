@@ -6,9 +6,8 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from mmaction.datasets import BaseActionDataset
 
 from mmvideomamba.registry import DATASETS
-from .caption_text import (captions_of, check_all, clean_caption,
+from .caption_text import (captions_of, check_all, check_videos, clean_caption,
                            read_json_list, strings_of)
-from .checked_video_dataset import MAX_SHOWN, find_missing
 
 TRAIN_TEXTS = ('each', 'random')
 
@@ -103,7 +102,7 @@ class RetrievalDataset(BaseActionDataset):
             for video in entry.videos:
                 numbers.setdefault(video, len(numbers))
         if self.check_files:
-            self._check_exist(list(numbers))
+            check_videos(list(numbers), self.ann_file, self.data_prefix)
         self._relate(entries, numbers)
         if self.test_mode:
             return [
@@ -154,13 +153,3 @@ class RetrievalDataset(BaseActionDataset):
         if 'texts' in info:
             info['text'] = random.choice(info.pop('texts'))
         return info
-
-    def _check_exist(self, videos: List[str]) -> None:
-        missing = find_missing(videos)
-        if missing:
-            shown = [videos[i] for i in missing[:MAX_SHOWN]]
-            raise FileNotFoundError(
-                f'caption file {self.ann_file}: {len(missing)} of '
-                f'{len(videos)} videos do not exist, such as '
-                f'{", ".join(shown)}. Correct the file or data_prefix (now '
-                f'{dict(self.data_prefix)}), or leave them out.')

@@ -4,7 +4,8 @@ from .distillation import (DistilledClassifier, DistilledRecognizer3D,
                            TokenDistillHead)
 from .heads import VideoMambaHead
 from .layers import BiMambaMixer, MambaBlock
-from .multimodal import TextTower, VideoTextModel, VisionTower
+from .multimodal import (TextTower, VideoTextMC, VideoTextModel, VideoTextQA,
+                         VisionTower)
 from .selfsup import (UMT, AlignmentLoss, CachedTeacher, CLIPTeacher,
                       CLIPTower, UMTDecoder)
 
@@ -12,5 +13,6 @@ __all__ = [
     'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower',
     'CachedTeacher', 'DistilledClassifier', 'DistilledRecognizer3D',
     'MambaBlock', 'TextTower', 'TokenDistillHead', 'UMT', 'UMTDecoder',
-    'VideoMamba', 'VideoMambaHead', 'VideoTextModel', 'VisionTower'
+    'VideoMamba', 'VideoMambaHead', 'VideoTextMC', 'VideoTextModel',
+    'VideoTextQA', 'VisionTower'
 ]

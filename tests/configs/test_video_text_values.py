@@ -29,8 +29,12 @@ SETS = {
     '8xb32-u8-10e_sthv2-label': (25, 32, 10, 0, 1e-4, False, None),
     '8xb32-u8-10e_sthv2-template': (22, 32, 10, 0, 1e-4, False, None),
     '8xb128-u1-10e_coco': (22, 128, 10, 0, 1e-5, False, None),
-    '8xb128-u1-10e_flickr30k': (32, 128, 10, 0, 1e-5, False, None)
+    '8xb128-u1-10e_flickr30k': (32, 128, 10, 0, 1e-5, False, None),
+    '8xb32-u12-5e_msrvtt-7k': (32, 32, 5, 0, 1e-5, False, None),
+    '8xb32-u12-5e_msrvtt-9k': (32, 32, 5, 0, 1e-5, False, None)
 }
+QUESTIONS = 'question_answering/videomamba-middle_umt-25m-pre_8xb32-u12-10e_'
+QA_SETS = {'msrvtt-qa': 'msrvtt', 'activitynet-qa': 'activitynet'}
 
 
 def step(pipeline: list, name: str) -> dict:
@@ -39,30 +43,45 @@ def step(pipeline: list, name: str) -> dict:
     return found[0]
 
 
-def check_common(cfg: Config, weight_decay: float) -> None:
+def check_common(cfg: Config,
+                 weight_decay: float,
+                 frames: int = 8,
+                 judge: bool = True) -> None:
     """Check what all published runs share."""
     vision = cfg.model.vision_encoder
     assert vision.backbone.arch == 'middle'
     assert vision.backbone.drop_path_rate == 0.25
-    assert (vision.backbone.img_size, vision.backbone.num_frames) == (224, 8)
+    assert (vision.backbone.img_size, vision.backbone.num_frames) == (224,
+                                                                      frames)
     assert (vision.pool_type, vision.keep_temporal) == ('cls+avg', True)
     text = cfg.model.text_encoder
     assert (text.arch, text.fusion_layer, text.encoder_width) == ('base', 9,
                                                                   576)
     assert text.with_cp
-    assert (cfg.model.embed_dims, cfg.model.temperature) == (512, 0.07)
-    assert cfg.model.gather_grad == 'own'
     optimizer = cfg.optim_wrapper.optimizer
     assert (optimizer.type, optimizer.betas) == ('AdamW', (0.9, 0.999))
     assert optimizer.weight_decay == weight_decay
     assert 'clip_grad' not in cfg.optim_wrapper
     assert cfg.param_scheduler.floor == 0.01
     assert cfg.randomness.seed == 42
-    for loop in (cfg.val_cfg, cfg.test_cfg):
-        assert loop.topk == 128
+    if judge:
+        assert (cfg.model.embed_dims, cfg.model.temperature) == (512, 0.07)
+        assert cfg.model.gather_grad == 'own'
+    for loader in (cfg.train_dataloader, cfg.val_dataloader,
+                   cfg.test_dataloader):
+        samplers = [
+            s for s in loader.dataset.pipeline
+            if s['type'] == 'mmvideomamba.IntervalSample'
+        ]
+        assert all(s.clip_len == frames for s in samplers)
     resize = step(cfg.val_dataloader.dataset.pipeline, 'Resize')
     assert (resize.scale, resize.keep_ratio) == ((224, 224), False)
     assert resize.interpolation == 'bicubic'
+
+
+def check_ranking(cfg: Config) -> None:
+    for loop in (cfg.val_cfg, cfg.test_cfg):
+        assert loop.topk == 128
 
 
 def check_augmentation(pipeline: list, flip: bool = True) -> None:
@@ -80,6 +99,7 @@ def test_pretraining(corpus: str, stage: str) -> None:
     cfg = Config.fromfile(CONFIGS / 'multimodal' /
                           name.format(w=processes, c=corpus))
     check_common(cfg, 0.05)
+    check_ranking(cfg)
     assert cfg.model.loss_weights == losses
     assert cfg.model.text_encoder.with_mlm
     assert cfg.model.tokenizer.max_length == 32
@@ -115,7 +135,8 @@ def test_pretraining(corpus: str, stage: str) -> None:
 def test_retrieval(name: str) -> None:
     length, batch, epochs, warmup, rate, paragraph, seconds = SETS[name]
     cfg = Config.fromfile(CONFIGS / f'{PRE}{name}.py')
-    check_common(cfg, 0.02)
+    check_common(cfg, 0.02, frames=12 if 'u12' in name else 8)
+    check_ranking(cfg)
     assert cfg.model.loss_weights == dict(vtc=1, vtm=1)
     assert not cfg.model.text_encoder.with_mlm
     assert cfg.model.tokenizer.max_length == length
@@ -128,7 +149,7 @@ def test_retrieval(name: str) -> None:
     for loader in (cfg.train_dataloader, cfg.val_dataloader,
                    cfg.test_dataloader):
         assert loader.dataset.get('paragraph', False) == paragraph
-        if 'u1' in name:
+        if 'u1-' in name:
             step(loader.dataset.pipeline, 'ReadImage')
             continue
         sampler = step(loader.dataset.pipeline, 'IntervalSample')
@@ -137,3 +158,61 @@ def test_retrieval(name: str) -> None:
                            'middle') == ('rand' if loader
                                          is cfg.train_dataloader else 'middle')
     assert cfg.val_dataloader == cfg.test_dataloader
+    if 'u12' not in name:
+        return
+    # The last checkpoint counts, not the best.
+    assert cfg.default_hooks.checkpoint.save_best is None
+    assert f'train{name[-2:]}' in train.ann_file
+    assert 'test1k' in cfg.test_dataloader.dataset.ann_file
+
+
+def check_stock_loops(cfg: Config, metric: str) -> None:
+    """Check that the host's loops evaluate, each sample once."""
+    assert (cfg.val_cfg, cfg.test_cfg) == (dict(type='ValLoop'),
+                                           dict(type='TestLoop'))
+    for loader in (cfg.val_dataloader, cfg.test_dataloader):
+        assert loader.dataset.test_mode
+        assert not (loader.sampler.shuffle or loader.sampler.round_up)
+    assert cfg.val_evaluator == cfg.test_evaluator == dict(type=metric)
+
+
+@pytest.mark.parametrize('name', QA_SETS)
+def test_question_answering(name: str) -> None:
+    cfg = Config.fromfile(CONFIGS / f'{QUESTIONS}{name}.py')
+    check_common(cfg, 0.02, frames=12, judge=False)
+    check_stock_loops(cfg, 'VQAAcc')
+    assert cfg.model.type == 'mmvideomamba.VideoTextQA'
+    assert (cfg.model.tokenizer.max_length, cfg.model.answer_length,
+            cfg.model.topk) == (25, 5, 128)
+    assert cfg.model.answer_file.startswith(f'data/{QA_SETS[name]}/')
+    assert not cfg.model.text_encoder.with_mlm
+    assert cfg.train_dataloader.batch_size == 32
+    assert cfg.optim_wrapper.optimizer.lr == 1e-5
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler.T_max,
+            cfg.param_scheduler.warmup) == (10, 10, 0.5)
+    check_augmentation(cfg.train_dataloader.dataset.pipeline)
+    files = [
+        loader.dataset.ann_file
+        for loader in (cfg.train_dataloader, cfg.val_dataloader,
+                       cfg.test_dataloader)
+    ]
+    for file, part in zip(files, ('train', 'val', 'test')):
+        assert file.endswith(f'qa_{part}.json')
+
+
+def test_multiple_choice() -> None:
+    cfg = Config.fromfile(CONFIGS / f'{QUESTIONS}msrvtt-mc.py')
+    check_common(cfg, 0.02, frames=12)
+    check_stock_loops(cfg, 'VQAMCACC')
+    assert cfg.model.type == 'mmvideomamba.VideoTextMC'
+    assert (cfg.model.match_weight, cfg.model.similarity_weight) == (0.7, 0.3)
+    assert cfg.model.loss_weights == dict(vtc=1, vtm=1)
+    assert cfg.model.tokenizer.max_length == 32
+    assert cfg.val_dataloader.dataset.num_options == 5
+    assert cfg.train_dataloader.batch_size == 32
+    assert cfg.optim_wrapper.optimizer.lr == 1e-5
+    assert (cfg.train_cfg.max_epochs, cfg.param_scheduler.T_max,
+            cfg.param_scheduler.warmup) == (10, 10, 0)
+    check_augmentation(cfg.train_dataloader.dataset.pipeline)
+    # 9k videos for training would hold some of this test.
+    assert 'train7k' in cfg.train_dataloader.dataset.ann_file

@@ -5,7 +5,7 @@ from typing import Iterator
 import pytest
 import torch
 from bad_videos import encode, make_bad_videos
-from host_tools import CONFIG, run_tool
+from host_tools import CONFIG, ROOT, run_python, run_tool
 
 
 def write_list(path: Path, names: list) -> None:
@@ -44,6 +44,19 @@ def trained(clips: Path) -> Path:
     """Return the working folder of a training without interruption."""
     folder = clips / 'whole'
     done = run_tool('train.py', CONFIG, '--work-dir', folder, cwd=clips)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope='session')
+def caption_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with data/: 60 clips with captions, and 20 others."""
+    for name in ('skimage', 'imageio_ffmpeg'):
+        pytest.importorskip(name, reason='the extra quickstart is missing')
+    folder = tmp_path_factory.mktemp('captions')
+    make = ROOT / 'tools/data/quickstart/make_quickstart_captions.py'
+    done = run_python(
+        make, '--out-dir', 'data', '--train', 1, '--val', 1, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -7,10 +7,25 @@ from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
+import pytest
+
+from mmvideomamba.compat import multimodal_trouble
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 CONFIG = HERE / 'tiny_recognizer.py'
 KILLED_CONFIG = HERE / 'killed_recognizer.py'
+
+
+def needs_multimodal() -> list:
+    """Leave a module out where text models cannot be had; return its marks."""
+    pytest.importorskip(
+        'transformers', reason='the text tower needs transformers')
+    trouble = multimodal_trouble('mmaction')
+    return [
+        pytest.mark.slow,
+        pytest.mark.skipif(bool(trouble), reason=trouble or 'none')
+    ]
 
 
 def tools_of(host: str) -> Path:

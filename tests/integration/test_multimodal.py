@@ -7,20 +7,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from host_tools import HERE
+from host_tools import HERE, needs_multimodal
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmvideomamba.compat import multimodal_trouble
-
-pytest.importorskip('transformers', reason='the text tower needs transformers')
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        bool(multimodal_trouble('mmaction')),
-        reason=multimodal_trouble('mmaction') or 'none')
-]
+pytestmark = needs_multimodal()
 NAMES = [f'loss_{name}' for name in ('uta', 'vtc', 'vtm', 'mlm')]
 
 

@@ -5,34 +5,24 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
-from host_tools import HERE, ROOT, run_python
+from host_tools import HERE, ROOT, needs_multimodal, run_python
 
-from mmvideomamba.compat import multimodal_trouble
-
-pytest.importorskip('transformers', reason='the text tower needs transformers')
-pytest.importorskip('skimage', reason='the extra quickstart is not installed')
-pytest.importorskip('imageio_ffmpeg', reason='quickstart is not installed')
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        bool(multimodal_trouble('mmaction')),
-        reason=multimodal_trouble('mmaction') or 'none')
-]
+pytestmark = needs_multimodal()
 
 CONFIG = HERE / 'tiny_retrieval.py'
-MAKE = ROOT / 'tools/data/quickstart/make_quickstart_captions.py'
 
 
 @pytest.fixture(scope='module')
-def trained(tmp_path_factory) -> Path:
-    """Make the clips and train; return the folder that holds data/."""
-    folder = tmp_path_factory.mktemp('retrieval')
-    for arguments in ((MAKE, '--out-dir', 'data', '--train', 1, '--val', 1),
-                      (ROOT / 'tools/train.py', CONFIG, '--work-dir',
-                       'train')):
-        done = run_python(*arguments, cwd=folder)
-        assert done.returncode == 0, done.stderr
-    return folder
+def trained(caption_clips: Path) -> Path:
+    """Train; return the folder that holds data/."""
+    done = run_python(
+        ROOT / 'tools/train.py',
+        CONFIG,
+        '--work-dir',
+        'train',
+        cwd=caption_clips)
+    assert done.returncode == 0, done.stderr
+    return caption_clips
 
 
 def metrics_of(folder: Path) -> Dict[str, float]:

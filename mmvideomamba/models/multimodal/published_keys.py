@@ -2,8 +2,6 @@
 import re
 from typing import Any, Dict
 
-from mmengine.model import BaseModule
-
 from ..layers import Change, log_changes, unwrap
 
 TRUNK, DECODER = 'vision_encoder.backbone.', 'vision_encoder.neck.'
@@ -32,7 +30,7 @@ def own_key(key: str) -> str:
     return key
 
 
-def adapt_keys(module: BaseModule, state_dict: Dict[str, Any], prefix: str, *_:
+def adapt_keys(module: Any, state_dict: Dict[str, Any], prefix: str, *_:
                Any) -> None:
     """Translate a state dict that is about to be loaded, in place.
 
@@ -46,7 +44,7 @@ def adapt_keys(module: BaseModule, state_dict: Dict[str, Any], prefix: str, *_:
     own = module.state_dict()
     parts = {key.split('.')[0] for key in own}
     changes = []
-    for key, value in unwrap(mine).items():
+    for key, value in module.complete_state(unwrap(mine)).items():
         name = own_key(key)
         absent = key.split('.')[0] not in parts or (
             name.startswith('text_encoder.cls.')

@@ -6,7 +6,7 @@ from typing import Any, Dict, Optional, Union
 import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 
 from mmvideomamba.compat import multimodal_trouble
 from mmvideomamba.registry import MODELS
@@ -33,6 +33,20 @@ def host_bert() -> Any:
             f'the text tower cannot be used: {error}. Run: pip install '
             '"mmvideomamba[multimodal]"') from error
     return modeling_bert
+
+
+def tie_words(bert: nn.Module, cls: nn.Module) -> None:
+    """Let a word head share the weights of the word embeddings, in place.
+
+    Transformers ties these only in a model that it builds itself.
+
+    Args:
+        bert (Module): The host's ``BertModel``.
+        cls (Module): The host's ``BertOnlyMLMHead``.
+    """
+    head = cls.predictions
+    head.decoder.weight = bert.embeddings.word_embeddings.weight
+    head.decoder.bias = head.bias
 
 
 @MODELS.register_module()
@@ -105,10 +119,7 @@ class TextTower(BaseModule):
         if with_mlm:
             whole = bert.BertForMaskedLM(config)
             self.bert, self.cls = whole.bert, whole.cls
-            # Transformers ties these only in a model that it builds itself.
-            head = self.cls.predictions
-            head.decoder.weight = self.bert.embeddings.word_embeddings.weight
-            head.decoder.bias = head.bias
+            tie_words(self.bert, self.cls)
         else:
             self.bert = bert.BertModel(config, add_pooling_layer=False)
         if weights is not None:

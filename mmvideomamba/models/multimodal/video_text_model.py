@@ -1,9 +1,8 @@
 """Videos and texts in one space, and a judge of pairs."""
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
-from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
@@ -11,9 +10,9 @@ from mmvideomamba.registry import MODELS
 from ..layers import draw_attention_mask, stack_masks, with_class_token
 from .gather import GATHER_GRADS, gather_features
 from .losses import contrastive_loss, mask_words, negative_weights, similarity
-from .published_keys import adapt_keys
 from .retrieval import RetrievalScorer
-from .tokenizer import TextBatch, TextTokenizer
+from .tokenizer import TextBatch
+from .video_text_base import VideoTextBase, one_clip
 from .vision_tower import VisionOutput
 
 LOSSES = ('vtc', 'vtm', 'mlm', 'uta')
@@ -21,7 +20,7 @@ MASK_SOURCES = ('attention', 'data')
 
 
 @MODELS.register_module()
-class VideoTextModel(BaseModel):
+class VideoTextModel(VideoTextBase):
     """A video-text model for pretraining and retrieval.
 
     Four losses, each left out where its weight is 0: VTC brings a video and
@@ -91,13 +90,10 @@ class VideoTextModel(BaseModel):
                  gather_grad: str = 'own',
                  data_preprocessor: Optional[dict] = None,
                  init_cfg: Optional[dict] = None) -> None:
-        super().__init__(data_preprocessor, init_cfg)
         _check_choices(loss_weights, gather_grad, mask_cfg)
+        super().__init__(vision_encoder, text_encoder, tokenizer,
+                         data_preprocessor, init_cfg)
         self.loss_weights = {k: loss_weights.get(k, 0.) for k in LOSSES}
-        self.vision_encoder = MODELS.build(vision_encoder)
-        self.text_encoder = MODELS.build(text_encoder)
-        self.tokenizer = TextTokenizer(
-            vocab_size=self.text_encoder.config.vocab_size, **tokenizer)
         self.vision_proj = nn.Linear(self.vision_encoder.embed_dims,
                                      embed_dims)
         self.text_proj = nn.Linear(self.text_encoder.width, embed_dims)
@@ -113,7 +109,6 @@ class VideoTextModel(BaseModel):
         self.mlm_probability = mlm_probability
         self.gather_grad = gather_grad
         self._check_parts()
-        self.register_load_state_dict_pre_hook(adapt_keys)
 
     def _check_parts(self) -> None:
         if self.loss_weights['mlm'] and not self.text_encoder.with_mlm:
@@ -129,40 +124,20 @@ class VideoTextModel(BaseModel):
                 raise ValueError(f'loss_weights has uta, but mask_cfg tells '
                                  f'no mask for {kind!r}')
 
-    def forward(self,
-                inputs: Tensor,
-                data_samples: Optional[List[BaseDataElement]] = None,
-                mode: str = 'tensor') -> Any:
-        """Compute losses, or features of the videos.
+    def predict(self, inputs: Tensor,
+                data_samples: List[BaseDataElement]) -> Any:
+        """Refuse: retrieval scores all videos and texts of a set at once.
 
         Args:
-            inputs (Tensor): Normalised clips (b, 3, frames, h, w), or with
-                an axis of one clip per sample, (b, 1, 3, frames, h, w).
-            data_samples (list[BaseDataElement], optional): See the class.
-            mode (str): 'loss' or 'tensor'. Defaults to 'tensor'.
-
-        Returns:
-            dict[str, Tensor] | VisionOutput: By the mode.
+            inputs (Tensor): See ``forward``.
+            data_samples (list[BaseDataElement]): See the class.
 
         Raises:
-            ValueError: If the mode is unknown; retrieval is evaluated by
-                ``RetrievalLoop``.
+            ValueError: Always.
         """
-        if mode == 'loss':
-            return self.loss(inputs, data_samples)
-        if mode == 'tensor':
-            return self.encode_videos(inputs)
-        raise ValueError(f'mode must be loss or tensor, but is {mode!r}; '
-                         'evaluate with mmvideomamba.RetrievalLoop')
-
-    def encode_videos(self, inputs: Tensor) -> VisionOutput:
-        """Encode unmasked videos; see ``forward`` for the inputs."""
-        return self.vision_encoder(_clips(inputs))
-
-    def tokenize(self, texts: Sequence[str]) -> TextBatch:
-        """Turn texts into ids on the device of the model."""
-        return TextBatch(*(x.to(self.temp.device)
-                           for x in self.tokenizer(texts)))
+        raise ValueError(
+            'VideoTextModel does not predict sample by sample; evaluate with '
+            'mmvideomamba.RetrievalValLoop and RetrievalTestLoop')
 
     def retrieval_scorer(self, **kwargs: Any) -> RetrievalScorer:
         """Return what scores a whole set.
@@ -197,7 +172,7 @@ class VideoTextModel(BaseModel):
         """
         with torch.no_grad():
             self.temp.clamp_(*self.temperature_range)
-        clips = _clips(inputs)
+        clips = one_clip(inputs)
         losses = {}
         vision = self._see(clips, data_samples, losses)
         tokens = self.tokenize([sample.text for sample in data_samples])
@@ -310,13 +285,3 @@ def _check_choices(loss_weights: Dict[str, float], gather_grad: str,
             raise ValueError(
                 "mask_cfg takes 'video' and 'image', each with a source of "
                 f'{list(MASK_SOURCES)}, but got {kind!r}: {dict(cfg)}')
-
-
-def _clips(inputs: Tensor) -> Tensor:
-    """Merge the axis of the one clip of a sample into the batch."""
-    if inputs.dim() != 6:
-        return inputs
-    if inputs.shape[1] != 1:
-        raise ValueError('VideoTextModel takes one clip per sample, but got '
-                         f'{inputs.shape[1]}; set num_clips=1')
-    return inputs[:, 0]

@@ -1,6 +1,6 @@
 """The video-text model of the golden file."""
 from types import SimpleNamespace
-from typing import Any, List
+from typing import Any, List, Optional, Type
 
 import pytest
 import torch
@@ -35,11 +35,52 @@ class GoldenTokenizer:
         return TextBatch(self.ids[rows], self.mask[rows])
 
 
-def golden_model(case: dict, **kwargs: Any) -> VideoTextModel:
+def golden_towers(case: dict,
+                  with_mlm: bool = True,
+                  num_frames: Optional[int] = None) -> dict:
+    """Return the configs of both towers."""
+    cfg = golden(NAME).config
+    vision = cfg['vision']
+    return dict(
+        vision_encoder=dict(
+            type='mmvideomamba.VisionTower',
+            pool_type=case['pool_type'],
+            keep_temporal=case['keep_temporal'],
+            neck=dict(
+                type='mmvideomamba.UMTDecoder',
+                in_channels=vision['embed_dim'],
+                out_channels=cfg['clip']['output_dim'],
+                norm='none'),
+            backbone=dict(
+                type='mmvideomamba.VideoMamba',
+                arch=dict(
+                    embed_dims=vision['embed_dim'],
+                    num_layers=vision['depth']),
+                img_size=vision['img_size'],
+                patch_size=vision['patch_size'],
+                num_frames=num_frames or vision['num_frames'],
+                out_type='raw',
+                stream_indices=-2)),
+        text_encoder=dict(
+            type='mmvideomamba.TextTower',
+            arch=cfg['bert'],
+            fusion_layer=cfg['fusion_layer'],
+            encoder_width=vision['embed_dim'],
+            with_mlm=with_mlm))
+
+
+def golden_model(case: dict,
+                 kind: Type[VideoTextModel] = VideoTextModel,
+                 **kwargs: Any) -> VideoTextModel:
     """Build the model and load the published weights, evaluation mode."""
     data = golden(NAME)
     cfg = data.config
-    vision, clip = cfg['vision'], cfg['clip']
+    clip = cfg['clip']
+    towers = golden_towers(
+        case, **{
+            k: kwargs.pop(k)
+            for k in ('with_mlm', 'num_frames') if k in kwargs
+        })
     kwargs = {
         **dict(
             loss_weights=case['loss_weight'],
@@ -54,36 +95,12 @@ def golden_model(case: dict, **kwargs: Any) -> VideoTextModel:
                     num_heads=clip['heads'],
                     patch_size=clip['patch_size'],
                     out_channels=clip['output_dim']),
-                img_size=vision['img_size'],
+                img_size=cfg['vision']['img_size'],
                 norm='none')),
         **kwargs
     }
-    model = VideoTextModel(
-        vision_encoder=dict(
-            type='mmvideomamba.VisionTower',
-            pool_type=case['pool_type'],
-            keep_temporal=case['keep_temporal'],
-            neck=dict(
-                type='mmvideomamba.UMTDecoder',
-                in_channels=vision['embed_dim'],
-                out_channels=clip['output_dim'],
-                norm='none'),
-            backbone=dict(
-                type='mmvideomamba.VideoMamba',
-                arch=dict(
-                    embed_dims=vision['embed_dim'],
-                    num_layers=vision['depth']),
-                img_size=vision['img_size'],
-                patch_size=vision['patch_size'],
-                num_frames=kwargs.pop('num_frames', vision['num_frames']),
-                out_type='raw',
-                stream_indices=-2)),
-        text_encoder=dict(
-            type='mmvideomamba.TextTower',
-            arch=cfg['bert'],
-            fusion_layer=cfg['fusion_layer'],
-            encoder_width=vision['embed_dim'],
-            with_mlm=kwargs.pop('with_mlm', True)),
+    model = kind(
+        **towers,
         tokenizer=dict(folder='none'),
         embed_dims=cfg['embed_dim'],
         **kwargs)

@@ -232,7 +232,7 @@ def test_bad_modes_and_inputs() -> None:
                   for k in ('video', 'image')})
     with pytest.raises(ValueError, match="no mask.*TokenMask|'video'.*mask"):
         model.loss(golden_inputs('video'), golden_samples())
-    with pytest.raises(ValueError, match='RetrievalLoop'):
+    with pytest.raises(ValueError, match='RetrievalTestLoop'):
         model(golden_inputs('video'), mode='predict')
     with pytest.raises(ValueError, match='one clip per sample, but got 2'):
         model(torch.zeros(1, 2, 3, 4, 32, 32))

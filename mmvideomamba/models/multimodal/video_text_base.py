@@ -1,0 +1,117 @@
+"""What all models of videos and texts share."""
+from typing import Any, Dict, List, Optional, Sequence
+
+from mmengine.model import BaseModel
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmvideomamba.registry import MODELS
+from .published_keys import adapt_keys
+from .tokenizer import TextBatch, TextTokenizer
+from .vision_tower import VisionOutput
+
+
+class VideoTextBase(BaseModel):
+    """A visual and a text tower, and files of published models.
+
+    Args:
+        vision_encoder (dict): ``VisionTower``.
+        text_encoder (dict): ``TextTower``.
+        tokenizer (dict): Arguments of ``TextTokenizer``.
+        data_preprocessor (dict, optional): The host's. Defaults to None.
+        init_cfg (dict, optional): mmengine's initialisation config. Defaults
+            to None.
+
+    Raises:
+        ImportError: If transformers or timm are missing.
+        ValueError: If an argument is not allowed.
+    """
+
+    def __init__(self,
+                 vision_encoder: dict,
+                 text_encoder: dict,
+                 tokenizer: dict,
+                 data_preprocessor: Optional[dict] = None,
+                 init_cfg: Optional[dict] = None) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.vision_encoder = MODELS.build(vision_encoder)
+        self.text_encoder = MODELS.build(text_encoder)
+        self.tokenizer = TextTokenizer(
+            vocab_size=self.text_encoder.config.vocab_size, **tokenizer)
+        self.register_load_state_dict_pre_hook(adapt_keys)
+
+    def complete_state(self, state: Dict[str, Any]) -> Dict[str, Any]:
+        """Add what a file of another model lacks, before it is loaded.
+
+        Args:
+            state (dict): Weights of the file, published or own names.
+
+        Returns:
+            dict: Here the same.
+        """
+        return state
+
+    def forward(self,
+                inputs: Tensor,
+                data_samples: Optional[List[BaseDataElement]] = None,
+                mode: str = 'tensor') -> Any:
+        """Compute losses, predictions, or features of the videos.
+
+        Args:
+            inputs (Tensor): Normalised clips (b, 3, frames, h, w), or with
+                an axis of one clip per sample, (b, 1, 3, frames, h, w).
+            data_samples (list[BaseDataElement], optional): See the class.
+            mode (str): 'loss', 'predict' or 'tensor'. Defaults to 'tensor'.
+
+        Returns:
+            dict[str, Tensor] | list[BaseDataElement] | VisionOutput: By the
+            mode.
+
+        Raises:
+            ValueError: If the mode is unknown, or the model has none such.
+        """
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        if mode == 'tensor':
+            return self.encode_videos(inputs)
+        raise ValueError('mode must be loss, predict or tensor, but is '
+                         f'{mode!r}')
+
+    def encode_videos(self, inputs: Tensor) -> VisionOutput:
+        """Encode unmasked videos.
+
+        Args:
+            inputs (Tensor): See ``forward``.
+
+        Returns:
+            VisionOutput: Tokens and pooled features.
+        """
+        return self.vision_encoder(one_clip(inputs))
+
+    def tokenize(self, texts: Sequence[str]) -> TextBatch:
+        """Turn texts into ids on the device of the model."""
+        device = next(self.parameters()).device
+        return TextBatch(*(x.to(device) for x in self.tokenizer(texts)))
+
+
+def one_clip(inputs: Tensor) -> Tensor:
+    """Merge the axis of the one clip of a sample into the batch.
+
+    Args:
+        inputs (Tensor): Shape (b, 3, frames, h, w) or (b, 1, 3, frames, h,
+            w).
+
+    Returns:
+        Tensor: Shape (b, 3, frames, h, w).
+
+    Raises:
+        ValueError: If a sample has several clips.
+    """
+    if inputs.dim() != 6:
+        return inputs
+    if inputs.shape[1] != 1:
+        raise ValueError('video-text models take one clip per sample, but '
+                         f'got {inputs.shape[1]}; set num_clips=1')
+    return inputs[:, 0]

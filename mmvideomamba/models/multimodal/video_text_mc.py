@@ -1,0 +1,70 @@
+"""The caption of a video among several options."""
+from typing import Any, List
+
+import torch
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+
+from mmvideomamba.registry import MODELS
+from .losses import similarity
+from .video_text_model import VideoTextModel
+
+
+@MODELS.register_module()
+class VideoTextMC(VideoTextModel):
+    """Choose the caption of a video among options.
+
+    The score of an option is ``match_weight`` times the judge's probability
+    of a pair plus ``similarity_weight`` times the softmax, over the options,
+    of the encoders' similarity over the temperature.
+
+    It is trained as ``VideoTextModel`` on pairs. In evaluation data samples
+    hold ``caption_options`` (list[str], as many in each), see
+    ``VideoMCDataset``; ``pred_label`` (int) and ``score`` (np.ndarray, one
+    per option) are added. ``VQAMCACC`` of mmaction2 evaluates them.
+
+    Args:
+        *args: See ``VideoTextModel``.
+        match_weight (float): Defaults to 0.7.
+        similarity_weight (float): Defaults to 0.3.
+        **kwargs: See ``VideoTextModel``.
+
+    Source: Cheng et al., VindLU, arXiv:2212.05051.
+    """
+
+    def __init__(self,
+                 *args: Any,
+                 match_weight: float = 0.7,
+                 similarity_weight: float = 0.3,
+                 **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.match_weight = match_weight
+        self.similarity_weight = similarity_weight
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor,
+                data_samples: List[BaseDataElement]) -> List[BaseDataElement]:
+        """Choose an option for each video.
+
+        Args:
+            inputs (Tensor): See ``forward``.
+            data_samples (list[BaseDataElement]): With ``caption_options``.
+
+        Returns:
+            list[BaseDataElement]: The same, with ``pred_label`` and
+            ``score``.
+        """
+        vision = self.encode_videos(inputs)
+        features = self.vision_proj(vision.pooled)
+        for i, sample in enumerate(data_samples):
+            tokens = self.tokenize(sample.caption_options)
+            text = self.text_encoder.encode(*tokens)
+            near = similarity(features[i:i + 1], self.text_proj(text[:, 0]),
+                              self.temp)[0].softmax(0)
+            # One video for all options: its keys and values are made once.
+            match = self.match_logit(text, tokens.mask, vision.tokens[i:i + 1])
+            match = match.float().softmax(1)[:, 1]
+            score = (self.match_weight * match + self.similarity_weight * near)
+            sample.pred_label = int(score.argmax())
+            sample.score = score.float().cpu().numpy()
+        return data_samples
