@@ -104,8 +104,8 @@ class RetrievalDataset(BaseActionDataset):
                 numbers.setdefault(video, len(numbers))
         if self.check_files:
             self._check_exist(list(numbers))
-        self._relate(entries, numbers)
         if self.test_mode:
+            self._relate(entries, numbers)
             return [
                 dict(filename=video, video_index=i)
                 for video, i in numbers.items()

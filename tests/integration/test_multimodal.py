@@ -11,6 +11,7 @@ from host_tools import HERE
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from tar_shards import write_shard
 
 from mmvideomamba.compat import multimodal_trouble
 
@@ -59,14 +60,25 @@ def folder(tmp_path: Path, make_video: Callable, monkeypatch) -> Path:
         images.append(dict(image=f'{i}.png', caption=f'a word{i}'))
     (tmp_path / 'videos.jsonl').write_text('\n'.join(
         json.dumps(line) for line in lines))
+    for i in range(3):
+        write_shard(tmp_path / f'videos-{i}.tar',
+                    [{
+                        '.mp4': (tmp_path / f'{k}.mp4').read_bytes(),
+                        '.txt': b'A clip of word%d.' % k
+                    } for k in (2 * i, 2 * i + 1)])
     (tmp_path / 'images.json').write_text(json.dumps(images))
     (tmp_path / 'vocab.txt').write_text('\n'.join(words))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def train(name: str, work_dir: str, resume: bool = False, **kwargs) -> List:
+def train(name: str,
+          work_dir: str,
+          resume: bool = False,
+          options: dict = {},
+          **kwargs) -> List:
     cfg = Config.fromfile(HERE / 'tiny_multimodal.py')
+    cfg.merge_from_dict(options)
     cfg.work_dir, cfg.resume, cfg.experiment_name = work_dir, resume, name
     runner = Runner.from_cfg(cfg)
     watch = Watch(**kwargs)
@@ -86,3 +98,38 @@ def test_a_resumed_pretraining_repeats_an_uninterrupted_one(
     before = train('killed', 'killed', last=7)
     after = train('resumed', 'killed', resume=True)
     assert before == whole[:7] and after == whole[5:]
+    # Within an epoch, and with workers.
+    options = {
+        'default_hooks.checkpoint':
+        dict(type='CheckpointHook', by_epoch=False, interval=3),
+        'train_dataloader.num_workers':
+        1
+    }
+    before = train('cut', 'cut', options=options, last=8)
+    after = train('on', 'cut', resume=True, options=options)
+    assert before == whole[:8] and after == whole[6:]
+
+
+SHARDS = {
+    'train_dataloader.dataset.sources':
+    [dict(ann_file='videos-*.tar', count_file='counts.json')],
+    'train_dataloader.sampler':
+    dict(type='mmvideomamba.ShardSampler'),
+    'train_dataloader.num_workers':
+    2,
+    'default_hooks.checkpoint':
+    dict(type='CheckpointHook', by_epoch=False, interval=1)
+}
+
+
+def test_shards_go_on_within_an_epoch(folder: Path) -> None:
+    whole = train('whole', 'whole', options=SHARDS)
+    assert len(whole) == 10 and torch.tensor(whole).isfinite().all()
+    before = train('cut', 'cut', options=SHARDS, last=7)
+    after = train('on', 'cut', resume=True, options=SHARDS)
+    assert before == whole[:7] and after == whole[7:]
+    # Other workers would read other parts of the shards.
+    fewer = {**SHARDS, 'train_dataloader.num_workers': 1}
+    train('cut', 'again', options=SHARDS, last=3)
+    with pytest.raises(ValueError, match="'video streams': 1"):
+        train('on', 'again', resume=True, options=fewer)
