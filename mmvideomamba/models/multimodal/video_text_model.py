@@ -8,7 +8,8 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..layers import draw_attention_mask, stack_masks, with_class_token
+from ..layers import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
+                      visible_features)
 from .gather import GATHER_GRADS, gather_features
 from .losses import contrastive_loss, mask_words, negative_weights, similarity
 from .published_keys import adapt_keys
@@ -17,7 +18,6 @@ from .tokenizer import TextBatch, TextTokenizer
 from .vision_tower import VisionOutput
 
 LOSSES = ('vtc', 'vtm', 'mlm', 'uta')
-MASK_SOURCES = ('attention', 'data')
 
 
 @MODELS.register_module()
@@ -157,7 +157,7 @@ class VideoTextModel(BaseModel):
 
     def encode_videos(self, inputs: Tensor) -> VisionOutput:
         """Encode unmasked videos; see ``forward`` for the inputs."""
-        return self.vision_encoder(_clips(inputs))
+        return self.vision_encoder(one_clip(inputs))
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
         """Turn texts into ids on the device of the model."""
@@ -197,7 +197,7 @@ class VideoTextModel(BaseModel):
         """
         with torch.no_grad():
             self.temp.clamp_(*self.temperature_range)
-        clips = _clips(inputs)
+        clips = one_clip(inputs)
         losses = {}
         vision = self._see(clips, data_samples, losses)
         tokens = self.tokenize([sample.text for sample in data_samples])
@@ -242,10 +242,8 @@ class VideoTextModel(BaseModel):
                 f'the teacher returns features {tuple(features.shape)}, the '
                 f'decoder {tuple(decoded.shape)} of {mask.shape[1]} patch '
                 'tokens: make levels, channels and token grids fit')
-        visible = (~with_class_token(mask)).nonzero()[:, 1]
-        index = visible.view(len(mask), -1, 1).expand(*decoded.shape[1:])
         losses['loss_uta'] = self.alignment_loss(
-            decoded, features.gather(2, index.expand_as(decoded)))
+            decoded, visible_features(features, mask))
         return vision
 
     def _mask(self, kind: str, attention: Tensor, count: int,
@@ -255,14 +253,8 @@ class VideoTextModel(BaseModel):
         frames = len(attention) // count
         if cfg['source'] == 'attention':
             return draw_attention_mask(attention, frames, cfg['ratio'])
-        masks = [getattr(s, 'mask', None) for s in data_samples]
-        if any(m is None for m in masks):
-            raise ValueError(
-                f"mask_cfg of {kind!r} has source='data', but the data "
-                'samples have no mask: put mmvideomamba.TokenMask into the '
-                'pipeline and mask into algorithm_keys of PackActionInputs')
-        return stack_masks(masks,
-                           frames * attention.shape[1]).to(attention.device)
+        return masks_of(data_samples,
+                        frames * attention.shape[1]).to(attention.device)
 
     def _vtm(self, vision: Tensor, text: Tensor, mask: Tensor, sim: Tensor,
              ids: Tensor) -> Tensor:
@@ -310,13 +302,3 @@ def _check_choices(loss_weights: Dict[str, float], gather_grad: str,
             raise ValueError(
                 "mask_cfg takes 'video' and 'image', each with a source of "
                 f'{list(MASK_SOURCES)}, but got {kind!r}: {dict(cfg)}')
-
-
-def _clips(inputs: Tensor) -> Tensor:
-    """Merge the axis of the one clip of a sample into the batch."""
-    if inputs.dim() != 6:
-        return inputs
-    if inputs.shape[1] != 1:
-        raise ValueError('VideoTextModel takes one clip per sample, but got '
-                         f'{inputs.shape[1]}; set num_clips=1')
-    return inputs[:, 0]
