@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, Dict, List
 
 import pytest
+import torch
 from mmengine.runner import Runner
 from tar_shards import cut_off, pairs, picture, write_shard
+from torch import multiprocessing as mp
 from torch.utils.data import get_worker_info
 
 from mmvideomamba.datasets import CaptionDataset
-from mmvideomamba.datasets.samplers import shard_sampler
+from mmvideomamba.datasets.samplers import ShardSampler, shard_sampler
 from mmvideomamba.datasets.shard_records import ShardRecords
 from mmvideomamba.datasets.tar_shard import ShardCutError, TarShard
 
@@ -90,6 +92,44 @@ def test_the_hosts_loader_reads_all(folder: Path, monkeypatch, world: int,
         # A cut may go through a shard.
         workers = world * max(num_workers, 1)
         assert len(readers) <= len(SIZES) + workers
+
+
+def work(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
+    counted: List[str] = []
+    count = ShardRecords._count
+
+    def watched(self, path: str) -> int:
+        counted.append(path)
+        return count(self, path)
+
+    ShardRecords._count = watched
+    dataset = CaptionDataset([dict(ann_file='a-*.tar')], [Note()], 'image',
+                             folder)
+    sampler = ShardSampler(dataset, num_workers=2, batch_size=2)
+    found = [dataset[i]['grey'] for i in sampler]
+    try:
+        ShardRecords(os.path.join(folder, 'cut.tar'))
+    except ShardCutError as error:
+        found.append(str(error))
+    torch.save((found, len(counted)), os.path.join(folder, f'{rank}.pth'))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes(folder: Path) -> None:
+    """One counts for both, errors reach both, and they share the pairs."""
+    write_shard(folder / 'cut.tar', pairs(1, 2))
+    cut_off(folder / 'cut.tar', 1)
+    mp.spawn(work, (str(folder), ), 2)
+    (one, counted), (other, none) = (
+        torch.load(folder / f'{rank}.pth') for rank in range(2))
+    assert (counted, none) == (5, 0)
+    assert one.pop() == other.pop()
+    assert len(one) == len(other) == 12
+    assert set(one) | set(other) == set(range(23))
 
 
 def test_a_copy_for_a_worker_does_not_grow(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Video-text pretraining goes on where it was interrupted."""
 import json
+import signal
 from pathlib import Path
 from typing import Callable, List
 
@@ -7,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from host_tools import HERE
+from host_tools import HERE, run_tool
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -98,16 +99,21 @@ def test_a_resumed_pretraining_repeats_an_uninterrupted_one(
     before = train('killed', 'killed', last=7)
     after = train('resumed', 'killed', resume=True)
     assert before == whole[:7] and after == whole[5:]
-    # Within an epoch, and with workers.
-    options = {
-        'default_hooks.checkpoint':
-        dict(type='CheckpointHook', by_epoch=False, interval=3),
-        'train_dataloader.num_workers':
-        1
-    }
-    before = train('cut', 'cut', options=options, last=8)
-    after = train('on', 'cut', resume=True, options=options)
-    assert before == whole[:8] and after == whole[6:]
+
+
+def test_killed_within_an_epoch_and_resumed(folder: Path) -> None:
+    """Order and losses go on bit by bit, without the workers it had."""
+    killed = run_tool(
+        'train.py',
+        HERE / 'killed_multimodal.py',
+        '--work-dir',
+        'killed',
+        cwd=folder)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    saved = sorted(p.name for p in (folder / 'killed').glob('*.pth'))
+    assert saved == ['iter_3.pth', 'iter_6.pth']
+    after = train('resumed', 'killed', resume=True)
+    assert after == train('whole', 'whole')[6:]
 
 
 SHARDS = {
