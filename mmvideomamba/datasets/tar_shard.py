@@ -53,6 +53,7 @@ class TarShard:
 
     def close(self) -> None:
         """Close the file."""
+        self.samples.close()
         self.file.close()
 
     @property
