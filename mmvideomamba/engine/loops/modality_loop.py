@@ -3,6 +3,7 @@ from collections import Counter
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
+from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import ConcatDataset, DataLoader, IterableDataset
 
@@ -75,13 +76,14 @@ class ModalityLoader:
         """
         self.start = batch
 
-    def layout(self) -> Dict[str, Any]:
+    def layout(self) -> Dict[str, int]:
         """Return what must stay alike for an epoch to go on."""
-        layout = {}
+        layout = dict(processes=get_world_size())
         for name, loader in self.loaders.items():
-            layout[f'{name} batches'] = len(loader)
-            layout[f'{name} streams'] = getattr(loader.batch_sampler.sampler,
-                                                'streams', 1)
+            batches = loader.batch_sampler
+            layout[f'{name}s'] = len(loader.dataset)
+            layout[f'{name} batches'] = len(batches)
+            layout[f'{name} streams'] = getattr(batches.sampler, 'streams', 1)
         return layout
 
     def order(self) -> List[str]:
@@ -131,9 +133,9 @@ class ModalityTrainLoop(EpochBasedTrainLoop):
             Defaults to None.
 
     Raises:
-        ValueError: If the training resumes within an epoch, but its loaders
-            have other numbers of batches, or shards are read by another
-            number of workers.
+        ValueError: If the training resumes within an epoch, but there are
+            other numbers of samples, batches or processes, or shards are
+            read by another number of workers.
 
     Source: VideoMamba, arXiv:2403.06977, Section 4.4.
     """

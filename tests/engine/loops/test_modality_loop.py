@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch.utils.data import Dataset, IterableDataset
 
 from mmvideomamba.engine.hooks import ResumableSeedHook
-from mmvideomamba.engine.loops import ModalityLoader
+from mmvideomamba.engine.loops import ModalityLoader, modality_loop
 
 
 class Clips(Dataset):
@@ -194,11 +194,16 @@ def test_workers_do_not_change_what_is_drawn(whole: List[tuple],
     assert after == whole[10:]
 
 
-def test_an_epoch_of_other_batches_does_not_go_on(tmp_path: Path) -> None:
+def test_an_epoch_of_other_batches_does_not_go_on(tmp_path: Path,
+                                                  monkeypatch) -> None:
     checkpoint = dict(interval=5, by_epoch=False)
     train(tmp_path, 'killed', (Stop(0, 6), ), checkpoint)
-    with pytest.raises(ValueError, match="within an epoch of {'video batches"):
+    match = r"within an epoch of .*'image batches': 3.*'image batches': 4"
+    with pytest.raises(ValueError, match=match):
         train(tmp_path, 'on', (), checkpoint, images=2, resume=True)
+    monkeypatch.setattr(modality_loop, 'get_world_size', lambda: 2)
+    with pytest.raises(ValueError, match="now has {'processes': 2"):
+        train(tmp_path, 'on', (), checkpoint, resume=True)
 
 
 def test_a_loader_without_a_batch() -> None:
