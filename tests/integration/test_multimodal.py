@@ -1,6 +1,8 @@
 """Video-text pretraining goes on where it was interrupted."""
 import json
+import os
 import signal
+import socket
 from pathlib import Path
 from typing import Callable, List
 
@@ -13,8 +15,9 @@ from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from tar_shards import write_shard
+from torch import multiprocessing as mp
 
-from mmvideomamba.compat import multimodal_trouble
+from mmvideomamba.compat import cpu_ranks_cfg, multimodal_trouble
 
 pytest.importorskip('transformers', reason='the text tower needs transformers')
 pytestmark = [
@@ -139,3 +142,45 @@ def test_shards_go_on_within_an_epoch(folder: Path) -> None:
     train('cut', 'again', options=SHARDS, last=3)
     with pytest.raises(ValueError, match="'video streams': 1"):
         train('on', 'again', resume=True, options=fewer)
+
+
+def work(rank: int, port: int) -> None:
+    """Train as one of two processes, once as a whole and once in parts."""
+    torch.set_num_threads(1)
+    os.environ.update(
+        RANK=str(rank),
+        LOCAL_RANK=str(rank),
+        WORLD_SIZE='2',
+        MASTER_ADDR='127.0.0.1',
+        MASTER_PORT=str(port))
+    options = {
+        **SHARDS,
+        **cpu_ranks_cfg(), 'model_wrapper_cfg.find_unused_parameters': True,
+        'launcher': 'pytorch',
+        'train_dataloader.num_workers': 0
+    }
+    whole = train('whole', 'whole', options=options)
+    before = train('cut', 'cut', options=options, last=3)
+    torch.distributed.barrier()
+    after = train('on', 'cut', resume=True, options=options)
+    torch.save([whole, before, after], f'{rank}.pth')
+
+
+def test_two_processes_take_turns_and_go_on(folder: Path) -> None:
+    """All take the same modality, other samples, and so after a restart."""
+    for i in range(3):
+        os.link(folder / f'videos-{i}.tar', folder / f'videos-{i + 3}.tar')
+    with socket.socket() as free:
+        free.bind(('127.0.0.1', 0))
+        port = free.getsockname()[1]
+    mp.spawn(work, (port, ), 2)
+    ranks = [torch.load(folder / f'{rank}.pth') for rank in range(2)]
+    for whole, before, after in ranks:
+        assert len(whole) == 8 and torch.tensor(whole).isfinite().all()
+        assert before == whole[:3] and after == whole[3:]
+    one, other = (torch.tensor(whole) for whole, *_ in ranks)
+    assert torch.equal(one[:, 0], other[:, 0])
+    # VTC is of all pairs, VTM of those of a process.
+    vtc, vtm = 1 + NAMES.index('loss_vtc'), 1 + NAMES.index('loss_vtm')
+    assert torch.equal(one[:, vtc], other[:, vtc])
+    assert not (one[:, vtm] == other[:, vtm]).any()
