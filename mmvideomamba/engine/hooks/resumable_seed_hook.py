@@ -26,8 +26,8 @@ class ResumableSeedHook(Hook):
     well, where the host starts them alike in each epoch.
 
     A loop that resumes within an epoch, ``ModalityTrainLoop``, seeds the
-    samples itself; the generators of the process are then seeded in each
-    iteration.
+    samples itself, for workers that live on as well; the generators of the
+    process are then seeded in each iteration.
 
     It needs a fixed ``randomness.seed`` (the host shuffles by the seed drawn
     at the start of the process), training by epochs, and
