@@ -40,7 +40,8 @@ class ShardRecords:
         count_file (str, optional): A ``.json`` to keep the counts in:
             ``{SHARD: {"samples": COUNT, "bytes": SIZE}}``, paths relative to
             the file. Shards that it lacks, or whose size has changed, are
-            counted, and it is written anew. Without it all headers are read
+            counted, and it is written anew, without those that end early, so
+            that each start tells of them. Without it all headers are read
             at each start, by the first process. Defaults to ''.
 
     Raises:
@@ -87,17 +88,25 @@ class ShardRecords:
         ]
         with ThreadPool(SCANNERS) as pool:
             counts = pool.map(lambda i: self._count(shards[i]), stale)
-        for i, count in zip(stale, counts):
+        cut = set()
+        for i, (count, whole) in zip(stale, counts):
             kept[names[i]] = dict(samples=count, bytes=sizes[i])
+            if not whole:
+                cut.add(names[i])
         ends = np.cumsum([kept[name]['samples'] for name in names])
         if not ends[-1]:
             raise ValueError(f'no sample in {len(shards)} shards')
-        if count_file and stale:
-            _write_counts(count_file, kept)
+        if count_file and len(stale) > len(cut):
+            # What is cut is to be said again at the next start.
+            _write_counts(count_file, {
+                k: v
+                for k, v in kept.items() if k not in cut
+            })
         return shards, ends
 
-    def _count(self, path: str) -> int:
-        """Count the samples of a shard, and check that they are some."""
+    def _count(self, path: str) -> Tuple[int, bool]:
+        """Count the samples of a shard; tell whether it is whole."""
+        whole = True
         with TarShard(path) as shard:
             try:
                 while shard.read_on():
@@ -108,7 +117,8 @@ class ShardRecords:
                         f"{error}; copy it again, or set on_short='skip' to "
                         'do without the rest') from error
                 print_log(f'{error}: the rest is skipped', 'current', 30)
-            return shard.count
+                whole = False
+            return shard.count, whole
 
     def __len__(self) -> int:
         return int(self.shard_ends[-1])

@@ -153,8 +153,9 @@ class TarShard:
                     short = f'no header or end mark at byte {tar.offset}'
         except tarfile.TarError as error:
             short = str(error)
+        captions = len(parts.keys() & set(CAPTION_PARTS))
         # The last sample of a cut shard may lack a part.
-        if len(parts) > 1 or (parts and not short):
+        if parts and (not short or 0 < captions < len(parts)):
             yield name, parts
         if short:
             raise ShardCutError(

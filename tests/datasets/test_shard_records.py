@@ -101,7 +101,7 @@ def work(rank: int, folder: str) -> None:
     counted: List[str] = []
     count = ShardRecords._count
 
-    def watched(self, path: str) -> int:
+    def watched(self, path: str) -> tuple:
         counted.append(path)
         return count(self, path)
 
@@ -172,7 +172,7 @@ def test_counts_are_kept(folder: Path, monkeypatch) -> None:
     counted: List[str] = []
     count = ShardRecords._count
 
-    def watched(self, path: str) -> int:
+    def watched(self, path: str) -> tuple:
         counted.append(os.path.basename(path))
         return count(self, path)
 
@@ -207,12 +207,27 @@ def test_shard_that_ends_early(folder: Path, mm_log) -> None:
     match = r'a-1.tar ends early \(.*\) after 6 samples; copy it again'
     with pytest.raises(ShardCutError, match=match):
         ShardRecords(pattern)
-    records = ShardRecords(pattern, on_short='skip')
-    assert len(records) == 20
+    kept = dict(count_file=str(folder / 'counts.json'))
+    for _ in range(2):  # The next start says it again.
+        mm_log.clear()
+        records = ShardRecords(pattern, on_short='skip', **kept)
+        assert len(records) == 20
+        found = [line for line in mm_log if 'a-1.tar ends early' in line]
+        assert len(found) == 1 and 'after 6 samples: the rest' in found[0]
+    with pytest.raises(ShardCutError, match=match):
+        ShardRecords(pattern, **kept)
     greys = [records[i].captions[0] for i in range(20)]
     assert greys == [f'grey {i}' for i in [*range(11), *range(14, 23)]]
-    found = [line for line in mm_log if 'a-1.tar ends early' in line]
-    assert len(found) == 1 and 'after 6 samples: the rest is' in found[0]
+
+
+def test_cut_sample_of_three_parts(tmp_path: Path) -> None:
+    """Two captions without a medium are no sample."""
+    sample = {'.json': b'{"caption": "a"}', '.txt': b'a', '.png': b'x' * 99}
+    write_shard(tmp_path / 's.tar', [sample] * 2)
+    with tarfile.open(tmp_path / 's.tar') as file:
+        end = file.getmembers()[-1].offset_data + 10
+    (tmp_path / 's.tar').write_bytes((tmp_path / 's.tar').read_bytes()[:end])
+    assert len(ShardRecords(str(tmp_path / 's.tar'), on_short='skip')) == 1
 
 
 @pytest.mark.parametrize('rewritten', [False, True])
