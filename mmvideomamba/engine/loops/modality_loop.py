@@ -3,7 +3,7 @@ from collections import Counter
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import numpy as np
-from mmengine.dist import get_world_size
+from mmengine.dist import get_rank, get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import ConcatDataset, DataLoader, IterableDataset
 
@@ -158,8 +158,9 @@ class ModalityTrainLoop(EpochBasedTrainLoop):
                 one = runner.build_dataloader(
                     one, seed=runner.seed, diff_rank_seed=different)
             loaders[name] = one
-        super().__init__(runner, ModalityLoader(loaders,
-                                                runner.seed), max_epochs,
+        # The host adds the rank to different seeds.
+        seed = runner.seed - (get_rank() if different else 0)
+        super().__init__(runner, ModalityLoader(loaders, seed), max_epochs,
                          val_begin, val_interval, dynamic_intervals)
         # A hub can be that of an earlier run in this process.
         self._note(0)

@@ -112,6 +112,7 @@ def train(folder: Path,
           checkpoint: dict = dict(interval=1),
           images: int = 3,
           workers: dict = dict(num_workers=0),
+          randomness: dict = dict(seed=5),
           **kwargs) -> List[tuple]:
     torch.manual_seed(0)
     runner = Runner(
@@ -128,7 +129,7 @@ def train(folder: Path,
         custom_hooks=[ResumableSeedHook(), *hooks],
         default_hooks=dict(
             checkpoint=dict(type='CheckpointHook', **checkpoint)),
-        randomness=dict(seed=5),
+        randomness=randomness,
         **kwargs)
     try:
         runner.train()
@@ -149,6 +150,18 @@ def test_an_epoch_takes_each_batch_once(whole: List[tuple]) -> None:
     # Neither one modality after the other, nor every epoch alike.
     assert len({tuple(epoch) for epoch in epochs}) > 1
     assert all(epoch != sorted(epoch) for epoch in epochs)
+
+
+def test_a_process_with_its_own_seed_keeps_the_turns(whole: List[tuple],
+                                                     tmp_path: Path,
+                                                     monkeypatch) -> None:
+    """Else processes would mix images with videos."""
+    monkeypatch.setattr('mmengine.runner.utils.get_rank', lambda: 1)
+    monkeypatch.setattr(modality_loop, 'get_rank', lambda: 1)
+    randomness = dict(seed=5, diff_rank_seed=True)
+    found = train(tmp_path, 'other', randomness=randomness)
+    assert [frames for frames, _ in found] == [frames for frames, _ in whole]
+    assert found != whole
 
 
 def test_resumed_training_repeats_an_uninterrupted_one(whole: List[tuple],
