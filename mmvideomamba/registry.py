@@ -4,6 +4,7 @@ Configs name our types as ``mmvideomamba.X``; mmengine then imports
 ``mmvideomamba.registry`` by itself and the modules under ``locations`` on
 the first build, so no ``custom_imports`` is needed to find them.
 """
+from mmengine.registry import DATA_SAMPLERS as MMENGINE_DATA_SAMPLERS
 from mmengine.registry import DATASETS as MMENGINE_DATASETS
 from mmengine.registry import HOOKS as MMENGINE_HOOKS
 from mmengine.registry import LOOPS as MMENGINE_LOOPS
@@ -26,6 +27,12 @@ DATASETS = Registry(
     parent=MMENGINE_DATASETS,
     scope='mmvideomamba',
     locations=['mmvideomamba.datasets'])
+
+DATA_SAMPLERS = Registry(
+    'data sampler',
+    parent=MMENGINE_DATA_SAMPLERS,
+    scope='mmvideomamba',
+    locations=['mmvideomamba.datasets.samplers'])
 
 TRANSFORMS = Registry(
     'transform',

@@ -5,6 +5,7 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import Any, Dict, List, Sequence, Union
 
+import numpy as np
 from mmengine.dataset import Compose
 from mmengine.logging import print_log
 from torch.utils.data import Dataset
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from mmvideomamba.registry import DATASETS
 from .caption_records import JsonlRecords, JsonRecords, SqliteRecords
 from .shard_records import ShardRecords
+from .tar_shard import ShardCutError
 
 READERS = {
     '.json': JsonRecords,
@@ -22,6 +24,7 @@ READERS = {
 }
 MODALITIES = ('video', 'image')
 PAIR_IDS = ('source', 'global')
+STRETCH = 1000  # entries of other sources than shards
 
 
 @DATASETS.register_module()
@@ -44,7 +47,8 @@ class CaptionDataset(Dataset):
         pipeline (Sequence[dict]): Transforms.
         modality (str): 'video' or 'image', the key of the media in JSON.
             Defaults to 'video'.
-        data_root (str): What relative paths start from. Defaults to ''.
+        data_root (str): What relative paths start from, ``count_file`` of
+            shards too. Defaults to ''.
         pair_ids (str): 'source' for the place of an entry in its own source,
             as published, so that pairs of different sources can have the
             same id and count as positives; 'global' for ids of their own.
@@ -53,6 +57,7 @@ class CaptionDataset(Dataset):
 
     Raises:
         FileNotFoundError: If a source does not exist.
+        ShardCutError: If a shard ends early, see ``ShardRecords``.
         ValueError: If a source cannot be read, or an argument is not
             allowed.
     """
@@ -85,6 +90,9 @@ class CaptionDataset(Dataset):
         """Open a source."""
         path = os.path.join(data_root, source.pop('ann_file'))
         root = os.path.join(data_root, source.pop('media_root', ''))
+        if source.get('count_file'):
+            source['count_file'] = os.path.join(data_root,
+                                                source['count_file'])
         ending = os.path.splitext(path)[1]
         if ending not in READERS:
             raise ValueError(f'ann_file {path} of CaptionDataset must end in '
@@ -94,6 +102,22 @@ class CaptionDataset(Dataset):
 
     def __len__(self) -> int:
         return self.ends[-1]
+
+    def stretches(self) -> np.ndarray:
+        """Return where the stretches end that lie together on the disk.
+
+        Returns:
+            np.ndarray: Shards, or thousands of entries, int64, rising up to
+            the number of samples.
+        """
+        ends = []
+        for last, reader in zip(self.ends, self.readers):
+            count = len(reader)
+            parts = getattr(reader, 'shard_ends', None)
+            if parts is None:
+                parts = np.append(np.arange(STRETCH, count, STRETCH), count)
+            ends.append(parts + (last - count))
+        return np.concatenate(ends)
 
     def get_data_info(self, idx: int) -> dict:
         """Read an entry.
@@ -130,11 +154,14 @@ class CaptionDataset(Dataset):
             dict: What the pipeline returns.
 
         Raises:
+            ShardCutError: If a shard ends early, see ``ShardRecords``.
             ValueError: If the replacements cannot be read either.
         """
         for attempt in range(self.max_refetch + 1):
             try:
                 return self.pipeline(self.get_data_info(idx))
+            except ShardCutError:
+                raise
             except (OSError, ValueError) as error:
                 if attempt == self.max_refetch:
                     raise ValueError(

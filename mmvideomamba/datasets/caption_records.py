@@ -6,6 +6,7 @@ workers of a data loader share it; it opens files in the process that reads.
 import json
 import os
 import sqlite3
+from array import array
 from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional
 
@@ -88,7 +89,7 @@ class JsonlRecords:
 
     def __init__(self, path: str, key: str) -> None:
         self.path, self.key = path, key
-        starts, start = [], 0
+        starts, start = array('q'), 0
         with _open(path) as file:
             for line in file:
                 if line.strip():
@@ -96,7 +97,7 @@ class JsonlRecords:
                 start += len(line)
         if not starts:
             raise ValueError(f'caption file {path} is empty')
-        self.starts = np.array(starts, np.int64)
+        self.starts = np.array(starts)
         self.file = PerProcess(self._reopen)
 
     def _reopen(self) -> BinaryIO:

@@ -103,8 +103,8 @@ class RetrievalDataset(BaseActionDataset):
                 numbers.setdefault(video, len(numbers))
         if self.check_files:
             check_videos(list(numbers), self.ann_file, self.data_prefix)
-        self._relate(entries, numbers)
         if self.test_mode:
+            self._relate(entries, numbers)
             return [
                 dict(filename=video, video_index=i)
                 for video, i in numbers.items()

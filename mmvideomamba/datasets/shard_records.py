@@ -2,159 +2,188 @@
 import glob
 import json
 import os
-import tarfile
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import BinaryIO, Dict, Tuple
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
+from mmengine import dist
 from mmengine.logging import print_log
 
 from .caption_records import PerProcess, Record
 from .caption_text import captions_of
+from .tar_shard import Place, ShardCutError, TarShard
 
-CAPTION_PARTS = ('.json', '.txt')
 ON_SHORT = ('raise', 'skip')
+MAX_OPEN = 16  # shards that a process keeps open
+SCANNERS = 8  # shards counted at a time: it is waiting for the disk
 
 
 class ShardRecords:
     """Tar files in which the parts of a sample follow each other.
 
     Parts of a sample have one name up to the first dot: a ``.json`` with
-    ``caption``, or a ``.txt``, and the medium. Loading reads the headers
-    alone; a sample is then read by its place. ``index_file`` keeps the places
-    for the next time.
+    ``caption``, or a ``.txt``, and the medium.
+
+    Kept is one number per shard, its count of samples; a process finds the
+    samples of a shard as it reads on in it. So entries are cheap to read
+    shard by shard, see ``ShardSampler``, and dear all over the place.
 
     Args:
         pattern (str): Path of a shard, or a pattern of shell for several.
         key (str): Unused.
         on_short (str): What to do about a shard that ends early: 'raise', or
-            'skip' what is not whole, and log how much. Defaults to 'raise'.
-        index_file (str, optional): An ``.npz`` to keep the places in.
-            Defaults to ''.
+            'skip' what is not whole, and log how much. Where that shows only
+            in the middle of a training, 'skip' raises a ValueError for each
+            lost sample, so that the data set replaces it. Defaults to
+            'raise'.
+        count_file (str, optional): A ``.json`` to keep the counts in:
+            ``{SHARD: {"samples": COUNT, "bytes": SIZE}}``, paths relative to
+            the file. Shards that it lacks, or whose size has changed, are
+            counted, and it is written anew, without those that end early, so
+            that each start tells of them. Without it all headers are read
+            at each start, by the first process. Defaults to ''.
 
     Raises:
         FileNotFoundError: If no shard fits the pattern.
-        ValueError: If a shard ends early or holds no sample.
+        ShardCutError: If a shard ends early and ``on_short='raise'``.
+        ValueError: If the shards hold no sample, or something else.
     """
 
     def __init__(self,
                  pattern: str,
                  key: str = '',
                  on_short: str = 'raise',
-                 index_file: str = '') -> None:
+                 count_file: str = '') -> None:
         if on_short not in ON_SHORT:
             raise ValueError(f'on_short must be one of {list(ON_SHORT)}, but '
                              f'is {on_short!r}')
         self.on_short = on_short
-        self.shards = sorted(glob.glob(pattern))
-        if not self.shards:
+        found: List[Any] = [None]
+        if dist.is_main_process():
+            try:
+                found = [self._find(pattern, count_file)]
+            except (OSError, ValueError) as error:
+                found = [error]
+        dist.broadcast_object_list(found)
+        if isinstance(found[0], Exception):
+            raise found[0]
+        self.shards, self.shard_ends = found[0]
+        self.opened = PerProcess(dict)
+
+    def _find(self, pattern: str,
+              count_file: str) -> Tuple[List[str], np.ndarray]:
+        """Return the shards, and the running sum of their counts."""
+        shards = sorted(glob.glob(pattern))
+        if not shards:
             raise FileNotFoundError(f'no shard fits {pattern}; correct '
                                     'ann_file and data_root')
-        self.files = PerProcess(dict)
-        sizes = np.array([os.path.getsize(s) for s in self.shards])
-        if index_file and os.path.isfile(index_file):
-            with np.load(index_file) as found:
-                if np.array_equal(found['sizes'], sizes):
-                    self.places, self.names = found['places'], found['names']
-                    return
-        self._index()
-        if index_file:
-            np.savez(
-                index_file, sizes=sizes, places=self.places, names=self.names)
+        folder = os.path.dirname(os.path.abspath(count_file))
+        names = [os.path.relpath(s, folder) for s in shards]
+        sizes = [os.path.getsize(shard) for shard in shards]
+        kept = _read_counts(count_file)
+        stale = [
+            i for i, (name, size) in enumerate(zip(names, sizes))
+            if kept.get(name, {}).get('bytes') != size
+        ]
+        with ThreadPool(SCANNERS) as pool:
+            counts = pool.map(lambda i: self._count(shards[i]), stale)
+        cut = set()
+        for i, (count, whole) in zip(stale, counts):
+            kept[names[i]] = dict(samples=count, bytes=sizes[i])
+            if not whole:
+                cut.add(names[i])
+        ends = np.cumsum([kept[name]['samples'] for name in names])
+        if not ends[-1]:
+            raise ValueError(f'no sample in {len(shards)} shards')
+        if count_file and len(stale) > len(cut):
+            # What is cut is to be said again at the next start.
+            _write_counts(count_file, {
+                k: v
+                for k, v in kept.items() if k not in cut
+            })
+        return shards, ends
 
-    def _index(self) -> None:
-        """Find the samples: shard, caption and medium (start, size)."""
-        places, names, lost = [], [], 0
-        for number, shard in enumerate(self.shards):
-            found, missing = self._read_headers(shard)
-            lost += missing
-            for name, parts in found.items():
-                captions = [p for p in CAPTION_PARTS if p in parts]
-                media = [p for p in parts if p not in CAPTION_PARTS]
-                if not captions or len(media) != 1:
-                    raise ValueError(
-                        f'shard {shard}: sample {name!r} has the parts '
-                        f'{sorted(parts)}, not one medium and a caption')
-                places.append((number, captions[0] == '.json',
-                               *parts[captions[0]], *parts[media[0]]))
-                names.append(name + media[0])
-        if not places:
-            raise ValueError(f'no sample in {len(self.shards)} shards')
-        if lost:
-            print_log(
-                f'{lost} shards end early: what is not whole is '
-                'skipped', 'current', 30)
-        self.places = np.array(places, np.int64)
-        self.names = np.array([name.encode() for name in names])
-
-    def _read_headers(
-            self,
-            shard: str) -> Tuple[Dict[str, Dict[str, Tuple[int, int]]], int]:
-        """Return the parts of each sample, and 1 if the shard ends early."""
-        found: Dict[str, Dict[str, Tuple[int, int]]] = {}
-        size, short = os.path.getsize(shard), 'its end mark is missing'
-        try:
-            with tarfile.open(shard, 'r:') as file:
-                for member in file:
-                    start = member.offset_data
-                    if start + member.size > size:
-                        raise tarfile.ReadError('unexpected end of data')
-                    if member.isfile():
-                        folder, base = os.path.split(member.name)
-                        stem, dot, end = base.partition('.')
-                        name = os.path.join(folder, stem)
-                        part = dot + end.lower()
-                        found.setdefault(name, {})[part] = (start, member.size)
-                # Two empty blocks end a tar file.
-                if file.offset + tarfile.BLOCKSIZE <= size:
-                    short = ''
-        except tarfile.TarError as error:
-            short = str(error)
-        if not short:
-            return found, 0
-        if self.on_short == 'raise':
-            raise ValueError(
-                f'shard {shard} ends early ({short}) after {len(found)} '
-                "samples; copy it again, or set on_short='skip' to do without "
-                'the rest')
-        # The last sample may lack a part.
-        if found:
-            last = list(found)[-1]
-            if len(found[last]) < 2:
-                del found[last]
-        return found, 1
+    def _count(self, path: str) -> Tuple[int, bool]:
+        """Count the samples of a shard; tell whether it is whole."""
+        whole = True
+        with TarShard(path) as shard:
+            try:
+                while shard.read_on():
+                    shard.place(shard.count - 1)
+            except ShardCutError as error:
+                if self.on_short == 'raise':
+                    raise ShardCutError(
+                        f"{error}; copy it again, or set on_short='skip' to "
+                        'do without the rest') from error
+                print_log(f'{error}: the rest is skipped', 'current', 30)
+                whole = False
+            return shard.count, whole
 
     def __len__(self) -> int:
-        return len(self.places)
+        return int(self.shard_ends[-1])
 
     def __getitem__(self, index: int) -> Record:
-        number, is_json, start, size, media_start, media_size = (
-            self.places[index].tolist())
-        name = self.names[index].decode()
-        file = self._open(number)
-        where = f'shard {self.shards[number]}: sample {name!r}'
-        text = _read(file, start, size).decode('utf-8')
+        number = int(np.searchsorted(self.shard_ends, index, side='right'))
+        start = int(self.shard_ends[number - 1]) if number else 0
+        shard = self._open(number)
+        counted = int(self.shard_ends[number]) - start
+        place = self._place(shard, index - start, counted)
+        where = f'shard {shard.path}: sample {place.name!r}'
+        text = shard.content(*place.caption).decode('utf-8')
         try:
-            entry = json.loads(text) if is_json else dict(caption=text)
+            entry = json.loads(text) if place.is_json else dict(caption=text)
         except ValueError as error:
             raise ValueError(f'{where} has no valid JSON') from error
         captions = captions_of(entry, where)
-        content = _read(file, media_start, media_size)
-        if len(content) < media_size:
-            raise ValueError(f'{where} is cut off; the shard changed after '
-                             'it was indexed')
-        return Record(name, captions, content)
+        return Record(place.name, captions, shard.content(*place.medium))
 
-    def _open(self, number: int) -> BinaryIO:
-        """Open a shard; few stay open."""
-        files = self.files.get()
-        if number not in files:
-            while len(files) >= 8:
-                files.pop(next(iter(files))).close()
-            files[number] = Path(self.shards[number]).open('rb')
-        return files[number]
+    def _place(self, shard: TarShard, index: int, counted: int) -> Place:
+        """Find a sample, or say that its shard has lost some."""
+        try:
+            if shard.reach(index):
+                return shard.place(index)
+            reason = f'shard {shard.path} ends after {shard.count} samples'
+        except ShardCutError as error:
+            reason = str(error)
+        if not shard.missing:
+            shard.missing = (f'{reason}, but was counted with {counted}: '
+                             f'{counted - shard.count} samples are lost')
+            if self.on_short == 'skip':
+                print_log(shard.missing, 'current', 30)
+        if self.on_short == 'raise':
+            raise ShardCutError(
+                f"{shard.missing}; copy it again, or set on_short='skip' to "
+                'do without them')
+        raise ValueError(shard.missing)
+
+    def _open(self, number: int) -> TarShard:
+        """Open a shard; those that were read last stay open."""
+        opened: Dict[int, TarShard] = self.opened.get()
+        shard = opened.pop(number, None) or TarShard(self.shards[number])
+        opened[number] = shard
+        while len(opened) > MAX_OPEN:
+            opened.pop(next(iter(opened))).close()
+        return shard
 
 
-def _read(file: BinaryIO, start: int, size: int) -> bytes:
-    file.seek(start)
-    return file.read(size)
+def _read_counts(path: str) -> Dict[str, Dict[str, int]]:
+    if not path or not os.path.isfile(path):
+        return {}
+    try:
+        kept = json.loads(Path(path).read_text())
+        return {
+            name: dict(samples=int(x['samples']), bytes=int(x['bytes']))
+            for name, x in kept.items()
+        }
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f'count_file {path} does not hold "samples" and "bytes" of '
+            'shards; delete it to have them counted again') from error
+
+
+def _write_counts(path: str, counts: Dict[str, Dict[str, int]]) -> None:
+    """Write all or nothing."""
+    draft = f'{path}.{os.getpid()}'
+    Path(draft).write_text(json.dumps(counts, indent=0, sort_keys=True))
+    os.replace(draft, path)

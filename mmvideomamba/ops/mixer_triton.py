@@ -372,8 +372,12 @@ def _starts_of(x: Tensor, w: List[Tensor]) -> Tensor:
 
 
 def _like(grads: Weights, w: List[Tensor]) -> List[Tensor]:
-    """Return gradients in the dtypes and memory order of the weights."""
-    return [g.to(t.dtype).contiguous() for g, t in zip(grads, w)]
+    """Return copies in the dtypes of the weights, as an op must."""
+    whole = torch.contiguous_format
+    return [
+        g.to(t.dtype, copy=True, memory_format=whole)
+        for g, t in zip(grads, w)
+    ]
 
 
 # What torch.compile sees. Everything else takes the shorter way below.

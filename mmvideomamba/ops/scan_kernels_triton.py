@@ -340,15 +340,23 @@ def chain_kernel(
     A = _rates(A_p, k, n, c, d, inside, N)
     h = tl.zeros([BN, BD], tl.float32)
     zero = tl.zeros([1, 1], tl.int32)
+    step = -1 if GRAD else 1
+    at = kb * chunks + (chunks - 1 if GRAD else 0)
+    ends_p += at * N * d + n * d + c
+    sums_p += at * d + c
+    # One chunk ahead, since no load may pass a store. The last one hands
+    # nothing on; no program wrote its share.
+    own = tl.load(ends_p, mask=inside & (zero + 1 < chunks), other=0.)
+    total = tl.load(sums_p, mask=in_d & (zero + 1 < chunks), other=0.)
     for i in range(chunks):
-        at = kb * chunks + (chunks - 1 - i if GRAD else i)
-        p = ends_p + (at * N + n) * d + c
-        # The last one hands nothing on; no program wrote its share.
-        more = zero + i + 1 < chunks
-        own = tl.load(p, mask=inside & more, other=0.)
-        total = tl.load(sums_p + at * d + c, mask=in_d & more, other=0.)
-        tl.store(p, h, mask=inside)
+        more = zero + i + 2 < chunks
+        sums_p += step * d
+        own1 = tl.load(ends_p + step * N * d, mask=inside & more, other=0.)
+        total1 = tl.load(sums_p, mask=in_d & more, other=0.)
+        tl.store(ends_p, h, mask=inside)
         h = tl.exp2(total * A) * h + own
+        ends_p += step * N * d
+        own, total = own1, total1
 
 
 @triton.jit

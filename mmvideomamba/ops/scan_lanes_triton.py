@@ -11,6 +11,8 @@ axes, (4, 8), of everything else.
   So a turn is in flight in a few registers while the one before is computed.
 - Sums over lanes are scattered: two values over two lanes become one a lane.
 """
+import os
+
 import triton
 import triton.language as tl
 
@@ -19,6 +21,9 @@ from .scan_tiles_triton import (LN2, LOG2E, along_rows, column_states, fetch_ahe
                                 pick_column, pick_row, row_channels, store_own,
                                 sum_channels, sum_states)
 
+
+
+AHEAD = tl.constexpr(int(os.environ.get('AHEAD', 2)))
 
 
 @triton.jit
@@ -39,8 +44,10 @@ def _places(block, d, WHOLE: tl.constexpr, ASM: tl.constexpr):
 def _tile(c, d):
     """Return the places of a tile (4, 4, 32) in memory, (16, d)."""
     n = tl.arange(0, 4)[:, None, None] + 4 * tl.arange(0, 4)[None, :, None]
-    # As in along_rows: the lanes are the last two axes.
-    return tl.max_contiguous(n * d + c, [1, 4, 32])
+    # As in along_rows: the lanes are the last two axes. And d is a multiple
+    # of 4, so that a lane has four neighbouring channels.
+    return tl.multiple_of(
+        tl.max_contiguous(n * d + c, [1, 4, 32]), [1, 1, 4])
 
 
 @triton.jit
@@ -61,6 +68,18 @@ def _load_turn(x_p, s_p, bc_p, i, stop, step, dp, in_p, ASM: tl.constexpr):
     s = tl.load(s_p + t * dp, mask=in_p & (ln >= 0), other=0)
     t = step * tl.minimum(i + lc % 4, stop)
     return x, s, tl.load(bc_p + along_rows(t * 8 + lc // 4 * 4 + ln, ASM))
+
+
+@triton.jit
+def _fetch_turn(x_p, s_p, bc_p, i, stop, step, dp, ASM: tl.constexpr):
+    """Bring what ``_load_turn`` will load to the L2 cache."""
+    if ASM and AHEAD > 0:
+        ln = tl.arange(0, 4)[:, None]
+        lc = tl.arange(0, 8)[None, :]
+        t = step * tl.minimum(i + ln, stop)
+        fetch_ahead(x_p + t * dp, ASM)
+        fetch_ahead(s_p + t * dp, ASM)
+        fetch_ahead(bc_p + t * 8 + lc, ASM)
 
 
 @triton.jit
@@ -137,6 +156,8 @@ def lanes_fwd_kernel(
         if HAS_STATES:
             tl.store(states_p, h, mask=inside)
             states_p += 16 * d
+        _fetch_turn(u_p, delta_p, bc_p, i + 4 * AHEAD, count - 1, step, dp,
+                    ASM)
         u5, s5, bc5 = _load_turn(u_p, delta_p, bc_p, i + 4, count - 1, step, dp, in_p, ASM)
         for j in tl.static_range(4):
             u0 = pick_row(u4, j, ASM)
@@ -223,6 +244,8 @@ def lanes_carry_kernel(
     whole = count // 4 * 4
     x4, s4, bc4 = _load_turn(x_p, delta_p, bc_p, 0, count - 1, step, dp, in_p, ASM)
     for i in range(0, whole, 4):
+        _fetch_turn(x_p, delta_p, bc_p, i + 4 * AHEAD, count - 1, step, dp,
+                    ASM)
         x5, s5, bc5 = _load_turn(x_p, delta_p, bc_p, i + 4, count - 1, step, dp, in_p, ASM)
         h, total = _carry_turn(h, total, x4, s4, bc4, A, GRAD, KIND, ASM)
         x4, s4, bc4 = x5, s5, bc5
@@ -399,8 +422,12 @@ def lanes_bwd_kernel(
                         other=0)
                     h5 = tl.load(
                         states_p + (i5 // 4) * every, mask=inside, other=0.)
-                    i6 = tl.maximum(i0 - 8, first)
-                    fetch_ahead(pieces_p + (i6 // 4) * every, ASM)
+                    if ASM and AHEAD > 0:
+                        i6 = tl.maximum(i0 - 4 * AHEAD, first)
+                        fetch_ahead(pieces_p + (i6 // 4) * every, ASM)
+                        _fetch_turn(u_p, delta_p, bc_p, i6, stop, step, dp,
+                                    ASM)
+                        fetch_ahead(dy_p + step * (i6 + ln) * dp, ASM)
                 store_own(du_p + t * d, du, in_y, KIND, ASM)
                 store_own(ddelta_p + t * d, ddelta, in_y, KIND, ASM)
                 tl.store(dbc_p + t * 32, dbc)

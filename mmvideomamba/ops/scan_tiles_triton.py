@@ -9,8 +9,6 @@ The second half of this file serves scan_lanes_triton.py, where the lanes,
 (4, 8), are axes; ``pick_row`` to ``store_own`` count on lane ``8 ln + lc``
 holding what is at ``[ln, lc]``.
 """
-import os
-
 import triton
 import triton.language as tl
 
@@ -241,15 +239,12 @@ def along_rows(place, ASM: tl.constexpr):
     return tl.max_contiguous(place, [1, 8])
 
 
-PREFETCH = tl.constexpr(os.environ.get('PREFETCH', 'L2'))
-
-
 @triton.jit
 def fetch_ahead(p, ASM: tl.constexpr):
     """Bring what lies at these addresses from memory to the L2 cache."""
-    if ASM and PREFETCH != '':
+    if ASM:
         tl.inline_asm_elementwise(
-            f'prefetch.global.{PREFETCH} [$1]; mov.b32 $0, 0;',
+            'prefetch.global.L2 [$1]; mov.b32 $0, 0;',
             '=r,l', [p.to(tl.int64)],
             dtype=tl.int32,
             is_pure=False,

@@ -131,6 +131,25 @@ def test_pretraining(corpus: str, stage: str) -> None:
     assert cfg.model.vision_encoder.backbone.stream_indices == -2
 
 
+def test_shards_as_the_docs_tell(tmp_path: Path) -> None:
+    """What docs/video_text.md shows is a whole config."""
+    text = (CONFIGS.parent / 'docs' / 'video_text.md').read_text()
+    code = [x for x in text.split('```python\n')[1:] if 'ShardSampler' in x]
+    child = tmp_path / 'child.py'
+    child.write_text(code[0].split('```')[0].replace(
+        "'./", f"'{CONFIGS / 'multimodal'}/"))
+    cfg, base = Config.fromfile(child), Config.fromfile(
+        CONFIGS / 'multimodal' / STAGES['masked'][0].format(w=16, c='5m'))
+    loader = cfg.train_dataloader
+    assert loader.sampler.type == 'mmvideomamba.ShardSampler'
+    (source, ) = loader.dataset.sources
+    assert set(source) == {'ann_file', 'count_file', 'on_short'}
+    assert cfg.train_cfg == base.train_cfg
+    loader.sampler, loader.dataset.sources = (
+        base.train_dataloader.sampler, base.train_dataloader.dataset.sources)
+    assert loader == base.train_dataloader
+
+
 @pytest.mark.parametrize('name', SETS)
 def test_retrieval(name: str) -> None:
     length, batch, epochs, warmup, rate, paragraph, seconds = SETS[name]

@@ -1,37 +1,20 @@
-import io
 import json
 import multiprocessing
 import pickle
 import sqlite3
-import tarfile
 from pathlib import Path
 from typing import Callable, Dict, List
 
-import cv2
 import numpy as np
 import pytest
+from tar_shards import picture, write_shard
 from torch.utils.data import DataLoader
 
 from mmvideomamba.datasets import CaptionDataset
-from mmvideomamba.datasets.shard_records import ShardRecords
 from mmvideomamba.datasets.transforms import OpenClip, ReadImage
 
 CAPTIONS = ['A cat.', 'a DOG', 'an Elk!']
 CLEAN = ['a cat', 'a dog', 'an elk']
-
-
-def picture(value: int) -> bytes:
-    image = np.full((4, 6, 3), value, np.uint8)
-    return cv2.imencode('.png', image)[1].tobytes()
-
-
-def write_shard(path: Path, samples: List[Dict[str, bytes]]) -> None:
-    with tarfile.open(path, 'w') as file:
-        for number, parts in enumerate(samples):
-            for ending, content in parts.items():
-                member = tarfile.TarInfo(f'{path.stem}-{number:03d}{ending}')
-                member.size = len(content)
-                file.addfile(member, io.BytesIO(content))
 
 
 def shard_samples() -> List[Dict[str, bytes]]:
@@ -119,9 +102,20 @@ def test_workers_read_on_their_own(folder: Path, name: str) -> None:
 
 def test_no_list_of_samples_in_python(folder: Path) -> None:
     """What grows with the file is in arrays, which workers share."""
-    for reader in build(folder, *FILES).readers:
+    dataset = build(folder, *FILES)
+    for reader in dataset.readers:
         for value in vars(reader).values():
             assert not isinstance(value, (list, dict)) or len(value) <= 2
+    # Entries beside shards are cut into stretches of a thousand.
+    assert dataset.stretches().tolist() == [3, 6, 9, 11, 12]
+
+
+def test_stretches_of_long_files(tmp_path: Path) -> None:
+    lines = [json.dumps(dict(image='a.png', caption='b'))] * 2500
+    (tmp_path / 'a.jsonl').write_text('\n'.join(lines))
+    (tmp_path / 'b.jsonl').write_text('\n'.join(lines[:1000]))
+    dataset = build(tmp_path, 'a.jsonl', 'b.jsonl')
+    assert dataset.stretches().tolist() == [1000, 2000, 2500, 3500]
 
 
 def test_sources_are_joined(folder: Path) -> None:
@@ -157,42 +151,6 @@ def test_video_in_a_shard(tmp_path: Path, make_video: Callable) -> None:
     assert sample['filename'].endswith('v-000.mp4')
 
 
-def test_index_of_shards_is_kept(folder: Path, monkeypatch) -> None:
-    index = str(folder / 'index.npz')
-    first = ShardRecords(str(folder / 'a-*.tar'), index_file=index)
-    with monkeypatch.context() as patch:
-        patch.setattr(ShardRecords, '_index', None)
-        again = ShardRecords(str(folder / 'a-*.tar'), index_file=index)
-    assert again[2] == first[2]
-    write_shard(folder / 'a-2.tar', shard_samples())
-    assert len(ShardRecords(str(folder / 'a-*.tar'), index_file=index)) == 6
-
-
-@pytest.mark.parametrize('kept', [0.4, 0.75])
-def test_shard_that_ends_early(folder: Path, mm_log, kept: float) -> None:
-    path = folder / 's.tar'
-    write_shard(path, shard_samples() * 3)
-    whole = path.read_bytes().rstrip(b'\0')
-    path.write_bytes(whole[:int(len(whole) * kept)])
-    with pytest.raises(ValueError, match=r's.tar ends early .* samples'):
-        build(folder, 's.tar')
-    dataset = build(folder, sources=[dict(ann_file='s.tar', on_short='skip')])
-    assert 0 < len(dataset) < 9
-    assert [dataset[i]['text'] for i in range(3)] == CLEAN
-    assert dataset[len(dataset) - 1]['imgs'][0].shape == (4, 6, 3)
-    assert any('1 shards end early' in line for line in mm_log)
-
-
-def test_shard_without_its_end_mark(folder: Path) -> None:
-    path = folder / 's.tar'
-    write_shard(path, shard_samples()[:1])
-    with tarfile.open(path) as file:
-        end = file.getmembers()[-1].offset_data + 512
-    path.write_bytes(path.read_bytes()[:end])
-    with pytest.raises(ValueError, match='end mark is missing'):
-        build(folder, 's.tar')
-
-
 @pytest.mark.parametrize('name, content, match', [
     ('x.json', '[{"image": "a"}]', "entry 0 has no 'caption'"),
     ('x.json', '[{"video": "a", "caption": "b"}]', "no 'image'"),
@@ -223,18 +181,6 @@ def test_bad_databases(folder: Path) -> None:
         database.execute('DELETE FROM annos WHERE id = 0')
     with pytest.raises(ValueError, match='0 to 1 for 2 rows.*from 1 to 2'):
         build(folder, 'a.sqlite')
-
-
-@pytest.mark.parametrize('samples, match', [
-    ([{
-        '.png': b'x'
-    }], r"sample 's-000' has the parts \['.png'\]"),
-    ([], 'no sample in 1 shards'),
-])
-def test_bad_shards(folder: Path, samples: list, match: str) -> None:
-    write_shard(folder / 's.tar', samples)
-    with pytest.raises(ValueError, match=match.replace("'s-", "'(.*/)?s-")):
-        build(folder, 's.tar')
 
 
 @pytest.mark.parametrize('kwargs, match', [

@@ -47,6 +47,8 @@ def test_training_samples(build) -> None:
     samples = [found.get_data_info(i) for i in range(len(found))]
     assert [s['text'] for s in samples
             ] == ['a cat', 'a kitten', 'a dog', 'a pet', 'a pet']
+    # No worker gets lists that only evaluation needs.
+    assert not found.texts and not found.texts_of_video
     # Texts of one video are positives, and videos of one text.
     assert [s['pair_id'] for s in samples] == [0, 0, 1, 5, 5]
 

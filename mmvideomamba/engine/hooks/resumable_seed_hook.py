@@ -1,7 +1,7 @@
 """Hook that lets a resumed training repeat an uninterrupted one."""
 import random
 from functools import partial
-from typing import List
+from typing import Any, List
 
 import numpy as np
 import torch
@@ -24,6 +24,10 @@ class ResumableSeedHook(Hook):
     an epoch ends with the same weights, bit by bit on a device with
     deterministic kernels. Workers of the data loader get a seed per epoch as
     well, where the host starts them alike in each epoch.
+
+    A loop that resumes within an epoch, ``ModalityTrainLoop``, seeds the
+    samples itself, for workers that live on as well; the generators of the
+    process are then seeded in each iteration.
 
     It needs a fixed ``randomness.seed`` (the host shuffles by the seed drawn
     at the start of the process), training by epochs, and
@@ -48,14 +52,33 @@ class ResumableSeedHook(Hook):
         Args:
             runner (Runner): The runner of the training.
         """
-        source = np.random.SeedSequence(
-            [runner.seed, runner.epoch, get_rank()])
+        seed = self._seed(runner.seed, runner.epoch, get_rank())
+        self._seed_workers(runner.train_dataloader, seed)
+
+    def before_train_iter(self,
+                          runner: Runner,
+                          batch_idx: int,
+                          data_batch: Any = None) -> None:
+        """Seed this process again, if the loop resumes within an epoch.
+
+        Args:
+            runner (Runner): The runner of the training.
+            batch_idx (int): Number of the batch in the epoch.
+            data_batch (Any): Unused. Defaults to None.
+        """
+        if getattr(runner.train_loop, 'resumes_within_epoch', False):
+            self._seed(runner.seed, runner.epoch, get_rank(), batch_idx)
+
+    @staticmethod
+    def _seed(*key: int) -> int:
+        """Seed the generators of this process, and return the seed."""
+        source = np.random.SeedSequence(key)
         # 31 bits: the host adds the number of the worker to it.
         seed = int(source.generate_state(1)[0]) >> 1
         random.seed(seed)
         np.random.seed(seed)
         torch.manual_seed(seed)
-        self._seed_workers(runner.train_dataloader, seed)
+        return seed
 
     @staticmethod
     def _obstacles(runner: Runner) -> List[str]:

@@ -1,11 +1,15 @@
 """Masks over the patch tokens of a clip, True = dropped."""
 from math import isfinite
 from numbers import Real
-from typing import Sequence, Union
+from typing import Any, Optional, Sequence, Union
 
 import numpy as np
 import torch
 from torch import Tensor
+
+# Where the mask of a model comes from: drawn from the attention of its
+# teacher, or made by the data pipeline.
+MASK_SOURCES = ('attention', 'data')
 
 
 def visible_per_frame(num_patches: int, mask_ratio: float) -> int:
@@ -74,6 +78,47 @@ def with_class_token(mask: Tensor) -> Tensor:
         Tensor: Shape (b, 1 + l).
     """
     return torch.cat([torch.zeros_like(mask[:, :1]), mask], dim=1)
+
+
+def visible_features(features: Tensor, mask: Tensor) -> Tensor:
+    """Leave what a mask does not drop.
+
+    Args:
+        features (Tensor): Of all tokens, class token first, shape
+            (k, b, 1 + l, c).
+        mask (Tensor): True = dropped, as many v kept per clip, shape (b, l).
+
+    Returns:
+        Tensor: Shape (k, b, 1 + v, c).
+    """
+    visible = (~with_class_token(mask)).nonzero()[:, 1]
+    index = visible.view(1, len(mask), -1, 1)
+    return features.gather(
+        2, index.expand(len(features), -1, -1, features.shape[-1]))
+
+
+def masks_of(data_samples: Optional[Sequence[Any]], num_tokens: int) -> Tensor:
+    """Take the masks that the data pipeline made.
+
+    Args:
+        data_samples (Sequence, optional): With ``mask``, see
+            ``stack_masks``.
+        num_tokens (int): Patch tokens l of a clip.
+
+    Returns:
+        Tensor: True = dropped, bool, shape (b, l).
+
+    Raises:
+        ValueError: If a sample has no mask, or a wrong one.
+    """
+    masks = [getattr(sample, 'mask', None) for sample in data_samples or []]
+    if not masks or any(mask is None for mask in masks):
+        raise ValueError(
+            "the masks are to come from the data (source 'data'), but the "
+            'data samples have no mask: put '
+            "dict(type='mmvideomamba.TokenMask', ...) into the pipeline and "
+            "'mask' into algorithm_keys of PackActionInputs")
+    return stack_masks(masks, num_tokens)
 
 
 def stack_masks(masks: Sequence[Union[Tensor, np.ndarray]],

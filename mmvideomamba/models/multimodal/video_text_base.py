@@ -6,6 +6,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvideomamba.registry import MODELS
+from ..layers import one_clip
 from .published_keys import adapt_keys
 from .tokenizer import TextBatch, TextTokenizer
 from .vision_tower import VisionOutput
@@ -94,24 +95,3 @@ class VideoTextBase(BaseModel):
         """Turn texts into ids on the device of the model."""
         device = next(self.parameters()).device
         return TextBatch(*(x.to(device) for x in self.tokenizer(texts)))
-
-
-def one_clip(inputs: Tensor) -> Tensor:
-    """Merge the axis of the one clip of a sample into the batch.
-
-    Args:
-        inputs (Tensor): Shape (b, 3, frames, h, w) or (b, 1, 3, frames, h,
-            w).
-
-    Returns:
-        Tensor: Shape (b, 3, frames, h, w).
-
-    Raises:
-        ValueError: If a sample has several clips.
-    """
-    if inputs.dim() != 6:
-        return inputs
-    if inputs.shape[1] != 1:
-        raise ValueError('video-text models take one clip per sample, but '
-                         f'got {inputs.shape[1]}; set num_clips=1')
-    return inputs[:, 0]

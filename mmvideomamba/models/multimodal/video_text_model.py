@@ -7,16 +7,16 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..layers import draw_attention_mask, stack_masks, with_class_token
+from ..layers import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
+                      visible_features)
 from .gather import GATHER_GRADS, gather_features
 from .losses import contrastive_loss, mask_words, negative_weights, similarity
 from .retrieval import RetrievalScorer
 from .tokenizer import TextBatch
-from .video_text_base import VideoTextBase, one_clip
+from .video_text_base import VideoTextBase
 from .vision_tower import VisionOutput
 
 LOSSES = ('vtc', 'vtm', 'mlm', 'uta')
-MASK_SOURCES = ('attention', 'data')
 
 
 @MODELS.register_module()
@@ -217,10 +217,8 @@ class VideoTextModel(VideoTextBase):
                 f'the teacher returns features {tuple(features.shape)}, the '
                 f'decoder {tuple(decoded.shape)} of {mask.shape[1]} patch '
                 'tokens: make levels, channels and token grids fit')
-        visible = (~with_class_token(mask)).nonzero()[:, 1]
-        index = visible.view(len(mask), -1, 1).expand(*decoded.shape[1:])
         losses['loss_uta'] = self.alignment_loss(
-            decoded, features.gather(2, index.expand_as(decoded)))
+            decoded, visible_features(features, mask))
         return vision
 
     def _mask(self, kind: str, attention: Tensor, count: int,
@@ -230,14 +228,8 @@ class VideoTextModel(VideoTextBase):
         frames = len(attention) // count
         if cfg['source'] == 'attention':
             return draw_attention_mask(attention, frames, cfg['ratio'])
-        masks = [getattr(s, 'mask', None) for s in data_samples]
-        if any(m is None for m in masks):
-            raise ValueError(
-                f"mask_cfg of {kind!r} has source='data', but the data "
-                'samples have no mask: put mmvideomamba.TokenMask into the '
-                'pipeline and mask into algorithm_keys of PackActionInputs')
-        return stack_masks(masks,
-                           frames * attention.shape[1]).to(attention.device)
+        return masks_of(data_samples,
+                        frames * attention.shape[1]).to(attention.device)
 
     def _vtm(self, vision: Tensor, text: Tensor, mask: Tensor, sim: Tensor,
              ids: Tensor) -> Tensor:

@@ -7,10 +7,8 @@ from mmpretrain.models.selfsup import BaseSelfSupervisor
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..layers import (draw_attention_mask, stack_masks, visible_per_frame,
-                      with_class_token)
-
-MASK_SOURCES = ('attention', 'data')
+from ..layers import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
+                      visible_features, visible_per_frame)
 
 
 def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:
@@ -143,7 +141,7 @@ class UMT(BaseSelfSupervisor):
         Raises:
             ValueError: If inputs, mask or teacher do not fit the student.
         """
-        clips = self._clips(inputs)
+        clips = one_clip(inputs)
         student, target, _, _ = self.align(clips, data_samples)
         return dict(loss=self.head.loss(student, target))
 
@@ -156,17 +154,7 @@ class UMT(BaseSelfSupervisor):
         Returns:
             tuple[Tensor]: What the backbone returns.
         """
-        return self.backbone(self._clips(inputs))
-
-    @staticmethod
-    def _clips(inputs: Tensor) -> Tensor:
-        """Merge the axis of the clips of a sample into the batch."""
-        if inputs.dim() != 6:
-            return inputs
-        if inputs.shape[1] != 1:
-            raise ValueError('UMT takes one clip per sample, but got '
-                             f'{inputs.shape[1]}; set num_clips=1')
-        return inputs[:, 0]
+        return self.backbone(one_clip(inputs))
 
     def align(
         self, clips: Tensor, data_samples: Optional[List[BaseDataElement]]
@@ -192,10 +180,7 @@ class UMT(BaseSelfSupervisor):
                 f'{student.shape[-1]} channels, but the teacher '
                 f'{len(features)} of {features.shape[-1]}; set num_levels '
                 'and out_channels of the neck')
-        visible = (~with_class_token(mask)).nonzero()[:, 1]
-        index = visible.view(len(mask), -1, 1).expand(*student.shape[1:])
-        target = features.gather(2, index.expand_as(student))
-        return student, target, mask, attention
+        return student, visible_features(features, mask), mask, attention
 
     def _check_teacher(self, features: Tensor, attention: Tensor) -> None:
         t, h, w = self.backbone.grid
@@ -215,13 +200,7 @@ class UMT(BaseSelfSupervisor):
         if self.mask_source == 'attention':
             return draw_attention_mask(attention, self.backbone.grid[0],
                                        self.mask_ratio)
-        masks = [getattr(s, 'mask', None) for s in data_samples or []]
-        if not masks or any(m is None for m in masks):
-            raise ValueError(
-                "mask_source='data', but the data samples have no mask: put "
-                "dict(type='mmvideomamba.TokenMask', ...) into the pipeline "
-                "and algorithm_keys=('mask', ) into PackActionInputs")
-        return stack_masks(masks, self.num_tokens).to(attention.device)
+        return masks_of(data_samples, self.num_tokens).to(attention.device)
 
     @torch.no_grad()
     def explain(self,
@@ -239,7 +218,7 @@ class UMT(BaseSelfSupervisor):
         Returns:
             Alignment: On the grid of the student.
         """
-        clips = self._clips(inputs)
+        clips = one_clip(inputs)
         grid = (len(clips), *self.backbone.grid)
         if masked:
             student, target, mask, attention = self.align(clips, data_samples)

@@ -1,17 +1,19 @@
 """Videos and images take turns, in an order that survives a restart."""
+import random
 from collections import Counter
 from pathlib import Path
-from typing import Any, List
+from typing import Any, Iterator, List
 
+import numpy as np
 import pytest
 import torch
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
 from mmengine.runner import Runner
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, IterableDataset
 
 from mmvideomamba.engine.hooks import ResumableSeedHook
-from mmvideomamba.engine.loops import ModalityLoader
+from mmvideomamba.engine.loops import ModalityLoader, modality_loop
 
 
 class Clips(Dataset):
@@ -24,12 +26,22 @@ class Clips(Dataset):
 
     def __init__(self, count: int, frames: int) -> None:
         self.count, self.frames = count, frames
+        self.read: List[int] = []
 
     def __len__(self) -> int:
         return self.count
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        return torch.full((self.frames, 2), index) + torch.rand(1)
+        self.read.append(index)
+        noise = torch.rand(1) + random.random() + np.random.rand()
+        return torch.full((self.frames, 2), index) + noise.float()
+
+
+class Stream(IterableDataset):
+    """Samples without numbers."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((1, 2))
 
 
 class Toy(BaseModel):
@@ -41,7 +53,9 @@ class Toy(BaseModel):
         self.seen: List[tuple] = []
 
     def forward(self, inputs: torch.Tensor, mode: str = 'tensor') -> Any:
-        loss = self.fc(inputs).square().mean() * 0.01
+        # The loss depends on draws of the process as well.
+        x = torch.nn.functional.dropout(self.fc(inputs), 0.5)
+        loss = x.square().mean() * 0.01 + random.random() + np.random.rand()
         self.seen.append((inputs.shape[1], loss.item()))
         return dict(loss=loss)
 
@@ -52,39 +66,70 @@ class Toy(BaseModel):
 
 
 class Stop(Hook):
-    """End the process in effect, within the third epoch."""
+    """End the process in effect.
+
+    Args:
+        epoch (int): Number of the epoch.
+        batch (int): Number of the batch that is not trained on any more.
+    """
+
+    def __init__(self, epoch: int, batch: int) -> None:
+        self.place = (epoch, batch)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        if runner.epoch == 2 and batch_idx == 1:
+        if (runner.epoch, batch_idx) == self.place:
             raise KeyboardInterrupt
 
 
-def loader(count: int, frames: int, batch_size: int = 2) -> dict:
-    return dict(
-        batch_size=batch_size,
-        num_workers=0,
-        drop_last=True,
-        collate_fn=dict(type='default_collate'),
-        sampler=dict(type='DefaultSampler', shuffle=True),
-        dataset=Clips(count, frames))
+class Reads(Hook):
+    """Count the samples that a run reads, and its epochs."""
+
+    def before_train(self, runner) -> None:
+        self.count, self.epochs = 0, []
+
+    def after_train_epoch(self, runner) -> None:
+        sets = runner.train_dataloader.dataset.datasets
+        self.count = sum(len(x.read) for x in sets)
+        self.epochs.append(runner.epoch)
 
 
-def train(folder: Path, name: str, hooks: tuple = (), **kwargs) -> List[tuple]:
+def loader(count: int, frames: int, batch_size: int, **kwargs) -> dict:
+    return {
+        **dict(
+            batch_size=batch_size,
+            num_workers=0,
+            drop_last=True,
+            collate_fn=dict(type='default_collate'),
+            sampler=dict(type='DefaultSampler', shuffle=True),
+            dataset=Clips(count, frames)),
+        **kwargs
+    }
+
+
+def train(folder: Path,
+          name: str,
+          hooks: tuple = (),
+          checkpoint: dict = dict(interval=1),
+          images: int = 3,
+          workers: dict = dict(num_workers=0),
+          randomness: dict = dict(seed=5),
+          **kwargs) -> List[tuple]:
     torch.manual_seed(0)
     runner = Runner(
         Toy(),
         work_dir=str(folder),
         experiment_name=name,
         default_scope='mmengine',
-        train_dataloader=loader(10, 4),
+        train_dataloader=loader(10, 4, 2, **workers),
         train_cfg=dict(
             type='mmvideomamba.ModalityTrainLoop',
             max_epochs=4,
-            image_dataloader=loader(9, 1, 3)),
+            image_dataloader=loader(9, 1, images, **workers)),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
         custom_hooks=[ResumableSeedHook(), *hooks],
-        default_hooks=dict(checkpoint=dict(type='CheckpointHook', interval=1)),
-        randomness=dict(seed=5),
+        default_hooks=dict(
+            checkpoint=dict(type='CheckpointHook', **checkpoint)),
+        randomness=randomness,
         **kwargs)
     try:
         runner.train()
@@ -107,13 +152,71 @@ def test_an_epoch_takes_each_batch_once(whole: List[tuple]) -> None:
     assert all(epoch != sorted(epoch) for epoch in epochs)
 
 
+def test_a_process_with_its_own_seed_keeps_the_turns(whole: List[tuple],
+                                                     tmp_path: Path,
+                                                     monkeypatch) -> None:
+    """Else processes would mix images with videos."""
+    monkeypatch.setattr('mmengine.runner.utils.get_rank', lambda: 1)
+    monkeypatch.setattr(modality_loop, 'get_rank', lambda: 1)
+    randomness = dict(seed=5, diff_rank_seed=True)
+    found = train(tmp_path, 'other', randomness=randomness)
+    assert [frames for frames, _ in found] == [frames for frames, _ in whole]
+    assert found != whole
+
+
 def test_resumed_training_repeats_an_uninterrupted_one(whole: List[tuple],
                                                        tmp_path: Path) -> None:
     """Order and losses are those of the training that went through."""
-    before = train(tmp_path, 'killed', (Stop(), ))
+    before = train(tmp_path, 'killed', (Stop(2, 1), ))
     assert len(before) == 17 and before == whole[:17]
     after = train(tmp_path, 'resumed', resume=True)
     assert after == whole[16:]
+
+
+@pytest.mark.parametrize('stop, interval, done, epochs', [
+    ((2, 6), 3, 21, [2, 3]),
+    ((0, 5), 4, 4, [0, 1, 2, 3]),
+    ((3, 0), 8, 24, [2, 3]),
+])
+def test_killed_and_resumed_within_an_epoch(whole: List[tuple], tmp_path: Path,
+                                            stop: tuple, interval: int,
+                                            done: int, epochs: list) -> None:
+    """The rest of the epoch is the same, and nothing else is read."""
+    checkpoint = dict(interval=interval, by_epoch=False)
+    before = train(tmp_path, 'killed', (Stop(*stop), ), checkpoint)
+    assert before == whole[:len(before)]
+    reads = Reads()
+    after = train(tmp_path, 'on', (reads, ), checkpoint, resume=True)
+    assert after == whole[done:]
+    # The checkpoint after the last batch leaves the end of the epoch to do.
+    assert reads.epochs == epochs
+    assert reads.count == sum(3 if frames == 1 else 2 for frames, _ in after)
+
+
+@pytest.mark.slow
+def test_workers_do_not_change_what_is_drawn(whole: List[tuple],
+                                             tmp_path: Path) -> None:
+    """Neither their number, nor whether they live on, nor a restart."""
+    workers = dict(num_workers=2, persistent_workers=True)
+    checkpoint = dict(interval=5, by_epoch=False)
+    before = train(
+        tmp_path, 'killed', (Stop(1, 4), ), checkpoint, workers=workers)
+    assert before == whole[:12]
+    workers = dict(num_workers=1, persistent_workers=False)
+    after = train(tmp_path, 'on', (), checkpoint, workers=workers, resume=True)
+    assert after == whole[10:]
+
+
+def test_an_epoch_of_other_batches_does_not_go_on(tmp_path: Path,
+                                                  monkeypatch) -> None:
+    checkpoint = dict(interval=5, by_epoch=False)
+    train(tmp_path, 'killed', (Stop(0, 6), ), checkpoint)
+    match = r"within an epoch of .*'image batches': 3.*'image batches': 4"
+    with pytest.raises(ValueError, match=match):
+        train(tmp_path, 'on', (), checkpoint, images=2, resume=True)
+    monkeypatch.setattr(modality_loop, 'get_world_size', lambda: 2)
+    with pytest.raises(ValueError, match="now has {'processes': 2"):
+        train(tmp_path, 'on', (), checkpoint, resume=True)
 
 
 def test_a_loader_without_a_batch() -> None:
@@ -122,3 +225,12 @@ def test_a_loader_without_a_batch() -> None:
             Clips(2, 1), batch_size=3, drop_last=True))
     with pytest.raises(ValueError, match='images has no batch: 2 samples'):
         ModalityLoader(loaders, 0)
+
+
+@pytest.mark.parametrize('dataset, batch_size', [(Clips(2, 1), None),
+                                                 (Stream(), 1)])
+def test_a_loader_without_numbered_batches(dataset: Any,
+                                           batch_size: int) -> None:
+    stream = torch.utils.data.DataLoader(dataset, batch_size=batch_size)
+    with pytest.raises(ValueError, match='ShardSampler'):
+        ModalityLoader(dict(video=stream), 0)

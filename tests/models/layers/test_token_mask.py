@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
-from mmvideomamba.models.layers import (draw_attention_mask, stack_masks,
+from mmvideomamba.models.layers import (draw_attention_mask, masks_of,
+                                        stack_masks, visible_features,
                                         visible_per_frame, with_class_token)
 
 
@@ -51,6 +54,24 @@ def test_same_seed_same_mask() -> None:
 def test_class_token_stays() -> None:
     mask = with_class_token(torch.ones(2, 3, dtype=torch.bool))
     assert mask.tolist() == [[False, True, True, True]] * 2
+
+
+def test_visible_features() -> None:
+    mask = torch.tensor([[True, False, True, False],
+                         [False, False, True, True]])
+    features = torch.rand(3, 2, 5, 6)
+    found = visible_features(features, mask)
+    assert torch.equal(found[:, 0], features[:, 0, [0, 2, 4]])
+    assert torch.equal(found[:, 1], features[:, 1, [0, 1, 2]])
+
+
+def test_masks_of_the_data() -> None:
+    rows = [[True, False, True], [False, True, True]]
+    samples = [SimpleNamespace(mask=torch.tensor(row)) for row in rows]
+    assert masks_of(samples, 3).tolist() == rows
+    for bad in (None, [], [*samples, SimpleNamespace()]):
+        with pytest.raises(ValueError, match='no mask: put .*TokenMask'):
+            masks_of(bad, 3)
 
 
 def test_stack() -> None:

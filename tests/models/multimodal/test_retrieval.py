@@ -35,21 +35,35 @@ def scores(topk: int, videos=range(4), **kwargs) -> retrieval.RetrievalScores:
     return scorer.score(TEXTS)
 
 
+RIGHT = dict(
+    img=[[CFG['txt2img'][str(i)]] for i in range(6)],
+    txt=[CFG['img2txt'][str(i)] for i in range(4)])
+
+
 def recalls(found: retrieval.RetrievalScores) -> dict:
     """Return the recalls under the published names."""
     metric = VideoTextRecall()
-    right = dict(
-        img=[[CFG['txt2img'][str(i)]] for i in range(6)],
-        txt=[CFG['img2txt'][str(i)] for i in range(4)])
     for suffix, matrices in (('', dict(img=found.t2v, txt=found.v2t)),
                              ('_emb', dict(img=found.dual.t(),
                                            txt=found.dual))):
         for name, matrix in matrices.items():
             metric.process(None, [
                 dict(group=name + suffix, scores=row, positives=positives)
-                for row, positives in zip(matrix, right[name])
+                for row, positives in zip(matrix, RIGHT[name])
             ])
     return metric.evaluate(20)
+
+
+def tie_bounds(row: torch.Tensor, positives: list, k: int) -> tuple:
+    """Tell whether a right item is in the first k in each, and in some, order.
+
+    The items of equal score, such as all that were not judged, may come in
+    any order.
+    """
+    best = row[positives].max()
+    better = int((row > best).sum())
+    wrong = int((row == best).sum() - (row[positives] == best).sum())
+    return better + wrong < k, better < k
 
 
 @pytest.mark.parametrize('topk', [128, 3])
@@ -66,13 +80,42 @@ def test_golden_matrices(topk: int, pair_batch: int) -> None:
             matrix[ranked], wanted[ranked], floor=GOLDEN_FLOOR, name=name)
 
 
-def test_golden_recalls() -> None:
-    found = recalls(scores(128, progress=False))
+@pytest.mark.parametrize('topk', [128, 3])
+def test_golden_recalls(topk: int) -> None:
+    """Also where most pairs are not judged, so that ties could decide."""
+    scored = scores(topk, progress=False)
+    found = recalls(scored)
+    judged = dict(img=scored.t2v, txt=scored.v2t)
     for kind, suffix in (('rerank', ''), ('emb', '_emb')):
         for name in ('img', 'txt'):
             for k in (1, 5, 10):
+                wanted = CFG[f'k{topk}'][kind][f'{name}_r{k}']
+                bounds = 100 * torch.tensor([
+                    tie_bounds(row, positives, k)
+                    for row, positives in zip(judged[name], RIGHT[name])
+                ]).double().mean(0)
+                if kind == 'rerank':
+                    low, high = bounds.tolist()
+                    assert low - 0.005 <= wanted <= high + 0.005
+                    # No tie lies across a k here, so there is one value.
+                    assert low == high
                 assert found[f'{name}{suffix}/R@{k}'] == pytest.approx(
-                    CFG['k128'][kind][f'{name}_r{k}'], abs=0.005)
+                    wanted, abs=0.005)
+
+
+@pytest.mark.parametrize('row, positives, k, bounds', [
+    ([1., 0., 0.], [0], 1, (True, True)),
+    ([1., 0., 0.], [1], 2, (False, True)),
+    ([1., 0., 0.], [1], 1, (False, False)),
+    ([0., 0., 0.], [1, 2], 2, (True, True)),
+])
+def test_mean_over_ties_lies_within_the_bounds(row: list, positives: list,
+                                               k: int, bounds: tuple) -> None:
+    assert tie_bounds(torch.tensor(row), positives, k) == bounds
+    metric = VideoTextRecall(topk=(k, ))
+    metric.process(
+        None, [dict(group='x', scores=torch.tensor(row), positives=positives)])
+    assert bounds[0] <= metric.evaluate(1)[f'x/R@{k}'] / 100 <= bounds[1]
 
 
 def test_more_than_all_candidates_is_said_once(mm_log, monkeypatch,

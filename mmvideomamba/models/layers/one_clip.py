@@ -1,0 +1,23 @@
+"""Batches of samples that have an axis of clips."""
+from torch import Tensor
+
+
+def one_clip(inputs: Tensor) -> Tensor:
+    """Merge the axis of the one clip of a sample into the batch.
+
+    Args:
+        inputs (Tensor): Shape (b, 3, frames, h, w) or, as mmaction2 packs
+            it, (b, 1, 3, frames, h, w).
+
+    Returns:
+        Tensor: Shape (b, 3, frames, h, w).
+
+    Raises:
+        ValueError: If samples have several clips.
+    """
+    if inputs.dim() != 6:
+        return inputs
+    if inputs.shape[1] != 1:
+        raise ValueError('the model takes one clip per sample, but got '
+                         f'{inputs.shape[1]}; set num_clips=1')
+    return inputs[:, 0]

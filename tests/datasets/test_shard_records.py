@@ -1,0 +1,315 @@
+"""Tar shards: counted once, read on from start to end, cut ones named."""
+import json
+import os
+import pickle
+import tarfile
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from mmengine.runner import Runner
+from tar_shards import cut_off, pairs, picture, write_shard
+from torch import multiprocessing as mp
+from torch.utils.data import get_worker_info
+
+from mmvideomamba.datasets import CaptionDataset
+from mmvideomamba.datasets.samplers import ShardSampler, shard_sampler
+from mmvideomamba.datasets.shard_records import ShardRecords
+from mmvideomamba.datasets.tar_shard import ShardCutError, TarShard
+
+SIZES = (5, 9, 2, 7)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Write 23 pairs in 4 shards; the grey is the number of the pair."""
+    start = 0
+    for number, size in enumerate(SIZES):
+        write_shard(tmp_path / f'a-{number}.tar',
+                    pairs(*range(start, start + size)))
+        start += size
+    return tmp_path
+
+
+class Note:
+    """Keep what tells samples and workers apart."""
+
+    def __call__(self, results: dict) -> Dict[str, Any]:
+        info = get_worker_info()
+        shard = results['filename'].split('-')[1]
+        return dict(
+            grey=int(results['text'].split()[-1]),
+            shard=int(shard),
+            worker=info.id if info else 0)
+
+
+def config(folder: Path, num_workers: int, **sampler: Any) -> dict:
+    return dict(
+        batch_size=2,
+        num_workers=num_workers,
+        sampler=dict(
+            type='mmvideomamba.ShardSampler',
+            batch_size=2,
+            num_workers=num_workers,
+            **sampler),
+        dataset=dict(
+            type='mmvideomamba.CaptionDataset',
+            data_root=str(folder),
+            modality='image',
+            sources=[dict(ann_file='a-*.tar', count_file='n.json')],
+            pipeline=[Note()]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('world', [1, 2])
+@pytest.mark.parametrize('num_workers', [0, 1, 2])
+def test_the_hosts_loader_reads_all(folder: Path, monkeypatch, world: int,
+                                    num_workers: int) -> None:
+    """In each epoch, each pair once, and a shard in one worker's hands."""
+    for epoch in range(2):
+        batches: List[int] = []
+        greys: Counter = Counter()
+        readers = set()
+        for rank in range(world):
+            monkeypatch.setattr(shard_sampler, 'get_dist_info', lambda:
+                                (rank, world))
+            loader = Runner.build_dataloader(config(folder, num_workers), 7)
+            # As the host's DistSamplerSeedHook does.
+            loader.sampler.set_epoch(epoch)
+            found = list(loader)
+            batches.append(len(found))
+            assert len(found) == len(loader)
+            for batch in found:
+                greys.update(batch['grey'])
+                readers |= {(rank, w, s)
+                            for w, s in zip(batch['worker'], batch['shard'])}
+        assert set(greys) == set(range(23))
+        assert sum(greys.values()) == (23 if world == 1 else 24)
+        assert len(set(batches)) == 1
+        assert (folder / 'n.json').is_file()
+        # A cut may go through a shard.
+        workers = world * max(num_workers, 1)
+        assert len(readers) <= len(SIZES) + workers
+
+
+def work(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
+    counted: List[str] = []
+    count = ShardRecords._count
+
+    def watched(self, path: str) -> tuple:
+        counted.append(path)
+        return count(self, path)
+
+    ShardRecords._count = watched
+    dataset = CaptionDataset([dict(ann_file='a-*.tar')], [Note()], 'image',
+                             folder)
+    sampler = ShardSampler(dataset, num_workers=2, batch_size=2)
+    found = [dataset[i]['grey'] for i in sampler]
+    try:
+        ShardRecords(os.path.join(folder, 'cut.tar'))
+    except ShardCutError as error:
+        found.append(str(error))
+    torch.save((found, len(counted)), os.path.join(folder, f'{rank}.pth'))
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes(folder: Path) -> None:
+    """One counts for both, errors reach both, and they share the pairs."""
+    write_shard(folder / 'cut.tar', pairs(1, 2))
+    cut_off(folder / 'cut.tar', 1)
+    mp.spawn(work, (str(folder), ), 2)
+    (one, counted), (other, none) = (
+        torch.load(folder / f'{rank}.pth') for rank in range(2))
+    assert (counted, none) == (5, 0)
+    assert one.pop() == other.pop()
+    assert len(one) == len(other) == 12
+    assert set(one) | set(other) == set(range(23))
+
+
+def test_a_copy_for_a_worker_does_not_grow(tmp_path: Path) -> None:
+    """What a process keeps is as large for 3 pairs as for 300."""
+    sizes = []
+    for count in (3, 300):
+        folder = tmp_path / f'{count:03d}'
+        folder.mkdir()
+        write_shard(folder / 'a.tar', pairs(*[1] * count))
+        dataset = CaptionDataset([dict(ann_file='a.tar')], [], 'image',
+                                 str(folder))
+        assert len(dataset) == count
+        dataset[count - 1]  # What it found meanwhile does not go along.
+        sizes.append(len(pickle.dumps(dataset)))
+    # A number takes some bytes more.
+    assert abs(sizes[1] - sizes[0]) < 10
+
+
+def test_few_shards_stay_open(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr('mmvideomamba.datasets.shard_records.MAX_OPEN', 2)
+    for number in range(5):
+        write_shard(tmp_path / f'{number}.tar', pairs(number))
+    records = ShardRecords(str(tmp_path / '*.tar'))
+    for index in (0, 1, 0, 2, 0, 4):
+        assert records[index].captions == [f'grey {index}']
+    assert list(records.opened.get()) == [0, 4]
+
+
+def test_headers_are_read_as_far_as_needed(folder: Path) -> None:
+    with TarShard(str(folder / 'a-1.tar')) as shard:
+        assert shard.reach(3) and shard.count == 4
+        assert shard.reach(0) and shard.count == 4
+        assert shard.place(2).name.endswith('a-1-002.png')
+        assert shard.content(*shard.place(2).medium) == picture(7)
+        assert not shard.reach(9) and shard.count == 9
+
+
+def test_counts_are_kept(folder: Path, monkeypatch) -> None:
+    """Only what is new or has changed is counted."""
+    counted: List[str] = []
+    count = ShardRecords._count
+
+    def watched(self, path: str) -> tuple:
+        counted.append(os.path.basename(path))
+        return count(self, path)
+
+    monkeypatch.setattr(ShardRecords, '_count', watched)
+    kept = folder / 'counts.json'
+
+    def read() -> int:
+        counted.clear()
+        return len(ShardRecords(str(folder / 'a-*.tar'), count_file=str(kept)))
+
+    assert read() == 23 and len(counted) == 4
+    assert read() == 23 and not counted
+    entry = json.loads(kept.read_text())['a-1.tar']
+    assert entry == dict(samples=9, bytes=os.path.getsize(folder / 'a-1.tar'))
+    write_shard(folder / 'a-4.tar', pairs(1, 2))
+    write_shard(folder / 'a-0.tar', pairs(*range(60)))
+    assert read() == 80 and sorted(counted) == ['a-0.tar', 'a-4.tar']
+    assert [p.name for p in folder.glob('counts*')] == ['counts.json']
+
+
+@pytest.mark.parametrize('content', ['', '[]', '{"a-0.tar": 3}'])
+def test_bad_counts(folder: Path, content: str) -> None:
+    (folder / 'c.json').write_text(content)
+    with pytest.raises(ValueError, match=r'count_file .*c.json .*delete it'):
+        ShardRecords(str(folder / '*.tar'), count_file=str(folder / 'c.json'))
+
+
+def test_shard_that_ends_early(folder: Path, mm_log) -> None:
+    """It is named, with what is left of it."""
+    cut_off(folder / 'a-1.tar', 6)
+    pattern = str(folder / 'a-*.tar')
+    match = r'a-1.tar ends early \(.*\) after 6 samples; copy it again'
+    with pytest.raises(ShardCutError, match=match):
+        ShardRecords(pattern)
+    kept = dict(count_file=str(folder / 'counts.json'))
+    for _ in range(2):  # The next start says it again.
+        mm_log.clear()
+        records = ShardRecords(pattern, on_short='skip', **kept)
+        assert len(records) == 20
+        found = [line for line in mm_log if 'a-1.tar ends early' in line]
+        assert len(found) == 1 and 'after 6 samples: the rest' in found[0]
+    with pytest.raises(ShardCutError, match=match):
+        ShardRecords(pattern, **kept)
+    greys = [records[i].captions[0] for i in range(20)]
+    assert greys == [f'grey {i}' for i in [*range(11), *range(14, 23)]]
+
+
+def test_cut_sample_of_three_parts(tmp_path: Path) -> None:
+    """Two captions without a medium are no sample."""
+    sample = {'.json': b'{"caption": "a"}', '.txt': b'a', '.png': b'x' * 99}
+    write_shard(tmp_path / 's.tar', [sample] * 2)
+    with tarfile.open(tmp_path / 's.tar') as file:
+        end = file.getmembers()[-1].offset_data + 10
+    (tmp_path / 's.tar').write_bytes((tmp_path / 's.tar').read_bytes()[:end])
+    assert len(ShardRecords(str(tmp_path / 's.tar'), on_short='skip')) == 1
+
+
+@pytest.mark.parametrize('rewritten', [False, True])
+def test_shard_that_lost_some_since_it_was_counted(folder: Path, mm_log,
+                                                   rewritten: bool) -> None:
+
+    def build(**kwargs: Any) -> CaptionDataset:
+        return CaptionDataset([dict(ann_file='a-*.tar', **kwargs)], [Note()],
+                              'image',
+                              str(folder),
+                              max_refetch=50)
+
+    strict, lenient = build(), build(on_short='skip')
+    if rewritten:
+        write_shard(folder / 'a-1.tar', pairs(*range(5, 11)))
+    else:
+        cut_off(folder / 'a-1.tar', 6)
+    # The strict one does not take another pair instead.
+    assert strict[10]['grey'] == 10
+    match = 'a-1.tar .* counted with 9: 3 samples are lost; copy it again'
+    for index in (11, 13):
+        with pytest.raises(ShardCutError, match=match):
+            strict[index]
+    assert strict[9]['grey'] == 9 and strict[14]['grey'] == 14
+    found = [lenient[i]['grey'] for i in range(23)]
+    assert [f for f in found if f in (11, 12, 13)] == []
+    assert found[:11] == list(range(11)) and found[14:] == list(range(14, 23))
+    assert lenient.replaced >= 3
+    warned = [x for x in mm_log if 'a-1.tar' in x and 'replaced' not in x]
+    assert len(warned) == 1 and '3 samples are lost' in warned[0]
+
+
+def test_damaged_header(folder: Path) -> None:
+    """It is no end of the shard."""
+    path = folder / 'a-1.tar'
+    with tarfile.open(path) as file:
+        start = file.getmembers()[8].offset
+    content = bytearray(path.read_bytes())
+    content[start:start + 512] = b'x' * 512
+    path.write_bytes(content)
+    with pytest.raises(ShardCutError, match=f'byte {start}.*after 4 samples'):
+        ShardRecords(str(path))
+
+
+def test_shard_without_its_end_mark(folder: Path) -> None:
+    path = folder / 'a-0.tar'
+    with tarfile.open(path) as file:
+        last = file.getmembers()[-1]
+    path.write_bytes(path.read_bytes()[:last.offset_data + 512])
+    with pytest.raises(ShardCutError, match='no header or end mark'):
+        ShardRecords(str(path))
+
+
+@pytest.mark.parametrize('samples, match', [
+    ([{
+        '.png': b'x'
+    }], r"sample '(.*/)?s-000' has the parts \['.png'\]"),
+    ([], 'no sample in 1 shards'),
+])
+def test_bad_shards(tmp_path: Path, samples: list, match: str) -> None:
+    write_shard(tmp_path / 's.tar', samples)
+    with pytest.raises(ValueError, match=match):
+        ShardRecords(str(tmp_path / 's.tar'))
+
+
+def test_empty_file(tmp_path: Path) -> None:
+    (tmp_path / 's.tar').write_bytes(b'')
+    with pytest.raises(ShardCutError, match='after 0 samples'):
+        ShardRecords(str(tmp_path / 's.tar'))
+
+
+def test_shards_that_webdataset_wrote(tmp_path: Path) -> None:
+    webdataset = pytest.importorskip('webdataset')
+    with webdataset.ShardWriter(
+            str(tmp_path / '%06d.tar'), maxcount=4, verbose=0) as writer:
+        for i in range(10):
+            parts = dict(txt=f'Grey {i}!') if i % 2 else dict(
+                json=dict(caption=[f'Grey {i}!', 'other']))
+            writer.write(dict(__key__=f'{i:09d}', png=picture(i), **parts))
+    records = ShardRecords(str(tmp_path / '*.tar'))
+    assert list(records.shard_ends) == [4, 8, 10]
+    for i in range(10):
+        name, captions, content = records[i]
+        assert name == f'{i:09d}.png' and content == picture(i)
+        assert captions == [f'grey {i}'] + ['other'] * (i % 2 == 0)
