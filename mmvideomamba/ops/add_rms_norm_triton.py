@@ -1,5 +1,5 @@
 """Residual addition and RMSNorm in one pass over memory, in Triton."""
-from typing import Callable, Optional, Tuple
+from typing import Optional, Tuple
 
 import torch
 import triton
@@ -46,11 +46,13 @@ def _norm_bwd_kernel(
         rstd_p,  # (rows, ), float32
         weight_p,  # (c, )
         dx_p,  # (rows, c), float32
+        low_p,  # (rows, c), takes the same in another dtype if HAS_LOW
         dweight_p,  # (programs, c), float32
         rows,
         c,
         BC: tl.constexpr,
-        ROWS: tl.constexpr):
+        ROWS: tl.constexpr,
+        HAS_LOW: tl.constexpr):
     col = tl.arange(0, BC)
     ok = col < c
     weight = tl.load(weight_p + col, mask=ok, other=0.).to(tl.float32)
@@ -67,6 +69,8 @@ def _norm_bwd_kernel(
         dx = (dy - x * (tl.sum(dy * x, axis=0) / c)) * rstd
         dx += tl.load(dstream_p + at, mask=ok, other=0.)
         tl.store(dx_p + at, dx, mask=ok)
+        if HAS_LOW:
+            tl.store(low_p + at, dx.to(low_p.dtype.element_ty), mask=ok)
     tl.store(dweight_p + tl.program_id(0) * c + col, dweight, mask=ok)
 
 
@@ -84,7 +88,7 @@ def _norm_run(x: Tensor, residual: Optional[Tensor], weight: Tensor,
     stream = torch.empty_like(x, dtype=torch.float32)
     rstd = stream.new_empty(rows)
     if rows:
-        width = triton.next_power_of_2(c)
+        width = 1 << (c - 1).bit_length()
         _norm_fwd_kernel[(rows, )](
             x,
             x if residual is None else residual.contiguous(),
@@ -115,16 +119,17 @@ def _(x: Tensor, residual: Optional[Tensor], weight: Tensor,
 
 
 def _norm_differentiate(dy: Tensor, dstream: Tensor, stream: Tensor,
-                        rstd: Tensor,
-                        weight: Tensor) -> Tuple[Tensor, Tensor]:
-    """Return the gradients of the sum, float32, and of the weight."""
+                        rstd: Tensor, weight: Tensor,
+                        dtype: torch.dtype) -> Tuple[Tensor, Tensor, Tensor]:
+    """Return the gradient of the sum, in float32 and dtype; of the weight."""
     c = stream.shape[-1]
     dx = torch.empty_like(stream)
+    low = dx if dtype == dx.dtype else torch.empty_like(dx, dtype=dtype)
     rows = rstd.numel()
-    programs = triton.cdiv(rows, ROWS)
+    programs = -(-rows // ROWS)
     dweight = stream.new_empty(programs, c)
     if rows:
-        width = triton.next_power_of_2(c)
+        width = 1 << (c - 1).bit_length()
         _norm_bwd_kernel[(programs, )](
             dy.contiguous(),
             dstream.contiguous(),
@@ -132,20 +137,24 @@ def _norm_differentiate(dy: Tensor, dstream: Tensor, stream: Tensor,
             rstd,
             weight,
             dx,
+            low,
             dweight,
             rows,
             c,
             BC=width,
             ROWS=ROWS,
+            HAS_LOW=low is not dx,
             num_warps=_warps(width))
-    return dx, dweight.sum(0).to(weight.dtype)
+    return dx, low, dweight.sum(0).to(weight.dtype)
 
 
 @torch.library.custom_op(
     'mmvideomamba::add_rms_norm_backward', mutates_args=())
 def _norm_backward(dy: Tensor, dstream: Tensor, stream: Tensor, rstd: Tensor,
                    weight: Tensor) -> Tuple[Tensor, Tensor]:
-    return _norm_differentiate(dy, dstream, stream, rstd, weight)
+    dx, _, dweight = _norm_differentiate(dy, dstream, stream, rstd, weight,
+                                         torch.float32)
+    return dx, dweight
 
 
 @_norm_backward.register_fake
@@ -160,18 +169,15 @@ def _setup(ctx, inputs: tuple, output: tuple) -> None:
     ctx.save_for_backward(output[1], output[2], weight)
 
 
-def _gradients(ctx, differentiate: Callable, dy: Tensor,
-               dstream: Tensor) -> Tuple[Optional[Tensor], ...]:
-    stream, rstd, weight = ctx.saved_tensors
-    dx, dweight = differentiate(dy, dstream, stream, rstd, weight)
-    dtype, residual_dtype = ctx.dtypes
-    dresidual = None if residual_dtype is None else dx.to(residual_dtype)
-    return dx.to(dtype), dresidual, dweight, None
-
-
 def _backward(ctx, dy: Tensor, dstream: Tensor,
               _: Tensor) -> Tuple[Optional[Tensor], ...]:
-    return _gradients(ctx, _norm_backward, dy, dstream)
+    dx, dweight = _norm_backward(dy, dstream, *ctx.saved_tensors)
+    return dx.to(ctx.dtypes[0]), _of_residual(ctx, dx), dweight, None
+
+
+def _of_residual(ctx, dx: Tensor) -> Optional[Tensor]:
+    dtype = ctx.dtypes[1]
+    return None if dtype is None else dx.to(dtype)
 
 
 _norm.register_autograd(_backward, setup_context=_setup)
@@ -191,7 +197,9 @@ class _EagerNorm(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx, dy: Tensor,
                  dstream: Tensor) -> Tuple[Optional[Tensor], ...]:
-        return _gradients(ctx, _norm_differentiate, dy, dstream)
+        dx, low, dweight = _norm_differentiate(dy, dstream, *ctx.saved_tensors,
+                                               ctx.dtypes[0])
+        return low, _of_residual(ctx, dx), dweight, None
 
 
 def add_rms_norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,

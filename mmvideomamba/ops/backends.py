@@ -80,6 +80,16 @@ def interpreting() -> bool:
     return os.environ.get('TRITON_INTERPRET', '0') == '1'
 
 
+def ceil_div(x: int, y: int) -> int:
+    """Divide and round up; Triton's function is slow on the host."""
+    return -(-x // y)
+
+
+def power_of_2(x: int) -> int:
+    """Return x or the next power of 2; see ``ceil_div``."""
+    return 1 << (x - 1).bit_length()
+
+
 def traced(x: Tensor) -> bool:
     """Tell whether an op must show itself as a registered one.
 

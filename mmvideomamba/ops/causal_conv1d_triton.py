@@ -6,10 +6,14 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from .backends import ceil_div
+
 LOG2E = tl.constexpr(1.4426950408889634)
 # Channels of a program, a single warp; tokens it handles in straight code.
 TILE_D = 128
 RUN = 8
+# Fewer channels in the backward pass, for its many registers.
+BACKWARD_TILE_D = 64
 # Tokens of a program in the backward pass, which sums weight gradients.
 RUNS = 8
 
@@ -213,7 +217,7 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
     k, _, taps = weight.shape
     y = x.new_empty(k, b, l, d)
     if y.numel():
-        grid = triton.cdiv(d, TILE_D), triton.cdiv(l, RUN), b
+        grid = ceil_div(d, TILE_D), ceil_div(l, RUN), b
         _conv_fwd_kernel[grid](
             x,
             weight,
@@ -249,10 +253,10 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     """
     b, l, d = x.shape
     k, _, taps = weight.shape
-    each = triton.cdiv(l, RUN * RUNS)
+    each = ceil_div(l, RUN * RUNS)
     dw = weight.new_empty(b * each, k, taps + 1, d, dtype=torch.float32)
     if dy.numel():
-        _conv_bwd_kernel[triton.cdiv(d, TILE_D), each,
+        _conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), each,
                          b](x,
                             weight,
                             bias,
@@ -270,7 +274,7 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
                             SILU=silu,
                             RUN=RUN,
                             RUNS=RUNS,
-                            TD=TILE_D,
+                            TD=BACKWARD_TILE_D,
                             num_warps=1)
     dw = dw.sum(0)
     return dw[:, :taps].transpose(1, 2), dw[:, taps]

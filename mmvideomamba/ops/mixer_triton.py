@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .backends import interpreting, traced
+from .backends import ceil_div, interpreting, power_of_2, traced
 from .causal_conv1d_triton import conv_backward, conv_forward
 from .scan_launch_triton import (Scanned, scan_backward, scan_forward,
                                  starts_shape, sum_bc, uses_lanes)
@@ -91,9 +91,11 @@ def _gate_fwd_kernel(
         y_p,  # (k, m, d)
         xz_p,  # (m, 2 d), the gate in the second half
         o_p,  # (m, d)
+        sum_p,  # (m, d), takes ``sum(y)`` if KEEP
         m,
         d,
         K: tl.constexpr,
+        KEEP: tl.constexpr,
         TM: tl.constexpr,
         TD: tl.constexpr):
     """Compute ``sum(y) * silu(z)``."""
@@ -104,6 +106,8 @@ def _gate_fwd_kernel(
     md = m.to(tl.int64) * d
     y = _sum_directions(y_p, at, md, ok, K)
     z = tl.load(xz_p + row * 2 * d + d + c, mask=ok, other=0.).to(tl.float32)
+    if KEEP:
+        tl.store(sum_p + at, y.to(sum_p.dtype.element_ty), mask=ok)
     o = y * z / (1. + tl.exp2(-z * LOG2E))
     tl.store(o_p + at, o.to(o_p.dtype.element_ty), mask=ok)
 
@@ -111,14 +115,13 @@ def _gate_fwd_kernel(
 @triton.jit
 def _gate_bwd_kernel(
         do_p,  # (m, d)
-        y_p,  # (k, m, d)
+        sum_p,  # (m, d), y summed over directions
         xz_p,  # (m, 2 d), the gate in the second half
         o_p,  # (m, d)
         dy_p,  # (m, d)
         dxz_p,  # (m, 2 d), takes the gate's gradient in its second half
         m,
         d,
-        K: tl.constexpr,
         TM: tl.constexpr,
         TD: tl.constexpr):
     """Compute ``sum(y) * silu(z)`` again, and its gradients."""
@@ -126,8 +129,7 @@ def _gate_bwd_kernel(
     c = tl.program_id(0) * TD + tl.arange(0, TD)[None, :]
     ok = (row < m) & (c < d)
     at = row * d + c
-    md = m.to(tl.int64) * d
-    y = _sum_directions(y_p, at, md, ok, K)
+    y = tl.load(sum_p + at, mask=ok, other=0.).to(tl.float32)
     z_at = row * 2 * d + d + c
     z = tl.load(xz_p + z_at, mask=ok, other=0.).to(tl.float32)
     do = tl.load(do_p + at, mask=ok, other=0.).to(tl.float32)
@@ -207,6 +209,18 @@ def _directions(forward: Optional[ScanParams],
     return each, 0 if backward is None else 1 << (len(each) - 1)
 
 
+class Kept(NamedTuple):
+    """What the forward pass makes and backward does not make again.
+
+    Attributes:
+        starts (Tensor): See ``Scanned``.
+        y (Tensor): Outputs of the scan, summed over directions, shape
+            (b, l, d); (0, b, l, d) if there will be no backward.
+    """
+    starts: Tensor
+    y: Tensor
+
+
 class Inside(NamedTuple):
     """What the forward pass makes between the projections.
 
@@ -222,9 +236,9 @@ class Inside(NamedTuple):
 
 def _tiles(m: int, d: int) -> Tuple[dict, tuple]:
     """Return tile sizes and grid of the kernels over (m, d)."""
-    width = min(128, max(16, triton.next_power_of_2(d)))
+    width = min(128, max(16, power_of_2(d)))
     tiles = dict(TM=32, TD=width)
-    return tiles, (triton.cdiv(d, width), triton.cdiv(m, 32))
+    return tiles, (ceil_div(d, width), ceil_div(m, 32))
 
 
 def _steps(g: Tensor, w: Weights, b: int, l: int) -> Tuple[Tensor, Tensor]:
@@ -247,38 +261,54 @@ def _steps(g: Tensor, w: Weights, b: int, l: int) -> Tuple[Tensor, Tensor]:
             d,
             R=r,
             N2=2 * n,
-            BR=max(16, triton.next_power_of_2(r)),
-            BN2=triton.next_power_of_2(2 * n),
+            BR=max(16, power_of_2(r)),
+            BN2=power_of_2(2 * n),
             # Triton's interpreter multiplies bfloat16 as integers.
             UPCAST=interpreting(),
             **tiles)
     return delta, bc
 
 
+def _output_dtype(x: Tensor) -> torch.dtype:
+    """Return the dtype of the scan's outputs for tokens x."""
+    # float16 would overflow before the gate.
+    return torch.float32 if x.dtype == torch.float16 else x.dtype
+
+
 def _inside_forward(xz: Tensor,
                     w: Weights,
                     reversed_: int,
-                    keep: bool,
-                    starts: Optional[Tensor] = None) -> Inside:
-    """Compute everything up to the gate."""
+                    again: Optional[Kept] = None) -> Inside:
+    """Compute everything up to the gate, or what backward needs of it."""
     b, l, d = xz.shape[0], xz.shape[1], xz.shape[2] // 2
     s = conv_forward(xz[..., :d], w.conv_weight, w.conv_bias, reversed_, True)
     g = torch.bmm(s.view(s.shape[0], b * l, d), w.x_proj.transpose(1, 2))
     delta, bc = _steps(g, w, b, l)
-    # float16 would overflow before the gate.
-    y_dtype = torch.float32 if xz.dtype == torch.float16 else xz.dtype
     return Inside(
         s, g, delta, bc,
-        scan_forward(s, delta, w.A, bc, w.D, reversed_, y_dtype, keep, starts))
+        scan_forward(
+            s,
+            delta,
+            w.A,
+            bc,
+            w.D,
+            reversed_,
+            _output_dtype(xz),
+            keep=again is not None,
+            starts=again and again.starts,
+            with_y=again is None))
 
 
-def _gate(y: Tensor, xz: Tensor) -> Tensor:
+def _gate(y: Tensor, xz: Tensor, keep: bool) -> Tuple[Tensor, Tensor]:
+    """Return ``sum(y) * silu(z)``, and the sum if it is to be kept."""
     k, b, l, d = y.shape
     o = xz.new_empty(b, l, d)
+    total = y.new_empty((b, l, d) if keep else (0, b, l, d))
     if o.numel():
         tiles, grid = _tiles(b * l, d)
-        _gate_fwd_kernel[grid](y, xz, o, b * l, d, K=k, **tiles)
-    return o
+        _gate_fwd_kernel[grid](
+            y, xz, o, total, b * l, d, K=k, KEEP=keep, **tiles)
+    return o, total
 
 
 def _weight_grad(dy: Tensor, x: Tensor, b: int, l: int) -> Tensor:
@@ -293,7 +323,7 @@ def _weight_grad(dy: Tensor, x: Tensor, b: int, l: int) -> Tensor:
     return each.sum(1, dtype=torch.float32)
 
 
-def _inside_backward(xz: Tensor, w: Weights, reversed_: int, starts: Tensor,
+def _inside_backward(xz: Tensor, w: Weights, reversed_: int, kept: Kept,
                      do: Tensor) -> Tuple[Tensor, Tensor, Weights]:
     """Differentiate what is between the projections.
 
@@ -303,13 +333,12 @@ def _inside_backward(xz: Tensor, w: Weights, reversed_: int, starts: Tensor,
     """
     b, l, d = do.shape
     m, q = b * l, w.dt_proj.shape[2]
-    x = _inside_forward(xz, w, reversed_, True, starts)
+    x = _inside_forward(xz, w, reversed_, kept)
     k = x.s.shape[0]
     o, dy, dxz = (torch.empty_like(t) for t in (do, do, xz))
     if m:
         tiles, grid = _tiles(m, d)
-        _gate_bwd_kernel[grid](
-            do, x.scanned.y, xz, o, dy, dxz, m, d, K=k, **tiles)
+        _gate_bwd_kernel[grid](do, kept.y, xz, o, dy, dxz, m, d, **tiles)
     grads = scan_backward(x.s, x.delta, w.A, x.bc, w.D, dy, x.scanned.states,
                           reversed_, True)
     s, g = x.s.view(k, m, d), x.g
@@ -328,18 +357,19 @@ def _inside_backward(xz: Tensor, w: Weights, reversed_: int, starts: Tensor,
                            grads.A, grads.D)
 
 
-def _inside_run(xz: Tensor, w: Weights,
-                reversed_: int) -> Tuple[Tensor, Tensor]:
-    """Return the gated output, and the states that chunks start from."""
-    x = _inside_forward(xz, w, reversed_, False)
-    return _gate(x.scanned.y, xz), x.scanned.starts
+def _inside_run(xz: Tensor, w: Weights, reversed_: int,
+                keep: bool) -> Tuple[Tensor, Kept]:
+    """Return the gated output, and what to keep for backward."""
+    x = _inside_forward(xz, w, reversed_).scanned
+    o, y = _gate(x.y, xz, keep)
+    return o, Kept(x.starts, y)
 
 
 def _mixer_run(x: Tensor, in_weight: Tensor, out_weight: Tensor, w: Weights,
-               reversed_: int) -> Tuple[Tensor, Tensor]:
-    """Return the mixed tokens, and the states that chunks start from."""
-    y, starts = _inside_run(F.linear(x, in_weight), w, reversed_)
-    return F.linear(y, out_weight), starts
+               reversed_: int, keep: bool) -> Tuple[Tensor, Kept]:
+    """Return the mixed tokens, and what to keep for backward."""
+    y, kept = _inside_run(F.linear(x, in_weight), w, reversed_, keep)
+    return F.linear(y, out_weight), kept
 
 
 class MixerGradients(NamedTuple):
@@ -351,24 +381,26 @@ class MixerGradients(NamedTuple):
 
 
 def _mixer_backward(x: Tensor, in_weight: Tensor, out_weight: Tensor,
-                    w: Weights, reversed_: int, starts: Tensor,
+                    w: Weights, reversed_: int, kept: Kept,
                     dout: Tensor) -> MixerGradients:
     """Differentiate ``_mixer_run``, which is run again."""
     dout = dout.contiguous()
     xz = F.linear(x, in_weight)
-    o, dxz, grads = _inside_backward(xz, w, reversed_, starts,
-                                     dout @ out_weight)
+    o, dxz, grads = _inside_backward(xz, w, reversed_, kept, dout @ out_weight)
     del xz
     dout, o = dout.flatten(0, 1), o.flatten(0, 1)
     d_in = dxz.flatten(0, 1).t() @ x.flatten(0, 1)
     return MixerGradients(dxz @ in_weight, d_in, dout.t() @ o, grads)
 
 
-def _starts_of(x: Tensor, w: List[Tensor]) -> Tensor:
-    """Return an empty tensor like the starts that a run on x returns."""
+def _fake_kept(x: Tensor, w: List[Tensor], keep: bool) -> Kept:
+    """Return empty tensors like those that a run on x keeps."""
     k, n, d = Weights(*w).A.shape
-    u = x.new_empty(k, x.shape[0], x.shape[1], d)
-    return w[0].new_empty(starts_shape(u, n))
+    b, l = x.shape[:2]
+    starts = w[5].new_empty(starts_shape(x.new_empty(k, b, l, d), n))
+    dtype = _output_dtype(x)
+    y = x.new_empty((b, l, d) if keep else (0, b, l, d), dtype=dtype)
+    return Kept(starts, y)
 
 
 def _like(grads: Weights, w: List[Tensor]) -> List[Tensor]:
@@ -384,41 +416,42 @@ def _like(grads: Weights, w: List[Tensor]) -> List[Tensor]:
 
 
 @torch.library.custom_op('mmvideomamba::inside', mutates_args=())
-def _inside(xz: Tensor, weights: List[Tensor],
-            reversed_: int) -> Tuple[Tensor, Tensor]:
-    return _inside_run(xz, Weights(*weights), reversed_)
+def _inside(xz: Tensor, weights: List[Tensor], reversed_: int,
+            keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    o, kept = _inside_run(xz, Weights(*weights), reversed_, keep)
+    return o, *kept
 
 
 @_inside.register_fake
-def _(xz: Tensor, weights: List[Tensor],
-      reversed_: int) -> Tuple[Tensor, Tensor]:
+def _(xz: Tensor, weights: List[Tensor], reversed_: int,
+      keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
     y = xz.new_empty(xz.shape[0], xz.shape[1], xz.shape[2] // 2)
-    return y, _starts_of(xz, weights)
+    return y, *_fake_kept(xz, weights, keep)
 
 
 @torch.library.custom_op('mmvideomamba::inside_backward', mutates_args=())
 def _inside_grads(xz: Tensor, weights: List[Tensor], reversed_: int,
-                  starts: Tensor, do: Tensor) -> List[Tensor]:
-    _, dxz, grads = _inside_backward(xz, Weights(*weights), reversed_, starts,
-                                     do.contiguous())
+                  starts: Tensor, y: Tensor, do: Tensor) -> List[Tensor]:
+    _, dxz, grads = _inside_backward(xz, Weights(*weights), reversed_,
+                                     Kept(starts, y), do.contiguous())
     return [dxz, *_like(grads, weights)]
 
 
 @_inside_grads.register_fake
 def _(xz: Tensor, weights: List[Tensor], reversed_: int, starts: Tensor,
-      do: Tensor) -> List[Tensor]:
+      y: Tensor, do: Tensor) -> List[Tensor]:
     return [t.new_empty(t.shape) for t in (xz, *weights)]
 
 
 def _inside_setup(ctx, inputs: tuple, output: tuple) -> None:
-    xz, weights, ctx.reversed_ = inputs
-    ctx.save_for_backward(xz, output[1], *weights)
+    xz, weights, ctx.reversed_, _ = inputs
+    ctx.save_for_backward(xz, *output[1:], *weights)
 
 
-def _inside_autograd(ctx, do: Tensor, _: Tensor) -> tuple:
-    xz, starts, *weights = ctx.saved_tensors
-    dxz, *grads = _inside_grads(xz, weights, ctx.reversed_, starts, do)
-    return dxz, grads, None
+def _inside_autograd(ctx, do: Tensor, *_: Tensor) -> tuple:
+    xz, starts, y, *weights = ctx.saved_tensors
+    dxz, *grads = _inside_grads(xz, weights, ctx.reversed_, starts, y, do)
+    return dxz, grads, None, None
 
 
 _inside.register_autograd(_inside_autograd, setup_context=_inside_setup)
@@ -426,42 +459,45 @@ _inside.register_autograd(_inside_autograd, setup_context=_inside_setup)
 
 @torch.library.custom_op('mmvideomamba::mixer', mutates_args=())
 def _mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
-           weights: List[Tensor], reversed_: int) -> Tuple[Tensor, Tensor]:
-    return _mixer_run(x, in_weight, out_weight, Weights(*weights), reversed_)
+           weights: List[Tensor], reversed_: int,
+           keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    o, kept = _mixer_run(x, in_weight, out_weight, Weights(*weights),
+                         reversed_, keep)
+    return o, *kept
 
 
 @_mixer.register_fake
 def _(x: Tensor, in_weight: Tensor, out_weight: Tensor, weights: List[Tensor],
-      reversed_: int) -> Tuple[Tensor, Tensor]:
+      reversed_: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
     y = x.new_empty(x.shape[0], x.shape[1], out_weight.shape[0])
-    return y, _starts_of(x, weights)
+    return y, *_fake_kept(x, weights, keep)
 
 
 @torch.library.custom_op('mmvideomamba::mixer_backward', mutates_args=())
 def _mixer_grads(x: Tensor, in_weight: Tensor, out_weight: Tensor,
                  weights: List[Tensor], reversed_: int, starts: Tensor,
-                 dout: Tensor) -> List[Tensor]:
+                 y: Tensor, dout: Tensor) -> List[Tensor]:
     *own, grads = _mixer_backward(x, in_weight, out_weight, Weights(*weights),
-                                  reversed_, starts, dout)
+                                  reversed_, Kept(starts, y), dout)
     return [*own, *_like(grads, weights)]
 
 
 @_mixer_grads.register_fake
 def _(x: Tensor, in_weight: Tensor, out_weight: Tensor, weights: List[Tensor],
-      reversed_: int, starts: Tensor, dout: Tensor) -> List[Tensor]:
+      reversed_: int, starts: Tensor, y: Tensor, dout: Tensor) -> List[Tensor]:
     return [t.new_empty(t.shape) for t in (x, in_weight, out_weight, *weights)]
 
 
 def _mixer_setup(ctx, inputs: tuple, output: tuple) -> None:
-    x, in_weight, out_weight, weights, ctx.reversed_ = inputs
-    ctx.save_for_backward(x, in_weight, out_weight, output[1], *weights)
+    x, in_weight, out_weight, weights, ctx.reversed_, _ = inputs
+    ctx.save_for_backward(x, in_weight, out_weight, *output[1:], *weights)
 
 
-def _mixer_autograd(ctx, dout: Tensor, _: Tensor) -> tuple:
-    x, in_weight, out_weight, starts, *weights = ctx.saved_tensors
+def _mixer_autograd(ctx, dout: Tensor, *_: Tensor) -> tuple:
+    x, in_weight, out_weight, starts, y, *weights = ctx.saved_tensors
     dx, d_in, d_out, *grads = _mixer_grads(x, in_weight, out_weight, weights,
-                                           ctx.reversed_, starts, dout)
-    return dx, d_in, d_out, grads, None
+                                           ctx.reversed_, starts, y, dout)
+    return dx, d_in, d_out, grads, None, None
 
 
 _mixer.register_autograd(_mixer_autograd, setup_context=_mixer_setup)
@@ -471,38 +507,34 @@ class _EagerMixer(torch.autograd.Function):
     """The op in one node: casts, stacks and their gradients included."""
 
     @staticmethod
-    def forward(ctx, dtype: torch.dtype, reversed_: int, x: Tensor,
-                in_weight: Tensor, out_weight: Tensor,
-                *flat: Optional[Tensor]) -> Tensor:
+    def forward(ctx, dtype: torch.dtype, reversed_: int, keep: bool, x: Tensor,
+                in_weight: Tensor, out_weight: Tensor, *flat:
+                Optional[Tensor]) -> Tensor:
         w = _stack(_grouped(flat), dtype)
-        ctx.args = [t.to(dtype) for t in (x, in_weight, out_weight)]
-        ctx.args[0] = ctx.args[0].contiguous()
-        y, starts = _mixer_run(*ctx.args, w, reversed_)
+        own = [t.to(dtype) for t in (x.contiguous(), in_weight, out_weight)]
+        y, kept = _mixer_run(*own, w, reversed_, keep)
         ctx.reversed_ = reversed_
         ctx.dtypes = [t.dtype for t in (x, in_weight, out_weight)]
-        ctx.given = len(flat)
-        ctx.save_for_backward(*ctx.args, starts, *w, *flat)
-        del ctx.args
+        if keep:
+            ctx.save_for_backward(*own, *kept, *w, *flat)
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx, dout: Tensor) -> tuple:
-        x, in_weight, out_weight, starts, *rest = ctx.saved_tensors
+        x, in_weight, out_weight, starts, y, *rest = ctx.saved_tensors
         w, flat = Weights(*rest[:7]), rest[7:]
         *own, grads = _mixer_backward(x, in_weight, out_weight, w,
-                                      ctx.reversed_, starts, dout)
+                                      ctx.reversed_, Kept(starts, y), dout)
         own = [g.to(t) for g, t in zip(own, ctx.dtypes)]
         each = _unstack(grads, _grouped(flat))
-        return None, None, *own, *(g for p in each for g in p)
+        return None, None, None, *own, *(g for p in each for g in p)
 
 
 def _grouped(flat: Sequence[Optional[Tensor]]) -> List[ScanParams]:
     """Put the weights of directions together again."""
     size = len(ScanParams._fields)
-    return [
-        ScanParams(*flat[i:i + size]) for i in range(0, len(flat), size)
-    ]
+    return [ScanParams(*flat[i:i + size]) for i in range(0, len(flat), size)]
 
 
 def _compute_dtype(x: Tensor) -> torch.dtype:
@@ -513,6 +545,12 @@ def _compute_dtype(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
+def _differentiated(*tensors: Optional[Tensor]) -> bool:
+    """Tell whether there will be a backward pass."""
+    return torch.is_grad_enabled() and any(t is not None and t.requires_grad
+                                           for t in tensors)
+
+
 def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
                                  backward: Optional[ScanParams],
                                  _: str) -> Tensor:
@@ -520,7 +558,8 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
     dtype = _compute_dtype(xz)
     each, reversed_ = _directions(forward, backward)
     weights = list(_stack(each, dtype))
-    return _inside(xz.to(dtype).contiguous(), weights, reversed_)[0]
+    xz = xz.to(dtype).contiguous()
+    return _inside(xz, weights, reversed_, _differentiated(xz, *weights))[0]
 
 
 def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
@@ -535,12 +574,13 @@ def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
         return F.linear(y, out_weight, out_bias)
     dtype = _compute_dtype(x)
     each, reversed_ = _directions(forward, backward)
+    flat = [t for p in each for t in p]
+    keep = _differentiated(x, in_weight, out_weight, *flat)
     if traced(x):
-        y, _ = _mixer(
+        y, _, _ = _mixer(
             x.to(dtype).contiguous(), in_weight.to(dtype),
-            out_weight.to(dtype), list(_stack(each, dtype)), reversed_)
+            out_weight.to(dtype), list(_stack(each, dtype)), reversed_, keep)
     else:
-        flat = [t for p in each for t in p]
-        y = _EagerMixer.apply(dtype, reversed_, x, in_weight, out_weight,
+        y = _EagerMixer.apply(dtype, reversed_, keep, x, in_weight, out_weight,
                               *flat)
     return y if out_bias is None else y + out_bias.to(dtype)

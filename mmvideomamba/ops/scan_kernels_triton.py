@@ -64,18 +64,17 @@ def _load_token(u_p, delta_p, bc_p, t, dp, bc_row, in_p, in_n, ok):
 
 
 @triton.jit
-def _advance(h, token, A, skip, y_p, mask, KIND: tl.constexpr,
-             Y_KIND: tl.constexpr, BD: tl.constexpr,
-             PACK: tl.constexpr, Y_PACK: tl.constexpr,
-             ASM: tl.constexpr):
+def _advance(h, token, A, skip, y_p, mask, HAS_Y: tl.constexpr,
+             KIND: tl.constexpr, Y_KIND: tl.constexpr, BD: tl.constexpr,
+             PACK: tl.constexpr, Y_PACK: tl.constexpr, ASM: tl.constexpr):
     """Scan one token; store its output; return the state (n, w)."""
     u0, s, B, C = token
     u = channels(u0, KIND, BD, PACK)
     s = channels(s, KIND, BD, PACK)
     h = tl.exp2(s * A) * h + (s * u) * B
-    y = tl.sum(h * C, axis=0, keep_dims=True)
-    y += skip * u
-    store(y_p, y, mask, Y_KIND, BD, Y_PACK, ASM)
+    if HAS_Y:
+        y = tl.sum(h * C, axis=0, keep_dims=True) + skip * u
+        store(y_p, y, mask, Y_KIND, BD, Y_PACK, ASM)
     return h
 
 
@@ -103,6 +102,7 @@ def scan_fwd_kernel(
         WHOLE: tl.constexpr,
         HAS_START: tl.constexpr,
         HAS_STATES: tl.constexpr,
+        HAS_Y: tl.constexpr,
         KIND: tl.constexpr,
         Y_KIND: tl.constexpr,
         PACK: tl.constexpr,
@@ -156,20 +156,20 @@ def scan_fwd_kernel(
                              in_p, in_n, yes)
         token3 = _load_token(u_p, delta_p, bc_p, step * (i + 3), dp, bc_row,
                              in_p, in_n, yes)
-        h = _advance(h, token0, A, skip, y_p, in_y, KIND, Y_KIND, BD, PACK,
-                     Y_PACK, ASM)
-        h = _advance(h, token1, A, skip, y_p + row, in_y, KIND, Y_KIND, BD,
+        h = _advance(h, token0, A, skip, y_p, in_y, HAS_Y, KIND, Y_KIND, BD,
                      PACK, Y_PACK, ASM)
+        h = _advance(h, token1, A, skip, y_p + row, in_y, HAS_Y, KIND, Y_KIND,
+                     BD, PACK, Y_PACK, ASM)
         token0 = _load_token(u_p, delta_p, bc_p,
                              step * tl.minimum(i + 4, stop), dp, bc_row, in_p,
                              in_n, yes)
         token1 = _load_token(u_p, delta_p, bc_p,
                              step * tl.minimum(i + 5, stop), dp, bc_row, in_p,
                              in_n, yes)
-        h = _advance(h, token2, A, skip, y_p + 2 * row, in_y, KIND, Y_KIND,
-                     BD, PACK, Y_PACK, ASM)
-        h = _advance(h, token3, A, skip, y_p + 3 * row, in_y, KIND, Y_KIND,
-                     BD, PACK, Y_PACK, ASM)
+        h = _advance(h, token2, A, skip, y_p + 2 * row, in_y, HAS_Y, KIND,
+                     Y_KIND, BD, PACK, Y_PACK, ASM)
+        h = _advance(h, token3, A, skip, y_p + 3 * row, in_y, HAS_Y, KIND,
+                     Y_KIND, BD, PACK, Y_PACK, ASM)
         y_p += 4 * row
     if HAS_STATES:
         if whole < count:
@@ -177,8 +177,8 @@ def scan_fwd_kernel(
     for i in range(whole, count):
         token = _load_token(u_p, delta_p, bc_p, step * i, dp, bc_row, in_p,
                             in_n, yes)
-        h = _advance(h, token, A, skip, y_p, in_y, KIND, Y_KIND, BD, PACK,
-                     Y_PACK, ASM)
+        h = _advance(h, token, A, skip, y_p, in_y, HAS_Y, KIND, Y_KIND, BD,
+                     PACK, Y_PACK, ASM)
         y_p += row
     if end == l:
         tl.store(last_p + (kb * N + n) * d + c, h, mask=inside)
@@ -386,8 +386,7 @@ def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, first, end, step, dp,
 def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
                          SOFTPLUS: tl.constexpr, KIND: tl.constexpr,
                          BN: tl.constexpr, BD: tl.constexpr,
-                         PACK: tl.constexpr,
-                         ASM: tl.constexpr):
+                         PACK: tl.constexpr, ASM: tl.constexpr):
     """Pull the gradient of one token's output through its state.
 
     Returns the gradient of the state before it, the sum for A, and the
@@ -417,9 +416,8 @@ def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
 
 
 @triton.jit
-def _recompute(h, us, ss, Bs, A, KIND: tl.constexpr,
-               BD: tl.constexpr, PACK: tl.constexpr,
-               EVERY: tl.constexpr):
+def _recompute(h, us, ss, Bs, A, KIND: tl.constexpr, BD: tl.constexpr,
+               PACK: tl.constexpr, EVERY: tl.constexpr):
     """Return the states before and after each token of a turn."""
     hs = (h, )
     for j in tl.static_range(EVERY):
@@ -520,12 +518,14 @@ def scan_bwd_kernel(
                 g, dA, hs[EVERY - 1 - back], hs[EVERY - back],
                 us[EVERY - 1 - back], ss[EVERY - 1 - back],
                 dys[EVERY - 1 - back], Bs[EVERY - 1 - back],
-                Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK, ASM)
+                Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK,
+                ASM)
             i = i0 + EVERY - 1 - back
             t = step * i
             ok = zero + i < end
             store(du_p + t * y_dp, du, in_y & ok, KIND, BD, Y_PACK, ASM)
-            store(ddelta_p + t * y_dp, ddelta, in_y & ok, KIND, BD, Y_PACK, ASM)
+            store(ddelta_p + t * y_dp, ddelta, in_y & ok, KIND, BD, Y_PACK,
+                  ASM)
             tl.store(dbc_p + t * 2 * N, dbc, mask=in_n & ok)
             dD += share
             dbias += ddelta

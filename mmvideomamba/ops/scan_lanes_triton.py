@@ -11,19 +11,14 @@ axes, (4, 8), of everything else.
   So a turn is in flight in a few registers while the one before is computed.
 - Sums over lanes are scattered: two values over two lanes become one a lane.
 """
-import os
-
 import triton
 import triton.language as tl
 
 from .scan_kernels_triton import VARYING
-from .scan_tiles_triton import (LN2, LOG2E, along_rows, column_states, fetch_ahead, own, own_channels,
-                                pick_column, pick_row, row_channels, store_own,
+from .scan_tiles_triton import (LN2, LOG2E, along_rows, column_states,
+                                fetch_ahead, own, own_channels, pick_column,
+                                pick_row, row_channels, store_own,
                                 sum_channels, sum_states)
-
-
-
-AHEAD = tl.constexpr(int(os.environ.get('AHEAD', 2)))
 
 
 @triton.jit
@@ -46,8 +41,7 @@ def _tile(c, d):
     n = tl.arange(0, 4)[:, None, None] + 4 * tl.arange(0, 4)[None, :, None]
     # As in along_rows: the lanes are the last two axes. And d is a multiple
     # of 4, so that a lane has four neighbouring channels.
-    return tl.multiple_of(
-        tl.max_contiguous(n * d + c, [1, 4, 32]), [1, 1, 4])
+    return tl.multiple_of(tl.max_contiguous(n * d + c, [1, 4, 32]), [1, 1, 4])
 
 
 @triton.jit
@@ -68,18 +62,6 @@ def _load_turn(x_p, s_p, bc_p, i, stop, step, dp, in_p, ASM: tl.constexpr):
     s = tl.load(s_p + t * dp, mask=in_p & (ln >= 0), other=0)
     t = step * tl.minimum(i + lc % 4, stop)
     return x, s, tl.load(bc_p + along_rows(t * 8 + lc // 4 * 4 + ln, ASM))
-
-
-@triton.jit
-def _fetch_turn(x_p, s_p, bc_p, i, stop, step, dp, ASM: tl.constexpr):
-    """Bring what ``_load_turn`` will load to the L2 cache."""
-    if ASM and AHEAD > 0:
-        ln = tl.arange(0, 4)[:, None]
-        lc = tl.arange(0, 8)[None, :]
-        t = step * tl.minimum(i + ln, stop)
-        fetch_ahead(x_p + t * dp, ASM)
-        fetch_ahead(s_p + t * dp, ASM)
-        fetch_ahead(bc_p + t * 8 + lc, ASM)
 
 
 @triton.jit
@@ -119,6 +101,7 @@ def lanes_fwd_kernel(
         WHOLE: tl.constexpr,
         HAS_START: tl.constexpr,
         HAS_STATES: tl.constexpr,
+        HAS_Y: tl.constexpr,
         KIND: tl.constexpr,
         Y_KIND: tl.constexpr,
         ASM: tl.constexpr):
@@ -151,20 +134,21 @@ def lanes_fwd_kernel(
     row = step * d
     count = end - first
     whole = count // 4 * 4
-    u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, 0, count - 1, step, dp, in_p, ASM)
+    u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, 0, count - 1, step, dp, in_p,
+                             ASM)
     for i in range(0, whole, 4):
         if HAS_STATES:
             tl.store(states_p, h, mask=inside)
             states_p += 16 * d
-        _fetch_turn(u_p, delta_p, bc_p, i + 4 * AHEAD, count - 1, step, dp,
-                    ASM)
-        u5, s5, bc5 = _load_turn(u_p, delta_p, bc_p, i + 4, count - 1, step, dp, in_p, ASM)
+        u5, s5, bc5 = _load_turn(u_p, delta_p, bc_p, i + 4, count - 1, step,
+                                 dp, in_p, ASM)
         for j in tl.static_range(4):
             u0 = pick_row(u4, j, ASM)
             s = row_channels(pick_row(s4, j, ASM), KIND)
             h = _advance(h, u0, s, bc4, A, j, KIND, ASM)
-            y = _output(h, u0, bc4, skip, j, KIND, ASM)
-            store_own(y_p + j * row, y, in_y, Y_KIND, ASM)
+            if HAS_Y:
+                y = _output(h, u0, bc4, skip, j, KIND, ASM)
+                store_own(y_p + j * row, y, in_y, Y_KIND, ASM)
         u4, s4, bc4 = u5, s5, bc5
         y_p += 4 * row
     if whole < count:
@@ -176,8 +160,10 @@ def lanes_fwd_kernel(
             u0 = pick_row(u4, j, ASM)
             s = row_channels(pick_row(s4, j, ASM), KIND)
             h = _advance(h, u0, s, bc4, A, j, KIND, ASM)
-            y = _output(h, u0, bc4, skip, j, KIND, ASM)
-            store_own(y_p + j * row, y, in_y & (whole + j < count), Y_KIND, ASM)
+            if HAS_Y:
+                y = _output(h, u0, bc4, skip, j, KIND, ASM)
+                ok = in_y & (whole + j < count)
+                store_own(y_p + j * row, y, ok, Y_KIND, ASM)
     if end == l:
         tl.store(last_p + kb * 16 * d + tile, h, mask=inside)
 
@@ -242,11 +228,11 @@ def lanes_carry_kernel(
     total = tl.sum(h, axis=0, keep_dims=True)
     count = end - first
     whole = count // 4 * 4
-    x4, s4, bc4 = _load_turn(x_p, delta_p, bc_p, 0, count - 1, step, dp, in_p, ASM)
+    x4, s4, bc4 = _load_turn(x_p, delta_p, bc_p, 0, count - 1, step, dp, in_p,
+                             ASM)
     for i in range(0, whole, 4):
-        _fetch_turn(x_p, delta_p, bc_p, i + 4 * AHEAD, count - 1, step, dp,
-                    ASM)
-        x5, s5, bc5 = _load_turn(x_p, delta_p, bc_p, i + 4, count - 1, step, dp, in_p, ASM)
+        x5, s5, bc5 = _load_turn(x_p, delta_p, bc_p, i + 4, count - 1, step,
+                                 dp, in_p, ASM)
         h, total = _carry_turn(h, total, x4, s4, bc4, A, GRAD, KIND, ASM)
         x4, s4, bc4 = x5, s5, bc5
     if whole < count:
@@ -255,7 +241,10 @@ def lanes_carry_kernel(
         h, total = _carry_turn(h, total, x4, s4, bc4, A, GRAD, KIND, ASM)
     at = tl.program_id(2).to(tl.int64) * chunks + index
     tl.store(ends_p + at * 16 * d + tile, h, mask=inside)
-    tl.store(sums_p + at * d + c, tl.max(total, axis=1, keep_dims=True), mask=inside)
+    tl.store(
+        sums_p + at * d + c,
+        tl.max(total, axis=1, keep_dims=True),
+        mask=inside)
 
 
 @triton.jit
@@ -372,7 +361,8 @@ def lanes_bwd_kernel(
     i0 = first + turns * 4
     stop = end - 1
     if i0 < end:
-        u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, i0, stop, step, dp, in_p, ASM)
+        u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, i0, stop, step, dp, in_p,
+                                 ASM)
         h0 = tl.load(states_p + (i0 // 4) * every, mask=inside, other=0.)
         t = step * tl.minimum(i0 + ln, stop)
         dy4 = tl.load(dy_p + t * dp, mask=in_p & (ln >= 0), other=0)
@@ -396,11 +386,19 @@ def lanes_bwd_kernel(
             dbias += ddelta
     if turns > 0:
         i0 -= 4
-        u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, i0, stop, step, dp, in_p, ASM)
+        u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, i0, stop, step, dp, in_p,
+                                 ASM)
         h0 = tl.load(states_p + (i0 // 4) * every, mask=inside, other=0.)
         dy4 = tl.load(
             dy_p + step * (i0 + ln) * dp, mask=in_p & (ln >= 0), other=0)
         for turn in range(turns):
+            i6 = tl.maximum(i0 - 8, first)
+            t6 = step * (i6 + ln)
+            fetch_ahead(pieces_p + (i6 // 4) * every, ASM)
+            fetch_ahead(u_p + t6 * dp, ASM)
+            fetch_ahead(delta_p + t6 * dp, ASM)
+            fetch_ahead(dy_p + t6 * dp, ASM)
+            fetch_ahead(bc_p + t6 * 8 + lane % 8, ASM)
             h1 = _recompute(h0, u4, s4, bc4, A, 0, KIND, ASM)
             h2 = _recompute(h1, u4, s4, bc4, A, 1, KIND, ASM)
             h3 = _recompute(h2, u4, s4, bc4, A, 2, KIND, ASM)
@@ -422,12 +420,6 @@ def lanes_bwd_kernel(
                         other=0)
                     h5 = tl.load(
                         states_p + (i5 // 4) * every, mask=inside, other=0.)
-                    if ASM and AHEAD > 0:
-                        i6 = tl.maximum(i0 - 4 * AHEAD, first)
-                        fetch_ahead(pieces_p + (i6 // 4) * every, ASM)
-                        _fetch_turn(u_p, delta_p, bc_p, i6, stop, step, dp,
-                                    ASM)
-                        fetch_ahead(dy_p + step * (i6 + ln) * dp, ASM)
                 store_own(du_p + t * d, du, in_y, KIND, ASM)
                 store_own(ddelta_p + t * d, ddelta, in_y, KIND, ASM)
                 tl.store(dbc_p + t * 32, dbc)

@@ -3,10 +3,9 @@ import functools
 from typing import List, NamedTuple, Optional, Tuple
 
 import torch
-import triton
 from torch import Tensor
 
-from .backends import interpreting
+from .backends import ceil_div, interpreting, power_of_2
 from .scan_kernels_triton import (carry_kernel, chain_kernel, scan_bwd_kernel,
                                   scan_fwd_kernel, sum_bc_kernel)
 from .scan_lanes_triton import (lanes_bwd_kernel, lanes_carry_kernel,
@@ -27,7 +26,7 @@ FORWARD_WARPS = 20
 BACKWARD_WARPS = 8
 # Waves of chunks to cut what does not fill a wave into.
 FORWARD_WAVES = 1
-BACKWARD_WAVES = 3
+BACKWARD_WAVES = 2
 _KINDS = {torch.float32: 0, torch.bfloat16: 1, torch.float16: 2}
 
 
@@ -41,10 +40,10 @@ class Cut(NamedTuple):
 
 def _cut(kb0: int, count: int, l: int, chunks: int) -> Cut:
     """Cut ``count`` sequences into at most so many chunks."""
-    chunks = min(chunks, triton.cdiv(l, MIN_CHUNK))
+    chunks = min(chunks, ceil_div(l, MIN_CHUNK))
     # Chunks begin where states are stored.
-    chunk = triton.cdiv(triton.cdiv(l, chunks), 8) * 8
-    return Cut(kb0, count, chunk, triton.cdiv(l, chunk))
+    chunk = ceil_div(ceil_div(l, chunks), 8) * 8
+    return Cut(kb0, count, chunk, ceil_div(l, chunk))
 
 
 def cuts(u: Tensor, warps: int, waves: int) -> List[Cut]:
@@ -61,9 +60,13 @@ def cuts(u: Tensor, warps: int, waves: int) -> List[Cut]:
     Returns:
         list: The launches.
     """
-    k, b, l, d = u.shape
-    blocks = triton.cdiv(d, BLOCK_D)
-    slots = warps * _multiprocessors(u.device)
+    return _cuts(u.shape, warps * _multiprocessors(u.device), waves)
+
+
+@functools.lru_cache(1024)
+def _cuts(shape: Tuple[int, ...], slots: int, waves: int) -> List[Cut]:
+    k, b, l, d = shape
+    blocks = ceil_div(d, BLOCK_D)
     whole = k * b * blocks // slots * slots // blocks
     rest = k * b - whole
     each = []
@@ -111,7 +114,7 @@ def _constants(x: Tensor, n: int) -> dict:
 
 def _sizes(n: int) -> dict:
     """Return the sizes of a tile that are not fixed."""
-    return dict(N=n, BN=triton.next_power_of_2(n), BD=BLOCK_D)
+    return dict(N=n, BN=power_of_2(n), BD=BLOCK_D)
 
 
 def uses_lanes(dtype: torch.dtype, d: int, n: int) -> bool:
@@ -157,7 +160,7 @@ def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
     constants = _constants(x, n)
     ends = A.new_empty(cut.count, cut.chunks, n, d)
     sums = A.new_empty(cut.count, cut.chunks, d)
-    blocks = triton.cdiv(d, BLOCK_D)
+    blocks = ceil_div(d, BLOCK_D)
     kernel, options = carry_kernel, dict(num_warps=1)
     if uses_lanes(x.dtype, d, n):
         kernel, options = lanes_carry_kernel, _launch(FORWARD_REGISTERS)
@@ -197,7 +200,8 @@ class Scanned(NamedTuple):
     """What ``scan_forward`` returns.
 
     Attributes:
-        y (Tensor): Outputs, shape (k, b, l, d).
+        y (Tensor): Outputs, shape (k, b, l, d), or (0, b, l, d) if they were
+            not wanted.
         last (Tensor): Last states, shape (k, b, n, d), float32.
         states (Tensor): States before every ``EVERY`` tokens, shape
             (k, b, steps, n, d), float32; no steps unless they are kept.
@@ -228,7 +232,8 @@ def scan_forward(u: Tensor,
                  reversed_: int,
                  y_dtype: torch.dtype,
                  keep: bool,
-                 starts: Optional[Tensor] = None) -> Scanned:
+                 starts: Optional[Tensor] = None,
+                 with_y: bool = True) -> Scanned:
     """Scan k directions.
 
     Args:
@@ -243,19 +248,23 @@ def scan_forward(u: Tensor,
         keep (bool): Store states for backward.
         starts (Tensor, optional): From an earlier call for the same input,
             which saves finding them again. Defaults to None.
+        with_y (bool): Compute the outputs. Defaults to True.
 
     Returns:
         Scanned: Outputs and states.
     """
     k, b, l, d = u.shape
     n = A.shape[1]
-    y = torch.empty_like(u, dtype=y_dtype)
+    y = torch.empty_like(u if with_y else u[:0], dtype=y_dtype)
     last = A.new_empty(k, b, n, d)
-    steps = triton.cdiv(l, EVERY) if keep else 0
+    steps = ceil_div(l, EVERY) if keep else 0
     states = A.new_empty(k, b, steps, n, d)
     found = A.new_empty(0)
     constants = dict(
-        _constants(u, n), HAS_STATES=keep, Y_KIND=_KINDS[y_dtype])
+        _constants(u, n),
+        HAS_STATES=keep,
+        HAS_Y=with_y,
+        Y_KIND=_KINDS[y_dtype])
     kernel, into = lanes_fwd_kernel, y
     if not uses_lanes(u.dtype, d, n):
         kernel, into = scan_fwd_kernel, _packed(y)
@@ -266,7 +275,7 @@ def scan_forward(u: Tensor,
             found = starts
         else:
             found = _carried(cut, u, delta, A, bc, reversed_, False)
-        kernel[triton.cdiv(d, BLOCK_D), cut.chunks, cut.count](
+        kernel[ceil_div(d, BLOCK_D), cut.chunks, cut.count](
             _packed(u),
             _packed(delta),
             A,
@@ -325,7 +334,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     """
     k, b, l, d = u.shape
     n = A.shape[1]
-    blocks = triton.cdiv(d, BLOCK_D)
+    blocks = ceil_div(d, BLOCK_D)
     each = cuts(u, BACKWARD_WARPS, BACKWARD_WAVES) if u.numel() else []
     parts = max([cut.chunks for cut in each], default=0)
     du, ddelta = torch.empty_like(u), torch.empty_like(delta)
@@ -385,7 +394,7 @@ def sum_bc(parts: Tensor, ranks: Tensor, lanes: bool) -> Tensor:
     out = ranks.new_empty(rows, r + n2)
     if out.numel():
         tile = 64
-        sum_bc_kernel[(triton.cdiv(rows, tile), )](
+        sum_bc_kernel[(ceil_div(rows, tile), )](
             parts,
             ranks,
             out,
@@ -393,8 +402,8 @@ def sum_bc(parts: Tensor, ranks: Tensor, lanes: bool) -> Tensor:
             blocks,
             R=r,
             N2=n2,
-            BR=triton.next_power_of_2(max(r, 1)),
-            BN2=triton.next_power_of_2(n2),
+            BR=power_of_2(max(r, 1)),
+            BN2=power_of_2(n2),
             TM=tile,
             LANES=lanes)
     return out
