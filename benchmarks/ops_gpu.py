@@ -114,7 +114,8 @@ def triton_kernels(x: Inputs) -> Iterator[Job]:
     """Yield our kernels: both directions in one launch."""
     from mmvideomamba.ops.causal_conv1d_triton import (conv_backward,
                                                        conv_forward)
-    from mmvideomamba.ops.scan_launch_triton import scan_backward, scan_forward
+    from mmvideomamba.ops.scan_launch_triton import (scan_backward,
+                                                     scan_forward, sum_bc)
     b, l, d = x.size
     v = x.xz.detach()[..., :d]
     s, steps = (torch.randn(2, b, l, d, device=v.device) for _ in range(2))
@@ -124,18 +125,25 @@ def triton_kernels(x: Inputs) -> Iterator[Job]:
     A, D, taps, bias = (
         torch.stack([getattr(p, k).detach() for p in x.params]).float()
         for k in ('A', 'D', 'conv_weight', 'conv_bias'))
-    taps = taps.squeeze(2)
+    taps, A = taps.squeeze(2), A.transpose(1, 2).contiguous()
     dy = torch.randn(b, l, d, device=v.device).to(DTYPE)
     dx = torch.empty_like(dy)
-    states = scan_forward(s, delta, A, bc, D, BOTH, DTYPE, True)[2]
+    ranks = torch.randn(2 * b * l, x.r, device=v.device).to(DTYPE)
+    states = scan_forward(s, delta, A, bc, D, BOTH, DTYPE, True).states
+
+    def backward() -> Tensor:
+        found = scan_backward(s, delta, A, bc, D, dy, states, BOTH, True)
+        return sum_bc(found.bc, ranks, True)
+
     # Tensors of (b, l, d) that must be read and written; per direction u,
     # delta, y, and dy once, du, ddelta.
     yield ('scan forward',
            lambda: scan_forward(s, delta, A, bc, D, BOTH, DTYPE, False),
            counts(x.size, 6, 2))
-    yield ('scan backward',
-           lambda: scan_backward(s, delta, A, bc, D, dy, states, BOTH, True),
-           counts(x.size, 9, 4))
+    yield ('scan forward, states kept',
+           lambda: scan_forward(s, delta, A, bc, D, BOTH, DTYPE, True),
+           counts(x.size, 6, 2))
+    yield 'scan backward', backward, counts(x.size, 9, 4)
     yield ('conv forward', lambda: conv_forward(v, taps, bias, BOTH, True),
            counts(x.size, 3, 0))
     # Takes the gradient of each direction; it may be overwritten.

@@ -34,9 +34,9 @@ def _scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     dbc = sum_bc(grads.bc, grads.bc.new_empty(grads.bc.shape[1], 0), False)
     return [
         grads.u, grads.delta,
-        grads.A.contiguous(),
+        grads.A.clone(),
         dbc.view(bc.shape),
-        grads.D.contiguous()
+        grads.D.clone()
     ]
 
 

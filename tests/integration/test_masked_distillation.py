@@ -68,7 +68,8 @@ def run_ddp(clips: Path, processes: int, gpus: str) -> tuple:
     environment = dict(
         os.environ,
         PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
-        PYTHONPATH=str(HERE),
+        PYTHONPATH=os.pathsep.join(
+            filter(None, [str(HERE), os.environ.get('PYTHONPATH')])),
         PORT=str(29650 + processes),
         CUDA_VISIBLE_DEVICES=gpus,
         # TF32 keeps 10 bits of a product, which would hide a difference.
