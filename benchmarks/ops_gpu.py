@@ -128,11 +128,14 @@ def triton_kernels(x: Inputs) -> Iterator[Job]:
     taps, A = taps.squeeze(2), A.transpose(1, 2).contiguous()
     dy = torch.randn(b, l, d, device=v.device).to(DTYPE)
     dx = torch.empty_like(dy)
+    # So small that a chunk hands on all it has, to the last token; the other
+    # steps are as large as those of a fresh model.
+    small = delta / 1000
     ranks = torch.randn(2 * b * l, x.r, device=v.device).to(DTYPE)
     states = scan_forward(s, delta, A, bc, D, BOTH, DTYPE, True).states
 
-    def backward() -> Tensor:
-        found = scan_backward(s, delta, A, bc, D, dy, states, BOTH, True)
+    def backward(steps: Tensor) -> Tensor:
+        found = scan_backward(s, steps, A, bc, D, dy, states, BOTH, True)
         return sum_bc(found.bc, ranks, True)
 
     # Tensors of (b, l, d) that must be read and written; per direction u,
@@ -143,7 +146,12 @@ def triton_kernels(x: Inputs) -> Iterator[Job]:
     yield ('scan forward, states kept',
            lambda: scan_forward(s, delta, A, bc, D, BOTH, DTYPE, True),
            counts(x.size, 6, 2))
-    yield 'scan backward', backward, counts(x.size, 9, 4)
+    yield ('scan forward, small steps',
+           lambda: scan_forward(s, small, A, bc, D, BOTH, DTYPE, False),
+           counts(x.size, 6, 2))
+    yield 'scan backward', lambda: backward(delta), counts(x.size, 9, 4)
+    yield ('scan backward, small steps', lambda: backward(small),
+           counts(x.size, 9, 4))
     yield ('conv forward', lambda: conv_forward(v, taps, bias, BOTH, True),
            counts(x.size, 3, 0))
     # Takes the gradient of each direction; it may be overwritten.

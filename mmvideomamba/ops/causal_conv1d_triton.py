@@ -299,7 +299,12 @@ def _conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     dx = x.new_empty(x.shape)
     grads = conv_backward(x, weight, bias,
                           dy.contiguous().unsqueeze(0), dx, reversed_, silu)
-    return [dx, *(g.to(weight.dtype).contiguous() for g in grads)]
+    # Copies, since they share memory, which an op's outputs must not.
+    whole = torch.contiguous_format
+    return [
+        dx,
+        *(g.to(weight.dtype, copy=True, memory_format=whole) for g in grads)
+    ]
 
 
 @_conv_backward.register_fake

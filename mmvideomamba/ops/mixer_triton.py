@@ -32,7 +32,7 @@ def _softplus(x):
     return tl.maximum(x, 0.) + (p * v + 0.99999994) * v
 
 
-@triton.jit
+@triton.jit(do_not_specialize=('m', ))
 def _steps_kernel(
         g_p,  # (k, m, q + 2 n): step ranks, B, C
         w_p,  # (k, d, q)
@@ -86,7 +86,7 @@ def _sum_directions(y_p, at, md, ok, K: tl.constexpr):
     return y
 
 
-@triton.jit
+@triton.jit(do_not_specialize=('m', ))
 def _gate_fwd_kernel(
         y_p,  # (k, m, d)
         xz_p,  # (m, 2 d), the gate in the second half
@@ -112,7 +112,7 @@ def _gate_fwd_kernel(
     tl.store(o_p + at, o.to(o_p.dtype.element_ty), mask=ok)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=('m', ))
 def _gate_bwd_kernel(
         do_p,  # (m, d)
         sum_p,  # (m, d), y summed over directions
@@ -175,8 +175,7 @@ def _stack(each: Sequence[ScanParams], dtype: torch.dtype) -> Weights:
         dt_proj = F.pad(torch.stack(dt_proj), (0, more))
     else:
         x_proj, dt_proj = torch.stack(x_proj), torch.stack(dt_proj)
-    if conv_bias[0] is None:
-        conv_bias = [A[0].new_zeros(d)] * len(each)
+    conv_bias = [A[0].new_zeros(d) if b is None else b for b in conv_bias]
     return Weights(
         torch.stack(conv_weight).squeeze(2).float(),
         torch.stack(conv_bias).float(), x_proj.to(dtype), dt_proj.to(dtype),

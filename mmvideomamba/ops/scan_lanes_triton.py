@@ -15,7 +15,7 @@ import triton
 import triton.language as tl
 
 from .scan_kernels_triton import VARYING
-from .scan_tiles_triton import (LN2, LOG2E, along_rows, column_states,
+from .scan_tiles_triton import (LN2, LOG2E, above, along_rows, column_states,
                                 fetch_ahead, own, own_channels, pick_column,
                                 pick_row, row_channels, store_own,
                                 sum_channels, sum_states)
@@ -171,17 +171,17 @@ def lanes_fwd_kernel(
 @triton.jit
 def _carry_turn(h, total, x4, s4, bc4, A, GRAD: tl.constexpr,
                 KIND: tl.constexpr, ASM: tl.constexpr):
-    """Take a turn of a chunk into what it hands on."""
+    """Add a turn to what a chunk hands on, from the receiver backward."""
     for j in tl.static_range(4):
+        x = row_channels(pick_row(x4, j, ASM), KIND)
         s = row_channels(pick_row(s4, j, ASM), KIND)
+        w = column_states(pick_column(bc4, 4 * GRAD + j, ASM), KIND, ASM)
         if GRAD:
-            x = row_channels(pick_row(x4, j, ASM), KIND)
-            C = column_states(pick_column(bc4, 4 + j, ASM), KIND, ASM)
-            h = tl.exp2(s * A) * (h + x * C)
+            total += s
+            h += tl.exp2(total * A) * (x * w)
         else:
-            x0 = pick_row(x4, j, ASM)
-            h = _advance(h, x0, s, bc4, A, j, KIND, ASM)
-        total += s
+            h += tl.exp2(total * A) * ((s * x) * w)
+            total += s
     return h, total
 
 
@@ -205,7 +205,13 @@ def lanes_carry_kernel(
         SHARED_X: tl.constexpr,
         KIND: tl.constexpr,
         ASM: tl.constexpr):
-    """Find what a chunk hands on if it is handed zero; see carry_kernel."""
+    """Find what a chunk hands on if it is handed zero; see carry_kernel.
+
+    From the token next to the receiving chunk backward: the sum of what each
+    token adds, times its decay on the way, ``exp(A sum s)``. All decays below
+    2**-40 leave nothing of what lies further back, in float32, so the walk
+    ends there. The sum of steps so far then stands for that of the chunk.
+    """
     block = tl.program_id(0)
     index = tl.program_id(1) + (1 if GRAD else 0)
     first = index * chunk
@@ -217,25 +223,33 @@ def lanes_carry_kernel(
     tile = _tile(c, d)
     A = tl.load(A_p + k * 16 * d + tile, mask=inside, other=0.) * LOG2E
     dp = d // 4
-    position = end - 1 if GRAD else first
+    position = first if GRAD else end - 1
     step = 1 - 2 * backward
     token = kb * l + tl.where(backward == 1, l - 1 - position, position)
-    step = -step if GRAD else step
+    step = step if GRAD else -step
     x_p += (token - k * b * l if SHARED_X else token) * dp + packs
     delta_p += token * dp + packs
     bc_p += token * 8
     h = tl.zeros([4, 4, 32], tl.float32)
     total = tl.sum(h, axis=0, keep_dims=True)
+    # Of a channel's states, the rate of the one that decays slowest.
+    slow = tl.max(A, axis=0, keep_dims=True)
     count = end - first
     whole = count // 4 * 4
     x4, s4, bc4 = _load_turn(x_p, delta_p, bc_p, 0, count - 1, step, dp, in_p,
                              ASM)
-    for i in range(0, whole, 4):
+    i = 0
+    while i < whole:
         x5, s5, bc5 = _load_turn(x_p, delta_p, bc_p, i + 4, count - 1, step,
                                  dp, in_p, ASM)
         h, total = _carry_turn(h, total, x4, s4, bc4, A, GRAD, KIND, ASM)
         x4, s4, bc4 = x5, s5, bc5
-    if whole < count:
+        i += 4
+        if i % 16 == 0:
+            left = tl.max(tl.where(inside, total * slow, -float('inf')))
+            # Beyond the tokens, and what follows the loop.
+            i = tl.where(above(left, -40., ASM), i, count + 4)
+    if (i == whole) & (whole < count):
         ok = whole + tl.arange(0, 4)[:, None] < count
         x4, s4 = tl.where(ok, x4, 0), tl.where(ok, s4, 0)
         h, total = _carry_turn(h, total, x4, s4, bc4, A, GRAD, KIND, ASM)

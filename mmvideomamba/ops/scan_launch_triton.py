@@ -139,12 +139,13 @@ def _packed(x: Tensor) -> Tensor:
     if pack == 1:
         return x
     wide = pack * x.element_size() == 8
-    return x.view(torch.int64 if wide else torch.int32)
+    # Flat, since strides of axes of length one can be odd.
+    return x.view(-1).view(torch.int64 if wide else torch.int32)
 
 
 def _packed_bc(bc: Tensor) -> Tensor:
     """View B and C as the kernels read them."""
-    return bc if bc.dtype == torch.float32 else bc.view(torch.int64)
+    return bc if bc.dtype == torch.float32 else bc.view(-1).view(torch.int64)
 
 
 def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,

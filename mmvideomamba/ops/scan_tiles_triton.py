@@ -252,6 +252,26 @@ def fetch_ahead(p, ASM: tl.constexpr):
 
 
 @triton.jit
+def above(x, least: tl.constexpr, ASM: tl.constexpr):
+    """Tell whether a number that all lanes hold is above another one.
+
+    A vote of the lanes, by which the compiler knows that they agree: it makes
+    a loop much slower that lanes may leave one by one.
+    """
+    if ASM:
+        x = tl.inline_asm_elementwise(
+            '{ .reg .pred p, q; setp.gt.f32 p, $1, $2; '
+            'vote.sync.any.pred q, p, -1; selp.b32 $0, 1, 0, q; }',
+            '=r,f,f', [x, least],
+            dtype=tl.int32,
+            is_pure=False,
+            pack=1) != 0
+    else:
+        x = x > least
+    return x
+
+
+@triton.jit
 def own_channels(block, ASM: tl.constexpr):
     """Return the channel, (4, 8), that each lane keeps the sums of."""
     place = 4 * tl.arange(0, 8)[None, :] + tl.arange(0, 4)[:, None]

@@ -84,8 +84,13 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
             t.to(dtype), reverse) for t in (B, C))
     if delta_bias is not None:
         delta_bias = delta_bias.contiguous()
+    if D is not None:
+        D = D.contiguous()
     y, last = selective_scan_fn(u_, delta_, A, *weights, D, z_, delta_bias,
                                 delta_softplus, True)
+    if B.dim() == 2:
+        # The kernel leaves a constant B out of the state.
+        last = last * B
     return _token_major(y, reverse).to(u.dtype), last.detach()
 
 
@@ -153,7 +158,8 @@ def _direction(xz: Tensor, p: ScanParams) -> Tensor:
     s = causal_conv1d_fn(v, weight, bias, activation='silu')
     rank, B, C = _project(p.x_proj_weight, s).split([r, n, n], 1)
     delta = _project(p.dt_proj_weight, rank)
-    return selective_scan_fn(s, delta, p.A, B, C, p.D, z, p.dt_proj_bias, True)
+    return selective_scan_fn(s, delta, p.A, B, C, p.D.contiguous(), z,
+                             p.dt_proj_bias.contiguous(), True)
 
 
 def _inside(xz: Tensor, forward: Optional[ScanParams],

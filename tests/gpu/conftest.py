@@ -1,4 +1,6 @@
 """Fixtures of the tests on a GPU."""
+from typing import Iterator
+
 import pytest
 import torch
 from common import device_of
@@ -14,7 +16,12 @@ def kernels(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def exact_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+def exact_float32() -> Iterator[None]:
     """Keep float32 products in float32; TF32 has 10 bits."""
-    for library in (torch.backends.cuda.matmul, torch.backends.cudnn):
-        monkeypatch.setattr(library, 'allow_tf32', False)
+    libraries = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = [library.allow_tf32 for library in libraries]
+    for library in libraries:
+        library.allow_tf32 = False
+    yield
+    for library, value in zip(libraries, before):
+        library.allow_tf32 = value

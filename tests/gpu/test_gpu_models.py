@@ -165,11 +165,11 @@ def test_dtypes_under_autocast(kernels):
 def peak(backend: str) -> int:
     """Return the bytes that a training step needs besides the weights."""
     model = VideoMamba(
-        arch=dict(embed_dims=192, num_layers=6),
+        arch='tiny',
         num_frames=8,
         drop_path_rate=0.,
         mixer_cfg=dict(backend=backend)).to(DEVICE)
-    x = torch.randn(8, 3, 8, 224, 224, device=DEVICE)
+    x = torch.randn(16, 3, 8, 224, 224, device=DEVICE)
     for _ in range(2):
         model.zero_grad()
         torch.cuda.reset_peak_memory_stats()

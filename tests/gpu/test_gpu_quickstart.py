@@ -14,7 +14,7 @@ ROOT = HERE.parents[1]
 NAME = 'videomamba-micro_1xb8-u8-25e_quickstart-rgb'
 
 pytestmark = [
-    GPU_ONLY,
+    *GPU_ONLY,
     pytest.mark.skipif(
         not (ROOT / 'data/quickstart/train.txt').exists(),
         reason='make data/quickstart first, see configs/quickstart/README.md')

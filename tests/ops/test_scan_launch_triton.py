@@ -18,8 +18,13 @@ NAMES = ('u', 'delta', 'A', 'B', 'C', 'D')
 Run = Tuple[Tensor, Tensor, Dict[str, Tensor]]
 
 
-def make_inputs(b: int, l: int, d: int, n: int, dtype: torch.dtype,
-                device: torch.device) -> Tuple[Dict[str, Tensor], Tensor]:
+def make_inputs(b: int,
+                l: int,
+                d: int,
+                n: int,
+                dtype: torch.dtype,
+                device: torch.device,
+                steps: float = 1.) -> Tuple[Dict[str, Tensor], Tensor]:
     """Return inputs of two directions, and a gradient they share."""
     g = torch.Generator().manual_seed(0)
 
@@ -29,7 +34,7 @@ def make_inputs(b: int, l: int, d: int, n: int, dtype: torch.dtype,
     full = torch.float32
     inputs = dict(
         u=make(2, b, l, d),
-        delta=F.softplus(make(2, b, l, d, to=full) - 1).to(dtype),
+        delta=(steps * F.softplus(make(2, b, l, d, to=full) - 1)).to(dtype),
         A=-make(2, d, n, to=full).abs(),
         B=make(2, b, l, n),
         C=make(2, b, l, n),
@@ -101,4 +106,26 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
         assert_close(one, other, 'forward', torch.float32)
     for name, gradient in wanted[2].items():
         kind = dtype if name in ('u', 'delta') else torch.float32
+        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+
+
+@pytest.mark.parametrize('steps', [0.01, 300.])
+def test_chunks_that_nothing_or_all_is_left_of(steps, monkeypatch):
+    """What a chunk hands on is found from its end, as far as it matters."""
+    device, reason = device_of('triton')
+    if device is None:
+        pytest.skip(reason)
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    cut = kernels.Cut(0, 2, 40, 2)
+    monkeypatch.setattr(kernels, 'cuts', lambda *_: [cut])
+    x, dy = make_inputs(1, 67, 32, 16, torch.bfloat16, device, steps)
+    # One state of one channel does not decay.
+    x['A'][0, 3, 5] = 0
+    if steps > 1:
+        x['A'][0, 3] = -1
+    found, wanted = run_kernels(x, dy), run_definition(x, dy)
+    for one, other in zip(found[:2], wanted[:2]):
+        assert_close(one, other, 'forward', torch.float32)
+    for name, gradient in wanted[2].items():
+        kind = torch.bfloat16 if name in ('u', 'delta') else torch.float32
         assert_close(found[2][name], gradient, 'gradient', kind, name=name)

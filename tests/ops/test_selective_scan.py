@@ -3,8 +3,8 @@ from typing import Dict, Optional, Tuple
 
 import pytest
 import torch
-from common import (GOLDEN_FLOOR, assert_close, cyclic, golden, gradients,
-                    leaves, skip_slow)
+from common import (GOLDEN_FLOOR, NOISE, UNDERFLOW, assert_close, cyclic,
+                    golden, gradients, leaves, skip_slow)
 from naive_ops import naive_bidirectional
 from torch import Tensor
 
@@ -54,13 +54,17 @@ def run(inputs: Dict[str, Tensor], **kwargs) -> Tuple[Tensor, Dict]:
     return y, gradients(y, inputs, cotangent)
 
 
-def compare(found: Tuple[Tensor, Dict], wanted: Tuple[Tensor, Dict],
-            dtype: torch.dtype) -> None:
+def compare(found: Tuple[Tensor, Dict],
+            wanted: Tuple[Tensor, Dict],
+            dtype: torch.dtype,
+            backend: str = '') -> None:
     """Compare outputs and gradients of two runs."""
+    floor = NOISE.get(backend, UNDERFLOW)
     assert_close(found[0], wanted[0], 'forward', dtype, name='output')
     assert found[1].keys() == wanted[1].keys()
     for name, gradient in found[1].items():
-        assert_close(gradient, wanted[1][name], 'gradient', dtype, name=name)
+        assert_close(
+            gradient, wanted[1][name], 'gradient', dtype, floor, name=name)
 
 
 def check(inputs: Dict[str, Tensor], backend: str, device: torch.device,
@@ -72,7 +76,7 @@ def check(inputs: Dict[str, Tensor], backend: str, device: torch.device,
     assert found[0].dtype == dtype
     for name, gradient in found[1].items():
         assert gradient.dtype == low[name].dtype
-    compare(found, run(exact, backend='torch', **options), dtype)
+    compare(found, run(exact, backend='torch', **options), dtype, backend)
 
 
 @pytest.mark.parametrize('dtype', DTYPES, ids=str)
@@ -358,12 +362,16 @@ def run_mixer(inputs: Dict[str, Tensor],
     return y, gradients(y, used, cotangent)
 
 
-def compare_mixer(found: Tuple[Tensor, Dict], wanted: Tuple[Tensor, Dict],
-                  dtype: torch.dtype) -> None:
+def compare_mixer(found: Tuple[Tensor, Dict],
+                  wanted: Tuple[Tensor, Dict],
+                  dtype: torch.dtype,
+                  backend: str = '') -> None:
     """Compare outputs and gradients after several roundings."""
+    floor = NOISE.get(backend, UNDERFLOW)
     assert_close(found[0], wanted[0], 'chain', dtype, name='output')
     for name, gradient in wanted[1].items():
-        assert_close(found[1][name], gradient, 'chain', dtype, name=name)
+        assert_close(
+            found[1][name], gradient, 'chain', dtype, floor, name=name)
 
 
 @pytest.mark.parametrize('ends', ['_f_b', '_f', '_b'])
@@ -387,7 +395,7 @@ def test_bidirectional_backend_is_the_definition(backend, device, index):
         found = run_mixer(low, ends=ends, backend=backend)
         assert found[0].dtype == dtype
         wanted = run_mixer(exact, ends=ends, backend='torch')
-        compare_mixer(found, wanted, dtype)
+        compare_mixer(found, wanted, dtype, backend)
 
 
 def test_bidirectional_without_conv_bias(backend, device):

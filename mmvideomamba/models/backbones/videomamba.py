@@ -361,8 +361,10 @@ class VideoMamba(BaseModule):
         outs: List[Tensor] = []
         streams: List[Tensor] = []
         residual = None
-        for i, layer in enumerate(self.layers[:self.last_index + 1]):
-            hidden, residual = layer(hidden, residual, order)
+        # Not a slice: it is a module, which some versions of torch.compile
+        # cannot make.
+        for i in range(self.last_index + 1):
+            hidden, residual = self.layers[i](hidden, residual, order)
             # This block added the branch of the block before.
             if i - 1 in self.out_indices:
                 outs.append(self.norm_f(residual)[0].to(hidden.dtype))
