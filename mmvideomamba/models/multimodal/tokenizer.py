@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Optional, Sequence
 import torch
 from torch import Tensor
 
+SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
+
 
 class TextBatch(NamedTuple):
     """Tokens of texts.
@@ -51,8 +53,8 @@ class TextTokenizer:
         """The tokenizer of transformers.
 
         Raises:
-            ValueError: If the folder lacks its vocabulary, or that is larger
-                than the text tower's.
+            ValueError: If the folder lacks its vocabulary, or that is none,
+                or larger than the text tower's.
         """
         if self._tokenizer is None:
             path = self.folder / 'vocab.txt'
@@ -61,6 +63,7 @@ class TextTokenizer:
                     f'the tokenizer folder {self.folder} has no vocab.txt; '
                     'put the vocabulary of the text tower there, for '
                     'bert-base-uncased its published vocab.txt')
+            self._check(path)
             # Its threads do not live through the fork of the data workers.
             os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
             from transformers import BertTokenizerFast
@@ -72,6 +75,21 @@ class TextTokenizer:
                     'arch, or take the vocabulary that belongs to it')
             self._tokenizer = tokenizer
         return self._tokenizer
+
+    @staticmethod
+    def _check(path: Path) -> None:
+        """Refuse what would get tokens that the text tower does not know."""
+        try:
+            tokens = set(path.read_text(encoding='utf-8').split('\n'))
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{path} is no text in UTF-8: {error}; it should '
+                             'hold one token a line') from error
+        missing = [token for token in SPECIAL if token not in tokens]
+        if missing:
+            raise ValueError(
+                f'{path} is not the vocabulary of a BERT, or not all of it: '
+                f'it lacks {missing}; take the one that belongs to the text '
+                'tower')
 
     @property
     def pad_id(self) -> int:

@@ -121,3 +121,17 @@ def test_bad_tokenizers(host, folder: Path) -> None:
     (folder / 'vocab.txt').unlink()
     with pytest.raises(ValueError, match=f'{folder} has no vocab.txt'):
         TextTokenizer(str(folder))(['a'])
+
+
+@pytest.mark.parametrize('content, match', [
+    (b'', r"lacks \['\[PAD\]', .*'\[MASK\]'\]"),
+    (b'<html>not found</html>', 'not the vocabulary of a BERT'),
+    ('\n'.join(w for w in WORDS if w != '[SEP]').encode(), r"\['\[SEP\]'\]"),
+    (b'[PAD]\n\xff\xfe', 'no text in UTF-8'),
+])
+def test_what_is_no_vocabulary(host, folder: Path, content: bytes,
+                               match: str) -> None:
+    """The host adds tokens that lack, which the tower does not know."""
+    (folder / 'vocab.txt').write_bytes(content)
+    with pytest.raises(ValueError, match=match):
+        TextTokenizer(str(folder))(['a'])

@@ -150,6 +150,16 @@ def test_golden_similarity(case: str, vision: int, reduce: str) -> None:
     check_close(sim.t(), data[f'sim/{case}/out/t2v'])
 
 
+@pytest.mark.parametrize('reduce', ['mean', 'max'])
+def test_similarity_stays_in_float32(reduce: str) -> None:
+    """Autocast does not round it; the losses and negatives hang on it."""
+    data = golden(NAME)
+    inputs = data['sim/in/vision3'], data['sim/in/text'], 0.05, reduce
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        sim = similarity(*inputs)
+    assert torch.equal(sim, similarity(*inputs))
+
+
 @pytest.mark.parametrize('start, wanted', [(1e-5, 1e-3), (0.9, 0.5),
                                            (0.1, 0.1)])
 def test_temperature_is_kept_in_its_range(start: float, wanted: float) -> None:
