@@ -32,6 +32,8 @@ class TextTokenizer:
             to 32.
         vocab_size (int, optional): Most tokens that the text tower knows.
             Defaults to None, unchecked.
+        positions (int, optional): Most tokens of a text that it knows.
+            Defaults to None, unchecked.
 
     Raises:
         ValueError: If ``max_length`` is below 3.
@@ -40,12 +42,13 @@ class TextTokenizer:
     def __init__(self,
                  folder: str,
                  max_length: int = 32,
-                 vocab_size: Optional[int] = None) -> None:
+                 vocab_size: Optional[int] = None,
+                 positions: Optional[int] = None) -> None:
         if max_length < 3:
             raise ValueError('max_length of the tokenizer must be at least 3, '
                              f'but is {max_length}')
         self.folder, self.max_length = Path(folder), max_length
-        self.vocab_size = vocab_size
+        self.vocab_size, self.positions = vocab_size, positions
         self._tokenizer: Any = None
 
     @property
@@ -54,9 +57,15 @@ class TextTokenizer:
 
         Raises:
             ValueError: If the folder lacks its vocabulary, or that is none,
-                or larger than the text tower's.
+                or it or the texts are larger than the text tower's.
         """
         if self._tokenizer is None:
+            if self.positions and self.max_length > self.positions:
+                raise ValueError(
+                    f'max_length of the tokenizer is {self.max_length}, but '
+                    f'the text tower has {self.positions} positions; take '
+                    'shorter texts, or set max_position_embeddings of its '
+                    'arch')
             path = self.folder / 'vocab.txt'
             if not path.is_file():
                 raise ValueError(

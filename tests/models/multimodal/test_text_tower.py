@@ -118,6 +118,8 @@ def test_bad_tokenizers(host, folder: Path) -> None:
         TextTokenizer(str(folder), 2)
     with pytest.raises(ValueError, match='8 tokens.*knows 7'):
         TextTokenizer(str(folder), vocab_size=7)(['a'])
+    with pytest.raises(ValueError, match='max_length.*32.*has 16 positions'):
+        TextTokenizer(str(folder), positions=16)(['a'])
     (folder / 'vocab.txt').unlink()
     with pytest.raises(ValueError, match=f'{folder} has no vocab.txt'):
         TextTokenizer(str(folder))(['a'])
