@@ -114,11 +114,13 @@ def check_common(cfg: Config,
     assert 'clip_grad' not in cfg.optim_wrapper
     assert cfg.param_scheduler.floor == 0.01
     assert cfg.randomness.seed == 42
-    # The default eps is checked here: it is the published one.
+    # By default as published.
     assert signature(torch.optim.AdamW).parameters['eps'].default == 1e-8
     assert 'eps' not in optimizer
     assert (cfg.optim_wrapper.type,
             cfg.optim_wrapper.dtype) == ('AmpOptimWrapper', 'bfloat16')
+    assert cfg.optim_wrapper.loss_scale == dict(enabled=False)
+    assert 'with_cp' not in vision.backbone
     # Decayed is all but what has one axis; see test_golden_param_groups.py.
     assert cfg.optim_wrapper.paramwise_cfg == dict(
         flat_decay_mult=0., bypass_duplicate=True)

@@ -109,7 +109,7 @@ def read(path: Path) -> Config:
         Path(cfg[f'{part}_dataloader'].dataset.ann_file).write_text(
             json.dumps(entries(path.stem)))
     # The host has no autocast on a CPU.
-    del cfg.optim_wrapper.dtype
+    del cfg.optim_wrapper.dtype, cfg.optim_wrapper.loss_scale
     cfg.optim_wrapper.type = 'OptimWrapper'
     cfg.param_scheduler.update(T_max=1, warmup=0)
     cfg.train_cfg.max_epochs = 1
