@@ -37,6 +37,12 @@ class VideoTextBase(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.vision_encoder = MODELS.build(vision_encoder)
         self.text_encoder = MODELS.build(text_encoder)
+        width = self.text_encoder.config.encoder_width
+        if width != self.vision_encoder.embed_dims:
+            raise ValueError(
+                f'encoder_width of the text_encoder is {width}, but the '
+                f'vision_encoder has {self.vision_encoder.embed_dims} '
+                'channels; set it to these')
         self.tokenizer = self.build_tokenizer(tokenizer)
         self.register_load_state_dict_pre_hook(adapt_keys)
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from common import SPOILED
 
 from mmvideomamba.models import TextTower
 from mmvideomamba.models.multimodal import TextTokenizer
@@ -86,6 +87,26 @@ def test_sizes_of_a_folder_and_its_weights(host, folder: Path) -> None:
         tower(
             arch=dict(TINY, num_hidden_layers=5),
             weights=str(folder / 'pytorch_model.bin'))
+
+
+@pytest.mark.parametrize('name', ['model.safetensors', 'pytorch_model.bin'])
+def test_damaged_files(host, folder: Path, name: str) -> None:
+    from safetensors.torch import save_file
+    path, weights = folder / name, tower().bert.state_dict()
+    if name.endswith('.bin'):
+        torch.save(weights, path)
+    else:
+        save_file({k: v.clone() for k, v in weights.items()}, path)
+    whole = path.read_bytes()
+    tower(weights=str(folder))
+    for spoil in SPOILED.values():
+        path.write_bytes(spoil(whole))
+        with pytest.raises(ValueError, match=f'{name} cannot be read.*anew'):
+            tower(weights=str(folder))
+    for content in ('{', '[1]'):
+        (folder / 'config.json').write_text(content)
+        with pytest.raises(ValueError, match='config.json is no config'):
+            tower(arch=str(folder))
 
 
 @pytest.mark.parametrize('change, match', [

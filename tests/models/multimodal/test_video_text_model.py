@@ -2,8 +2,9 @@ import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden
 from golden_multimodal import (NAME, draws, golden_inputs, golden_model,
-                               golden_samples)
+                               golden_samples, golden_towers)
 
+from mmvideomamba.models import VideoTextModel
 from mmvideomamba.models.layers import resize_temporal_embed
 from mmvideomamba.models.multimodal import similarity
 from mmvideomamba.models.multimodal.losses import (contrastive_loss,
@@ -233,6 +234,15 @@ def test_negatives() -> None:
 def test_bad_arguments(change: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         golden_model(CASES['video_masked'], **change)
+
+
+def test_widths_must_fit() -> None:
+    """As after a change of the backbone alone."""
+    towers = golden_towers(CASES['video_masked'])
+    width = towers['vision_encoder']['backbone']['arch']['embed_dims']
+    towers['text_encoder']['encoder_width'] = width + 1
+    with pytest.raises(ValueError, match=f'is {width + 1}.*has {width} chan'):
+        VideoTextModel(**towers, tokenizer=dict(folder='none'))
 
 
 def test_bad_modes_and_inputs() -> None:
