@@ -26,6 +26,10 @@ class Watch(Hook):
     def __init__(self) -> None:
         self.losses: List[Dict[str, float]] = []
         self.metrics: Dict[str, float] = {}
+        self.encoded = 0
+
+    def after_test_iter(self, *args: Any, **kwargs: Any) -> None:
+        self.encoded += 1
 
     def after_train_iter(self, runner, batch_idx, data_batch, outputs) -> None:
         self.losses.append({
@@ -155,6 +159,16 @@ def test_retrieval(folder: Path, path: Path) -> None:
     check_run(cfg, names, samples // 4, texts)
     best = bool(list(Path('work').glob('best_mean_recall*.pth')))
     assert best == ('_msrvtt-' not in path.stem)
+
+
+def test_a_missing_vocabulary_shows_before_the_videos(folder: Path) -> None:
+    runner = Runner.from_cfg(read(RETRIEVAL[-1]))
+    watch = Watch()
+    runner.register_hook(watch)
+    (folder / 'vocab.txt').unlink()
+    with pytest.raises(ValueError, match='no vocab.txt'):
+        runner.test()
+    assert not watch.encoded
 
 
 @pytest.mark.parametrize('path', PRETRAINING, ids=lambda path: path.stem)
