@@ -136,6 +136,8 @@ class CaptionDataset(Dataset):
         record = self.readers[source][place]
         info = dict(
             filename=record.name,
+            # Of the frames; the host's Flip asks for it.
+            modality='RGB',
             text=random.choice(record.captions),
             pair_id=place if self.pair_ids == 'source' else idx)
         if record.content is None:

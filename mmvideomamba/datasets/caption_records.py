@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional
 
 import numpy as np
+from mmengine.logging import print_log
 
 from .caption_text import captions_of, check_all, one_text, read_json_list
+
+ENTRY = 'SELECT filename, caption FROM annos WHERE id = ?'
 
 
 class Record(NamedTuple):
@@ -121,7 +124,8 @@ class JsonlRecords:
 class SqliteRecords:
     """An SQLite file with a table ``annos(id, filename, caption)``.
 
-    Ids run from 0 without a gap.
+    Ids run from 0 without a gap. Without an index of the ids each entry
+    would be searched for from the start of the table; a warning tells.
 
     Args:
         path (str): The file.
@@ -135,6 +139,9 @@ class SqliteRecords:
         try:
             count, low, high = self.connection.get().execute(
                 'SELECT count(*), min(id), max(id) FROM annos').fetchone()
+            # Names all columns, and says how an entry is found.
+            plan = self.connection.get().execute('EXPLAIN QUERY PLAN ' + ENTRY,
+                                                 (0, )).fetchall()
         except sqlite3.Error as error:
             raise ValueError(f'caption file {path} has no table annos(id, '
                              f'filename, caption): {error}') from error
@@ -143,6 +150,11 @@ class SqliteRecords:
                 f'caption file {path}: the ids of annos must be 0 to '
                 f'{max(count, 1) - 1} for {count} rows, but reach from {low} '
                 f'to {high}')
+        if any(step[-1].startswith('SCAN') for step in plan):
+            print_log(
+                f'caption file {path} has no index of its ids, so each entry '
+                'is searched for; run CREATE UNIQUE INDEX annos_id ON '
+                'annos(id)', 'current', 30)
         self.count = count
 
     def _connect(self) -> sqlite3.Connection:
@@ -153,10 +165,11 @@ class SqliteRecords:
         return self.count
 
     def __getitem__(self, index: int) -> Record:
-        row = self.connection.get().execute(
-            'SELECT filename, caption FROM annos WHERE id = ?',
-            (index, )).fetchone()
         where = f'caption file {self.path}: id {index}'
+        try:
+            row = self.connection.get().execute(ENTRY, (index, )).fetchone()
+        except sqlite3.Error as error:
+            raise ValueError(f'{where} cannot be read: {error}') from error
         if row is None:
             raise ValueError(f'{where} is missing')
         entry = dict(zip(('filename', 'caption'), row))

@@ -52,10 +52,10 @@ def strings_of(entry: Any, key: str, where: str) -> List[str]:
         where (str): What to call the entry in an error.
 
     Returns:
-        list[str]: At least one.
+        list[str]: At least one; none is empty.
 
     Raises:
-        ValueError: If there is none, or something else.
+        ValueError: If there is none, an empty one, or something else.
     """
     if not isinstance(entry, dict) or key not in entry:
         keys = sorted(entry) if isinstance(entry, dict) else entry
@@ -66,6 +66,8 @@ def strings_of(entry: Any, key: str, where: str) -> List[str]:
             isinstance(text, str) for text in found):
         raise ValueError(f'{where} has {key!r}: {entry[key]!r}, neither a '
                          'text nor a list of texts')
+    if '' in found:
+        raise ValueError(f'{where} has an empty {key}: {found!r}')
     return found
 
 

@@ -76,8 +76,9 @@ class ShardRecords:
         """Return the shards, and the running sum of their counts."""
         shards = sorted(glob.glob(pattern))
         if not shards:
-            raise FileNotFoundError(f'no shard fits {pattern}; correct '
-                                    'ann_file and data_root')
+            raise FileNotFoundError(
+                f'no shard fits {pattern}; correct ann_file and data_root. '
+                'A pattern may have *, ? and [0-9], but no braces')
         folder = os.path.dirname(os.path.abspath(count_file))
         names = [os.path.relpath(s, folder) for s in shards]
         sizes = [os.path.getsize(shard) for shard in shards]

@@ -1,8 +1,17 @@
 """Effective values of the video-text recipes against the published ones."""
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
+
+from mmvideomamba.evaluation import VideoTextRecall
+from mmvideomamba.models import (CLIPTeacher, TextTower, VideoTextMC,
+                                 VideoTextModel)
+from mmvideomamba.models.layers import visible_per_frame
+from mmvideomamba.models.multimodal.retrieval import RetrievalScorer
 
 CONFIGS = Path(__file__).parents[2] / 'configs'
 IMAGES_17M = ['cc3m', 'coco', 'vg', 'sbu', 'cc12m']
@@ -19,19 +28,36 @@ STAGES = dict(
     unmasked=('videomamba-middle_umt-{c}-pre_{w}xb64-u8-1e_{c}.py', 64,
               dict(vtc=1, vtm=1, mlm=1), 8e-5, 1, 0.2))
 PRE = 'retrieval/videomamba-middle_umt-25m-pre_'
-# Config: most words, batch, epochs, warm-up, rate, paragraphs, seconds.
+# Config: most words, batch, epochs, warm-up, rate, paragraphs, seconds,
+# weight of masked words, what chooses the checkpoint, files.
+BEST = 'mean_recall'
+MSRVTT = ('msrvtt_ret_test1k', ) * 2
 SETS = {
-    '8xb64-u8-2e_msrvtt': (32, 64, 2, 0.2, 1e-5, False, None),
-    '8xb64-u8-2e_didemo': (64, 64, 2, 0.2, 1e-5, True, 30),
-    '8xb64-u8-2e_activitynet': (150, 64, 2, 0.2, 1e-5, True, None),
-    '8xb64-u8-2e_lsmdc': (96, 64, 2, 0.2, 1e-5, False, None),
-    '8xb64-u8-2e_msvd': (64, 64, 2, 0.2, 1e-5, False, None),
-    '8xb32-u8-10e_sthv2-label': (25, 32, 10, 0, 1e-4, False, None),
-    '8xb32-u8-10e_sthv2-template': (22, 32, 10, 0, 1e-4, False, None),
-    '8xb128-u1-10e_coco': (22, 128, 10, 0, 1e-5, False, None),
-    '8xb128-u1-10e_flickr30k': (32, 128, 10, 0, 1e-5, False, None),
-    '8xb32-u12-5e_msrvtt-7k': (32, 32, 5, 0, 1e-5, False, None),
-    '8xb32-u12-5e_msrvtt-9k': (32, 32, 5, 0, 1e-5, False, None)
+    '8xb64-u8-2e_msrvtt': (32, 64, 2, 0.2, 1e-5, False, None, 0, BEST, MSRVTT),
+    '8xb64-u8-2e_didemo':
+    (64, 64, 2, 0.2, 1e-5, True, 30, 0, BEST, ('didemo_ret_test', ) * 2),
+    '8xb64-u8-2e_activitynet':
+    (150, 64, 2, 0.2, 1e-5, True, None, 0, BEST, ('anet_ret_val_1', ) * 2),
+    '8xb64-u8-2e_lsmdc': (96, 64, 2, 0.2, 1e-5, False, None, 0, BEST,
+                          ('lsmdc_ret_test_1000', ) * 2),
+    '8xb64-u8-2e_msvd':
+    (64, 64, 2, 0.2, 1e-5, False, None, 0, BEST, ('msvd_ret_test', ) * 2),
+    '8xb32-u12-5e_msrvtt-7k':
+    (32, 32, 5, 0, 1e-5, False, None, 0, None, MSRVTT),
+    '8xb32-u12-5e_msrvtt-9k': (32, 32, 5, 0, 1e-5, False, None, 0, None,
+                               MSRVTT),
+    '8xb32-u12-10e_didemo': (64, 32, 10, 0, 1e-5, True, 30, 0, BEST,
+                             ('didemo_ret_val', 'didemo_ret_test')),
+    '8xb32-u12-10e_activitynet': (64, 32, 10, 1, 1e-5, True, None, 1, BEST,
+                                  ('anet_ret_val_1', ) * 2),
+    '8xb32-u12-10e_sthv2-label': (25, 32, 10, 0, 1e-4, False, None, 0, BEST,
+                                  ('ssv2_ret_label_val_small', ) * 2),
+    '8xb32-u12-10e_sthv2-template': (22, 32, 10, 0, 1e-4, False, None, 0, BEST,
+                                     ('ssv2_ret_template_val_small', ) * 2),
+    '8xb128-u1-10e_coco': (22, 128, 10, 0, 1e-5, False, None, 0, BEST,
+                           ('coco_ret_test', ) * 2),
+    '8xb128-u1-10e_flickr30k': (32, 128, 10, 0, 1e-5, False, None, 0, BEST,
+                                ('flickr30k_ret_test', ) * 2)
 }
 QUESTIONS = 'question_answering/videomamba-middle_umt-25m-pre_8xb32-u12-10e_'
 QA_SETS = {'msrvtt-qa': 'msrvtt', 'activitynet-qa': 'activitynet'}
@@ -41,6 +67,30 @@ def step(pipeline: list, name: str) -> dict:
     found = [s for s in pipeline if s['type'].split('.')[-1] == name]
     assert len(found) == 1, name
     return found[0]
+
+
+def effective(cfg: dict, kind: type, name: str) -> Any:
+    """Return the value of an argument, of the config or by default."""
+    if name in cfg:
+        return cfg[name]
+    return signature(kind.__init__).parameters[name].default
+
+
+def check_model(cfg: Config) -> None:
+    """Check what the losses and the judge of all models share."""
+    wanted = dict(
+        embed_dims=512,
+        temperature=0.07,
+        temperature_range=(0.001, 0.5),
+        hard_negatives=True,
+        mlm_probability=0.5,
+        gather_grad='own',
+        align_images_only=False,
+        masked_keep_temporal=False)
+    found = {k: effective(cfg.model, VideoTextModel, k) for k in wanted}
+    assert found == wanted
+    assert effective(cfg.model, VideoTextModel,
+                     'alignment_loss')['normalize'] is True
 
 
 def check_common(cfg: Config,
@@ -64,9 +114,26 @@ def check_common(cfg: Config,
     assert 'clip_grad' not in cfg.optim_wrapper
     assert cfg.param_scheduler.floor == 0.01
     assert cfg.randomness.seed == 42
+    # By default as published.
+    assert signature(torch.optim.AdamW).parameters['eps'].default == 1e-8
+    assert 'eps' not in optimizer
+    assert (cfg.optim_wrapper.type,
+            cfg.optim_wrapper.dtype) == ('AmpOptimWrapper', 'bfloat16')
+    assert cfg.optim_wrapper.loss_scale == dict(enabled=False)
+    assert 'with_cp' not in vision.backbone
+    # Decayed is all but what has one axis; see test_golden_param_groups.py.
+    assert cfg.optim_wrapper.paramwise_cfg == dict(
+        flat_decay_mult=0., bypass_duplicate=True)
+    assert 'auto_scale_lr' not in cfg
+    schedule = cfg.param_scheduler
+    assert schedule.type == 'mmvideomamba.FlooredCosineLR'
+    assert schedule.by_epoch and schedule.convert_to_iter_based
+    assert cfg.train_cfg.get('val_interval', 1) == 1
     if judge:
-        assert (cfg.model.embed_dims, cfg.model.temperature) == (512, 0.07)
-        assert cfg.model.gather_grad == 'own'
+        check_model(cfg)
+    norm = cfg.model.data_preprocessor
+    assert norm.mean == [123.675, 116.28, 103.53]
+    assert norm.std == [58.395, 57.12, 57.375]
     for loader in (cfg.train_dataloader, cfg.val_dataloader,
                    cfg.test_dataloader):
         samplers = [
@@ -82,6 +149,12 @@ def check_common(cfg: Config,
 def check_ranking(cfg: Config) -> None:
     for loop in (cfg.val_cfg, cfg.test_cfg):
         assert loop.topk == 128
+        assert effective(loop, RetrievalScorer, 'text_batch') == 256
+    for metric in (cfg.val_evaluator, cfg.test_evaluator):
+        assert metric.type == 'mmvideomamba.VideoTextRecall'
+        assert effective(metric, VideoTextRecall, 'topk') == (1, 5, 10)
+        # The judge's order counts.
+        assert effective(metric, VideoTextRecall, 'primary') == ('t2v', 'v2t')
 
 
 def check_augmentation(pipeline: list, flip: bool = True) -> None:
@@ -118,6 +191,7 @@ def test_pretraining(corpus: str, stage: str) -> None:
     sampler = step(cfg.train_dataloader.dataset.pipeline, 'IntervalSample')
     assert (sampler.clip_len, sampler.mode) == (8, 'rand')
     assert 'msrvtt_ret_test1k' in cfg.val_dataloader.dataset.ann_file
+    assert cfg.default_hooks.checkpoint.save_best == BEST
     if stage == 'unmasked':
         assert 'teacher' not in cfg.model and 'mask_cfg' not in cfg.model
         assert f'_{corpus}/' in cfg.load_from
@@ -127,8 +201,38 @@ def test_pretraining(corpus: str, stage: str) -> None:
         image=dict(source='attention', ratio=0.5))
     teacher = cfg.model.teacher
     assert (teacher.arch, teacher.norm) == ('b16', 'none')
-    assert cfg.model.vision_encoder.neck.norm == 'none'
-    assert cfg.model.vision_encoder.backbone.stream_indices == -2
+    assert effective(teacher, CLIPTeacher, 'num_levels') == 1
+    assert effective(teacher, CLIPTeacher, 'with_cls_token')
+    neck = cfg.model.vision_encoder.neck
+    assert (neck.in_channels, neck.out_channels, neck.norm) == (576, 512,
+                                                                'none')
+    backbone = cfg.model.vision_encoder.backbone
+    assert backbone.stream_indices == -2
+    assert 'k400_mask_pt_f8_res224' in backbone.init_cfg.checkpoint
+    ratios = (cfg.model.mask_cfg[kind].ratio for kind in ('video', 'image'))
+    assert [visible_per_frame(196, ratio) for ratio in ratios] == [40, 98]
+
+
+def test_text_towers() -> None:
+    """BERT's sizes, in the arguments that TextTower gives to its config."""
+    transformers = pytest.importorskip(
+        'transformers', reason='the text tower needs transformers')
+    base, large = (
+        transformers.BertConfig(**TextTower.arch_zoo[arch])
+        for arch in ('base', 'large'))
+    assert (base.vocab_size, base.hidden_size, base.num_hidden_layers,
+            base.num_attention_heads, base.intermediate_size) == (30522, 768,
+                                                                  12, 12, 3072)
+    assert (large.hidden_size, large.num_hidden_layers,
+            large.num_attention_heads, large.intermediate_size) == (1024, 24,
+                                                                    16, 4096)
+    for one in (base, large):
+        assert (one.max_position_embeddings, one.hidden_act,
+                one.layer_norm_eps, one.initializer_range,
+                one.hidden_dropout_prob,
+                one.attention_probs_dropout_prob) == (512, 'gelu', 1e-12, 0.02,
+                                                      0.1, 0.1)
+    assert TextTower.fusion_zoo == dict(base=9, large=19)
 
 
 def test_shards_as_the_docs_tell(tmp_path: Path) -> None:
@@ -152,12 +256,14 @@ def test_shards_as_the_docs_tell(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('name', SETS)
 def test_retrieval(name: str) -> None:
-    length, batch, epochs, warmup, rate, paragraph, seconds = SETS[name]
+    (length, batch, epochs, warmup, rate, paragraph, seconds, words, best,
+     files) = SETS[name]
     cfg = Config.fromfile(CONFIGS / f'{PRE}{name}.py')
     check_common(cfg, 0.02, frames=12 if 'u12' in name else 8)
     check_ranking(cfg)
-    assert cfg.model.loss_weights == dict(vtc=1, vtm=1)
-    assert not cfg.model.text_encoder.with_mlm
+    weights = dict(vtc=1, vtm=1, mlm=1) if words else dict(vtc=1, vtm=1)
+    assert cfg.model.loss_weights == weights
+    assert cfg.model.text_encoder.with_mlm == bool(words)
     assert cfg.model.tokenizer.max_length == length
     assert cfg.train_dataloader.batch_size == batch
     assert cfg.optim_wrapper.optimizer.lr == rate
@@ -176,13 +282,13 @@ def test_retrieval(name: str) -> None:
         assert sampler.get('mode',
                            'middle') == ('rand' if loader
                                          is cfg.train_dataloader else 'middle')
-    assert cfg.val_dataloader == cfg.test_dataloader
-    if 'u12' not in name:
-        return
-    # The last checkpoint counts, not the best.
-    assert cfg.default_hooks.checkpoint.save_best is None
-    assert f'train{name[-2:]}' in train.ann_file
-    assert 'test1k' in cfg.test_dataloader.dataset.ann_file
+    checkpoint = cfg.default_hooks.checkpoint
+    assert (checkpoint.save_best, checkpoint.max_keep_ckpts) == (best, 1)
+    loaders = cfg.val_dataloader, cfg.test_dataloader
+    assert tuple(x.dataset.ann_file
+                 for x in loaders) == tuple(f'{file}.json' for file in files)
+    if 'msrvtt-' in name:
+        assert f'train{name[-2:]}' in train.ann_file
 
 
 def check_stock_loops(cfg: Config, metric: str) -> None:
@@ -224,7 +330,9 @@ def test_multiple_choice() -> None:
     check_common(cfg, 0.02, frames=12)
     check_stock_loops(cfg, 'VQAMCACC')
     assert cfg.model.type == 'mmvideomamba.VideoTextMC'
-    assert (cfg.model.match_weight, cfg.model.similarity_weight) == (0.7, 0.3)
+    assert (effective(cfg.model, VideoTextMC, 'match_weight'),
+            effective(cfg.model, VideoTextMC,
+                      'similarity_weight')) == (0.7, 0.3)
     assert cfg.model.loss_weights == dict(vtc=1, vtm=1)
     assert cfg.model.tokenizer.max_length == 32
     assert cfg.val_dataloader.dataset.num_options == 5

@@ -83,6 +83,7 @@ def test_cleaning(text: str, wanted: str) -> None:
     ([dict(caption='a')], "1 of 1 entries.*\n.*entry 0 has no 'video'"),
     ([dict(video='a.mp4')], "entry 0 has no 'caption', only .'video'"),
     ([dict(video='a.mp4', caption='?!')], 'entry 0 has an empty caption'),
+    ([dict(video='', caption='a')], "entry 0 has an empty video: .''"),
     ([dict(video='a.mp4', caption=3)], 'neither a text nor a list'),
     ([dict(video='a.mp4', caption=[])], 'neither a text nor a list'),
     ([1] * 12, 'and 2 more'),

@@ -149,9 +149,12 @@ def work(rank: int, port: int) -> None:
         MASTER_PORT=str(port))
     options = {
         **SHARDS,
-        **cpu_ranks_cfg(), 'model_wrapper_cfg.find_unused_parameters': True,
+        **cpu_ranks_cfg(),
+        'model_wrapper_cfg.find_unused_parameters': True,
         'launcher': 'pytorch',
-        'train_dataloader.num_workers': 0
+        'train_dataloader.num_workers': 0,
+        # As in the recipes.
+        'model.text_encoder.with_cp': True
     }
     whole = train('whole', 'whole', options=options)
     before = train('cut', 'cut', options=options, last=3)

@@ -14,8 +14,8 @@ test_pipeline = val_pipeline
 train_dataloader = dict(
     num_workers=0, dataset=dict(data_root='data', pipeline=train_pipeline))
 val_dataloader = dict(
-    # The same batches for any number of processes.
-    batch_size=1,
+    # Other batches for another number of processes, the last ones smaller.
+    batch_size=6,
     num_workers=0,
     dataset=dict(data_root='data', pipeline=val_pipeline))
 test_dataloader = val_dataloader

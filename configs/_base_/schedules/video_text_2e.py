@@ -7,6 +7,8 @@ max_epochs = 2
 optim_wrapper = dict(
     type='AmpOptimWrapper',
     dtype='bfloat16',
+    # bfloat16 has the range of float32.
+    loss_scale=dict(enabled=False),
     optimizer=dict(
         type='AdamW', lr=1e-5, betas=(0.9, 0.999), weight_decay=0.02),
     # The word head shares its weights with the word embeddings.

@@ -48,6 +48,8 @@ class _RetrievalMixin(BaseLoop):
         model = model.module if is_model_wrapper(model) else model
         model.eval()
         dataset = self.dataloader.dataset
+        # Videos take long; what the tokenizer lacks should show before.
+        model.tokenize(dataset.texts[:1])
         start = perf_counter()
         scorer = model.retrieval_scorer(**scorer_cfg)
         for index, batch in enumerate(self.dataloader):

@@ -1,6 +1,7 @@
 """mmaction2's BERT with fusion layers, from a local folder or by its size."""
 import json
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Dict, Optional, Union
 
 import torch
@@ -47,6 +48,31 @@ def tie_words(bert: nn.Module, cls: nn.Module) -> None:
     head = cls.predictions
     head.decoder.weight = bert.embeddings.word_embeddings.weight
     head.decoder.bias = head.bias
+
+
+def read_weights(path: Path) -> Dict[str, Tensor]:
+    """Read the weights of a BERT.
+
+    Args:
+        path (Path): A ``.safetensors`` file, or one of torch.
+
+    Returns:
+        dict[str, Tensor]: On the CPU.
+
+    Raises:
+        ValueError: If it cannot be read as weights.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+    try:
+        if path.suffix == '.safetensors':
+            return load_file(str(path))
+        return dict(torch.load(path, map_location='cpu', weights_only=True))
+    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError,
+            TypeError, ValueError) as error:
+        raise ValueError(
+            f'weights of TextTower: {path} cannot be read as weights: it is '
+            'damaged, or holds something else; get it anew') from error
 
 
 @MODELS.register_module()
@@ -136,7 +162,11 @@ class TextTower(BaseModule):
             raise ValueError(
                 f'arch of TextTower must be one of {list(cls.arch_zoo)}, a '
                 f'dict, or a folder with config.json, but there is no {path}')
-        return json.loads(path.read_text())
+        try:
+            return dict(json.loads(path.read_text()))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f'{path} is no config of a BERT: {error}; get it '
+                             'anew') from error
 
     @property
     def width(self) -> int:
@@ -153,11 +183,7 @@ class TextTower(BaseModule):
             raise ValueError(
                 f'weights of TextTower: none of {[str(f) for f in files]} '
                 'exists; put the files of a BERT there, or set weights=None')
-        if found[0].suffix == '.safetensors':
-            from safetensors.torch import load_file
-            state = load_file(str(found[0]))
-        else:
-            state = torch.load(found[0], map_location='cpu', weights_only=True)
+        state = read_weights(found[0])
         own = self.state_dict()
         fitted = {}
         for key, value in state.items():

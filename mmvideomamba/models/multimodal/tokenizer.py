@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, Optional, Sequence
 import torch
 from torch import Tensor
 
+SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
+
 
 class TextBatch(NamedTuple):
     """Tokens of texts.
@@ -30,6 +32,8 @@ class TextTokenizer:
             to 32.
         vocab_size (int, optional): Most tokens that the text tower knows.
             Defaults to None, unchecked.
+        positions (int, optional): Most tokens of a text that it knows.
+            Defaults to None, unchecked.
 
     Raises:
         ValueError: If ``max_length`` is below 3.
@@ -38,12 +42,13 @@ class TextTokenizer:
     def __init__(self,
                  folder: str,
                  max_length: int = 32,
-                 vocab_size: Optional[int] = None) -> None:
+                 vocab_size: Optional[int] = None,
+                 positions: Optional[int] = None) -> None:
         if max_length < 3:
             raise ValueError('max_length of the tokenizer must be at least 3, '
                              f'but is {max_length}')
         self.folder, self.max_length = Path(folder), max_length
-        self.vocab_size = vocab_size
+        self.vocab_size, self.positions = vocab_size, positions
         self._tokenizer: Any = None
 
     @property
@@ -51,16 +56,23 @@ class TextTokenizer:
         """The tokenizer of transformers.
 
         Raises:
-            ValueError: If the folder lacks its vocabulary, or that is larger
-                than the text tower's.
+            ValueError: If the folder lacks its vocabulary, or that is none,
+                or it or the texts are larger than the text tower's.
         """
         if self._tokenizer is None:
+            if self.positions and self.max_length > self.positions:
+                raise ValueError(
+                    f'max_length of the tokenizer is {self.max_length}, but '
+                    f'the text tower has {self.positions} positions; take '
+                    'shorter texts, or set max_position_embeddings of its '
+                    'arch')
             path = self.folder / 'vocab.txt'
             if not path.is_file():
                 raise ValueError(
                     f'the tokenizer folder {self.folder} has no vocab.txt; '
                     'put the vocabulary of the text tower there, for '
                     'bert-base-uncased its published vocab.txt')
+            self._check(path)
             # Its threads do not live through the fork of the data workers.
             os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
             from transformers import BertTokenizerFast
@@ -72,6 +84,21 @@ class TextTokenizer:
                     'arch, or take the vocabulary that belongs to it')
             self._tokenizer = tokenizer
         return self._tokenizer
+
+    @staticmethod
+    def _check(path: Path) -> None:
+        """Refuse what would get tokens that the text tower does not know."""
+        try:
+            tokens = set(path.read_text(encoding='utf-8').split('\n'))
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{path} is no text in UTF-8: {error}; it should '
+                             'hold one token a line') from error
+        missing = [token for token in SPECIAL if token not in tokens]
+        if missing:
+            raise ValueError(
+                f'{path} is not the vocabulary of a BERT, or not all of it: '
+                f'it lacks {missing}; take the one that belongs to the text '
+                'tower')
 
     @property
     def pad_id(self) -> int:

@@ -37,9 +37,29 @@ class VideoTextBase(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.vision_encoder = MODELS.build(vision_encoder)
         self.text_encoder = MODELS.build(text_encoder)
-        self.tokenizer = TextTokenizer(
-            vocab_size=self.text_encoder.config.vocab_size, **tokenizer)
+        width = self.text_encoder.config.encoder_width
+        if width != self.vision_encoder.embed_dims:
+            raise ValueError(
+                f'encoder_width of the text_encoder is {width}, but the '
+                f'vision_encoder has {self.vision_encoder.embed_dims} '
+                'channels; set it to these')
+        self.tokenizer = self.build_tokenizer(tokenizer)
         self.register_load_state_dict_pre_hook(adapt_keys)
+
+    def build_tokenizer(self, cfg: dict) -> TextTokenizer:
+        """Build a tokenizer that knows the limits of the text tower.
+
+        Args:
+            cfg (dict): Arguments of ``TextTokenizer``.
+
+        Returns:
+            TextTokenizer: For the text tower.
+        """
+        limits = self.text_encoder.config
+        return TextTokenizer(
+            vocab_size=limits.vocab_size,
+            positions=limits.max_position_embeddings,
+            **cfg)
 
     def complete_state(self, state: Dict[str, Any]) -> Dict[str, Any]:
         """Add what a file of another model lacks, before it is loaded.

@@ -11,7 +11,7 @@ from torch import Tensor
 from mmvideomamba.registry import MODELS
 from .answer_decoder import (DECODER, answer_losses, build_decoder,
                              decoder_state, rank_answers)
-from .tokenizer import TextBatch, TextTokenizer
+from .tokenizer import TextBatch
 from .video_text_base import VideoTextBase
 
 
@@ -72,11 +72,10 @@ class VideoTextQA(VideoTextBase):
                                  f'but is {value}')
         super().__init__(vision_encoder, text_encoder, tokenizer,
                          data_preprocessor, init_cfg)
-        self.answer_tokenizer = TextTokenizer(
-            vocab_size=self.text_encoder.config.vocab_size,
-            **{
-                **tokenizer, 'max_length': answer_length
-            })
+        self.answer_tokenizer = self.build_tokenizer({
+            **tokenizer, 'max_length':
+            answer_length
+        })
         self.answer_file = answer_file
         self.topk, self.pair_batch = topk, pair_batch
         self._answers: List[str] = []

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from common import SPOILED
 
 from mmvideomamba.models import TextTower
 from mmvideomamba.models.multimodal import TextTokenizer
@@ -88,6 +89,26 @@ def test_sizes_of_a_folder_and_its_weights(host, folder: Path) -> None:
             weights=str(folder / 'pytorch_model.bin'))
 
 
+@pytest.mark.parametrize('name', ['model.safetensors', 'pytorch_model.bin'])
+def test_damaged_files(host, folder: Path, name: str) -> None:
+    from safetensors.torch import save_file
+    path, weights = folder / name, tower().bert.state_dict()
+    if name.endswith('.bin'):
+        torch.save(weights, path)
+    else:
+        save_file({k: v.clone() for k, v in weights.items()}, path)
+    whole = path.read_bytes()
+    tower(weights=str(folder))
+    for spoil in SPOILED.values():
+        path.write_bytes(spoil(whole))
+        with pytest.raises(ValueError, match=f'{name} cannot be read.*anew'):
+            tower(weights=str(folder))
+    for content in ('{', '[1]'):
+        (folder / 'config.json').write_text(content)
+        with pytest.raises(ValueError, match='config.json is no config'):
+            tower(arch=str(folder))
+
+
 @pytest.mark.parametrize('change, match', [
     (dict(arch='nowhere'), 'nowhere/config.json'),
     (dict(fusion_layer=4), r'\[1, 3\] for 4 layers, but is 4'),
@@ -118,6 +139,22 @@ def test_bad_tokenizers(host, folder: Path) -> None:
         TextTokenizer(str(folder), 2)
     with pytest.raises(ValueError, match='8 tokens.*knows 7'):
         TextTokenizer(str(folder), vocab_size=7)(['a'])
+    with pytest.raises(ValueError, match='max_length.*32.*has 16 positions'):
+        TextTokenizer(str(folder), positions=16)(['a'])
     (folder / 'vocab.txt').unlink()
     with pytest.raises(ValueError, match=f'{folder} has no vocab.txt'):
+        TextTokenizer(str(folder))(['a'])
+
+
+@pytest.mark.parametrize('content, match', [
+    (b'', r"lacks \['\[PAD\]', .*'\[MASK\]'\]"),
+    (b'<html>not found</html>', 'not the vocabulary of a BERT'),
+    ('\n'.join(w for w in WORDS if w != '[SEP]').encode(), r"\['\[SEP\]'\]"),
+    (b'[PAD]\n\xff\xfe', 'no text in UTF-8'),
+])
+def test_what_is_no_vocabulary(host, folder: Path, content: bytes,
+                               match: str) -> None:
+    """The host adds tokens that lack, which the tower does not know."""
+    (folder / 'vocab.txt').write_bytes(content)
+    with pytest.raises(ValueError, match=match):
         TextTokenizer(str(folder))(['a'])

@@ -2,8 +2,9 @@ import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden
 from golden_multimodal import (NAME, draws, golden_inputs, golden_model,
-                               golden_samples)
+                               golden_samples, golden_towers)
 
+from mmvideomamba.models import VideoTextModel
 from mmvideomamba.models.layers import resize_temporal_embed
 from mmvideomamba.models.multimodal import similarity
 from mmvideomamba.models.multimodal.losses import (contrastive_loss,
@@ -150,6 +151,16 @@ def test_golden_similarity(case: str, vision: int, reduce: str) -> None:
     check_close(sim.t(), data[f'sim/{case}/out/t2v'])
 
 
+@pytest.mark.parametrize('reduce', ['mean', 'max'])
+def test_similarity_stays_in_float32(reduce: str) -> None:
+    """Autocast does not round it; the losses and negatives hang on it."""
+    data = golden(NAME)
+    inputs = data['sim/in/vision3'], data['sim/in/text'], 0.05, reduce
+    with torch.autocast('cpu', dtype=torch.bfloat16):
+        sim = similarity(*inputs)
+    assert torch.equal(sim, similarity(*inputs))
+
+
 @pytest.mark.parametrize('start, wanted', [(1e-5, 1e-3), (0.9, 0.5),
                                            (0.1, 0.1)])
 def test_temperature_is_kept_in_its_range(start: float, wanted: float) -> None:
@@ -223,6 +234,15 @@ def test_negatives() -> None:
 def test_bad_arguments(change: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         golden_model(CASES['video_masked'], **change)
+
+
+def test_widths_must_fit() -> None:
+    """As after a change of the backbone alone."""
+    towers = golden_towers(CASES['video_masked'])
+    width = towers['vision_encoder']['backbone']['arch']['embed_dims']
+    towers['text_encoder']['encoder_width'] = width + 1
+    with pytest.raises(ValueError, match=f'is {width + 1}.*has {width} chan'):
+        VideoTextModel(**towers, tokenizer=dict(folder='none'))
 
 
 def test_bad_modes_and_inputs() -> None:

@@ -1,12 +1,11 @@
 # Something-Something V2, texts made of the labels: several videos per text.
-_base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
+_base_ = './videomamba-middle_umt-25m-pre_8xb32-u12-5e_msrvtt-9k.py'
 
 max_epochs = 10
 model = dict(tokenizer=dict(max_length=25))
 # No flip: texts tell left from right.
 train_pipeline = [s for s in _base_.train_pipeline if s['type'] != 'Flip']
 train_dataloader = dict(
-    batch_size=32,
     dataset=dict(
         data_root='data/sthv2',
         ann_file='ssv2_ret_label_train.json',
@@ -18,4 +17,5 @@ test_dataloader = val_dataloader
 
 optim_wrapper = dict(optimizer=dict(lr=1e-4))
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = dict(T_max=max_epochs, warmup=0)
+param_scheduler = dict(T_max=max_epochs)
+default_hooks = dict(checkpoint=dict(save_best='mean_recall'))
