@@ -10,6 +10,7 @@ from typing import List
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 from mmengine.config import Config
+from mmengine.device import get_device
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -36,6 +37,9 @@ def main() -> None:
     cfg = Config.fromfile(config)
     cfg.work_dir = folder
     runner, losses = Runner.from_cfg(cfg), Losses(int(steps))
+    # On the CPU, as a GPU draws other numbers. Not done again by train().
+    runner.model.cpu().init_weights()
+    runner.model.to(get_device())
     runner.register_hook(losses)
     try:
         runner.train()

@@ -49,5 +49,5 @@ def test_triton_trains_as_torch_does(tmp_path: Path) -> None:
     wanted = losses(tmp_path / 'cpu', 'torch', False)
     print('losses on the GPU', found, 'and the CPU', wanted)
     assert len(wanted) == 20
-    assert wanted[-1] < wanted[0]
+    assert len(set(wanted)) == 20
     assert found == pytest.approx(wanted, rel=1e-4)

@@ -55,10 +55,16 @@ def stock_scan(u: Tensor,
     def tokens(t: Optional[Tensor]) -> Optional[Tensor]:
         return t if t is None or t.dim() == 2 else t.movedim(-1, 1)
 
-    y, last = selective_scan_torch(
-        tokens(u), tokens(delta), A, tokens(B), tokens(C), D, tokens(z),
-        delta_bias, delta_softplus, False)
+    def scan(B: Tensor) -> Tuple[Tensor, Tensor]:
+        return selective_scan_torch(
+            tokens(u), tokens(delta), A, tokens(B), tokens(C), D, tokens(z),
+            delta_bias, delta_softplus, False)
+
+    y, last = scan(B)
     y = y.movedim(1, -1)
+    if B.dim() == 2:
+        # Left out of the state.
+        last = scan(torch.ones_like(B))[1]
     return (y, last) if return_last_state else y
 
 
