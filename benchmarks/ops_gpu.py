@@ -58,10 +58,14 @@ class Inputs:
                                  scale=c**-0.5), make(c, d, scale=d**-0.5))
         self.params = [
             ScanParams(
-                make(d, 1, TAPS, scale=0.5), make(d),
+                make(d, 1, TAPS, scale=0.5),
+                make(d),
                 make(self.r + 2 * n, d, scale=d**-0.5),
-                make(d, self.r, scale=self.r**-0.5), make(d, **full),
-                (-torch.rand(d, n, device=device) * 8).requires_grad_(),
+                make(d, self.r, scale=self.r**-0.5),
+                make(d, **full),
+                # As initialised.
+                (-torch.arange(1., n + 1, device=device).repeat(d, 1)
+                 ).requires_grad_(),
                 make(d, **full)) for _ in range(2)
         ]
 
