@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from .backends import ceil_div, interpreting, power_of_2
-from .scan_kernels_triton import (carry_kernel, chain_kernel, scan_bwd_kernel,
-                                  scan_fwd_kernel, sum_bc_kernel)
+from .scan_chunks_triton import carry_kernel, chain_kernel, sum_bc_kernel
+from .scan_kernels_triton import scan_bwd_kernel, scan_fwd_kernel
 from .scan_lanes_triton import (lanes_bwd_kernel, lanes_carry_kernel,
                                 lanes_fwd_kernel)
 

@@ -45,6 +45,7 @@ CASES = {
     'tests/ops/test_scan_launch_triton.py': [
         'test_kernels[3-(1, 3, 64, 16)-torch.float16-True]',
         'test_kernels[3-(1, 7, 34, 16)-torch.bfloat16-False]',
+        'test_chunks_that_nothing_or_all_is_left_of[300.0]',
     ],
     'tests/models/backbones/test_compile.py': [
         'test_no_graph_break[triton]',
