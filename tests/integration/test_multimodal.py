@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, Iterator, List
 
 import cv2
 import numpy as np
@@ -98,7 +98,18 @@ def test_a_resumed_pretraining_repeats_an_uninterrupted_one(
     assert before == whole[:7] and after == whole[5:]
 
 
-def test_killed_within_an_epoch_and_resumed(folder: Path) -> None:
+@pytest.fixture
+def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Add up in the same order in this process and in those it starts."""
+    monkeypatch.setenv('OMP_NUM_THREADS', '1')
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_killed_within_an_epoch_and_resumed(folder: Path,
+                                            one_thread: None) -> None:
     """Order and losses go on bit by bit, without the workers it had."""
     killed = run_tool(
         'train.py',
