@@ -9,6 +9,7 @@ from typing import Any, List, Optional
 from mmengine.config import Config, ConfigDict, DictAction
 from mmengine.device import get_device
 from mmengine.runner import Runner
+from torch import distributed
 
 from mmvideomamba import compat
 
@@ -203,3 +204,14 @@ def build_runner(cfg: Config) -> Runner:
         return Runner.from_cfg(cfg)
     registry = importlib.import_module(f'{default_scope(cfg)}.registry')
     return registry.RUNNERS.build(cfg)
+
+
+def part() -> None:
+    """Wait for the other processes of a distributed run and leave them.
+
+    A process that merely ends does so while threads of its group may still
+    run, which now and then aborts it, and then the launcher ends the rest.
+    """
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.barrier()
+        distributed.destroy_process_group()

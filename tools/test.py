@@ -2,7 +2,7 @@
 import argparse
 
 from launch import (add_common_options, build_runner, fill_dataloader,
-                    load_config, merge_options)
+                    load_config, merge_options, part)
 from mmengine.config import Config, ConfigDict
 
 
@@ -99,6 +99,7 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     build_runner(cfg).test()
+    part()
 
 
 if __name__ == '__main__':

@@ -567,6 +567,13 @@ class TestRuns:
             PORT=port)
         assert 'acc/top1' in out
 
+    def test_processes_part_at_the_end(self, tmp_path: Path) -> None:
+        torch.distributed.init_process_group(
+            'gloo', f'file://{tmp_path}/meet', rank=0, world_size=1)
+        launch.part()
+        assert not torch.distributed.is_initialized()
+        launch.part()  # a run of one process has no group
+
     def test_host_tool_without_a_config_import(self, config: str,
                                                trained: Path,
                                                tmp_path: Path) -> None:
