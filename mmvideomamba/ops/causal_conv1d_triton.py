@@ -199,6 +199,12 @@ def _conv_bwd_kernel(
         tl.store(dw_p + at, sums[i], mask=in_d)
 
 
+def _token_stride(x: Tensor) -> int:
+    """Return how far apart the tokens of all samples (b, l, d) are."""
+    # The stride of an axis of length one means nothing.
+    return x.stride(1) if x.shape[1] > 1 else x.stride(0)
+
+
 def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
                  silu: bool) -> Tensor:
     """Convolve in k directions in one launch.
@@ -226,7 +232,7 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
             b,
             l,
             d,
-            x.stride(1),
+            _token_stride(x),
             REVERSED=reversed_,
             K=k,
             TAPS=taps,
@@ -266,8 +272,8 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
                             b,
                             l,
                             d,
-                            x.stride(1),
-                            dx.stride(1),
+                            _token_stride(x),
+                            _token_stride(dx),
                             REVERSED=reversed_,
                             K=k,
                             TAPS=taps,
@@ -336,7 +342,7 @@ def causal_conv1d(x: Tensor, weight: Tensor, bias: Optional[Tensor],
     weight = weight.float().contiguous().unsqueeze(0)
     if bias is None:
         bias = weight.new_zeros(weight.shape[1])
-    if x.stride(2) != 1 or x.stride(0) != x.shape[1] * x.stride(1):
+    if x.stride(2) != 1 or x.stride(0) != x.shape[1] * _token_stride(x):
         x = x.contiguous()
     return _conv(x, weight,
                  bias.float().contiguous().unsqueeze(0), int(reverse),

@@ -113,6 +113,21 @@ def test_flat_taps_and_strides(backend, device):
         assert torch.equal(found[1][name], wanted[1][name]), name
 
 
+def test_one_token_with_odd_strides(backend, device):
+    # Of tokens (b, 1, d) the second stride can be anything.
+    inputs = {
+        k: x.detach().float().to(device)
+        for k, x in make_inputs(3, 1, 48, 4).items()
+    }
+    wanted = run(leaves(inputs), backend=backend)
+    x = inputs['x'].view(1, 3, 48).transpose(0, 1)
+    assert x.stride(1) != 48
+    found = run({**leaves(inputs), 'x': x.requires_grad_()}, backend=backend)
+    assert torch.equal(found[0], wanted[0])
+    for name in inputs:
+        assert torch.equal(found[1][name], wanted[1][name]), name
+
+
 def test_repeated_runs_are_equal_bit_by_bit(backend, device):
     skip_slow(backend, 4 * 3 * 63 * 65 * 4)
     inputs = leaves({
