@@ -60,7 +60,10 @@ def cuts(u: Tensor, warps: int, waves: int) -> List[Cut]:
     Returns:
         list: The launches.
     """
-    return _cuts(u.shape, warps * _multiprocessors(u.device), waves)
+    slots = warps * _multiprocessors(u.device)
+    # While torch.compile traces, sizes can be symbols, which no cache takes.
+    symbols = any(isinstance(size, torch.SymInt) for size in u.shape)
+    return (_cuts.__wrapped__ if symbols else _cuts)(u.shape, slots, waves)
 
 
 @functools.lru_cache(1024)
@@ -138,6 +141,9 @@ def _packed(x: Tensor) -> Tensor:
     pack = _pack(x)
     if pack == 1:
         return x
+    if x.storage_offset() % pack:
+        # Such as a slice of a flat tensor, which no integer begins at.
+        x = x.clone()
     wide = pack * x.element_size() == 8
     # Flat, since strides of axes of length one can be odd.
     return x.view(-1).view(torch.int64 if wide else torch.int32)

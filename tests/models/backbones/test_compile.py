@@ -25,3 +25,19 @@ def test_no_graph_break(backend, device):
     wanted, found = results
     for name, value in wanted.items():
         assert_close(found[name], value, 'gradient', name=name)
+
+
+def test_other_batch_sizes(backend, device):
+    # torch.compile takes the second size for a symbol.
+    if backend in ('numba', 'mamba_ssm'):
+        pytest.skip('calls what torch.compile cannot see into')
+    torch.compiler.reset()
+    model = small_backbone(num_frames=1, mixer_cfg=dict(backend=backend))
+    compiled = torch.compile(
+        model.to(device), backend='aot_eager', fullgraph=True)
+    for batch in (2, 3, 5):
+        x = torch.randn(batch, 3, 16, 16, device=device, requires_grad=True)
+        found, wanted = (
+            torch.autograd.grad(forward(x)[0].square().sum(), x)[0]
+            for forward in (compiled, model))
+        assert_close(found, wanted, 'gradient')
