@@ -10,6 +10,8 @@ from .backends import ceil_div, interpreting, power_of_2
 from .scan_launch_triton import uses_lanes
 
 LOG2E = tl.constexpr(1.4426950408889634)
+# Most programs along the second axis of a grid in CUDA.
+GRID_LIMIT = 65535
 
 
 @triton.jit
@@ -134,8 +136,10 @@ def _gate_bwd_kernel(
 def _tiles(m: int, d: int) -> Tuple[dict, tuple]:
     """Return tile sizes and grid of the kernels over (m, d)."""
     width = min(128, max(16, power_of_2(d)))
-    tiles = dict(TM=32, TD=width)
-    return tiles, (ceil_div(d, width), ceil_div(m, 32))
+    height = 32
+    while ceil_div(m, height) > GRID_LIMIT:
+        height *= 2
+    return dict(TM=height, TD=width), (ceil_div(d, width), ceil_div(m, height))
 
 
 def project_steps(g: Tensor, w: Tensor, bias: Tensor, n: int, b: int,

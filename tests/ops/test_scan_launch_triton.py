@@ -109,6 +109,15 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
         assert_close(found[2][name], gradient, 'gradient', kind, name=name)
 
 
+def test_a_grid_holds_any_number_of_tokens():
+    from mmvideomamba.ops.mixer_kernels_triton import GRID_LIMIT, _tiles
+    for tokens in (1, 32 * GRID_LIMIT, 32 * GRID_LIMIT + 1, 10**7):
+        tiles, (_, rows) = _tiles(tokens, 384)
+        assert rows <= GRID_LIMIT
+        assert rows * tiles['TM'] >= tokens
+        assert (tiles['TM'] == 32) == (tokens <= 32 * GRID_LIMIT)
+
+
 @pytest.mark.parametrize('steps', [0.01, 300.])
 def test_chunks_that_nothing_or_all_is_left_of(steps, monkeypatch):
     """What a chunk hands on is found from its end, as far as it matters."""
