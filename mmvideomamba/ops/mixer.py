@@ -4,7 +4,7 @@ from typing import Optional
 import torch.nn.functional as F
 from torch import Tensor
 
-from .backends import refuse_states, resolve
+from .backends import resolve
 from .selective_scan import (ScanParams, bidirectional_selective_scan,
                              check_params)
 
@@ -54,9 +54,8 @@ def bidirectional_mixer(x: Tensor,
     if out_weight.dim() != 2 or out_weight.shape[1] != d:
         raise ValueError(f'out_weight must have shape (c, {d}), but got '
                          f'{tuple(out_weight.shape)}')
-    n = check_params(forward, backward, d, x)
-    name, function = resolve('bidirectional_mixer', backend, x,
-                             refuse_states(n))
+    refused = check_params(forward, backward, d, x)
+    name, function = resolve('bidirectional_mixer', backend, x, refused)
     return function(x, in_weight, out_weight, forward, backward, in_bias,
                     out_bias, name)
 

@@ -1,5 +1,5 @@
 """Selective scan: one direction, and both directions of a mixer."""
-from typing import List, NamedTuple, Optional, Tuple, Union
+from typing import Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
 import torch.nn.functional as F
@@ -178,14 +178,14 @@ def bidirectional_selective_scan(xz: Tensor,
     if xz.dim() != 3 or xz.shape[1] == 0 or xz.shape[2] % 2:
         raise ValueError('xz must have shape (b, l, 2 * d) with l >= 1, but '
                          f'got {tuple(xz.shape)}')
-    n = check_params(forward, backward, xz.shape[2] // 2, xz)
+    refused = check_params(forward, backward, xz.shape[2] // 2, xz)
     name, function = resolve('bidirectional_selective_scan', backend, xz,
-                             refuse_states(n))
+                             refused)
     return function(xz, forward, backward, name)
 
 
 def check_params(forward: Optional[ScanParams], backward: Optional[ScanParams],
-                 d: int, x: Tensor) -> int:
+                 d: int, x: Tensor) -> Dict[str, str]:
     """Check the weights of both directions against an input.
 
     Args:
@@ -195,7 +195,8 @@ def check_params(forward: Optional[ScanParams], backward: Optional[ScanParams],
         x (Tensor): The input, for its device and dtype.
 
     Returns:
-        int: Number of states n, the larger of both directions.
+        dict[str, str]: Backends that cannot run these sizes, for ``refused``
+        of ``resolve``.
 
     Raises:
         ValueError: If both are None, or shapes, dtypes or devices do not
@@ -206,7 +207,14 @@ def check_params(forward: Optional[ScanParams], backward: Optional[ScanParams],
     for name, params in (('forward', forward), ('backward', backward)):
         if params is not None:
             _check_params(name, params, d, x)
-    return max(p.A.shape[1] for p in (forward, backward) if p is not None)
+    sizes = [(p.A.shape[1], p.dt_proj_weight.shape[1], p.conv_weight.shape[2])
+             for p in (forward, backward) if p is not None]
+    refused = refuse_states(max(sizes)[0])
+    if sizes[0] != sizes[-1]:
+        refused['triton'] = (
+            'it scans both directions at once, but they differ in states, '
+            f'ranks or taps, {sizes[0]} and {sizes[1]}')
+    return refused
 
 
 def _check_params(direction: str, p: ScanParams, d: int, x: Tensor) -> None:

@@ -241,6 +241,42 @@ def test_one_direction_at_least():
         call(cast(make_inputs(2, 3, 2, 4), torch.float32), ends='')
 
 
+def change_backward(name: str) -> Dict[str, Tensor]:
+    """Return inputs whose backward scan has other sizes."""
+    inputs = make_inputs(2, 3, 2, 4)
+    if name == 'taps':
+        inputs['conv_weight_b'] = inputs['conv_weight_b'][..., 1:]
+    elif name == 'states':
+        inputs['A_b'] = inputs['A_b'][:, 1:]
+        inputs['x_proj_weight_b'] = inputs['x_proj_weight_b'][2:]
+    else:
+        inputs['dt_proj_weight_b'] = inputs['dt_proj_weight_b'][:, 1:]
+        inputs['x_proj_weight_b'] = inputs['x_proj_weight_b'][1:]
+    return cast(inputs, torch.float64)
+
+
+@pytest.mark.parametrize('name', ['taps', 'states', 'ranks'])
+def test_directions_of_different_sizes(name):
+    exact = change_backward(name)
+    wanted = run(exact, op=naive_mixer)
+    compare(run(exact, backend='torch'), wanted, torch.float64)
+    low = cast(exact, torch.float32)
+    with pytest.raises(RuntimeError, match='differ in states, ranks or taps'):
+        run(low, backend='triton')
+    compare(run(low), wanted, torch.float32)
+
+
+def test_one_token_with_odd_strides(backend, device):
+    # Of tokens (b, 1, d) the second stride can be anything.
+    inputs = cast(make_inputs(3, 1, 8, 4), torch.float32, device)
+    both = params_of(inputs, '_f', '_f'), params_of(inputs, '_b', '_b')
+    xz = torch.randn(1, 3, 32, device=device).transpose(0, 1)
+    assert xz.stride(1) != 32
+    found = bidirectional_selective_scan(xz, *both, backend=backend)
+    wanted = bidirectional_selective_scan(xz.clone(), *both, backend='torch')
+    assert_close(found, wanted, 'chain')
+
+
 N = 65
 STEPS = torch.zeros(1, 3, 4)
 WIDE = cast(make_inputs(1, 3, 2, N), torch.float32)
