@@ -215,8 +215,11 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
     keep = _differentiated(xz, *flat)
     if traced(xz):
         low = xz.to(dtype).contiguous()
-        return _inside(low, list(stack(each, dtype)), reversed_, keep)[0]
-    return _EagerInside.apply(dtype, reversed_, keep, xz, *flat)
+        y = _inside(low, list(stack(each, dtype)), reversed_, keep)[0]
+    else:
+        y = _EagerInside.apply(dtype, reversed_, keep, xz, *flat)
+    # As everywhere, also where autocast computes in another dtype.
+    return y.to(xz.dtype)
 
 
 def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,

@@ -180,6 +180,21 @@ def test_strides_do_not_matter(backend, device):
         assert torch.equal(found[1][name], wanted[1][name]), name
 
 
+def test_odd_offsets_do_not_matter(backend, device):
+    # Tokens that begin at an odd place of a flat tensor.
+    inputs = cast(make_inputs(2, 9, 48, 4), torch.float32, device)
+
+    def moved(x: Tensor) -> Tensor:
+        flat = torch.cat([x.new_zeros(1), x.detach().flatten()])
+        return flat[1:].view(x.shape).requires_grad_()
+
+    wanted = run(inputs, backend=backend)
+    found = run({k: moved(x) for k, x in inputs.items()}, backend=backend)
+    assert torch.equal(found[0], wanted[0])
+    for name in inputs:
+        assert torch.equal(found[1][name], wanted[1][name]), name
+
+
 @pytest.mark.parametrize('frozen', ['u', 'delta', 'A', 'B', 'C', 'D'])
 def test_only_some_inputs_need_a_gradient(backend, device, frozen):
     inputs = cast(make_inputs(1, 9, 48, 4), torch.float32, device)
@@ -428,6 +443,7 @@ def test_bidirectional_under_autocast(backend, device):
     wanted = run_mixer(inputs, backend=backend)
     with torch.autocast(device.type, torch.bfloat16):
         found = run_mixer(inputs, backend=backend)
+    assert found[0].dtype == torch.float32
     for name, gradient in found[1].items():
         assert gradient.dtype == inputs[name].dtype, name
     compare_mixer(found, wanted, torch.bfloat16)
