@@ -25,7 +25,6 @@ def _carry(h, total, token, A, GRAD: tl.constexpr, KIND: tl.constexpr,
     x, s, w = token
     x = channels(x, KIND, BD, PACK)
     s = channels(s, KIND, BD, PACK)
-    w = w
     if GRAD:
         h = tl.exp2(s * A) * (h + x * w)
     else:
@@ -39,8 +38,8 @@ def carry_kernel(
         delta_p,  # (k, b, l, d)
         A_p,  # (k, n, d)
         bc_p,  # (k, b, l, 2, n)
-        ends_p,  # (k, b, chunks, n, d)
-        sums_p,  # (k, b, chunks, d), step sizes summed over the chunk
+        ends_p,  # (kb, chunks, n, d)
+        sums_p,  # (kb, chunks, d), step sizes summed over the chunk
         kb0,
         b,
         l,
@@ -145,8 +144,8 @@ def sum_bc_kernel(
 
 @triton.jit(do_not_specialize=VARYING)
 def chain_kernel(
-        ends_p,  # (k, b, chunks, n, d); overwritten by what chunks receive
-        sums_p,  # (k, b, chunks, d)
+        ends_p,  # (kb, chunks, n, d); overwritten by what chunks receive
+        sums_p,  # (kb, chunks, d)
         A_p,  # (k, n, d)
         kb0,
         b,

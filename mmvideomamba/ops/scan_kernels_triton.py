@@ -185,8 +185,8 @@ def scan_fwd_kernel(
 
 
 @triton.jit
-def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, first, end, step, dp,
-               bc_row, every, in_p, in_n, inside, EVERY: tl.constexpr,
+def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, end, step, dp, bc_row,
+               every, in_p, in_n, inside, EVERY: tl.constexpr,
                FULL: tl.constexpr):
     """Load the state before a turn of EVERY tokens, and these.
 
@@ -211,7 +211,7 @@ def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, first, end, step, dp,
 def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
                          SOFTPLUS: tl.constexpr, KIND: tl.constexpr,
                          BN: tl.constexpr, BD: tl.constexpr,
-                         PACK: tl.constexpr, ASM: tl.constexpr):
+                         PACK: tl.constexpr):
     """Pull the gradient of one token's output through its state.
 
     Returns the gradient of the state before it, the sum for A, and the
@@ -334,17 +334,15 @@ def scan_bwd_kernel(
     i0 = first + turns * EVERY
     if i0 < end:
         h, us, ss, dys, Bs, Cs = _load_turn(u_p, delta_p, dy_p, bc_p, states_p,
-                                            i0, first, end, step, dp, bc_row,
-                                            every, in_p, in_n, inside, EVERY,
-                                            False)
+                                            i0, end, step, dp, bc_row, every,
+                                            in_p, in_n, inside, EVERY, False)
         hs = _recompute(h, us, ss, Bs, A, KIND, BD, PACK, EVERY)
         for back in tl.static_range(EVERY):
             g, dA, dbc, du, ddelta, share = _differentiate_token(
                 g, dA, hs[EVERY - 1 - back], hs[EVERY - back],
                 us[EVERY - 1 - back], ss[EVERY - 1 - back],
                 dys[EVERY - 1 - back], Bs[EVERY - 1 - back],
-                Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK,
-                ASM)
+                Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK)
             i = i0 + EVERY - 1 - back
             t = step * i
             ok = zero + i < end
@@ -357,9 +355,8 @@ def scan_bwd_kernel(
     if turns > 0:
         i0 -= EVERY
         h, us, ss, dys, Bs, Cs = _load_turn(u_p, delta_p, dy_p, bc_p, states_p,
-                                            i0, first, end, step, dp, bc_row,
-                                            every, in_p, in_n, inside, EVERY,
-                                            True)
+                                            i0, end, step, dp, bc_row, every,
+                                            in_p, in_n, inside, EVERY, True)
         for turn in range(turns):
             hs = _recompute(h, us, ss, Bs, A, KIND, BD, PACK, EVERY)
             for back in tl.static_range(EVERY):
@@ -368,14 +365,13 @@ def scan_bwd_kernel(
                     us[EVERY - 1 - back], ss[EVERY - 1 - back],
                     dys[EVERY - 1 - back], Bs[EVERY - 1 - back],
                     Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD,
-                    PACK, ASM)
+                    PACK)
                 t = step * (i0 + EVERY - 1 - back)
                 if back == EVERY - 1:
                     i0 = tl.maximum(i0 - EVERY, first)
                     h, us, ss, dys, Bs, Cs = _load_turn(
-                        u_p, delta_p, dy_p, bc_p, states_p, i0, first, end,
-                        step, dp, bc_row, every, in_p, in_n, inside, EVERY,
-                        True)
+                        u_p, delta_p, dy_p, bc_p, states_p, i0, end, step, dp,
+                        bc_row, every, in_p, in_n, inside, EVERY, True)
                 store(du_p + t * y_dp, du, in_y, KIND, BD, Y_PACK, ASM)
                 store(ddelta_p + t * y_dp, ddelta, in_y, KIND, BD, Y_PACK, ASM)
                 tl.store(dbc_p + t * 2 * N, dbc, mask=in_n)
