@@ -193,7 +193,8 @@ def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, end, step, dp, bc_row,
     FULL says that all of them exist.
     """
     zero = tl.zeros([1, 1], tl.int32)
-    h = tl.load(states_p + (i0 // EVERY) * every, mask=inside, other=0.)
+    h = tl.load(
+        states_p + (i0 // EVERY).to(tl.int64) * every, mask=inside, other=0.)
     us, ss, dys, Bs, Cs = (), (), (), (), ()
     for j in tl.static_range(EVERY):
         ok = tl.full([1, 1], 1, tl.int1) if FULL else zero + i0 + j < end

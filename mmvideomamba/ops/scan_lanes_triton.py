@@ -377,7 +377,8 @@ def lanes_bwd_kernel(
     if i0 < end:
         u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, i0, stop, step, dp, in_p,
                                  ASM)
-        h0 = tl.load(states_p + (i0 // 4) * every, mask=inside, other=0.)
+        h0 = tl.load(
+            states_p + (i0 // 4).to(tl.int64) * every, mask=inside, other=0.)
         t = step * tl.minimum(i0 + ln, stop)
         dy4 = tl.load(dy_p + t * dp, mask=in_p & (ln >= 0), other=0)
         # Without a step and a gradient of its own a token changes nothing.
@@ -402,13 +403,14 @@ def lanes_bwd_kernel(
         i0 -= 4
         u4, s4, bc4 = _load_turn(u_p, delta_p, bc_p, i0, stop, step, dp, in_p,
                                  ASM)
-        h0 = tl.load(states_p + (i0 // 4) * every, mask=inside, other=0.)
+        h0 = tl.load(
+            states_p + (i0 // 4).to(tl.int64) * every, mask=inside, other=0.)
         dy4 = tl.load(
             dy_p + step * (i0 + ln) * dp, mask=in_p & (ln >= 0), other=0)
         for turn in range(turns):
             i6 = tl.maximum(i0 - 8, first)
             t6 = step * (i6 + ln)
-            fetch_ahead(pieces_p + (i6 // 4) * every, ASM)
+            fetch_ahead(pieces_p + (i6 // 4).to(tl.int64) * every, ASM)
             fetch_ahead(u_p + t6 * dp, ASM)
             fetch_ahead(delta_p + t6 * dp, ASM)
             fetch_ahead(dy_p + t6 * dp, ASM)
@@ -433,7 +435,9 @@ def lanes_bwd_kernel(
                         mask=in_p & (ln >= 0),
                         other=0)
                     h5 = tl.load(
-                        states_p + (i5 // 4) * every, mask=inside, other=0.)
+                        states_p + (i5 // 4).to(tl.int64) * every,
+                        mask=inside,
+                        other=0.)
                 store_own(du_p + t * d, du, in_y, KIND, ASM)
                 store_own(ddelta_p + t * d, ddelta, in_y, KIND, ASM)
                 tl.store(dbc_p + t * 32, dbc)
