@@ -1,12 +1,12 @@
 """Sampler that takes frames at a fixed distance, as the published code."""
 import numpy as np
-from mmcv.transforms import BaseTransform
 
 from mmvideomamba.registry import TRANSFORMS
+from .clip_sample import ClipSample
 
 
 @TRANSFORMS.register_module()
-class DenseSample(BaseTransform):
+class DenseSample(ClipSample):
     """Take clips of frames that are ``frame_interval`` apart.
 
     The dense sampler of the published Kinetics code, which no published run
@@ -51,16 +51,7 @@ class DenseSample(BaseTransform):
                  frame_interval: int = 4,
                  num_clips: int = 1,
                  test_mode: bool = False) -> None:
-        for name, value in dict(
-                clip_len=clip_len,
-                frame_interval=frame_interval,
-                num_clips=num_clips).items():
-            if value < 1:
-                raise ValueError(f'{name} must be at least 1, but is {value}')
-        self.clip_len = clip_len
-        self.frame_interval = frame_interval
-        self.num_clips = num_clips
-        self.test_mode = test_mode
+        super().__init__(clip_len, num_clips, test_mode, frame_interval)
 
     def _fixed_clip(self, total_frames: int, clip: int) -> np.ndarray:
         """Return the frames of a clip, (clip_len, ), for test."""
@@ -85,27 +76,6 @@ class DenseSample(BaseTransform):
         end = np.random.randint(span, total_frames)
         points = np.linspace(end - span, end, self.clip_len)
         return np.clip(points, end - span, end - 1).astype(np.int64)
-
-    def transform(self, results: dict) -> dict:
-        """Choose the frames of a sample.
-
-        Args:
-            results (dict): The sample, with the required keys.
-
-        Returns:
-            dict: The sample, with the added keys.
-        """
-        total = results['total_frames']
-        clips = [
-            self._fixed_clip(total, clip)
-            if self.test_mode else self._random_clip(total)
-            for clip in range(self.num_clips)
-        ]
-        results['frame_inds'] = np.concatenate(clips) + results['start_index']
-        results['clip_len'] = self.clip_len
-        results['num_clips'] = self.num_clips
-        results['frame_interval'] = self.frame_interval
-        return results
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(clip_len={self.clip_len}, '
