@@ -1,5 +1,6 @@
 import importlib
 import json
+import shutil
 from collections import Counter
 from itertools import combinations as pairs_of
 from pathlib import Path
@@ -74,3 +75,18 @@ def test_the_set_is_made_once_and_alike(tool, folder: Path,
     assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
     capture = cv2.VideoCapture(str(folder / name))
     assert 16 <= capture.get(cv2.CAP_PROP_FRAME_COUNT) < 40
+
+
+def test_an_interrupted_set_is_no_whole_one(tool, folder: Path, tmp_path: Path,
+                                            monkeypatch) -> None:
+    again = tmp_path / 'set'
+    shutil.copytree(folder, again)
+
+    def stop(*_) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tool, 'make_all', stop)
+    with pytest.raises(KeyboardInterrupt):
+        tool.make_set(again, 1, 1, seed=4, overwrite=True)
+    monkeypatch.setattr(tool, 'make_all', lambda *_: None)
+    assert tool.make_set(again, 1, 1, seed=4) == 80

@@ -18,8 +18,7 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
-from make_quickstart_videos import encode, prepare_folder
-from mmengine.utils import track_parallel_progress, track_progress
+from make_quickstart_videos import encode, make_all, prepare_folder
 from quickstart_scene import lay_over, make_background, make_cutout
 
 COLOURS = dict(
@@ -187,10 +186,7 @@ def make_set(out_dir: Path,
             clips += [(name, one) for name in names]
             annotations[split].append(dict(video=names, caption=captions(one)))
     make = functools.partial(make_clip, out_dir=out_dir, seed=seed)
-    if num_workers > 1:
-        track_parallel_progress(make, clips, num_workers)
-    else:
-        track_progress(make, clips)
+    make_all(make, clips, num_workers)
     (out_dir / 'vocab.txt').write_text('\n'.join(vocabulary()) + '\n')
     for split, entries in annotations.items():
         (out_dir / f'{split}.json').write_text(json.dumps(entries, indent=1))

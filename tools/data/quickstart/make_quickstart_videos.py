@@ -20,7 +20,7 @@ import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -37,6 +37,10 @@ CODECS = dict(
                    'log-level=error:pools=1'), '-crf', (20, 28)))
 
 SETTINGS_FILE = 'settings.json'
+# Of this tool and of make_quickstart_captions.py. Written last, they tell
+# that a set is whole, so that a new one begins with their removal.
+ANNOTATION_FILES = ('classes.txt', 'train.txt', 'val.txt', 'train.json',
+                    'val.json', 'vocab.txt')
 RECIPE_VERSION = 1  # raise it when the clips of a seed change
 
 
@@ -207,11 +211,26 @@ def remove_set(out_dir: Path) -> None:
     Args:
         out_dir (Path): The output folder.
     """
-    for name in (SETTINGS_FILE, 'classes.txt', 'train.txt', 'val.txt'):
+    for name in (SETTINGS_FILE, *ANNOTATION_FILES):
         (out_dir / name).unlink(missing_ok=True)
     for split in PICTURES:
         if (out_dir / split).is_dir():
             shutil.rmtree(out_dir / split)
+
+
+def make_all(make: Callable[[Any], None], clips: Sequence[Any],
+             num_workers: int) -> None:
+    """Make clips, with a progress bar.
+
+    Args:
+        make (Callable): Makes one.
+        clips (Sequence): What it takes.
+        num_workers (int): Number of processes.
+    """
+    if num_workers > 1:
+        track_parallel_progress(make, clips, num_workers)
+    else:
+        track_progress(make, clips)
 
 
 def make_set(out_dir: Path,
@@ -259,10 +278,7 @@ def make_set(out_dir: Path,
     prepare_folder(out_dir, settings, overwrite)
     clips = [(s, i) for s, count in counts.items() for i in range(count)]
     make = functools.partial(make_clip, out_dir=out_dir, seed=seed)
-    if num_workers > 1:
-        track_parallel_progress(make, clips, num_workers)
-    else:
-        track_progress(make, clips)
+    make_all(make, clips, num_workers)
     write_annotations(out_dir, counts)
     return True
 
