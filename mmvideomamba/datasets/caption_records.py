@@ -13,7 +13,8 @@ from typing import Any, BinaryIO, Callable, Dict, List, NamedTuple, Optional
 import numpy as np
 from mmengine.logging import print_log
 
-from .caption_text import captions_of, check_all, one_text, read_json_list
+from .caption_text import (captions_of, check_all, check_file, one_text,
+                           read_json_list)
 
 ENTRY = 'SELECT filename, caption FROM annos WHERE id = ?'
 
@@ -93,7 +94,8 @@ class JsonlRecords:
     def __init__(self, path: str, key: str) -> None:
         self.path, self.key = path, key
         starts, start = array('q'), 0
-        with _open(path) as file:
+        check_file(path)
+        with open(path, 'rb') as file:
             for line in file:
                 if line.strip():
                     starts.append(start)
@@ -104,7 +106,8 @@ class JsonlRecords:
         self.file = PerProcess(self._reopen)
 
     def _reopen(self) -> BinaryIO:
-        return _open(self.path)
+        check_file(self.path)
+        return open(self.path, 'rb')
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -134,7 +137,7 @@ class SqliteRecords:
 
     def __init__(self, path: str, key: str = 'video') -> None:
         self.path = path
-        _open(path).close()
+        check_file(path)
         self.connection = PerProcess(self._connect)
         try:
             count, low, high = self.connection.get().execute(
@@ -174,15 +177,6 @@ class SqliteRecords:
             raise ValueError(f'{where} is missing')
         entry = dict(zip(('filename', 'caption'), row))
         return Record(*_parse(entry, 'filename', where))
-
-
-def _open(path: str) -> BinaryIO:
-    try:
-        return open(path, 'rb')
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f'caption file {path} does not exist; correct ann_file and '
-            'data_root, or write it first') from error
 
 
 def _parse(entry: Any, key: str, where: str) -> tuple:

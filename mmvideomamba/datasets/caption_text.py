@@ -91,6 +91,20 @@ def one_text(entry: Any, key: str, where: str) -> str:
     return found[0]
 
 
+def check_file(path: Union[str, Path]) -> None:
+    """Check that there is a caption file.
+
+    Args:
+        path (str | Path): The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'caption file {path} does not exist; correct '
+                                'ann_file and data_root, or write it first')
+
+
 def read_json_list(path: Union[str, Path]) -> list:
     """Read a file that holds a JSON list.
 
@@ -104,12 +118,9 @@ def read_json_list(path: Union[str, Path]) -> list:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no JSON, no list, or empty.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'caption file {path} does not exist; correct '
-                                'ann_file and data_root, or write it first')
+    check_file(path)
     try:
-        entries = json.loads(path.read_text(encoding='utf-8-sig'))
+        entries = json.loads(Path(path).read_text(encoding='utf-8-sig'))
     except ValueError as error:
         raise ValueError(f'caption file {path} is no JSON: {error}') from error
     if not isinstance(entries, list) or not entries:
