@@ -90,6 +90,14 @@ def power_of_2(x: int) -> int:
     return 1 << (x - 1).bit_length()
 
 
+def compute_dtype(x: Tensor) -> torch.dtype:
+    """Return the dtype of the products: autocast's, else that of x."""
+    kind = x.device.type
+    if torch.is_autocast_enabled(kind):
+        return torch.get_autocast_dtype(kind)
+    return x.dtype
+
+
 def traced(x: Tensor) -> bool:
     """Tell whether an op must show itself as a registered one.
 

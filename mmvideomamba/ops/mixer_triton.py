@@ -3,13 +3,14 @@
 torch.compile sees registered ops. Everything else takes a shorter way, plain
 autograd functions.
 """
-from typing import List, Optional, Sequence, Tuple
+import itertools
+from typing import Callable, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .backends import traced
+from .backends import compute_dtype, traced
 from .mixer_passes_triton import (Kept, Weights, inside_backward, inside_run,
                                   mixer_backward, mixer_run, output_dtype,
                                   stack, unstack)
@@ -43,6 +44,13 @@ def _like(grads: Weights, w: List[Tensor]) -> List[Tensor]:
     ]
 
 
+def _inside_gradients(xz: Tensor, w: Weights, reversed_: int, kept: Kept,
+                      do: Tensor) -> Tuple[Tensor, Weights]:
+    """Return all that ``inside_backward`` does but the output."""
+    _, dxz, grads = inside_backward(xz, w, reversed_, kept, do.contiguous())
+    return dxz, grads
+
+
 @torch.library.custom_op('mmvideomamba::inside', mutates_args=())
 def _inside(xz: Tensor, weights: List[Tensor], reversed_: int,
             keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
@@ -60,8 +68,8 @@ def _(xz: Tensor, weights: List[Tensor], reversed_: int,
 @torch.library.custom_op('mmvideomamba::inside_backward', mutates_args=())
 def _inside_grads(xz: Tensor, weights: List[Tensor], reversed_: int,
                   starts: Tensor, y: Tensor, do: Tensor) -> List[Tensor]:
-    _, dxz, grads = inside_backward(xz, Weights(*weights), reversed_,
-                                    Kept(starts, y), do.contiguous())
+    dxz, grads = _inside_gradients(xz, Weights(*weights), reversed_,
+                                   Kept(starts, y), do)
     return [dxz, *_like(grads, weights)]
 
 
@@ -131,72 +139,61 @@ def _mixer_autograd(ctx, dout: Tensor, *_: Tensor) -> tuple:
 _mixer.register_autograd(_mixer_autograd, setup_context=_mixer_setup)
 
 
-class _EagerMixer(torch.autograd.Function):
-    """The op in one node: casts, stacks and their gradients included."""
+class _Passes(NamedTuple):
+    """Both passes of an op.
+
+    Attributes:
+        run (Callable): Takes the op's own tensors, the stacked weights,
+            ``reversed_`` and ``keep``; returns output and ``Kept``.
+        differentiate (Callable): Takes the same but ``keep``, then ``Kept``
+            and the output's gradient; returns the gradients of the own
+            tensors and of the weights.
+        own (int): Number of the own tensors, the first of which is tokens.
+    """
+    run: Callable
+    differentiate: Callable
+    own: int
+
+
+_INSIDE = _Passes(inside_run, _inside_gradients, 1)
+_MIXER = _Passes(mixer_run, mixer_backward, 3)
+
+
+class _Eager(torch.autograd.Function):
+    """An op in one node: casts, stacks and their gradients included."""
 
     @staticmethod
-    def forward(ctx, dtype: torch.dtype, reversed_: int, keep: bool, x: Tensor,
-                in_weight: Tensor, out_weight: Tensor, *flat:
-                Optional[Tensor]) -> Tensor:
+    def forward(ctx, op: _Passes, dtype: torch.dtype, reversed_: int,
+                keep: bool, *tensors: Optional[Tensor]) -> Tensor:
+        own, flat = tensors[:op.own], tensors[op.own:]
         w = stack(_grouped(flat), dtype)
-        own = [t.to(dtype) for t in (x.contiguous(), in_weight, out_weight)]
-        y, kept = mixer_run(*own, w, reversed_, keep)
-        ctx.reversed_ = reversed_
-        ctx.dtypes = [t.dtype for t in (x, in_weight, out_weight)]
+        low = [t.to(dtype) for t in own]
+        low[0] = low[0].contiguous()
+        y, kept = op.run(*low, w, reversed_, keep)
+        ctx.op, ctx.reversed_ = op, reversed_
+        ctx.dtypes = [t.dtype for t in own]
         if keep:
-            ctx.save_for_backward(*own, *kept, *w, *flat)
+            ctx.save_for_backward(*low, *kept, *w, *flat)
         return y
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, dout: Tensor) -> tuple:
-        x, in_weight, out_weight, starts, y, *rest = ctx.saved_tensors
-        w, flat = Weights(*rest[:7]), rest[7:]
-        *own, grads = mixer_backward(x, in_weight, out_weight, w,
-                                     ctx.reversed_, Kept(starts, y), dout)
+    def backward(ctx, dy: Tensor) -> tuple:
+        saved = iter(ctx.saved_tensors)
+        low, kept, w = (
+            list(itertools.islice(saved, n))
+            for n in (ctx.op.own, len(Kept._fields), len(Weights._fields)))
+        *own, grads = ctx.op.differentiate(*low, Weights(*w), ctx.reversed_,
+                                           Kept(*kept), dy)
         own = [g.to(t) for g, t in zip(own, ctx.dtypes)]
-        each = unstack(grads, _grouped(flat))
-        return None, None, None, *own, *(g for p in each for g in p)
-
-
-class _EagerInside(torch.autograd.Function):
-    """The same for what is between the projections."""
-
-    @staticmethod
-    def forward(ctx, dtype: torch.dtype, reversed_: int, keep: bool,
-                xz: Tensor, *flat: Optional[Tensor]) -> Tensor:
-        w = stack(_grouped(flat), dtype)
-        low = xz.to(dtype).contiguous()
-        y, kept = inside_run(low, w, reversed_, keep)
-        ctx.reversed_, ctx.dtype = reversed_, xz.dtype
-        if keep:
-            ctx.save_for_backward(low, *kept, *w, *flat)
-        return y
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, do: Tensor) -> tuple:
-        xz, starts, y, *rest = ctx.saved_tensors
-        w, flat = Weights(*rest[:7]), rest[7:]
-        _, dxz, grads = inside_backward(xz, w, ctx.reversed_, Kept(starts, y),
-                                        do.contiguous())
-        each = unstack(grads, _grouped(flat))
-        return (None, None, None, dxz.to(ctx.dtype), *(g for p in each
-                                                       for g in p))
+        each = unstack(grads, _grouped(list(saved)))
+        return None, None, None, None, *own, *(g for p in each for g in p)
 
 
 def _grouped(flat: Sequence[Optional[Tensor]]) -> List[ScanParams]:
     """Put the weights of directions together again."""
     size = len(ScanParams._fields)
     return [ScanParams(*flat[i:i + size]) for i in range(0, len(flat), size)]
-
-
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    """Return the dtype of the products: autocast's, else that of x."""
-    kind = x.device.type
-    if torch.is_autocast_enabled(kind):
-        return torch.get_autocast_dtype(kind)
-    return x.dtype
 
 
 def _differentiated(*tensors: Optional[Tensor]) -> bool:
@@ -209,7 +206,7 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
                                  backward: Optional[ScanParams],
                                  _: str) -> Tensor:
     """Compute the op; see ``ops.bidirectional_selective_scan``."""
-    dtype = _compute_dtype(xz)
+    dtype = compute_dtype(xz)
     each, reversed_ = _directions(forward, backward)
     flat = [t for p in each for t in p]
     keep = _differentiated(xz, *flat)
@@ -217,7 +214,7 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
         low = xz.to(dtype).contiguous()
         y = _inside(low, list(stack(each, dtype)), reversed_, keep)[0]
     else:
-        y = _EagerInside.apply(dtype, reversed_, keep, xz, *flat)
+        y = _Eager.apply(_INSIDE, dtype, reversed_, keep, xz, *flat)
     # As everywhere, also where autocast computes in another dtype.
     return y.to(xz.dtype)
 
@@ -232,7 +229,7 @@ def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
         xz = F.linear(x, in_weight, in_bias)
         y = bidirectional_selective_scan(xz, forward, backward, backend)
         return F.linear(y, out_weight, out_bias)
-    dtype = _compute_dtype(x)
+    dtype = compute_dtype(x)
     each, reversed_ = _directions(forward, backward)
     flat = [t for p in each for t in p]
     keep = _differentiated(x, in_weight, out_weight, *flat)
@@ -241,6 +238,6 @@ def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
             x.to(dtype).contiguous(), in_weight.to(dtype),
             out_weight.to(dtype), list(stack(each, dtype)), reversed_, keep)
     else:
-        y = _EagerMixer.apply(dtype, reversed_, keep, x, in_weight, out_weight,
-                              *flat)
+        y = _Eager.apply(_MIXER, dtype, reversed_, keep, x, in_weight,
+                         out_weight, *flat)
     return y if out_bias is None else y + out_bias.to(dtype)

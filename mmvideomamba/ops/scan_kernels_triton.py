@@ -14,7 +14,7 @@ of ``reversed_`` per direction says that it scans from the last token.
 import triton
 import triton.language as tl
 
-from .scan_tiles_triton import LN2, LOG2E, channels, store
+from .scan_tiles_triton import LN2, LOG2E, channels, softplus_slope, store
 
 # What a kernel is not compiled anew for.
 VARYING = ('kb0', 'b', 'l', 'chunk', 'chunks', 'parts', 'reversed_')
@@ -234,10 +234,7 @@ def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
     # The rates carry log2(e); take it out again.
     ddelta = u * through_b + through_a * LN2
     if SOFTPLUS:
-        # sigmoid of the argument, from the softplus of it: 1 - e**-s, by its
-        # series where the difference would cancel.
-        small = s * (1. - s * (0.5 - s * (1. / 6. - s / 24.)))
-        ddelta *= tl.where(s < 0.06, small, 1. - tl.exp2(-s * LOG2E))
+        ddelta *= softplus_slope(s)
     return g, dA, dbc, du, ddelta, dy * u
 
 

@@ -17,8 +17,8 @@ import triton.language as tl
 from .scan_kernels_triton import VARYING
 from .scan_tiles_triton import (LN2, LOG2E, above, along_rows, column_states,
                                 fetch_ahead, own, own_channels, pick_column,
-                                pick_row, row_channels, store_own,
-                                sum_channels, sum_states)
+                                pick_row, row_channels, softplus_slope,
+                                store_own, sum_channels, sum_states)
 
 
 @triton.jit
@@ -74,11 +74,18 @@ def _advance(h, u0, s, bc4, A, J: tl.constexpr, KIND: tl.constexpr,
 
 
 @triton.jit
-def _output(h, u0, bc4, skip, J: tl.constexpr, KIND: tl.constexpr,
-            ASM: tl.constexpr):
-    """Return the output of token J of a turn."""
-    C = column_states(pick_column(bc4, 4 + J, ASM), KIND, ASM)
-    return sum_states(h * C, ASM) + skip * own(u0, KIND)
+def _scan_token(h, u4, s4, bc4, A, skip, y_p, row, mask, J: tl.constexpr,
+                HAS_Y: tl.constexpr, KIND: tl.constexpr, Y_KIND: tl.constexpr,
+                ASM: tl.constexpr):
+    """Scan token J of a turn; store its output; return the state after it."""
+    u0 = pick_row(u4, J, ASM)
+    s = row_channels(pick_row(s4, J, ASM), KIND)
+    h = _advance(h, u0, s, bc4, A, J, KIND, ASM)
+    if HAS_Y:
+        C = column_states(pick_column(bc4, 4 + J, ASM), KIND, ASM)
+        y = sum_states(h * C, ASM) + skip * own(u0, KIND)
+        store_own(y_p + J * row, y, mask, Y_KIND, ASM)
+    return h
 
 
 @triton.jit(do_not_specialize=VARYING)
@@ -143,12 +150,8 @@ def lanes_fwd_kernel(
         u5, s5, bc5 = _load_turn(u_p, delta_p, bc_p, i + 4, count - 1, step,
                                  dp, in_p, ASM)
         for j in tl.static_range(4):
-            u0 = pick_row(u4, j, ASM)
-            s = row_channels(pick_row(s4, j, ASM), KIND)
-            h = _advance(h, u0, s, bc4, A, j, KIND, ASM)
-            if HAS_Y:
-                y = _output(h, u0, bc4, skip, j, KIND, ASM)
-                store_own(y_p + j * row, y, in_y, Y_KIND, ASM)
+            h = _scan_token(h, u4, s4, bc4, A, skip, y_p, row, in_y, j, HAS_Y,
+                            KIND, Y_KIND, ASM)
         u4, s4, bc4 = u5, s5, bc5
         y_p += 4 * row
     if whole < count:
@@ -157,13 +160,9 @@ def lanes_fwd_kernel(
         # With a step of size zero a token changes nothing.
         s4 = tl.where(whole + tl.arange(0, 4)[:, None] < count, s4, 0)
         for j in tl.static_range(3):
-            u0 = pick_row(u4, j, ASM)
-            s = row_channels(pick_row(s4, j, ASM), KIND)
-            h = _advance(h, u0, s, bc4, A, j, KIND, ASM)
-            if HAS_Y:
-                y = _output(h, u0, bc4, skip, j, KIND, ASM)
-                ok = in_y & (whole + j < count)
-                store_own(y_p + j * row, y, ok, Y_KIND, ASM)
+            h = _scan_token(h, u4, s4, bc4, A, skip, y_p, row,
+                            in_y & (whole + j < count), j, HAS_Y, KIND, Y_KIND,
+                            ASM)
     if end == l:
         tl.store(last_p + kb * 16 * d + tile, h, mask=inside)
 
@@ -296,10 +295,7 @@ def _differentiate_token(g, dA, before, after, u4, s4, dy4, bc4, A, skip,
     # The rates carry log2(e); take it out again.
     ddelta = u * through_b + through_a * LN2
     if SOFTPLUS:
-        # sigmoid of the argument, from the softplus of it: 1 - e**-s, by its
-        # series where the difference would cancel.
-        small = s * (1. - s * (0.5 - s * (1. / 6. - s / 24.)))
-        ddelta *= tl.where(s < 0.06, small, 1. - tl.exp2(-s * LOG2E))
+        ddelta *= softplus_slope(s)
     return g, dA, dbc, du, ddelta, dy * u
 
 

@@ -17,6 +17,17 @@ LN2 = tl.constexpr(0.6931471805599453)
 
 
 @triton.jit
+def softplus_slope(s):
+    """Return the slope of softplus where its value is s.
+
+    The sigmoid of the argument, ``1 - exp(-s)``, by its series where the
+    difference would cancel.
+    """
+    small = s * (1. - s * (0.5 - s * (1. / 6. - s / 24.)))
+    return tl.where(s < 0.06, small, 1. - tl.exp2(-s * LOG2E))
+
+
+@triton.jit
 def halves(x, KIND: tl.constexpr):
     """Split an integer into its two numbers, as float32."""
     if KIND == 0:

@@ -12,6 +12,7 @@ from causal_conv1d import causal_conv1d_fn
 from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
 from torch import Tensor
 
+from .backends import compute_dtype
 from .causal_conv1d import causal_conv1d_torch
 from .mixer import mixer_composite
 from .selective_scan import ScanParams, bidirectional_composite
@@ -179,13 +180,6 @@ def _inside(xz: Tensor, forward: Optional[ScanParams],
     return y
 
 
-def _compute_dtype(x: Tensor) -> torch.dtype:
-    """Return the dtype of the products: autocast's, else that of x."""
-    if torch.is_autocast_enabled(x.device.type):
-        return torch.get_autocast_dtype(x.device.type)
-    return x.dtype
-
-
 def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
                                  backward: Optional[ScanParams],
                                  _: str) -> Tensor:
@@ -197,7 +191,7 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
     """
     if not xz.numel():
         return bidirectional_composite(xz, forward, backward, 'torch')
-    low = xz.to(_compute_dtype(xz))
+    low = xz.to(compute_dtype(xz))
     y = _inside(_channel_first(low), forward, backward)
     return y.transpose(1, 2).to(xz.dtype)
 
