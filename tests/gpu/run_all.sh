@@ -19,7 +19,7 @@ export NVIDIA_TF32_OVERRIDE=0
 # knows no single tap, and its gradient of the rates has few digits left after
 # very large steps (steps6).
 chosen='(triton or mamba_ssm or gpu) and not (mamba_ssm and (repeat or strides
-  or some_inputs or large_values or steps6) and not gpu)'
+  or odd_offsets or some_inputs or large_values or steps6) and not gpu)'
 whole=$(mktemp)
 {
   date -u '+%Y-%m-%d %H:%M UTC'
