@@ -1,6 +1,6 @@
 """How the scan kernels are launched: sizes, chunks, and what they fill."""
 import functools
-from typing import List, NamedTuple, Optional, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
@@ -109,10 +109,10 @@ def _constants(x: Tensor, n: int) -> dict:
     """Return what the kernels over tokens x are compiled for."""
     d = x.shape[-1]
     # Whether no program's channels reach beyond the last.
-    constants = dict(WHOLE=d % BLOCK_D == 0, KIND=_KINDS[x.dtype])
+    constants = dict(WHOLE=d % BLOCK_D == 0)
     if uses_lanes(x.dtype, d, n):
         return dict(constants, ASM=_on_nvidia())
-    return dict(constants, **_sizes(n), PACK=_pack(x))
+    return dict(constants, KIND=_KINDS[x.dtype], **_sizes(n), PACK=_pack(x))
 
 
 def _sizes(n: int) -> dict:
@@ -149,9 +149,10 @@ def _packed(x: Tensor) -> Tensor:
     return x.view(-1).view(torch.int64 if wide else torch.int32)
 
 
-def _packed_bc(bc: Tensor) -> Tensor:
-    """View B and C as the kernels read them."""
-    return bc if bc.dtype == torch.float32 else bc.view(-1).view(torch.int64)
+def _views(x: Tensor, n: int) -> Callable[[Tensor], Tensor]:
+    """Return how the kernels for tokens x see tensors as long."""
+    lanes = uses_lanes(x.dtype, x.shape[-1], n)
+    return torch.Tensor.contiguous if lanes else _packed
 
 
 def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
@@ -171,11 +172,12 @@ def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
     kernel, options = carry_kernel, dict(num_warps=1)
     if uses_lanes(x.dtype, d, n):
         kernel, options = lanes_carry_kernel, _launch(FORWARD_REGISTERS)
+    view = _views(x, n)
     kernel[blocks, cut.chunks - 1, cut.count](
-        _packed(x),
-        _packed(delta),
+        view(x),
+        view(delta),
         A,
-        _packed_bc(bc),
+        bc,
         ends,
         sums,
         cut.kb0,
@@ -267,15 +269,16 @@ def scan_forward(u: Tensor,
     steps = ceil_div(l, EVERY) if keep else 0
     states = A.new_empty(k, b, steps, n, d)
     found = A.new_empty(0)
-    constants = dict(
-        _constants(u, n),
-        HAS_STATES=keep,
-        HAS_Y=with_y,
-        Y_KIND=_KINDS[y_dtype])
+    view = _views(u, n)
+    constants = dict(_constants(u, n), HAS_STATES=keep, HAS_Y=with_y)
     kernel, into = lanes_fwd_kernel, y
     if not uses_lanes(u.dtype, d, n):
         kernel, into = scan_fwd_kernel, _packed(y)
-        constants.update(EVERY=EVERY, Y_PACK=_pack(y), ASM=_on_nvidia())
+        constants.update(
+            EVERY=EVERY,
+            Y_KIND=_KINDS[y_dtype],
+            Y_PACK=_pack(y),
+            ASM=_on_nvidia())
     each = cuts(u, FORWARD_WARPS, FORWARD_WAVES) if u.numel() else []
     for cut in each:
         if cut.chunks > 1 and starts is not None:
@@ -283,10 +286,10 @@ def scan_forward(u: Tensor,
         else:
             found = _carried(cut, u, delta, A, bc, reversed_, False)
         kernel[ceil_div(d, BLOCK_D), cut.chunks, cut.count](
-            _packed(u),
-            _packed(delta),
+            view(u),
+            view(delta),
             A,
-            _packed_bc(bc),
+            bc,
             D,
             found,
             into,
@@ -349,6 +352,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     # Launches with fewer chunks than others leave parts untouched.
     new = A.new_empty if len(each) == 1 else A.new_zeros
     sums = new(k, b, parts, n + 2, d)
+    view = _views(u, n)
     constants = _constants(u, n)
     kernel, outs = lanes_bwd_kernel, (du, ddelta)
     if not uses_lanes(u.dtype, d, n):
@@ -356,12 +360,12 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
         constants.update(EVERY=EVERY, Y_PACK=_pack(u), ASM=_on_nvidia())
     for cut in each:
         kernel[blocks, cut.chunks, cut.count](
-            _packed(u),
-            _packed(delta),
+            view(u),
+            view(delta),
             A,
-            _packed_bc(bc),
+            bc,
             D,
-            _packed(dy),
+            view(dy),
             states,
             _carried(cut, dy, delta, A, bc, reversed_, True),
             *outs,

@@ -6,8 +6,8 @@ the loads smaller than a warp, so that Triton keeps this layout for the whole
 kernel.
 
 The second half of this file serves scan_lanes_triton.py, where the lanes,
-(4, 8), are axes; ``pick_row`` to ``store_own`` count on lane ``8 ln + lc``
-holding what is at ``[ln, lc]``.
+(4, 8), are axes; it counts on lane ``8 ln + lc`` holding what is at
+``[ln, lc]``.
 """
 import triton
 import triton.language as tl
@@ -113,123 +113,117 @@ def store(p, x, mask, KIND: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
 
 
 @triton.jit
-def _shuffle(x, LANE: tl.constexpr, MASK: tl.constexpr):
-    """Return the 64-bit integer of the lane LANE + own number & MASK."""
+def _swap(x, BITS: tl.constexpr, ASM: tl.constexpr):
+    """Return what the lane holds whose number differs in these bits.
+
+    x (4, 8) has a number a lane; BITS is 4, or 1 to 3 times 1 or 8.
+    """
+    if BITS == 3 or BITS == 24:
+        if ASM:
+            x = _shuffle(x, BITS)
+        else:
+            x = _flip(_flip(x, BITS // 3), BITS // 3 * 2)
+    elif BITS > 0:
+        x = _shuffle(x, BITS) if ASM else _flip(x, BITS)
+    return x
+
+
+@triton.jit
+def _shuffle(x, BITS: tl.constexpr):
     return tl.inline_asm_elementwise(
-        '{ .reg .b32 a, b; mov.b64 {a, b}, $1; '
-        f'shfl.sync.idx.b32 a, a, {LANE}, {31 + 256 * MASK}, -1; '
-        f'shfl.sync.idx.b32 b, b, {LANE}, {31 + 256 * MASK}, -1; '
-        'mov.b64 $0, {a, b}; }',
-        '=l,l', [x],
-        dtype=tl.int64,
+        f'shfl.sync.bfly.b32 $0, $1, {BITS}, 31, -1;',
+        '=f,f', [x],
+        dtype=tl.float32,
         is_pure=True,
         pack=1)
 
 
 @triton.jit
-def pick_row(x, J: tl.constexpr, ASM: tl.constexpr):
-    """Give row J of x (4, 8) to all rows: (4, 8), or (1, 8)."""
-    if ASM:
-        x = _shuffle(x, 8 * J, 7)
-    else:
-        here = tl.arange(0, 4)[:, None] == J
-        x = tl.sum(tl.where(here, x, 0), axis=0, keep_dims=True)
-    return x
+def _flip(x, BIT: tl.constexpr):
+    return tl.flip(x.reshape(16 // BIT, 2, BIT), 1).reshape(4, 8)
 
 
 @triton.jit
-def pick_column(x, J: tl.constexpr, ASM: tl.constexpr):
-    """Give column J of x (4, 8) to all columns: (4, 8), or (4, 1)."""
-    if ASM:
-        x = _shuffle(x, J, 24)
-    else:
-        here = tl.arange(0, 8)[None, :] == J
-        x = tl.sum(tl.where(here, x, 0), axis=1, keep_dims=True)
-    return x
+def _slots(x, STEP: tl.constexpr, ASM: tl.constexpr):
+    """Collect the numbers of four lanes: ``[p, q]`` of lane ^ (2 p + q).
 
-
-@triton.jit
-def row_channels(x, KIND: tl.constexpr):
-    """Turn packed channels (r, 8) into float32 channels (1, r, 32)."""
-    return quarters(x, KIND).reshape(1, x.shape[0], 32)
-
-
-@triton.jit
-def column_states(x, KIND: tl.constexpr, ASM: tl.constexpr):
-    """Turn packed states, (4, 8) or (4, 1), into float32 (4, 4, 32 or 1)."""
-    x = quarters(x, KIND).permute(2, 3, 0, 1).reshape(4, 4, x.shape[1])
-    if ASM:
-        x = tl.broadcast_to(x[:, :, :, None], [4, 4, 8, 4])
-        x = x.reshape(4, 4, 32)
-    return x
-
-
-@triton.jit
-def _swap(x, BIT: tl.constexpr, ASM: tl.constexpr):
-    """Return what the lane holds whose number differs in the bit BIT.
-
-    The last two axes of x are lanes, (4, 8).
+    Lane numbers differ in the bits of STEP times 1 to 3.
     """
-    if ASM:
-        x = tl.inline_asm_elementwise(
-            f'shfl.sync.bfly.b32 $0, $1, {BIT}, 31, -1;',
-            '=f,f', [x],
-            dtype=tl.float32,
-            is_pure=True,
-            pack=1)
-    else:
-        rest: tl.constexpr = x.numel // 2 // BIT
-        x = tl.flip(x.reshape(rest, 2, BIT), 1).reshape(x.shape)
-    return x
+    a, b = _swap(x, STEP, ASM), _swap(x, 2 * STEP, ASM)
+    c = _swap(x, 3 * STEP, ASM)
+    return tl.join(tl.join(x, b), tl.join(a, c))
 
 
 @triton.jit
-def _scatter(low, high, BIT: tl.constexpr, ASM: tl.constexpr):
-    """Add two values over two lanes; each keeps one of the sums."""
-    lane = 8 * tl.arange(0, 4)[:, None] + tl.arange(0, 8)[None, :]
-    upper = (lane & BIT) != 0
-    other = _swap(tl.where(upper, low, high), BIT, ASM)
-    return tl.where(upper, high, low) + other
+def _sum_slots(x, STEP: tl.constexpr, ASM: tl.constexpr):
+    """Add up what ``_slots`` would collect, of x (4, 8, 2, 2): (4, 8)."""
+    even, odd = tl.split(x)
+    x, b = tl.split(even)
+    a, c = tl.split(odd)
+    x += _swap(a, STEP, ASM)
+    return x + (_swap(b, 2 * STEP, ASM) + _swap(c, 3 * STEP, ASM))
+
+
+@triton.jit
+def spread_channels(x, ASM: tl.constexpr):
+    """Give each lane's channel, (4, 8), to a tile: (1, 4, 32)."""
+    return _slots(x, 8, ASM).reshape(1, 4, 32)
+
+
+@triton.jit
+def spread_states(x, ASM: tl.constexpr):
+    """Give each lane's state, (4, 8), to a tile: (4, 4, 32)."""
+    x = _slots(x, 1, ASM).permute(2, 3, 0, 1).reshape(4, 4, 8)
+    return tl.broadcast_to(x[:, :, :, None], [4, 4, 8, 4]).reshape(4, 4, 32)
 
 
 @triton.jit
 def sum_states(x, ASM: tl.constexpr):
-    """Sum a tile (4, 4, 32) over states.
-
-    Lane ``8 ln + lc`` keeps the sum of channel ``4 lc + ln``.
-    """
-    x = tl.sum(x, axis=0).reshape(4, 8, 2, 2)
-    low, high = tl.split(x.permute(3, 0, 1, 2))
-    x = _scatter(low, high, 16, ASM)
-    low, high = tl.split(x.permute(1, 2, 0))
-    return _scatter(low, high, 8, ASM)
+    """Sum a tile over states; each lane keeps the sum of its channel."""
+    return _sum_slots(tl.sum(x, axis=0).reshape(4, 8, 2, 2), 8, ASM)
 
 
 @triton.jit
 def sum_channels(x, y, ASM: tl.constexpr):
-    """Sum two tiles (4, 4, 32) over channels.
+    """Sum two tiles over channels.
 
-    Lane ``8 ln + lc`` keeps a sum of x if lc < 4, else of y: that of state
-    ``4 ln + lc % 4``.
+    Lane ``8 ln + lc`` keeps a sum of x if lc < 4, else of y: that of its
+    state.
     """
     x = tl.sum(x.reshape(4, 4, 8, 4), axis=3).reshape(2, 2, 4, 8)
     y = tl.sum(y.reshape(4, 4, 8, 4), axis=3).reshape(2, 2, 4, 8)
-    z = _scatter(x, y, 4, ASM)
-    low, high = tl.split(z.permute(1, 2, 3, 0))
-    z = _scatter(low, high, 2, ASM)
-    low, high = tl.split(z.permute(1, 2, 0))
-    return _scatter(low, high, 1, ASM)
+    x = _sum_slots(x.permute(2, 3, 0, 1), 1, ASM)
+    y = _sum_slots(y.permute(2, 3, 0, 1), 1, ASM)
+    upper = tl.arange(0, 4)[:, None] * 0 + tl.arange(0, 8)[None, :] >= 4
+    other = _swap(tl.where(upper, x, y), 4, ASM)
+    return tl.where(upper, y, x) + other
 
 
 @triton.jit
-def own(x, KIND: tl.constexpr):
-    """Take each lane's channel, as ``sum_states`` keeps it, from packs."""
-    x = (x >> (16 * tl.arange(0, 4)[:, None])).to(tl.int32)
-    if KIND == 1:
-        x = (x << 16).to(tl.float32, bitcast=True)
-    else:
-        x = x.to(tl.int16).to(tl.float16, bitcast=True).to(tl.float32)
-    return x
+def _exchange(x, ok):
+    """Exchange the two numbers along the last axis where ok."""
+    low, high = tl.split(x)
+    return tl.join(tl.where(ok, high, low), tl.where(ok, low, high))
+
+
+@triton.jit
+def turn(x):
+    """Put a tile (4, 4, 32) in the order of its lanes, or back in its own.
+
+    Its axes are states i and ln and channels ``4 lc + j``. In the order of
+    lane ``8 ln + lc``, what stands at (i, j) is of the state
+    ``i ^ (lc & 3)`` and the channel ``j ^ ln``: then slot 0 is the lane's own
+    state and channel, and slot i is that of the lane ``lc ^ i``.
+    """
+    ln = tl.arange(0, 4)[None, None, :, None, None]
+    lc = tl.arange(0, 8)[None, None, None, :, None]
+    x = x.reshape(2, 2, 4, 8, 2, 2)  # i, i, ln, lc, j, j
+    x = _exchange(x, (ln & 1) != 0).permute(0, 1, 2, 3, 5, 4)
+    x = _exchange(x, (ln & 2) != 0).permute(4, 5, 2, 3, 0, 1)
+    # Now j, j, ln, lc, i, i; the j in reverse.
+    x = _exchange(x, (lc & 1) != 0).permute(0, 1, 2, 3, 5, 4)
+    x = _exchange(x, (lc & 2) != 0).permute(5, 4, 2, 3, 1, 0)
+    return x.reshape(4, 4, 32)
 
 
 @triton.jit
@@ -290,9 +284,10 @@ def own_channels(block, ASM: tl.constexpr):
 
 
 @triton.jit
-def store_own(p, x, mask, KIND: tl.constexpr, ASM: tl.constexpr):
+def store_own(p, x, mask, ASM: tl.constexpr):
     """Store what each lane keeps, (4, 8)."""
-    if ASM and KIND != 0:
+    KIND: tl.constexpr = 1 if p.dtype.element_ty == tl.bfloat16 else 2
+    if ASM and p.dtype.element_ty != tl.float32:
         x = join_halves(x, x, KIND, ASM).to(tl.int16)
         x = x.to(p.dtype.element_ty, bitcast=True)
     else:
