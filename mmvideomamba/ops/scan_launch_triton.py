@@ -1,15 +1,15 @@
 """How the scan kernels are launched: sizes, chunks, and what they fill."""
 import functools
-from typing import Callable, List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
 
 from .backends import ceil_div, interpreting, power_of_2
+from .scan_backward_triton import lanes_bwd_kernel
 from .scan_chunks_triton import carry_kernel, chain_kernel, sum_bc_kernel
+from .scan_forward_triton import lanes_carry_kernel, lanes_fwd_kernel
 from .scan_kernels_triton import scan_bwd_kernel, scan_fwd_kernel
-from .scan_lanes_triton import (lanes_bwd_kernel, lanes_carry_kernel,
-                                lanes_fwd_kernel)
 
 # Channels of a program, which is a single warp.
 BLOCK_D = 32
@@ -24,6 +24,10 @@ BACKWARD_REGISTERS = 255
 # So many programs, of one warp, then fit on a multiprocessor.
 FORWARD_WARPS = 20
 BACKWARD_WARPS = 8
+# Numbers of a chunk within which kernels reckon in 32 bits.
+REACH = 2**30
+# Schedulers of a multiprocessor.
+SCHEDULERS = 4
 # Waves of chunks to cut what does not fill a wave into.
 FORWARD_WAVES = 1
 BACKWARD_WAVES = 2
@@ -38,9 +42,9 @@ class Cut(NamedTuple):
     chunks: int
 
 
-def _cut(kb0: int, count: int, l: int, chunks: int) -> Cut:
+def _cut(kb0: int, count: int, l: int, d: int, chunks: int) -> Cut:
     """Cut ``count`` sequences into at most so many chunks."""
-    chunks = min(chunks, ceil_div(l, MIN_CHUNK))
+    chunks = max(min(chunks, ceil_div(l, MIN_CHUNK)), ceil_div(l * d, REACH))
     # Chunks begin where states are stored.
     chunk = ceil_div(ceil_div(l, chunks), 8) * 8
     return Cut(kb0, count, chunk, ceil_div(l, chunk))
@@ -60,26 +64,36 @@ def cuts(u: Tensor, warps: int, waves: int) -> List[Cut]:
     Returns:
         list: The launches.
     """
-    slots = warps * _multiprocessors(u.device)
     # While torch.compile traces, sizes can be symbols, which no cache takes.
     symbols = any(isinstance(size, torch.SymInt) for size in u.shape)
-    return (_cuts.__wrapped__ if symbols else _cuts)(u.shape, slots, waves)
+    choose = _cuts.__wrapped__ if symbols else _cuts
+    return choose(u.shape, warps, _multiprocessors(u.device), waves)
 
 
 @functools.lru_cache(1024)
-def _cuts(shape: Tuple[int, ...], slots: int, waves: int) -> List[Cut]:
+def _cuts(shape: Tuple[int, ...], warps: int, processors: int,
+          waves: int) -> List[Cut]:
     k, b, l, d = shape
+    slots, schedulers = warps * processors, SCHEDULERS * processors
     blocks = ceil_div(d, BLOCK_D)
-    whole = k * b * blocks // slots * slots // blocks
+    programs = k * b * blocks
+    whole = programs // slots * slots
+    # Where few more than a program on each scheduler are left, not even one
+    # more is whole: those that have it would keep the others waiting.
+    left = (programs - whole) % schedulers
+    if programs - whole - left >= 2 * schedulers and left < schedulers // 2:
+        whole = programs - left
+    # One launch at most has chunks, see starts_shape; long ones all need them.
+    whole = whole // blocks if l * d <= REACH else 0
     rest = k * b - whole
     each = []
     if whole:
-        each.append(_cut(0, whole, l, 1))
+        each.append(_cut(0, whole, l, d, 1))
     if rest:
         chunks = slots // (rest * blocks)
         if chunks > 1:
             chunks = waves * slots // (rest * blocks)
-        each.append(_cut(whole, rest, l, max(1, chunks)))
+        each.append(_cut(whole, rest, l, d, max(1, chunks)))
     return each
 
 
@@ -109,10 +123,10 @@ def _constants(x: Tensor, n: int) -> dict:
     """Return what the kernels over tokens x are compiled for."""
     d = x.shape[-1]
     # Whether no program's channels reach beyond the last.
-    constants = dict(WHOLE=d % BLOCK_D == 0)
+    constants = dict(WHOLE=d % BLOCK_D == 0, KIND=_KINDS[x.dtype])
     if uses_lanes(x.dtype, d, n):
         return dict(constants, ASM=_on_nvidia())
-    return dict(constants, KIND=_KINDS[x.dtype], **_sizes(n), PACK=_pack(x))
+    return dict(constants, **_sizes(n), PACK=_pack(x))
 
 
 def _sizes(n: int) -> dict:
@@ -121,9 +135,10 @@ def _sizes(n: int) -> dict:
 
 
 def uses_lanes(dtype: torch.dtype, d: int, n: int) -> bool:
-    """Tell whether the kernels of scan_lanes_triton.py serve these sizes.
+    """Tell whether the kernels for 16 states serve these sizes.
 
-    B and C are then in the dtype of the tokens, else in float32.
+    Those of scan_forward_triton.py and scan_backward_triton.py; B and C are
+    then in the dtype of the tokens, else in float32.
     """
     return dtype != torch.float32 and d % 4 == 0 and n == 16
 
@@ -149,10 +164,9 @@ def _packed(x: Tensor) -> Tensor:
     return x.view(-1).view(torch.int64 if wide else torch.int32)
 
 
-def _views(x: Tensor, n: int) -> Callable[[Tensor], Tensor]:
-    """Return how the kernels for tokens x see tensors as long."""
-    lanes = uses_lanes(x.dtype, x.shape[-1], n)
-    return torch.Tensor.contiguous if lanes else _packed
+def _packed_bc(bc: Tensor) -> Tensor:
+    """View B and C as the kernels read them."""
+    return bc if bc.dtype == torch.float32 else bc.view(-1).view(torch.int64)
 
 
 def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
@@ -172,12 +186,11 @@ def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
     kernel, options = carry_kernel, dict(num_warps=1)
     if uses_lanes(x.dtype, d, n):
         kernel, options = lanes_carry_kernel, _launch(FORWARD_REGISTERS)
-    view = _views(x, n)
     kernel[blocks, cut.chunks - 1, cut.count](
-        view(x),
-        view(delta),
+        _packed(x),
+        _packed(delta),
         A,
-        bc,
+        _packed_bc(bc),
         ends,
         sums,
         cut.kb0,
@@ -213,7 +226,9 @@ class Scanned(NamedTuple):
             not wanted.
         last (Tensor): Last states, shape (k, b, n, d), float32.
         states (Tensor): States before every ``EVERY`` tokens, shape
-            (k, b, steps, n, d), float32; no steps unless they are kept.
+            (k, b, steps, n, d), float32; no steps unless they are kept. If
+            ``uses_lanes``, d is rounded up to whole blocks, and
+            ``store_state`` tells their order.
         starts (Tensor): States that chunks start from, float32, to give to
             another call for the same input; its shape is ``starts_shape``.
     """
@@ -267,12 +282,13 @@ def scan_forward(u: Tensor,
     y = torch.empty_like(u if with_y else u[:0], dtype=y_dtype)
     last = A.new_empty(k, b, n, d)
     steps = ceil_div(l, EVERY) if keep else 0
-    states = A.new_empty(k, b, steps, n, d)
+    lanes = uses_lanes(u.dtype, d, n)
+    width = ceil_div(d, BLOCK_D) * BLOCK_D if lanes else d
+    states = A.new_empty(k, b, steps, n, width)
     found = A.new_empty(0)
-    view = _views(u, n)
     constants = dict(_constants(u, n), HAS_STATES=keep, HAS_Y=with_y)
     kernel, into = lanes_fwd_kernel, y
-    if not uses_lanes(u.dtype, d, n):
+    if not lanes:
         kernel, into = scan_fwd_kernel, _packed(y)
         constants.update(
             EVERY=EVERY,
@@ -286,10 +302,10 @@ def scan_forward(u: Tensor,
         else:
             found = _carried(cut, u, delta, A, bc, reversed_, False)
         kernel[ceil_div(d, BLOCK_D), cut.chunks, cut.count](
-            view(u),
-            view(delta),
+            _packed(u),
+            _packed(delta),
             A,
-            bc,
+            _packed_bc(bc),
             D,
             found,
             into,
@@ -352,20 +368,24 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     # Launches with fewer chunks than others leave parts untouched.
     new = A.new_empty if len(each) == 1 else A.new_zeros
     sums = new(k, b, parts, n + 2, d)
-    view = _views(u, n)
     constants = _constants(u, n)
-    kernel, outs = lanes_bwd_kernel, (du, ddelta)
-    if not uses_lanes(u.dtype, d, n):
-        kernel, outs = scan_bwd_kernel, (_packed(du), _packed(ddelta))
+    kernel, tensors = lanes_bwd_kernel, [u, delta, bc, dy, du, ddelta]
+    if uses_lanes(u.dtype, d, n):
+        # It loads one number a lane.
+        del constants['KIND']
+    else:
+        kernel = scan_bwd_kernel
+        tensors = [t if t is bc else _packed(t) for t in tensors]
         constants.update(EVERY=EVERY, Y_PACK=_pack(u), ASM=_on_nvidia())
+    u_, delta_, bc_, dy_, *outs = tensors
     for cut in each:
         kernel[blocks, cut.chunks, cut.count](
-            view(u),
-            view(delta),
+            u_,
+            delta_,
             A,
-            bc,
+            bc_,
             D,
-            view(dy),
+            dy_,
             states,
             _carried(cut, dy, delta, A, bc, reversed_, True),
             *outs,

@@ -5,9 +5,8 @@ channel lanes. Channels are loaded PACK at a time as one integer, which leaves
 the loads smaller than a warp, so that Triton keeps this layout for the whole
 kernel.
 
-The second half of this file serves scan_lanes_triton.py, where the lanes,
-(4, 8), are axes; it counts on lane ``8 ln + lc`` holding what is at
-``[ln, lc]``.
+Where lanes are axes, (4, 8), lane ``8 ln + lc`` holds what is at
+``[ln, lc]``; see scan_turns_triton.py and scan_slots_triton.py.
 """
 import triton
 import triton.language as tl
@@ -113,10 +112,27 @@ def store(p, x, mask, KIND: tl.constexpr, BD: tl.constexpr, PACK: tl.constexpr,
 
 
 @triton.jit
-def _swap(x, BITS: tl.constexpr, ASM: tl.constexpr):
+def _shuffle(x, BITS: tl.constexpr):
+    return tl.inline_asm_elementwise(
+        f'shfl.sync.bfly.b32 $0, $1, {BITS}, 31, -1;',
+        '=f,f', [x],
+        dtype=tl.float32,
+        is_pure=True,
+        pack=1)
+
+
+@triton.jit
+def _flip(x, BIT: tl.constexpr):
+    rest: tl.constexpr = x.numel // 2 // BIT
+    return tl.flip(x.reshape(rest, 2, BIT), 1).reshape(x.shape)
+
+
+@triton.jit
+def swap(x, BITS: tl.constexpr, ASM: tl.constexpr):
     """Return what the lane holds whose number differs in these bits.
 
-    x (4, 8) has a number a lane; BITS is 4, or 1 to 3 times 1 or 8.
+    The last two axes of x are lanes, (4, 8); BITS is 4, or 0 to 3 times 1
+    or 8.
     """
     if BITS == 3 or BITS == 24:
         if ASM:
@@ -129,110 +145,12 @@ def _swap(x, BITS: tl.constexpr, ASM: tl.constexpr):
 
 
 @triton.jit
-def _shuffle(x, BITS: tl.constexpr):
-    return tl.inline_asm_elementwise(
-        f'shfl.sync.bfly.b32 $0, $1, {BITS}, 31, -1;',
-        '=f,f', [x],
-        dtype=tl.float32,
-        is_pure=True,
-        pack=1)
-
-
-@triton.jit
-def _flip(x, BIT: tl.constexpr):
-    return tl.flip(x.reshape(16 // BIT, 2, BIT), 1).reshape(4, 8)
-
-
-@triton.jit
-def _slots(x, STEP: tl.constexpr, ASM: tl.constexpr):
-    """Collect the numbers of four lanes: ``[p, q]`` of lane ^ (2 p + q).
-
-    Lane numbers differ in the bits of STEP times 1 to 3.
-    """
-    a, b = _swap(x, STEP, ASM), _swap(x, 2 * STEP, ASM)
-    c = _swap(x, 3 * STEP, ASM)
-    return tl.join(tl.join(x, b), tl.join(a, c))
-
-
-@triton.jit
-def _sum_slots(x, STEP: tl.constexpr, ASM: tl.constexpr):
-    """Add up what ``_slots`` would collect, of x (4, 8, 2, 2): (4, 8)."""
-    even, odd = tl.split(x)
-    x, b = tl.split(even)
-    a, c = tl.split(odd)
-    x += _swap(a, STEP, ASM)
-    return x + (_swap(b, 2 * STEP, ASM) + _swap(c, 3 * STEP, ASM))
-
-
-@triton.jit
-def spread_channels(x, ASM: tl.constexpr):
-    """Give each lane's channel, (4, 8), to a tile: (1, 4, 32)."""
-    return _slots(x, 8, ASM).reshape(1, 4, 32)
-
-
-@triton.jit
-def spread_states(x, ASM: tl.constexpr):
-    """Give each lane's state, (4, 8), to a tile: (4, 4, 32)."""
-    x = _slots(x, 1, ASM).permute(2, 3, 0, 1).reshape(4, 4, 8)
-    return tl.broadcast_to(x[:, :, :, None], [4, 4, 8, 4]).reshape(4, 4, 32)
-
-
-@triton.jit
-def sum_states(x, ASM: tl.constexpr):
-    """Sum a tile over states; each lane keeps the sum of its channel."""
-    return _sum_slots(tl.sum(x, axis=0).reshape(4, 8, 2, 2), 8, ASM)
-
-
-@triton.jit
-def sum_channels(x, y, ASM: tl.constexpr):
-    """Sum two tiles over channels.
-
-    Lane ``8 ln + lc`` keeps a sum of x if lc < 4, else of y: that of its
-    state.
-    """
-    x = tl.sum(x.reshape(4, 4, 8, 4), axis=3).reshape(2, 2, 4, 8)
-    y = tl.sum(y.reshape(4, 4, 8, 4), axis=3).reshape(2, 2, 4, 8)
-    x = _sum_slots(x.permute(2, 3, 0, 1), 1, ASM)
-    y = _sum_slots(y.permute(2, 3, 0, 1), 1, ASM)
-    upper = tl.arange(0, 4)[:, None] * 0 + tl.arange(0, 8)[None, :] >= 4
-    other = _swap(tl.where(upper, x, y), 4, ASM)
-    return tl.where(upper, y, x) + other
-
-
-@triton.jit
-def _exchange(x, ok):
-    """Exchange the two numbers along the last axis where ok."""
-    low, high = tl.split(x)
-    return tl.join(tl.where(ok, high, low), tl.where(ok, low, high))
-
-
-@triton.jit
-def turn(x):
-    """Put a tile (4, 4, 32) in the order of its lanes, or back in its own.
-
-    Its axes are states i and ln and channels ``4 lc + j``. In the order of
-    lane ``8 ln + lc``, what stands at (i, j) is of the state
-    ``i ^ (lc & 3)`` and the channel ``j ^ ln``: then slot 0 is the lane's own
-    state and channel, and slot i is that of the lane ``lc ^ i``.
-    """
-    ln = tl.arange(0, 4)[None, None, :, None, None]
-    lc = tl.arange(0, 8)[None, None, None, :, None]
-    x = x.reshape(2, 2, 4, 8, 2, 2)  # i, i, ln, lc, j, j
-    x = _exchange(x, (ln & 1) != 0).permute(0, 1, 2, 3, 5, 4)
-    x = _exchange(x, (ln & 2) != 0).permute(4, 5, 2, 3, 0, 1)
-    # Now j, j, ln, lc, i, i; the j in reverse.
-    x = _exchange(x, (lc & 1) != 0).permute(0, 1, 2, 3, 5, 4)
-    x = _exchange(x, (lc & 2) != 0).permute(5, 4, 2, 3, 1, 0)
-    return x.reshape(4, 4, 32)
-
-
-@triton.jit
 def along_rows(place, ASM: tl.constexpr):
-    """Keep the lanes of a load or store at these places (4, 8) as they are.
+    """Keep the lanes of a load or store at places (r, c) as they are.
 
     Triton orders lanes along the axis on which places are contiguous. That
-    must be taken for the second one; a lane has one place, so that nothing
-    else follows from it.
+    must be taken for the second one. How places are aligned is hidden, so
+    that a lane never takes more than one of them at once.
     """
     if ASM:
         place = tl.inline_asm_elementwise(
@@ -241,7 +159,7 @@ def along_rows(place, ASM: tl.constexpr):
             dtype=tl.int32,
             is_pure=True,
             pack=1)
-    return tl.max_contiguous(place, [1, 8])
+    return tl.max_contiguous(place, [1, place.shape[1]])
 
 
 @triton.jit
@@ -274,6 +192,15 @@ def above(x, least: tl.constexpr, ASM: tl.constexpr):
     else:
         x = x > least
     return x
+
+
+@triton.jit
+def tile_places(c, d):
+    """Return where a tile (4, 4, 32) of channels c lies in (16, d)."""
+    n = tl.arange(0, 4)[:, None, None] + 4 * tl.arange(0, 4)[None, :, None]
+    # As in along_rows: the lanes are the last two axes. And d is a multiple
+    # of 4, so that a lane has four neighbouring channels.
+    return tl.multiple_of(tl.max_contiguous(n * d + c, [1, 4, 32]), [1, 1, 4])
 
 
 @triton.jit
