@@ -7,6 +7,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .backends import ceil_div, interpreting, power_of_2
+from .launch_triton import launched
 from .scan_launch_triton import uses_lanes
 
 LOG2E = tl.constexpr(1.4426950408889634)
@@ -24,6 +25,7 @@ def _softplus(x):
     return tl.maximum(x, 0.) + (p * v + 0.99999994) * v
 
 
+@launched
 @triton.jit(do_not_specialize=('m', ))
 def _steps_kernel(
         g_p,  # (k, m, q + 2 n): step ranks, B, C
@@ -78,6 +80,7 @@ def _sum_directions(y_p, at, md, ok, K: tl.constexpr):
     return y
 
 
+@launched
 @triton.jit(do_not_specialize=('m', ))
 def _gate_fwd_kernel(
         y_p,  # (k, m, d)
@@ -104,6 +107,7 @@ def _gate_fwd_kernel(
     tl.store(o_p + at, o.to(o_p.dtype.element_ty), mask=ok)
 
 
+@launched
 @triton.jit(do_not_specialize=('m', ))
 def _gate_bwd_kernel(
         do_p,  # (m, d)

@@ -6,6 +6,7 @@ calls them.
 import triton
 import triton.language as tl
 
+from .launch_triton import launched
 from .scan_kernels_triton import VARYING, masks, rates
 from .scan_tiles_triton import channels
 
@@ -32,6 +33,7 @@ def _carry(h, total, token, A, GRAD: tl.constexpr, KIND: tl.constexpr,
     return h, total + s
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def carry_kernel(
         x_p,  # (k, b, l, d): u; with GRAD dy, (b, l, d) if SHARED_X
@@ -107,6 +109,7 @@ def carry_kernel(
         sums_p + at * d + c + 0 * n, total + 0. * h, mask=inside & (n == 0))
 
 
+@launched
 @triton.jit(do_not_specialize=('rows', 'blocks'))
 def sum_bc_kernel(
         parts_p,  # (blocks, rows, 2 n)
@@ -142,6 +145,7 @@ def sum_bc_kernel(
         tl.store(out_p + column, ranks, mask=ok)
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def chain_kernel(
         ends_p,  # (kb, chunks, n, d); overwritten by what chunks receive

@@ -14,6 +14,7 @@ axes, (4, 8), of everything else.
 import triton
 import triton.language as tl
 
+from .launch_triton import launched
 from .scan_kernels_triton import VARYING
 from .scan_tiles_triton import (LN2, LOG2E, above, along_rows, column_states,
                                 fetch_ahead, own, own_channels, pick_column,
@@ -88,6 +89,7 @@ def _scan_token(h, u4, s4, bc4, A, skip, y_p, row, mask, J: tl.constexpr,
     return h
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def lanes_fwd_kernel(
         u_p,  # (k, b, l, d / 4), four channels in one integer
@@ -184,6 +186,7 @@ def _carry_turn(h, total, x4, s4, bc4, A, GRAD: tl.constexpr,
     return h, total
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def lanes_carry_kernel(
         x_p,  # u (k, b, l, d / 4); with GRAD dy, (b, l, d / 4) if SHARED_X
@@ -299,6 +302,7 @@ def _differentiate_token(g, dA, before, after, u4, s4, dy4, bc4, A, skip,
     return g, dA, dbc, du, ddelta, dy * u
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def lanes_bwd_kernel(
         u_p,  # (k, b, l, d / 4)
