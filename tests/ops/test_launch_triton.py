@@ -1,11 +1,11 @@
 """Kernels that are launched again, on a driver that only takes notes."""
-import gc
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Iterator
 
 import pytest
 import torch
+from noting_driver import Driver, forget, noting_driver
 
 triton = pytest.importorskip('triton', reason='no Triton here')
 tl = pytest.importorskip('triton.language')
@@ -23,37 +23,6 @@ def _scale(x_p, y_p, m, d, factor, ADD: tl.constexpr, TD: tl.constexpr = 16):
     i = tl.arange(0, TD)
     x = tl.load(x_p + i, mask=i < m * d, other=0.)
     tl.store(y_p + i, x * factor + ADD, mask=i < m * d)
-
-
-class Driver:
-    """Stands for a GPU; ``launches`` are what a launcher was given."""
-
-    def __init__(self) -> None:
-        self.device = 0
-        self.launches: List[tuple] = []
-        self.utils = self
-
-    def get_current_device(self) -> int:
-        return self.device
-
-    def get_current_stream(self, device: int) -> int:
-        return 100 + device
-
-    def get_current_target(self) -> Any:
-        from triton.backends.compiler import GPUTarget
-        return GPUTarget('cuda', 90, 32)
-
-    def get_device_properties(self, _: int) -> Dict[str, int]:
-        return dict(max_shared_mem=232448)
-
-    def load_binary(self, name: str, *_: Any) -> tuple:
-        return object(), f'{name} on {self.device}', 32, 0, 1024
-
-    def unload_module(self, _: Any) -> None:
-        pass
-
-    def launcher_cls(self, src: Any, metadata: Any) -> Callable[..., None]:
-        return lambda *args: self.launches.append(args)
 
 
 class Calls:
@@ -81,16 +50,10 @@ class Calls:
 
 @pytest.fixture
 def calls() -> Iterator[Calls]:
-    from triton.runtime import driver
-    before = dict(vars(driver))
-    driver.set_active(Driver())
-    calls = Calls(driver.active)
-    yield calls
-    # Kernels ask the driver to unload them.
-    calls.kernel._found.clear()
-    calls.kernel.fn.device_caches.clear()
-    gc.collect()
-    vars(driver).update(before)
+    with noting_driver() as driver:
+        calls = Calls(driver)
+        yield calls
+        forget(calls.kernel)
 
 
 @pytest.mark.parametrize('grid', [(2, ), (2, 3), (2, 3, 4)], ids=str)

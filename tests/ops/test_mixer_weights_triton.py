@@ -6,6 +6,7 @@ from typing import List, Sequence, Tuple
 import pytest
 import torch
 from common import device_of
+from noting_driver import forget, noting_driver
 from torch import Tensor
 
 from mmvideomamba.ops import ScanParams
@@ -80,6 +81,23 @@ def test_strides_and_mixed_dtypes():
     for first in (strided, sliced, transposed, low):
         check([first, other], torch.float32)
         check([other, first], torch.float16)
+
+
+@pytest.mark.skipif(
+    os.environ.get('TRITON_INTERPRET') == '1',
+    reason='the interpreter compiles nothing')
+def test_directions_of_other_dtypes_compile():
+    from mmvideomamba.ops import mixer_weights_triton as weights
+    if not hasattr(weights._stack_kernel, '_found'):
+        pytest.skip('Triton before 3.4, or not for NVIDIA')
+    full, = make((34, 8, 5, 4), (True, ))
+    low, = make((34, 8, 5, 4), (False, ), torch.float16)
+    with noting_driver() as driver:
+        forget(weights._stack_kernel)
+        for each in ([full, low], [low, full], [low]):
+            weights.stack(each, torch.bfloat16)
+            assert driver.launches[-1][:3] == (2, len(each), 1)
+        forget(weights._stack_kernel)
 
 
 @pytest.mark.parametrize('biases', [(True, ), (False, True)], ids=str)
