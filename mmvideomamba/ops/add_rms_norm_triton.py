@@ -7,11 +7,13 @@ import triton.language as tl
 from torch import Tensor
 
 from .backends import traced
+from .launch_triton import launched
 
 # Rows whose shares of the weight gradient one program adds up.
 ROWS = 32
 
 
+@launched
 @triton.jit
 def _norm_fwd_kernel(
         x_p,  # (rows, c)
@@ -38,6 +40,7 @@ def _norm_fwd_kernel(
     tl.store(rstd_p + row, rstd)
 
 
+@launched
 @triton.jit
 def _norm_bwd_kernel(
         dy_p,  # (rows, c)

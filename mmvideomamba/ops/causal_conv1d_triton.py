@@ -7,13 +7,14 @@ import triton.language as tl
 from torch import Tensor
 
 from .backends import ceil_div
+from .launch_triton import launched
 
 LOG2E = tl.constexpr(1.4426950408889634)
 # Channels of a program, a single warp; tokens it handles in straight code.
-TILE_D = 128
+TILE_D = 64
 RUN = 8
 # Fewer channels in the backward pass, for its many registers.
-BACKWARD_TILE_D = 64
+BACKWARD_TILE_D = 32
 # Tokens of a program in the backward pass, which sums weight gradients.
 RUNS = 8
 
@@ -66,6 +67,7 @@ def _convolve_run(rows, taps, bias, y_p, t0, l, d, in_d, BACK: tl.constexpr,
             mask=in_d & (t + i < l))
 
 
+@launched
 @triton.jit(do_not_specialize=('b', 'l'))
 def _conv_fwd_kernel(
         x_p,  # (b, l, >= d), token stride given
@@ -134,6 +136,7 @@ def _before_activation(rows, gs, taps, bias, BACK: tl.constexpr,
     return dpre
 
 
+@launched
 @triton.jit(do_not_specialize=('b', 'l'))
 def _conv_bwd_kernel(
         x_p,  # (b, l, >= d), token stride given

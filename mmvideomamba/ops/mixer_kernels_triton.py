@@ -7,6 +7,7 @@ import triton.language as tl
 from torch import Tensor
 
 from .backends import ceil_div, interpreting, power_of_2
+from .launch_triton import launched
 from .scan_launch_triton import uses_lanes
 
 LOG2E = tl.constexpr(1.4426950408889634)
@@ -24,6 +25,7 @@ def _softplus(x):
     return tl.maximum(x, 0.) + (p * v + 0.99999994) * v
 
 
+@launched
 @triton.jit(do_not_specialize=('m', ))
 def _steps_kernel(
         g_p,  # (k, m, q + 2 n): step ranks, B, C
@@ -78,6 +80,7 @@ def _sum_directions(y_p, at, md, ok, K: tl.constexpr):
     return y
 
 
+@launched
 @triton.jit(do_not_specialize=('m', ))
 def _gate_fwd_kernel(
         y_p,  # (k, m, d)
@@ -104,6 +107,7 @@ def _gate_fwd_kernel(
     tl.store(o_p + at, o.to(o_p.dtype.element_ty), mask=ok)
 
 
+@launched
 @triton.jit(do_not_specialize=('m', ))
 def _gate_bwd_kernel(
         do_p,  # (m, d)
@@ -133,10 +137,12 @@ def _gate_bwd_kernel(
     tl.store(dxz_p + z_at, dz.to(dxz_p.dtype.element_ty), mask=ok)
 
 
-def _tiles(m: int, d: int) -> Tuple[dict, tuple]:
+def _tiles(m: int,
+           d: int,
+           height: int = 32,
+           width: int = 128) -> Tuple[dict, tuple]:
     """Return tile sizes and grid of the kernels over (m, d)."""
-    width = min(128, max(16, power_of_2(d)))
-    height = 32
+    width = min(width, max(16, power_of_2(d)))
     while ceil_div(m, height) > GRID_LIMIT:
         height *= 2
     return dict(TM=height, TD=width), (ceil_div(d, width), ceil_div(m, height))
@@ -163,7 +169,7 @@ def project_steps(g: Tensor, w: Tensor, bias: Tensor, n: int, b: int,
     dtype = g.dtype if uses_lanes(g.dtype, d, n) else torch.float32
     bc = g.new_empty(k, b, l, 2, n, dtype=dtype)
     if m:
-        tiles, grid = _tiles(m, d)
+        tiles, grid = _tiles(m, d, 64, 64)
         _steps_kernel[(*grid, k)](
             g,
             w,

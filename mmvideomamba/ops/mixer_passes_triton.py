@@ -5,7 +5,7 @@ product each for ``x_proj`` and (with bias and softplus) ``dt_proj``, both
 scans in one launch, and the gate. Backward runs all but the scan's outputs
 again before it differentiates them, so little but the input is stored.
 """
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import NamedTuple, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -13,68 +13,8 @@ from torch import Tensor
 
 from .causal_conv1d_triton import conv_backward, conv_forward
 from .mixer_kernels_triton import gate, gate_backward, project_steps
+from .mixer_weights_triton import Weights
 from .scan_launch_triton import Scanned, scan_backward, scan_forward, sum_bc
-from .selective_scan import ScanParams
-
-
-class Weights(NamedTuple):
-    """``ScanParams`` of k directions, stacked.
-
-    Shapes: conv_weight (k, d, taps), conv_bias (k, d), x_proj (k, q + 2 n,
-    d), dt_proj (k, d, q), dt_bias (k, d), A (k, n, d), D (k, d). The two
-    projections have the dtype of the tokens, the rest is float32. Their rank
-    q is r, rounded up with zeros: other products are slow on a GPU.
-    """
-    conv_weight: Tensor
-    conv_bias: Tensor
-    x_proj: Tensor
-    dt_proj: Tensor
-    dt_bias: Tensor
-    A: Tensor
-    D: Tensor
-
-
-# To what multiple ranks are rounded up: 16 bytes in half precision.
-RANKS = 8
-
-
-def stack(each: Sequence[ScanParams], dtype: torch.dtype) -> Weights:
-    """Stack the weights of directions."""
-    conv_weight, conv_bias, x_proj, dt_proj, dt_bias, A, D = zip(*each)
-    d, r = dt_proj[0].shape
-    more = -r % RANKS
-    if more:
-        zeros = x_proj[0].new_zeros(more, d)
-        parts = [(w[:r], zeros, w[r:]) for w in x_proj]
-        x_proj = torch.cat([part for three in parts for part in three])
-        x_proj = x_proj.view(len(each), -1, d)
-        dt_proj = F.pad(torch.stack(dt_proj), (0, more))
-    else:
-        x_proj, dt_proj = torch.stack(x_proj), torch.stack(dt_proj)
-    conv_bias = [A[0].new_zeros(d) if b is None else b for b in conv_bias]
-    return Weights(
-        torch.stack(conv_weight).squeeze(2).float(),
-        torch.stack(conv_bias).float(), x_proj.to(dtype), dt_proj.to(dtype),
-        torch.stack(dt_bias).float(),
-        torch.stack([a.t() for a in A]).float(),
-        torch.stack(D).float())
-
-
-def unstack(grads: Weights, each: Sequence[ScanParams]) -> List[ScanParams]:
-    """Take the gradients of directions out of those of their stack."""
-    found = []
-    for i, p in enumerate(each):
-        r, q = p.dt_proj_weight.shape[1], grads.dt_proj.shape[2]
-        x_proj = grads.x_proj[i]
-        if r < q:
-            x_proj = torch.cat([x_proj[:r], x_proj[q:]])
-        own = (grads.conv_weight[i].unsqueeze(1), grads.conv_bias[i], x_proj,
-               grads.dt_proj[i, :, :r], grads.dt_bias[i], grads.A[i].t(),
-               grads.D[i])
-        found.append(
-            ScanParams(*(None if w is None else g.to(w.dtype)
-                         for g, w in zip(own, p))))
-    return found
 
 
 class Kept(NamedTuple):

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .backends import compute_dtype, traced
-from .mixer_passes_triton import (Kept, Weights, inside_backward, inside_run,
-                                  mixer_backward, mixer_run, output_dtype,
-                                  stack, unstack)
+from .mixer_passes_triton import (Kept, inside_backward, inside_run,
+                                  mixer_backward, mixer_run, output_dtype)
+from .mixer_weights_triton import Weights, stack, stack_traced, unstack
 from .scan_launch_triton import starts_shape
 from .selective_scan import ScanParams
 
@@ -212,7 +212,7 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
     keep = _differentiated(xz, *flat)
     if traced(xz):
         low = xz.to(dtype).contiguous()
-        y = _inside(low, list(stack(each, dtype)), reversed_, keep)[0]
+        y = _inside(low, list(stack_traced(each, dtype)), reversed_, keep)[0]
     else:
         y = _Eager.apply(_INSIDE, dtype, reversed_, keep, xz, *flat)
     # As everywhere, also where autocast computes in another dtype.
@@ -235,8 +235,9 @@ def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
     keep = _differentiated(x, in_weight, out_weight, *flat)
     if traced(x):
         y, _, _ = _mixer(
-            x.to(dtype).contiguous(), in_weight.to(dtype),
-            out_weight.to(dtype), list(stack(each, dtype)), reversed_, keep)
+            x.to(dtype).contiguous(),
+            in_weight.to(dtype), out_weight.to(dtype),
+            list(stack_traced(each, dtype)), reversed_, keep)
     else:
         y = _Eager.apply(_MIXER, dtype, reversed_, keep, x, in_weight,
                          out_weight, *flat)

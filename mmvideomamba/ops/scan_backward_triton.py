@@ -8,6 +8,7 @@ same way, with nothing to select or unpack; loads take one number a lane.
 import triton
 import triton.language as tl
 
+from .launch_triton import launched
 from .scan_kernels_triton import VARYING
 from .scan_slots_triton import (load_state, spread_channels, spread_states,
                                 sum_channels, sum_states, turn)
@@ -82,6 +83,7 @@ def _differentiate_token(g, dA, before, after, token, output, A, skip,
     return g, dA, dbc, du, ddelta, dy * u
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def lanes_bwd_kernel(
         u_p,  # (k, b, l, d)

@@ -6,6 +6,7 @@ calls them.
 import triton
 import triton.language as tl
 
+from .launch_triton import launched
 from .scan_kernels_triton import VARYING, masks, rates
 from .scan_tiles_triton import channels
 
@@ -32,6 +33,7 @@ def _carry(h, total, token, A, GRAD: tl.constexpr, KIND: tl.constexpr,
     return h, total + s
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def carry_kernel(
         x_p,  # (k, b, l, d): u; with GRAD dy, (b, l, d) if SHARED_X
@@ -107,6 +109,7 @@ def carry_kernel(
         sums_p + at * d + c + 0 * n, total + 0. * h, mask=inside & (n == 0))
 
 
+@launched
 @triton.jit(do_not_specialize=('rows', 'blocks'))
 def sum_bc_kernel(
         parts_p,  # (blocks, rows, 2 n)
@@ -142,6 +145,7 @@ def sum_bc_kernel(
         tl.store(out_p + column, ranks, mask=ok)
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def chain_kernel(
         ends_p,  # (kb, chunks, n, d); overwritten by what chunks receive
@@ -169,16 +173,23 @@ def chain_kernel(
     at = kb * chunks + (chunks - 1 if GRAD else 0)
     ends_p += at * N * d + n * d + c
     sums_p += at * d + c
-    # One chunk ahead, since no load may pass a store. The last one hands
-    # nothing on; no program wrote its share.
-    own = tl.load(ends_p, mask=inside & (zero + 1 < chunks), other=0.)
-    total = tl.load(sums_p, mask=in_d & (zero + 1 < chunks), other=0.)
-    for i in range(chunks):
-        more = zero + i + 2 < chunks
-        sums_p += step * d
-        own1 = tl.load(ends_p + step * N * d, mask=inside & more, other=0.)
-        total1 = tl.load(sums_p, mask=in_d & more, other=0.)
-        tl.store(ends_p, h, mask=inside)
-        h = tl.exp2(total * A) * h + own
-        ends_p += step * N * d
-        own, total = own1, total1
+    # Four at once: no load may pass a store, so each would be waited for.
+    for i in range(0, chunks, 4):
+        owns = ()
+        totals = ()
+        for j in tl.static_range(4):
+            # The last chunk hands nothing on; no program wrote its share.
+            more = zero + i + j + 1 < chunks
+            own = tl.load(
+                ends_p + j * step * N * d, mask=inside & more, other=0.)
+            owns = owns + (own, )
+            total = tl.load(sums_p + j * step * d, mask=in_d & more, other=0.)
+            totals = totals + (total, )
+        for j in tl.static_range(4):
+            tl.store(
+                ends_p + j * step * N * d,
+                h,
+                mask=inside & (zero + i + j < chunks))
+            h = tl.exp2(totals[j] * A) * h + owns[j]
+        ends_p += 4 * step * N * d
+        sums_p += 4 * step * d

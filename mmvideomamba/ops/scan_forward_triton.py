@@ -18,6 +18,7 @@ everything else.
 import triton
 import triton.language as tl
 
+from .launch_triton import launched
 from .scan_kernels_triton import VARYING
 from .scan_slots_triton import store_state, turn
 from .scan_tiles_triton import (LOG2E, above, own_channels, store_own,
@@ -63,6 +64,7 @@ def _scan_token(h, u4, s4, bc4, A, skip, y_p, row, mask, J: tl.constexpr,
     return h
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def lanes_fwd_kernel(
         u_p,  # (k, b, l, d / 4), four channels in one integer
@@ -157,6 +159,7 @@ def _carry_turn(h, total, x4, s4, bc4, A, GRAD: tl.constexpr,
     return h, total
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def lanes_carry_kernel(
         x_p,  # u (k, b, l, d / 4); with GRAD dy, (b, l, d / 4) if SHARED_X

@@ -14,6 +14,7 @@ of ``reversed_`` per direction says that it scans from the last token.
 import triton
 import triton.language as tl
 
+from .launch_triton import launched
 from .scan_tiles_triton import LN2, LOG2E, channels, softplus_slope, store
 
 # What a kernel is not compiled anew for.
@@ -78,6 +79,7 @@ def _advance(h, token, A, skip, y_p, mask, HAS_Y: tl.constexpr,
     return h
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def scan_fwd_kernel(
         u_p,  # (k, b, l, d)
@@ -251,6 +253,7 @@ def _recompute(h, us, ss, Bs, A, KIND: tl.constexpr, BD: tl.constexpr,
     return hs
 
 
+@launched
 @triton.jit(do_not_specialize=VARYING)
 def scan_bwd_kernel(
         u_p,  # (k, b, l, d)

@@ -47,23 +47,26 @@ def _check_bc(name: str, tensor: Tensor, b: int, l: int, d: int,
         _expect(name, tensor, (b, l, n), (b, l, 'a divisor of d', n), (d, n))
 
 
-def _check_dtypes(u: Tensor, tensors: List[Tuple[str, Optional[Tensor]]],
-                  state: List[Tuple[str, Optional[Tensor]]]) -> None:
+def _check_dtypes(u: Tensor,
+                  tensors: List[Tuple[str, Optional[Tensor]]],
+                  state: List[Tuple[str, Optional[Tensor]]],
+                  prefix: str = '') -> None:
     """Check devices of all tensors and the dtype of the state's ones."""
+    device, dtype = u.device, u.dtype
     for name, t in tensors + state:
         if t is None:
             continue
-        if t.device != u.device:
-            raise ValueError(
-                f'{name} is on {t.device}, but the input is on {u.device}')
+        if t.device != device:
+            raise ValueError(f'{prefix}{name} is on {t.device}, but the input '
+                             f'is on {device}')
         if not t.is_floating_point():
             raise ValueError(
-                f'{name} must be floating point, but is {t.dtype}')
-    wanted = torch.float64 if u.dtype == torch.float64 else torch.float32
+                f'{prefix}{name} must be floating point, but is {t.dtype}')
+    wanted = torch.float64 if dtype == torch.float64 else torch.float32
     for name, t in state:
         if t is not None and t.dtype != wanted:
-            raise ValueError(f'{name} must be {wanted} for {u.dtype} input, '
-                             f'but is {t.dtype}')
+            raise ValueError(f'{prefix}{name} must be {wanted} for {dtype} '
+                             f'input, but is {t.dtype}')
 
 
 def selective_scan(
@@ -226,10 +229,12 @@ def _check_params(direction: str, p: ScanParams, d: int, x: Tensor) -> None:
     n, r, k = p.A.shape[1], p.dt_proj_weight.shape[1], p.conv_weight.shape[-1]
     expected = ScanParams((d, 1, k), (d, ), (r + 2 * n, d), (d, r), (d, ),
                           (d, n), (d, ))
-    for field, shape, tensor in zip(p._fields, expected, p):
-        _expect(f'{direction}.{field}', tensor, shape)
-    weights = [(f'{direction}.{f}', t) for f, t in zip(p._fields, p)]
-    _check_dtypes(x, weights[:4], weights[4:])
+    weights = list(zip(p._fields, p))
+    for (field, tensor), shape in zip(weights, expected):
+        # Names are made for errors alone: this runs in every layer and call.
+        if tensor is not None and tensor.shape != shape:
+            _expect(f'{direction}.{field}', tensor, shape)
+    _check_dtypes(x, weights[:4], weights[4:], f'{direction}.')
 
 
 def bidirectional_composite(xz: Tensor, forward: Optional[ScanParams],

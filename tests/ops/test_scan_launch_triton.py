@@ -88,7 +88,7 @@ def run_definition(x: Dict[str, Tensor], dy: Tensor) -> Run:
         ((2, 9, 36, 8), torch.bfloat16, False),
     ],
     ids=str)
-@pytest.mark.parametrize('chunks', [1, 3])
+@pytest.mark.parametrize('chunks', [1, 6])
 def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
     device, reason = device_of('triton')
     if device is None:
@@ -96,7 +96,8 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
     from mmvideomamba.ops import scan_launch_triton as kernels
     assert kernels.uses_lanes(dtype, *shape[2:]) == lanes
     monkeypatch.setattr(kernels, 'MIN_CHUNK', 8)
-    cut = kernels._cut(0, 2 * shape[0], shape[1] + 16 * (chunks - 1), chunks)
+    cut = kernels._cut(0, 2 * shape[0], shape[1] + 16 * (chunks - 1), shape[2],
+                       chunks)
     assert cut.chunks == chunks
     monkeypatch.setattr(kernels, 'cuts', lambda *_: [cut])
     b, l, d, n = shape
@@ -107,6 +108,27 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
     for name, gradient in wanted[2].items():
         kind = dtype if name in ('u', 'delta') else torch.float32
         assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+
+
+@pytest.mark.parametrize(
+    'shape,wanted',
+    [
+        # k, b, l, d: whole rounds; a round and a thin one; what is too little
+        # for a round; and long ones, of which each must have chunks.
+        ((2, 66, 64, 640), [(0, 132, 1)]),
+        ((2, 32, 1569, 1152), [(0, 58, 1), (58, 6, 12)]),
+        ((2, 8, 12545, 384), [(0, 16, 13)]),
+        ((2, 66, 2**21, 640), [(0, 132, 2)]),
+    ],
+    ids=str)
+def test_cuts_keep_a_gpu_evenly_busy(shape, wanted):
+    pytest.importorskip('triton')
+    from mmvideomamba.ops.scan_launch_triton import _cuts
+    found = _cuts(shape, 20, 132, 1)
+    assert [(c.kb0, c.count, c.chunks) for c in found] == wanted
+    for cut in found:
+        assert cut.chunk * cut.chunks >= shape[2]
+        assert cut.chunk % 8 == 0
 
 
 def test_a_grid_holds_any_number_of_tokens():

@@ -189,8 +189,10 @@ def test_odd_offsets_do_not_matter(backend, device):
         return flat[1:].view(x.shape).requires_grad_()
 
     wanted = run(inputs, backend=backend, delta_softplus=True)
-    found = run({k: moved(x)
-                 for k, x in inputs.items()},
+    found = run({
+        k: moved(x)
+        for k, x in inputs.items()
+    },
                 backend=backend,
                 delta_softplus=True)
     assert torch.equal(found[0], wanted[0])
