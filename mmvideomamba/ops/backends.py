@@ -80,6 +80,11 @@ def interpreting() -> bool:
     return os.environ.get('TRITON_INTERPRET', '0') == '1'
 
 
+def on_nvidia() -> bool:
+    """Tell whether kernels are compiled for NVIDIA's GPUs."""
+    return not interpreting() and torch.version.hip is None
+
+
 def ceil_div(x: int, y: int) -> int:
     """Divide and round up; Triton's function is slow on the host."""
     return -(-x // y)

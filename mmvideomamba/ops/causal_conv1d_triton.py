@@ -6,17 +6,18 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .backends import ceil_div
+from .backends import ceil_div, on_nvidia
 from .launch_triton import launched
+from .scan_tiles_triton import sigmoid
 
-LOG2E = tl.constexpr(1.4426950408889634)
 # Channels of a program, a single warp; tokens it handles in straight code.
 TILE_D = 64
 RUN = 8
-# Fewer channels in the backward pass, for its many registers.
+# In the backward pass, whose neighbours cost more; and how many runs a program
+# has, which sums their weight gradients.
 BACKWARD_TILE_D = 32
-# Tokens of a program in the backward pass, which sums weight gradients.
-RUNS = 8
+BACKWARD_RUN = 12
+RUNS = 6
 
 
 @triton.jit
@@ -53,14 +54,15 @@ def _convolve(rows, taps, acc, FIRST: tl.constexpr, BACK: tl.constexpr,
 
 @triton.jit
 def _convolve_run(rows, taps, bias, y_p, t0, l, d, in_d, BACK: tl.constexpr,
-                  TAPS: tl.constexpr, SILU: tl.constexpr, RUN: tl.constexpr):
+                  TAPS: tl.constexpr, SILU: tl.constexpr, RUN: tl.constexpr,
+                  ASM: tl.constexpr):
     """Convolve RUN tokens in one direction and store them."""
     t = tl.zeros([1], tl.int32) + t0
     for i in tl.static_range(RUN):
         # The other direction's window begins at the token itself.
         y = _convolve(rows, taps, bias, BACK * (TAPS - 1) + i, BACK, TAPS)
         if SILU:
-            y = y / (1. + tl.exp2(-y * LOG2E))
+            y *= sigmoid(y, ASM)
         tl.store(
             y_p + (t + i) * d,
             y.to(y_p.dtype.element_ty),
@@ -83,7 +85,8 @@ def _conv_fwd_kernel(
         TAPS: tl.constexpr,
         SILU: tl.constexpr,
         RUN: tl.constexpr,
-        TD: tl.constexpr):
+        TD: tl.constexpr,
+        ASM: tl.constexpr):
     """Convolve RUN tokens in every direction."""
     bi = tl.program_id(2).to(tl.int64)
     t0 = tl.program_id(1) * RUN
@@ -94,7 +97,7 @@ def _conv_fwd_kernel(
     for k in tl.static_range(K):
         taps, bias = _taps(w_p, bias_p, k * d + c, d, in_d, TAPS)
         _convolve_run(rows, taps, bias, y_p + (k * b + bi) * l * d + c, t0, l,
-                      d, in_d, (REVERSED >> k) & 1, TAPS, SILU, RUN)
+                      d, in_d, (REVERSED >> k) & 1, TAPS, SILU, RUN, ASM)
 
 
 @triton.jit
@@ -123,14 +126,14 @@ def _own_rows(rows, dpre, taps, dxs, sums, k: tl.constexpr, BACK: tl.constexpr,
 @triton.jit
 def _before_activation(rows, gs, taps, bias, BACK: tl.constexpr,
                        TAPS: tl.constexpr, SILU: tl.constexpr,
-                       COUNT: tl.constexpr):
+                       COUNT: tl.constexpr, ASM: tl.constexpr):
     """Turn gradients of outputs into those before the activation."""
     dpre = ()
     for m in tl.static_range(COUNT):
         g = gs[m].to(tl.float32)
         if SILU:
             y = _convolve(rows, taps, bias, m, BACK, TAPS)
-            gate = 1. / (1. + tl.exp2(-y * LOG2E))
+            gate = sigmoid(y, ASM)
             g *= gate * (1. + y * (1. - gate))
         dpre = dpre + (g, )
     return dpre
@@ -156,7 +159,8 @@ def _conv_bwd_kernel(
         SILU: tl.constexpr,
         RUN: tl.constexpr,
         RUNS: tl.constexpr,
-        TD: tl.constexpr):
+        TD: tl.constexpr,
+        ASM: tl.constexpr):
     """Differentiate RUNS times RUN tokens, all directions in one pass.
 
     What lies before the activation is computed again, also for the TAPS - 1
@@ -186,7 +190,8 @@ def _conv_bwd_kernel(
             gs = _rows(dy_p + (k * b + bi) * l * d + c,
                        t0 - ((REVERSED >> k) & 1) * H, l, d, in_d, RUN + H)
             dpre = _before_activation(rows, gs, taps, bias,
-                                      (REVERSED >> k) & 1, TAPS, SILU, RUN + H)
+                                      (REVERSED >> k) & 1, TAPS, SILU, RUN + H,
+                                      ASM)
             dxs, own = _own_rows(rows, dpre, taps, dxs, sums, k,
                                  (REVERSED >> k) & 1, TAPS, RUN)
             new = new + own
@@ -242,6 +247,7 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
             SILU=silu,
             RUN=RUN,
             TD=TILE_D,
+            ASM=on_nvidia(),
             num_warps=1)
     return y
 
@@ -262,7 +268,7 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     """
     b, l, d = x.shape
     k, _, taps = weight.shape
-    each = ceil_div(l, RUN * RUNS)
+    each = ceil_div(l, BACKWARD_RUN * RUNS)
     dw = weight.new_empty(b * each, k, taps + 1, d, dtype=torch.float32)
     if dy.numel():
         _conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), each,
@@ -281,9 +287,10 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
                             K=k,
                             TAPS=taps,
                             SILU=silu,
-                            RUN=RUN,
+                            RUN=BACKWARD_RUN,
                             RUNS=RUNS,
                             TD=BACKWARD_TILE_D,
+                            ASM=on_nvidia(),
                             num_warps=1)
     dw = dw.sum(0)
     return dw[:, :taps].transpose(1, 2), dw[:, taps]

@@ -6,9 +6,10 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .backends import ceil_div, interpreting, power_of_2
+from .backends import ceil_div, interpreting, on_nvidia, power_of_2
 from .launch_triton import launched
 from .scan_launch_triton import uses_lanes
+from .scan_tiles_triton import sigmoid
 
 LOG2E = tl.constexpr(1.4426950408889634)
 # Most programs along the second axis of a grid in CUDA.
@@ -92,7 +93,8 @@ def _gate_fwd_kernel(
         K: tl.constexpr,
         KEEP: tl.constexpr,
         TM: tl.constexpr,
-        TD: tl.constexpr):
+        TD: tl.constexpr,
+        ASM: tl.constexpr):
     """Compute ``sum(y) * silu(z)``."""
     row = tl.program_id(1).to(tl.int64) * TM + tl.arange(0, TM)[:, None]
     c = tl.program_id(0) * TD + tl.arange(0, TD)[None, :]
@@ -103,7 +105,7 @@ def _gate_fwd_kernel(
     z = tl.load(xz_p + row * 2 * d + d + c, mask=ok, other=0.).to(tl.float32)
     if KEEP:
         tl.store(sum_p + at, y.to(sum_p.dtype.element_ty), mask=ok)
-    o = y * z / (1. + tl.exp2(-z * LOG2E))
+    o = y * z * sigmoid(z, ASM)
     tl.store(o_p + at, o.to(o_p.dtype.element_ty), mask=ok)
 
 
@@ -119,7 +121,8 @@ def _gate_bwd_kernel(
         m,
         d,
         TM: tl.constexpr,
-        TD: tl.constexpr):
+        TD: tl.constexpr,
+        ASM: tl.constexpr):
     """Compute ``sum(y) * silu(z)`` again, and its gradients."""
     row = tl.program_id(1).to(tl.int64) * TM + tl.arange(0, TM)[:, None]
     c = tl.program_id(0) * TD + tl.arange(0, TD)[None, :]
@@ -129,7 +132,7 @@ def _gate_bwd_kernel(
     z_at = row * 2 * d + d + c
     z = tl.load(xz_p + z_at, mask=ok, other=0.).to(tl.float32)
     do = tl.load(do_p + at, mask=ok, other=0.).to(tl.float32)
-    gate = 1. / (1. + tl.exp2(-z * LOG2E))
+    gate = sigmoid(z, ASM)
     silu = z * gate
     dz = do * y * gate * (1. + z * (1. - gate))
     tl.store(o_p + at, (y * silu).to(o_p.dtype.element_ty), mask=ok)
@@ -206,7 +209,7 @@ def gate(y: Tensor, xz: Tensor, keep: bool) -> Tuple[Tensor, Tensor]:
     if o.numel():
         tiles, grid = _tiles(b * l, d)
         _gate_fwd_kernel[grid](
-            y, xz, o, total, b * l, d, K=k, KEEP=keep, **tiles)
+            y, xz, o, total, b * l, d, K=k, KEEP=keep, ASM=on_nvidia(), **tiles)
     return o, total
 
 
@@ -228,5 +231,6 @@ def gate_backward(do: Tensor, total: Tensor, xz: Tensor,
     o, dy = torch.empty_like(do), torch.empty_like(do)
     if o.numel():
         tiles, grid = _tiles(b * l, d)
-        _gate_bwd_kernel[grid](do, total, xz, o, dy, dxz, b * l, d, **tiles)
+        _gate_bwd_kernel[grid](
+            do, total, xz, o, dy, dxz, b * l, d, ASM=on_nvidia(), **tiles)
     return o, dy

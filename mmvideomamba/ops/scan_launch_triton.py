@@ -5,7 +5,7 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .backends import ceil_div, interpreting, power_of_2
+from .backends import ceil_div, on_nvidia, power_of_2
 from .scan_backward_triton import lanes_bwd_kernel
 from .scan_chunks_triton import carry_kernel, chain_kernel, sum_bc_kernel
 from .scan_forward_triton import lanes_carry_kernel, lanes_fwd_kernel
@@ -105,16 +105,11 @@ def _multiprocessors(device: torch.device) -> int:
     return torch.cuda.get_device_properties(device).multi_processor_count
 
 
-def _on_nvidia() -> bool:
-    """Tell whether kernels are compiled for NVIDIA's GPUs."""
-    return not interpreting() and torch.version.hip is None
-
-
 def _launch(registers: int) -> dict:
     """Return the launch options of a kernel of one warp."""
     options = dict(num_warps=1)
     # 255 is what a thread may have anyway; elsewhere the option is unknown.
-    if registers < 255 and _on_nvidia():
+    if registers < 255 and on_nvidia():
         options['maxnreg'] = registers
     return options
 
@@ -125,7 +120,7 @@ def _constants(x: Tensor, n: int) -> dict:
     # Whether no program's channels reach beyond the last.
     constants = dict(WHOLE=d % BLOCK_D == 0, KIND=_KINDS[x.dtype])
     if uses_lanes(x.dtype, d, n):
-        return dict(constants, ASM=_on_nvidia())
+        return dict(constants, ASM=on_nvidia())
     return dict(constants, **_sizes(n), PACK=_pack(x))
 
 
@@ -214,7 +209,8 @@ def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         cut.chunks,
         **_sizes(n),
         GRAD=grad,
-        num_warps=1)
+        # Half of a state each: its loads are what takes time.
+        num_warps=2)
     return ends
 
 
@@ -294,7 +290,7 @@ def scan_forward(u: Tensor,
             EVERY=EVERY,
             Y_KIND=_KINDS[y_dtype],
             Y_PACK=_pack(y),
-            ASM=_on_nvidia())
+            ASM=on_nvidia())
     each = cuts(u, FORWARD_WARPS, FORWARD_WAVES) if u.numel() else []
     for cut in each:
         if cut.chunks > 1 and starts is not None:
@@ -376,7 +372,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     else:
         kernel = scan_bwd_kernel
         tensors = [t if t is bc else _packed(t) for t in tensors]
-        constants.update(EVERY=EVERY, Y_PACK=_pack(u), ASM=_on_nvidia())
+        constants.update(EVERY=EVERY, Y_PACK=_pack(u), ASM=on_nvidia())
     u_, delta_, bc_, dy_, *outs = tensors
     for cut in each:
         kernel[blocks, cut.chunks, cut.count](

@@ -27,6 +27,22 @@ def softplus_slope(s):
 
 
 @triton.jit
+def sigmoid(x, ASM: tl.constexpr):
+    """Return 1 / (1 + exp(-x)), without the care that a division takes."""
+    x = 1. + tl.exp2(-x * LOG2E)
+    if ASM:
+        x = tl.inline_asm_elementwise(
+            'rcp.approx.ftz.f32 $0, $1;',
+            '=f,f', [x],
+            dtype=tl.float32,
+            is_pure=True,
+            pack=1)
+    else:
+        x = 1. / x
+    return x
+
+
+@triton.jit
 def halves(x, KIND: tl.constexpr):
     """Split an integer into its two numbers, as float32."""
     if KIND == 0:
