@@ -209,7 +209,16 @@ def gate(y: Tensor, xz: Tensor, keep: bool) -> Tuple[Tensor, Tensor]:
     if o.numel():
         tiles, grid = _tiles(b * l, d)
         _gate_fwd_kernel[grid](
-            y, xz, o, total, b * l, d, K=k, KEEP=keep, ASM=on_nvidia(), **tiles)
+            y,
+            xz,
+            o,
+            total,
+            b * l,
+            d,
+            K=k,
+            KEEP=keep,
+            ASM=on_nvidia(),
+            **tiles)
     return o, total
 
 
