@@ -97,9 +97,8 @@ def lanes_bwd_kernel(
         du_p,  # (k, b, l, d)
         ddelta_p,  # (k, b, l, d)
         dbc_p,  # (blocks, k, b, l, 32), see sum_channels
-        sums_p,  # (k, b, parts, 18, d): for A, D and the step bias
+        sums_p,  # (kb, chunks, 18, d): for A, D and the step bias
         kb0,
-        parts,
         partial,
         b,
         l,
@@ -235,7 +234,7 @@ def lanes_bwd_kernel(
                 dbias += ddelta
             tokens = more
             i0 = i5
-    at = (kb * parts + tl.program_id(1)) * 18
+    at = (sequence * tl.num_programs(1) + tl.program_id(1)) * 18
     tl.store(sums_p + at * d + tile, turn(dA), mask=inside)
     tl.store(sums_p + (at + 16) * d + mine, dD, mask=in_y)
     tl.store(sums_p + (at + 17) * d + mine, dbias, mask=in_y)

@@ -18,7 +18,7 @@ from .launch_triton import launched
 from .scan_tiles_triton import LN2, LOG2E, channels, softplus_slope, store
 
 # What a kernel is not compiled anew for.
-VARYING = ('kb0', 'b', 'l', 'chunk', 'chunks', 'parts', 'reversed_')
+VARYING = ('kb0', 'b', 'l', 'chunk', 'chunks', 'reversed_')
 
 
 @triton.jit
@@ -267,9 +267,8 @@ def scan_bwd_kernel(
         du_p,  # (k, b, l, d)
         ddelta_p,  # (k, b, l, d)
         dbc_p,  # (blocks, k, b, l, 2, n)
-        sums_p,  # (k, b, parts, n + 2, d): for A, D and the step bias
+        sums_p,  # (kb, chunks, n + 2, d): for A, D and the step bias
         kb0,
-        parts,
         partial,
         b,
         l,
@@ -378,7 +377,8 @@ def scan_bwd_kernel(
                 tl.store(dbc_p + t * 2 * N, dbc, mask=in_n)
                 dD += share
                 dbias += ddelta
-    at = (kb * parts + tl.program_id(1)) * (N + 2)
+    at = sequence * tl.num_programs(1) + tl.program_id(1)
+    at *= N + 2
     tl.store(sums_p + (at + n) * d + c, dA, mask=inside)
     row0 = inside & (n == 0)
     tl.store(sums_p + (at + N + n) * d + c, dD + 0. * dA, mask=row0)

@@ -358,12 +358,9 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     n = A.shape[1]
     blocks = ceil_div(d, BLOCK_D)
     each = cuts(u, BACKWARD_WARPS, BACKWARD_WAVES) if u.numel() else []
-    parts = max([cut.chunks for cut in each], default=0)
     du, ddelta = torch.empty_like(u), torch.empty_like(delta)
     dbc = A.new_empty(blocks, k * b * l, 2 * n)
-    # Launches with fewer chunks than others leave parts untouched.
-    new = A.new_empty if len(each) == 1 else A.new_zeros
-    sums = new(k, b, parts, n + 2, d)
+    sums = [A.new_zeros(0, n + 2, d)]
     constants = _constants(u, n)
     kernel, tensors = lanes_bwd_kernel, [u, delta, bc, dy, du, ddelta]
     if uses_lanes(u.dtype, d, n):
@@ -375,6 +372,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
         constants.update(EVERY=EVERY, Y_PACK=_pack(u), ASM=on_nvidia())
     u_, delta_, bc_, dy_, *outs = tensors
     for cut in each:
+        parts = A.new_empty(cut.count, cut.chunks, n + 2, d)
         kernel[blocks, cut.chunks, cut.count](
             u_,
             delta_,
@@ -386,9 +384,8 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             _carried(cut, dy, delta, A, bc, reversed_, True),
             *outs,
             dbc,
-            sums,
-            cut.kb0,
             parts,
+            cut.kb0,
             dbc.stride(0),
             b,
             l,
@@ -400,8 +397,10 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             SHARED_DY=dy.dim() == 3,
             SOFTPLUS=softplus,
             **_launch(BACKWARD_REGISTERS))
-    sums = sums.sum((1, 2))
-    return Gradients(du, ddelta, dbc, sums[:, :n], sums[:, n], sums[:, n + 1])
+        sums.append(parts.sum(1))
+    total = torch.cat(sums).view(k, b, n + 2, d).sum(1)
+    return Gradients(du, ddelta, dbc, total[:, :n], total[:, n],
+                     total[:, n + 1])
 
 
 def sum_bc(parts: Tensor, ranks: Tensor, lanes: bool) -> Tensor:

@@ -110,6 +110,23 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
         assert_close(found[2][name], gradient, 'gradient', kind, name=name)
 
 
+@pytest.mark.parametrize('n', [8, 16])
+def test_whole_sequences_and_chunks_side_by_side(n, monkeypatch):
+    device, reason = device_of('triton')
+    if device is None:
+        pytest.skip(reason)
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    each = [kernels.Cut(0, 3, 24, 1), kernels.Cut(3, 1, 8, 3)]
+    monkeypatch.setattr(kernels, 'cuts', lambda *_: each)
+    x, dy = make_inputs(2, 22, 32, n, torch.bfloat16, device)
+    found, wanted = run_kernels(x, dy), run_definition(x, dy)
+    for one, other in zip(found[:2], wanted[:2]):
+        assert_close(one, other, 'forward', torch.float32)
+    for name, gradient in wanted[2].items():
+        kind = torch.bfloat16 if name in ('u', 'delta') else torch.float32
+        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+
+
 @pytest.mark.parametrize(
     'shape,wanted',
     [

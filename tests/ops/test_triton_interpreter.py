@@ -57,6 +57,7 @@ CASES = {
         'test_kernels[6-(1, 3, 64, 16)-torch.float16-True]',
         'test_kernels[6-(1, 7, 34, 16)-torch.bfloat16-False]',
         'test_chunks_that_nothing_or_all_is_left_of[300.0]',
+        'test_whole_sequences_and_chunks_side_by_side[16]',
     ],
     'tests/models/backbones/test_compile.py': [
         'test_no_graph_break[triton]',
