@@ -399,8 +399,8 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             **_launch(BACKWARD_REGISTERS))
         sums.append(parts.sum(1))
     total = torch.cat(sums).view(k, b, n + 2, d).sum(1)
-    return Gradients(du, ddelta, dbc, total[:, :n], total[:, n],
-                     total[:, n + 1])
+    dA, dD, dbias = total[:, :n], total[:, n], total[:, n + 1]
+    return Gradients(du, ddelta, dbc, dA, dD, dbias)
 
 
 def sum_bc(parts: Tensor, ranks: Tensor, lanes: bool) -> Tensor:
