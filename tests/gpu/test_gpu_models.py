@@ -238,3 +238,32 @@ def test_training_as_on_the_cpu(optimizer):
     wanted = loss_curve(optimizer, 'torch', torch.device('cpu'))
     assert wanted[-1] != wanted[0]
     assert found == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.skipif(
+    torch.cuda.device_count() < 2, reason='only with a second GPU')
+def test_a_gpu_that_is_not_the_current_one():
+    model, x = tiny(), clips()
+    wanted = gradients_of(model, model, x)
+    model.to('cuda:1')
+    assert torch.cuda.current_device() == 0
+    found = gradients_of(model, model, x.to('cuda:1'))
+    for name, value in wanted.items():
+        assert found[name].device.index == 1
+        assert_close(found[name].to(DEVICE), value, 'chain', name=name)
+
+
+def test_a_stream_of_ones_own():
+    model, x = tiny(), clips()
+    wanted = gradients_of(model, model, x)
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        # So long that kernels on another stream would be ahead of it.
+        y = x.clone()
+        torch.cuda._sleep(10**8)
+        y.mul_(2.).div_(2.)
+        found = gradients_of(model, model, y)
+    torch.cuda.current_stream().wait_stream(stream)
+    for name, value in wanted.items():
+        assert_close(found[name], value, 'chain', name=name)
