@@ -16,6 +16,8 @@ from torch.nn import Parameter
 from triton.compiler import CompiledKernel
 from triton.runtime import driver
 
+from .backends import triton_version
+
 # The oldest release with ``triton.knobs``, which settings are asked of here.
 OLDEST = (3, 4)
 # Keys that a kernel remembers, before it forgets all of them.
@@ -110,8 +112,7 @@ def launched(fn: Any) -> Union[Launcher, Any]:
         Launcher: For NVIDIA's GPUs; ``fn`` itself under the interpreter, for
         other GPUs and for a Triton before 3.4.
     """
-    version = tuple(int(v) for v in triton.__version__.split('.')[:2])
-    if (version < OLDEST or torch.version.hip is not None
+    if (triton_version() < OLDEST or torch.version.hip is not None
             or not isinstance(fn, triton.JITFunction)):
         return fn
     return Launcher(fn)

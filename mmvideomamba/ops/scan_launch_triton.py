@@ -5,7 +5,7 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .backends import ceil_div, on_nvidia, power_of_2
+from .backends import ceil_div, on_nvidia, power_of_2, triton_version
 from .scan_backward_triton import lanes_bwd_kernel
 from .scan_chunks_triton import carry_kernel, chain_kernel, sum_bc_kernel
 from .scan_forward_triton import lanes_carry_kernel, lanes_fwd_kernel
@@ -135,7 +135,17 @@ def uses_lanes(dtype: torch.dtype, d: int, n: int) -> bool:
     Those of scan_forward_triton.py and scan_backward_triton.py; B and C are
     then in the dtype of the tokens, else in float32.
     """
-    return dtype != torch.float32 and d % 4 == 0 and n == 16
+    return (dtype != torch.float32 and d % 4 == 0 and n == 16
+            and _lanes_compile())
+
+
+@functools.lru_cache()
+def _lanes_compile() -> bool:
+    """Tell whether this Triton compiles the kernels for 16 states.
+
+    Before 3.4 its compiler crashes; that for AMD's GPUs fails now and then.
+    """
+    return torch.version.hip is None and triton_version() >= (3, 4)
 
 
 def _pack(x: Tensor) -> int:

@@ -78,6 +78,16 @@ def run_definition(x: Dict[str, Tensor], dy: Tensor) -> Run:
     return y, last, gradients(y, exact, dy.double().expand_as(y))
 
 
+def check(x: Dict[str, Tensor], dy: Tensor) -> None:
+    """Compare our kernels with the definition."""
+    found, wanted = run_kernels(x, dy), run_definition(x, dy)
+    for one, other in zip(found[:2], wanted[:2]):
+        assert_close(one, other, 'forward', torch.float32)
+    for name, gradient in wanted[2].items():
+        kind = x['u'].dtype if name in ('u', 'delta') else torch.float32
+        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+
+
 # b, l, d, n: whole and partial blocks of channels, turns of tokens.
 @pytest.mark.parametrize(
     'shape,dtype,lanes', [
@@ -101,13 +111,7 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
     assert cut.chunks == chunks
     monkeypatch.setattr(kernels, 'cuts', lambda *_: [cut])
     b, l, d, n = shape
-    x, dy = make_inputs(b, l + 16 * (chunks - 1), d, n, dtype, device)
-    found, wanted = run_kernels(x, dy), run_definition(x, dy)
-    for one, other in zip(found[:2], wanted[:2]):
-        assert_close(one, other, 'forward', torch.float32)
-    for name, gradient in wanted[2].items():
-        kind = dtype if name in ('u', 'delta') else torch.float32
-        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+    check(*make_inputs(b, l + 16 * (chunks - 1), d, n, dtype, device))
 
 
 @pytest.mark.parametrize(
@@ -129,6 +133,33 @@ def test_cuts_keep_a_gpu_evenly_busy(shape, wanted):
     for cut in found:
         assert cut.chunk * cut.chunks >= shape[2]
         assert cut.chunk % 8 == 0
+
+
+@pytest.mark.parametrize('hip,version,quick', [
+    (None, '3.3.1', False),
+    (None, '3.4.0', True),
+    ('6.4', '3.8.0', False),
+])
+def test_where_the_kernels_for_16_states_compile(hip, version, quick,
+                                                 monkeypatch):
+    triton = pytest.importorskip('triton')
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    monkeypatch.setattr(torch.version, 'hip', hip)
+    monkeypatch.setattr(triton, '__version__', version)
+    kernels._lanes_compile.cache_clear()
+    try:
+        assert kernels.uses_lanes(torch.bfloat16, 32, 16) == quick
+    finally:
+        kernels._lanes_compile.cache_clear()
+
+
+def test_the_other_kernels_take_16_states_in_half_precision(monkeypatch):
+    device, reason = device_of('triton')
+    if device is None:
+        pytest.skip(reason)
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    monkeypatch.setattr(kernels, '_lanes_compile', lambda: False)
+    check(*make_inputs(2, 9, 36, 16, torch.bfloat16, device))
 
 
 def test_a_grid_holds_any_number_of_tokens():
@@ -154,9 +185,4 @@ def test_chunks_that_nothing_or_all_is_left_of(steps, monkeypatch):
     x['A'][0, 3, 5] = 0
     if steps > 1:
         x['A'][0, 3] = -1
-    found, wanted = run_kernels(x, dy), run_definition(x, dy)
-    for one, other in zip(found[:2], wanted[:2]):
-        assert_close(one, other, 'forward', torch.float32)
-    for name, gradient in wanted[2].items():
-        kind = torch.bfloat16 if name in ('u', 'delta') else torch.float32
-        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+    check(x, dy)
