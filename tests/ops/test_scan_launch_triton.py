@@ -1,5 +1,6 @@
 """The scan kernels alone: both layouts of their sums, and their chunks."""
 import importlib.util
+import os
 from typing import Dict, Tuple
 
 import pytest
@@ -160,6 +161,28 @@ def test_the_other_kernels_take_16_states_in_half_precision(monkeypatch):
     from mmvideomamba.ops import scan_launch_triton as kernels
     monkeypatch.setattr(kernels, '_lanes_compile', lambda: False)
     check(*make_inputs(2, 9, 36, 16, torch.bfloat16, device))
+
+
+def test_nothing_beyond_a_tensor_is_fetched_ahead(monkeypatch):
+    if os.environ.get('TRITON_INTERPRET') != '1':
+        pytest.skip('only the interpreter shows addresses')
+    from mmvideomamba.ops import scan_backward_triton as backward
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    fetched = []
+    monkeypatch.setattr(backward, 'fetch_ahead',
+                        lambda p, _: fetched.append(p.handle.data))
+    x, dy = make_inputs(1, 4, 36, 16, torch.bfloat16, torch.device('cpu'))
+    A = x['A'].transpose(1, 2).contiguous()
+    args = x['u'], x['delta'], A, torch.stack([x['B'], x['C']], 3), x['D']
+    states = kernels.scan_forward(*args, BOTH, torch.float32, True).states
+    kernels.scan_backward(*args, dy, states, BOTH, False)
+    # In each program's only turn: as they follow each other there.
+    tensors = (states, args[0], args[1], dy, args[3])
+    assert len(fetched) == 2 * 2 * len(tensors)
+    for i, addresses in enumerate(fetched):
+        tensor = tensors[i % len(tensors)]
+        assert addresses.min() >= tensor.data_ptr()
+        assert addresses.max() < tensor.data_ptr() + tensor.nbytes
 
 
 def test_a_grid_holds_any_number_of_tokens():
