@@ -42,9 +42,16 @@ class Cut(NamedTuple):
     chunks: int
 
 
+def _numbers(l: int, d: int) -> int:
+    """Return how many numbers a sequence has in its widest tensor."""
+    # B and C of the most states are wider than few channels.
+    return l * max(d, 128)
+
+
 def _cut(kb0: int, count: int, l: int, d: int, chunks: int) -> Cut:
     """Cut ``count`` sequences into at most so many chunks."""
-    chunks = max(min(chunks, ceil_div(l, MIN_CHUNK)), ceil_div(l * d, REACH))
+    chunks = max(
+        min(chunks, ceil_div(l, MIN_CHUNK)), ceil_div(_numbers(l, d), REACH))
     # Chunks begin where states are stored.
     chunk = ceil_div(ceil_div(l, chunks), 8) * 8
     return Cut(kb0, count, chunk, ceil_div(l, chunk))
@@ -84,7 +91,7 @@ def _cuts(shape: Tuple[int, ...], warps: int, processors: int,
     if programs - whole - left >= 2 * schedulers and left < schedulers // 2:
         whole = programs - left
     # One launch at most has chunks, see starts_shape; long ones all need them.
-    whole = whole // blocks if l * d <= REACH else 0
+    whole = whole // blocks if _numbers(l, d) <= REACH else 0
     rest = k * b - whole
     each = []
     if whole:

@@ -124,6 +124,8 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
         ((2, 32, 1569, 1152), [(0, 58, 1), (58, 6, 12)]),
         ((2, 8, 12545, 384), [(0, 16, 13)]),
         ((2, 66, 2**21, 640), [(0, 132, 2)]),
+        # And where B and C are wider than the channels are many.
+        ((2, 1320, 2**24, 4), [(0, 2640, 2)]),
     ],
     ids=str)
 def test_cuts_keep_a_gpu_evenly_busy(shape, wanted):
