@@ -22,7 +22,7 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 ENV_NAME = 'MMVIDEOMAMBA_BACKEND'
-# Most programs along the second axis of a grid in CUDA.
+# Most programs along the second or third axis of a grid in CUDA.
 GRID_LIMIT = 65535
 # The first Triton whose kernels may hold tuples; torch 2.6 has an older one.
 _OLDEST_TRITON = (3, 3)

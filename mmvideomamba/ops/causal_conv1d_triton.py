@@ -247,25 +247,27 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
     y = x.new_empty(k, b, l, d)
     if y.numel():
         stride, run = _token_stride(x), _run(l, RUN)
-        grid = ceil_div(d, TILE_D), ceil_div(l, run), b
-        _conv_fwd_kernel[grid](
-            x,
-            weight,
-            bias,
-            y,
-            b,
-            l,
-            d,
-            stride,
-            REVERSED=reversed_,
-            K=k,
-            TAPS=taps,
-            SILU=silu,
-            RUN=run,
-            TD=TILE_D,
-            WIDE=l * max(stride, d) > FAR,
-            ASM=on_nvidia(),
-            num_warps=1)
+        for first in range(0, b, GRID_LIMIT):
+            count = min(GRID_LIMIT, b - first)
+            grid = ceil_div(d, TILE_D), ceil_div(l, run), count
+            _conv_fwd_kernel[grid](
+                x[first:] if first else x,
+                weight,
+                bias,
+                y[:, first:] if first else y,
+                b,
+                l,
+                d,
+                stride,
+                REVERSED=reversed_,
+                K=k,
+                TAPS=taps,
+                SILU=silu,
+                RUN=run,
+                TD=TILE_D,
+                WIDE=l * max(stride, d) > FAR,
+                ASM=on_nvidia(),
+                num_warps=1)
     return y
 
 
@@ -289,29 +291,30 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     each = ceil_div(l, BACKWARD_RUN * runs)
     stride, dx_stride = _token_stride(x), _token_stride(dx)
     dw = weight.new_empty(b * each, k, taps + 1, d, dtype=torch.float32)
-    if dy.numel():
-        _conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), each,
-                         b](x,
-                            weight,
-                            bias,
-                            dy,
-                            dx,
-                            dw,
-                            b,
-                            l,
-                            d,
-                            stride,
-                            dx_stride,
-                            REVERSED=reversed_,
-                            K=k,
-                            TAPS=taps,
-                            SILU=silu,
-                            RUN=BACKWARD_RUN,
-                            RUNS=runs,
-                            TD=BACKWARD_TILE_D,
-                            WIDE=l * max(stride, dx_stride, d) > FAR,
-                            ASM=on_nvidia(),
-                            num_warps=1)
+    for first in range(0, b if dy.numel() else 0, GRID_LIMIT):
+        count = min(GRID_LIMIT, b - first)
+        _conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), each, count](
+            x[first:] if first else x,
+            weight,
+            bias,
+            dy[:, first:] if first else dy,
+            dx[first:] if first else dx,
+            dw[first * each:] if first else dw,
+            b,
+            l,
+            d,
+            stride,
+            dx_stride,
+            REVERSED=reversed_,
+            K=k,
+            TAPS=taps,
+            SILU=silu,
+            RUN=BACKWARD_RUN,
+            RUNS=runs,
+            TD=BACKWARD_TILE_D,
+            WIDE=l * max(stride, dx_stride, d) > FAR,
+            ASM=on_nvidia(),
+            num_warps=1)
     dw = dw.sum(0)
     return dw[:, :taps].transpose(1, 2), dw[:, taps]
 

@@ -5,7 +5,8 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .backends import ceil_div, on_nvidia, power_of_2, triton_version
+from .backends import (GRID_LIMIT, ceil_div, on_nvidia, power_of_2,
+                       triton_version)
 from .scan_backward_triton import lanes_bwd_kernel
 from .scan_chunks_triton import carry_kernel, chain_kernel, sum_bc_kernel
 from .scan_forward_triton import lanes_carry_kernel, lanes_fwd_kernel
@@ -94,8 +95,11 @@ def _cuts(shape: Tuple[int, ...], warps: int, processors: int,
     whole = whole // blocks if _numbers(l, d) <= REACH else 0
     rest = k * b - whole
     each = []
-    if whole:
-        each.append(_cut(0, whole, l, d, 1))
+    first = 0
+    # Not over a range, which would fix a symbol's value.
+    while first < whole:
+        each.append(_cut(first, min(GRID_LIMIT, whole - first), l, d, 1))
+        first += GRID_LIMIT
     if rest:
         chunks = slots // (rest * blocks)
         if chunks > 1:

@@ -174,17 +174,17 @@ def test_bad_input(change, message):
         causal_conv1d(**{**inputs, **change})
 
 
-def test_kernels_of_very_long_sequences(monkeypatch):
+def test_kernels_of_many_very_long_sequences(monkeypatch):
     device, reason = device_of('triton')
     if device is None:
         pytest.skip(reason)
     from mmvideomamba.ops import causal_conv1d_triton as kernels
     inputs = leaves({
         k: x.detach().to(device, torch.float32)
-        for k, x in make_inputs(2, 150, 5, 3).items()
+        for k, x in make_inputs(3, 150, 5, 3).items()
     })
     wanted = run(inputs, reverse=True, backend='torch')
-    # As if they were too long: for a grid, and for places of 32 bits.
+    # As if a grid and places of 32 bits could not hold them.
     monkeypatch.setattr(kernels, 'GRID_LIMIT', 2)
     monkeypatch.setattr(kernels, 'FAR', 0)
     found = run(inputs, reverse=True, backend='triton')

@@ -124,6 +124,9 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
         ((2, 32, 1569, 1152), [(0, 58, 1), (58, 6, 12)]),
         ((2, 8, 12545, 384), [(0, 16, 13)]),
         ((2, 66, 2**21, 640), [(0, 132, 2)]),
+        # More than a grid holds.
+        ((2, 66000, 3, 32), [(0, 65535, 1), (65535, 65535, 1),
+                             (131070, 930, 1)]),
         # And where B and C are wider than the channels are many.
         ((2, 1320, 2**24, 4), [(0, 2640, 2)]),
     ],

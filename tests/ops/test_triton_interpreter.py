@@ -34,7 +34,7 @@ CASES = {
         'torch.float16]',
         'test_options[triton-False-silu]',
         'test_one_token_with_odd_strides[triton]',
-        'test_kernels_of_very_long_sequences',
+        'test_kernels_of_many_very_long_sequences',
     ],
     'tests/ops/test_add_rms_norm.py': [
         'test_backend_is_the_definition[triton-(3, 7, 65)-torch.float32-True]',
