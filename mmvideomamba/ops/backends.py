@@ -22,6 +22,10 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 ENV_NAME = 'MMVIDEOMAMBA_BACKEND'
+# Most programs along the second or third axis of a grid in CUDA.
+GRID_LIMIT = 65535
+# The first Triton whose kernels may hold tuples; torch 2.6 has an older one.
+_OLDEST_TRITON = (3, 3)
 _FLOATS = (torch.float32, torch.bfloat16, torch.float16)
 _PACKAGE = 'mmvideomamba.ops'
 
@@ -85,6 +89,12 @@ def on_nvidia() -> bool:
     return not interpreting() and torch.version.hip is None
 
 
+def triton_version() -> Tuple[int, ...]:
+    """Return the major and minor number of Triton, which is installed."""
+    version = importlib.import_module('triton').__version__
+    return tuple(int(v) for v in version.split('.')[:2])
+
+
 def ceil_div(x: int, y: int) -> int:
     """Divide and round up; Triton's function is slow on the host."""
     return -(-x // y)
@@ -128,11 +138,21 @@ def _cuda_reason(x: Optional[Tensor]) -> str:
     return ''
 
 
+@torch.compiler.assume_constant_result
+def _triton_reason() -> str:
+    if triton_version() >= _OLDEST_TRITON:
+        return ''
+    found, oldest = ('.'.join(str(v) for v in version)
+                     for version in (triton_version(), _OLDEST_TRITON))
+    return (f'Triton {found} cannot compile the kernels; they need {oldest}, '
+            'which comes with torch 2.7')
+
+
 def _check_triton(x: Optional[Tensor]) -> str:
     reason = _missing('triton')
     if not reason and not interpreting():
         reason = _cuda_reason(x)
-    return reason or _dtype_reason(x)
+    return reason or _triton_reason() or _dtype_reason(x)
 
 
 def _check_mamba_ssm(x: Optional[Tensor]) -> str:

@@ -6,7 +6,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .backends import ceil_div, on_nvidia
+from .backends import GRID_LIMIT, ceil_div, on_nvidia
 from .launch_triton import launched
 from .scan_tiles_triton import sigmoid
 
@@ -18,6 +18,8 @@ RUN = 8
 BACKWARD_TILE_D = 32
 BACKWARD_RUN = 12
 RUNS = 6
+# Numbers of a sequence from which on places in it take 64 bits.
+FAR = 2**31
 
 
 @triton.jit
@@ -86,10 +88,13 @@ def _conv_fwd_kernel(
         SILU: tl.constexpr,
         RUN: tl.constexpr,
         TD: tl.constexpr,
+        WIDE: tl.constexpr,
         ASM: tl.constexpr):
     """Convolve RUN tokens in every direction."""
     bi = tl.program_id(2).to(tl.int64)
     t0 = tl.program_id(1) * RUN
+    if WIDE:
+        t0 = t0.to(tl.int64)
     c = tl.program_id(0) * TD + tl.arange(0, TD)
     in_d = c < d
     rows = _rows(x_p + bi * l * stride + c, t0 - (TAPS - 1), l, stride, in_d,
@@ -160,6 +165,7 @@ def _conv_bwd_kernel(
         RUN: tl.constexpr,
         RUNS: tl.constexpr,
         TD: tl.constexpr,
+        WIDE: tl.constexpr,
         ASM: tl.constexpr):
     """Differentiate RUNS times RUN tokens, all directions in one pass.
 
@@ -178,6 +184,8 @@ def _conv_bwd_kernel(
         sums = sums + (none, )
     for run in range(RUNS):
         t0 = (tl.program_id(1) * RUNS + run) * RUN
+        if WIDE:
+            t0 = t0.to(tl.int64)
         t = tl.zeros([1], tl.int32) + t0
         rows = _rows(x_p, t0 - H, l, stride, in_d, RUN + 2 * H)
         dxs = ()
@@ -213,6 +221,13 @@ def _token_stride(x: Tensor) -> int:
     return x.stride(1) if x.shape[1] > 1 else x.stride(0)
 
 
+def _run(l: int, run: int) -> int:
+    """Lengthen runs until a grid holds all of a sequence."""
+    while ceil_div(l, run) > GRID_LIMIT:
+        run *= 2
+    return run
+
+
 def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
                  silu: bool) -> Tensor:
     """Convolve in k directions in one launch.
@@ -231,24 +246,28 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
     k, _, taps = weight.shape
     y = x.new_empty(k, b, l, d)
     if y.numel():
-        grid = ceil_div(d, TILE_D), ceil_div(l, RUN), b
-        _conv_fwd_kernel[grid](
-            x,
-            weight,
-            bias,
-            y,
-            b,
-            l,
-            d,
-            _token_stride(x),
-            REVERSED=reversed_,
-            K=k,
-            TAPS=taps,
-            SILU=silu,
-            RUN=RUN,
-            TD=TILE_D,
-            ASM=on_nvidia(),
-            num_warps=1)
+        stride, run = _token_stride(x), _run(l, RUN)
+        for first in range(0, b, GRID_LIMIT):
+            count = min(GRID_LIMIT, b - first)
+            grid = ceil_div(d, TILE_D), ceil_div(l, run), count
+            _conv_fwd_kernel[grid](
+                x[first:] if first else x,
+                weight,
+                bias,
+                y[:, first:] if first else y,
+                b,
+                l,
+                d,
+                stride,
+                REVERSED=reversed_,
+                K=k,
+                TAPS=taps,
+                SILU=silu,
+                RUN=run,
+                TD=TILE_D,
+                WIDE=l * max(stride, d) > FAR,
+                ASM=on_nvidia(),
+                num_warps=1)
     return y
 
 
@@ -268,30 +287,34 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     """
     b, l, d = x.shape
     k, _, taps = weight.shape
-    each = ceil_div(l, BACKWARD_RUN * RUNS)
+    runs = _run(l, BACKWARD_RUN * RUNS) // BACKWARD_RUN
+    each = ceil_div(l, BACKWARD_RUN * runs)
+    stride, dx_stride = _token_stride(x), _token_stride(dx)
     dw = weight.new_empty(b * each, k, taps + 1, d, dtype=torch.float32)
-    if dy.numel():
-        _conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), each,
-                         b](x,
-                            weight,
-                            bias,
-                            dy,
-                            dx,
-                            dw,
-                            b,
-                            l,
-                            d,
-                            _token_stride(x),
-                            _token_stride(dx),
-                            REVERSED=reversed_,
-                            K=k,
-                            TAPS=taps,
-                            SILU=silu,
-                            RUN=BACKWARD_RUN,
-                            RUNS=RUNS,
-                            TD=BACKWARD_TILE_D,
-                            ASM=on_nvidia(),
-                            num_warps=1)
+    for first in range(0, b if dy.numel() else 0, GRID_LIMIT):
+        count = min(GRID_LIMIT, b - first)
+        _conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), each, count](
+            x[first:] if first else x,
+            weight,
+            bias,
+            dy[:, first:] if first else dy,
+            dx[first:] if first else dx,
+            dw[first * each:] if first else dw,
+            b,
+            l,
+            d,
+            stride,
+            dx_stride,
+            REVERSED=reversed_,
+            K=k,
+            TAPS=taps,
+            SILU=silu,
+            RUN=BACKWARD_RUN,
+            RUNS=runs,
+            TD=BACKWARD_TILE_D,
+            WIDE=l * max(stride, dx_stride, d) > FAR,
+            ASM=on_nvidia(),
+            num_warps=1)
     dw = dw.sum(0)
     return dw[:, :taps].transpose(1, 2), dw[:, taps]
 

@@ -16,6 +16,8 @@ from torch.nn import Parameter
 from triton.compiler import CompiledKernel
 from triton.runtime import driver
 
+from .backends import triton_version
+
 # The oldest release with ``triton.knobs``, which settings are asked of here.
 OLDEST = (3, 4)
 # Keys that a kernel remembers, before it forgets all of them.
@@ -28,7 +30,8 @@ class Launcher:
     A first call is Triton's own, and so is a call with anything unusual: an
     unaligned pointer, an integer of more than 32 bits, an argument that is
     neither tensor nor number. Constants of the module that a kernel reads are
-    not compared at later calls.
+    not compared at later calls. The GPU is that of the first argument, a
+    tensor.
 
     Args:
         fn (JITFunction): What ``triton.jit`` returned. Compile-time
@@ -55,6 +58,11 @@ class Launcher:
         """Launch, and return what was compiled, as Triton does."""
         active = driver.active
         device = active.get_current_device()
+        own = args[0].get_device()
+        # Triton would launch on the current one; of the CPU it is -1.
+        if own >= 0 and own != device:
+            with torch.cuda.device(own):
+                return self._launch(grid, *args, **kwargs)
         key = self._key(device, args, kwargs)
         # Triton's way may call a grid that is a function.
         found = self._found.get(key) if type(grid) is tuple else None
@@ -110,8 +118,7 @@ def launched(fn: Any) -> Union[Launcher, Any]:
         Launcher: For NVIDIA's GPUs; ``fn`` itself under the interpreter, for
         other GPUs and for a Triton before 3.4.
     """
-    version = tuple(int(v) for v in triton.__version__.split('.')[:2])
-    if (version < OLDEST or torch.version.hip is not None
+    if (triton_version() < OLDEST or torch.version.hip is not None
             or not isinstance(fn, triton.JITFunction)):
         return fn
     return Launcher(fn)

@@ -6,14 +6,12 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .backends import ceil_div, interpreting, on_nvidia, power_of_2
+from .backends import GRID_LIMIT, ceil_div, interpreting, on_nvidia, power_of_2
 from .launch_triton import launched
 from .scan_launch_triton import uses_lanes
 from .scan_tiles_triton import sigmoid
 
 LOG2E = tl.constexpr(1.4426950408889634)
-# Most programs along the second axis of a grid in CUDA.
-GRID_LIMIT = 65535
 
 
 @triton.jit

@@ -149,6 +149,10 @@ def lanes_bwd_kernel(
     states_p += (kb * tl.cdiv(l, EVERY) + first // EVERY) * every
     states_p += block * 512
     sectors = 8 * tl.arange(0, 64)
+    # Four channels a lane; the last ones again in place of those beyond.
+    near = block * 32 + 4 * lc
+    if not WHOLE:
+        near = tl.minimum(near, d - 4)
     g = tl.zeros([4, 4, 32], tl.float32)
     if HAS_START:
         at = sequence * tl.num_programs(1) + tl.program_id(1)
@@ -200,7 +204,7 @@ def lanes_bwd_kernel(
             t6 = i6 + ln
             fetch_ahead(states_p + i6 // EVERY * every + sectors, ASM)
             # Four tokens, 8 bytes a lane.
-            ahead = block * 32 + 4 * lc + t6 * row
+            ahead = near + t6 * row
             fetch_ahead(u_p + ahead, ASM)
             fetch_ahead(delta_p + ahead, ASM)
             fetch_ahead(dy_p + ahead, ASM)

@@ -187,7 +187,7 @@ def scan_fwd_kernel(
 
 
 @triton.jit
-def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, end, step, dp, bc_row,
+def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, stop, step, dp, bc_row,
                every, in_p, in_n, inside, EVERY: tl.constexpr,
                FULL: tl.constexpr):
     """Load the state before a turn of EVERY tokens, and these.
@@ -199,7 +199,7 @@ def _load_turn(u_p, delta_p, dy_p, bc_p, states_p, i0, end, step, dp, bc_row,
         states_p + (i0 // EVERY).to(tl.int64) * every, mask=inside, other=0.)
     us, ss, dys, Bs, Cs = (), (), (), (), ()
     for j in tl.static_range(EVERY):
-        ok = tl.full([1, 1], 1, tl.int1) if FULL else zero + i0 + j < end
+        ok = tl.full([1, 1], 1, tl.int1) if FULL else zero + i0 + j < stop
         t = step * (i0 + j)
         us = us + (tl.load(u_p + t * dp, mask=in_p & ok, other=0), )
         ss = ss + (tl.load(delta_p + t * dp, mask=in_p & ok, other=0), )
@@ -309,7 +309,7 @@ def scan_bwd_kernel(
     in_y = (y_cp < y_dp) | WHOLE
     skip = _skip(D_p + k * d, n, c, inside)
     step = 1 - 2 * backward
-    token = kb * l + tl.where(backward == 1, l - 1, 0)
+    token = kb * l + tl.where(backward == 1, l - 1 - first, first)
     dy_token = token - k * b * l if SHARED_DY else token
     bc_row: tl.constexpr = 2 * N
     u_p += token * dp + cp
@@ -321,6 +321,7 @@ def scan_bwd_kernel(
     dbc_p += block.to(tl.int64) * partial + token * 2 * N
     dbc_p += n + N * tl.arange(0, 2)[None, :]
     states_p += kb * tl.cdiv(l, EVERY) * N * d + n * d + c
+    states_p += (first // EVERY).to(tl.int64) * N * d
     every = N * d
     g = tl.zeros([BN, BD], tl.float32)
     if HAS_START:
@@ -330,11 +331,12 @@ def scan_bwd_kernel(
     dD = 0. * skip
     dbias = dD
     zero = tl.zeros([1, 1], tl.int32)
-    turns = (end - first) // EVERY
-    i0 = first + turns * EVERY
-    if i0 < end:
+    count = end - first
+    turns = count // EVERY
+    i0 = turns * EVERY
+    if i0 < count:
         h, us, ss, dys, Bs, Cs = _load_turn(u_p, delta_p, dy_p, bc_p, states_p,
-                                            i0, end, step, dp, bc_row, every,
+                                            i0, count, step, dp, bc_row, every,
                                             in_p, in_n, inside, EVERY, False)
         hs = _recompute(h, us, ss, Bs, A, KIND, BD, PACK, EVERY)
         for back in tl.static_range(EVERY):
@@ -345,7 +347,7 @@ def scan_bwd_kernel(
                 Cs[EVERY - 1 - back], A, skip, SOFTPLUS, KIND, BN, BD, PACK)
             i = i0 + EVERY - 1 - back
             t = step * i
-            ok = zero + i < end
+            ok = zero + i < count
             store(du_p + t * y_dp, du, in_y & ok, KIND, BD, Y_PACK, ASM)
             store(ddelta_p + t * y_dp, ddelta, in_y & ok, KIND, BD, Y_PACK,
                   ASM)
@@ -355,7 +357,7 @@ def scan_bwd_kernel(
     if turns > 0:
         i0 -= EVERY
         h, us, ss, dys, Bs, Cs = _load_turn(u_p, delta_p, dy_p, bc_p, states_p,
-                                            i0, end, step, dp, bc_row, every,
+                                            i0, count, step, dp, bc_row, every,
                                             in_p, in_n, inside, EVERY, True)
         for turn in range(turns):
             hs = _recompute(h, us, ss, Bs, A, KIND, BD, PACK, EVERY)
@@ -368,10 +370,10 @@ def scan_bwd_kernel(
                     PACK)
                 t = step * (i0 + EVERY - 1 - back)
                 if back == EVERY - 1:
-                    i0 = tl.maximum(i0 - EVERY, first)
+                    i0 = tl.maximum(i0 - EVERY, 0)
                     h, us, ss, dys, Bs, Cs = _load_turn(
-                        u_p, delta_p, dy_p, bc_p, states_p, i0, end, step, dp,
-                        bc_row, every, in_p, in_n, inside, EVERY, True)
+                        u_p, delta_p, dy_p, bc_p, states_p, i0, count, step,
+                        dp, bc_row, every, in_p, in_n, inside, EVERY, True)
                 store(du_p + t * y_dp, du, in_y, KIND, BD, Y_PACK, ASM)
                 store(ddelta_p + t * y_dp, ddelta, in_y, KIND, BD, Y_PACK, ASM)
                 tl.store(dbc_p + t * 2 * N, dbc, mask=in_n)

@@ -5,7 +5,8 @@ from typing import List, NamedTuple, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .backends import ceil_div, on_nvidia, power_of_2
+from .backends import (GRID_LIMIT, ceil_div, on_nvidia, power_of_2,
+                       triton_version)
 from .scan_backward_triton import lanes_bwd_kernel
 from .scan_chunks_triton import carry_kernel, chain_kernel, sum_bc_kernel
 from .scan_forward_triton import lanes_carry_kernel, lanes_fwd_kernel
@@ -42,9 +43,16 @@ class Cut(NamedTuple):
     chunks: int
 
 
+def _numbers(l: int, d: int) -> int:
+    """Return how many numbers a sequence has in its widest tensor."""
+    # B and C of the most states are wider than few channels.
+    return l * max(d, 128)
+
+
 def _cut(kb0: int, count: int, l: int, d: int, chunks: int) -> Cut:
     """Cut ``count`` sequences into at most so many chunks."""
-    chunks = max(min(chunks, ceil_div(l, MIN_CHUNK)), ceil_div(l * d, REACH))
+    chunks = max(
+        min(chunks, ceil_div(l, MIN_CHUNK)), ceil_div(_numbers(l, d), REACH))
     # Chunks begin where states are stored.
     chunk = ceil_div(ceil_div(l, chunks), 8) * 8
     return Cut(kb0, count, chunk, ceil_div(l, chunk))
@@ -84,11 +92,14 @@ def _cuts(shape: Tuple[int, ...], warps: int, processors: int,
     if programs - whole - left >= 2 * schedulers and left < schedulers // 2:
         whole = programs - left
     # One launch at most has chunks, see starts_shape; long ones all need them.
-    whole = whole // blocks if l * d <= REACH else 0
+    whole = whole // blocks if _numbers(l, d) <= REACH else 0
     rest = k * b - whole
     each = []
-    if whole:
-        each.append(_cut(0, whole, l, d, 1))
+    first = 0
+    # Not over a range, which would fix a symbol's value.
+    while first < whole:
+        each.append(_cut(first, min(GRID_LIMIT, whole - first), l, d, 1))
+        first += GRID_LIMIT
     if rest:
         chunks = slots // (rest * blocks)
         if chunks > 1:
@@ -135,7 +146,17 @@ def uses_lanes(dtype: torch.dtype, d: int, n: int) -> bool:
     Those of scan_forward_triton.py and scan_backward_triton.py; B and C are
     then in the dtype of the tokens, else in float32.
     """
-    return dtype != torch.float32 and d % 4 == 0 and n == 16
+    return (dtype != torch.float32 and d % 4 == 0 and n == 16
+            and _lanes_compile())
+
+
+@functools.lru_cache()
+def _lanes_compile() -> bool:
+    """Tell whether this Triton compiles the kernels for 16 states.
+
+    Before 3.4 its compiler crashes; that for AMD's GPUs fails now and then.
+    """
+    return torch.version.hip is None and triton_version() >= (3, 4)
 
 
 def _pack(x: Tensor) -> int:

@@ -76,7 +76,7 @@ def column_states(x, KIND: tl.constexpr, ASM: tl.constexpr):
 
 @triton.jit
 def own(x, KIND: tl.constexpr):
-    """Take each lane's channel, as ``sum_states`` keeps it, from packs."""
+    """Take each lane's channel, as ``scatter_states`` keeps it, from packs."""
     x = (x >> (16 * tl.arange(0, 4)[:, None])).to(tl.int32)
     if KIND == 1:
         x = (x << 16).to(tl.float32, bitcast=True)

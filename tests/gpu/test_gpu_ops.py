@@ -16,7 +16,8 @@ from ops.conftest import poison_empty  # noqa: F401
 from ops.test_add_rms_norm import make_inputs as make_norm
 from torch import Tensor
 
-from mmvideomamba.ops import add_rms_norm, bidirectional_mixer, selective_scan
+from mmvideomamba.ops import (add_rms_norm, bidirectional_mixer, causal_conv1d,
+                              selective_scan)
 
 pytestmark = GPU_ONLY
 
@@ -186,3 +187,56 @@ def test_auto_takes_our_kernels(caplog, monkeypatch):
         mixer_tests.make_inputs(1, 3, 24, 16), torch.float32, DEVICE)
     mixer_tests.call(inputs, op=bidirectional_mixer)
     assert caplog.messages == ['bidirectional_mixer runs on backend triton']
+
+
+# Tokens whose numbers take more than 32 bits to count, at the widths below.
+FAR = 2**21
+
+
+def ends_agree(whole: Tensor, start: Tensor, end: Tensor) -> None:
+    """Compare both ends of a sequence but for tokens next to the cuts."""
+    half = start.shape[1] // 2
+    for part, own in ((slice(half), start), (slice(-half, None), end)):
+        torch.testing.assert_close(
+            whole[:, part], own[:, part], rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+def test_conv_of_a_very_long_sequence(reverse):
+    xz = torch.randn(1, FAR, 2 * 520, dtype=torch.bfloat16, device=DEVICE)
+    weight = torch.randn(520, 1, 4, device=DEVICE)
+
+    def differentiate(x: Tensor) -> Tuple[Tensor, Tensor]:
+        x = x.detach().requires_grad_()
+        y = causal_conv1d(x, weight, reverse=reverse, backend='triton')
+        y.backward(torch.ones_like(y))
+        return y.detach(), x.grad
+
+    x = xz[..., :520]
+    for three in zip(*map(differentiate, (x, x[:, :64], x[:, -64:]))):
+        ends_agree(*three)
+
+
+@pytest.mark.parametrize('reversed_', [0, 1])
+def test_backward_scan_of_a_very_long_sequence(reversed_):
+    from mmvideomamba.ops.scan_launch_triton import scan_backward, scan_forward
+    d = 1025
+    u, dy = (
+        torch.randn(1, FAR, d, dtype=torch.bfloat16, device=DEVICE)
+        for _ in range(2))
+    bc = torch.randn(1, 1, FAR, 2, 1, device=DEVICE)
+    # After 64 tokens nothing is left of a state.
+    A = torch.full((1, 1, d), -4., device=DEVICE)
+
+    def differentiate(part: slice) -> Tuple[Tensor, Tensor]:
+        x = u[None, :, part].contiguous()
+        given = (x, torch.ones_like(x), A, bc[:, :, part].contiguous(),
+                 A.new_ones(1, d))
+        states = scan_forward(*given, reversed_, x.dtype, True).states
+        grads = scan_backward(*given, dy[:, part].contiguous(), states,
+                              reversed_, False)
+        return grads.u[0], grads.delta[0]
+
+    parts = slice(None), slice(0, 128), slice(-128, None)
+    for three in zip(*map(differentiate, parts)):
+        ends_agree(*three)

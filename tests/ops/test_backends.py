@@ -58,6 +58,19 @@ def test_missing_package_is_named(monkeypatch):
         assert picked() == 'torch'
 
 
+def test_old_triton_is_named(monkeypatch):
+    triton = pytest.importorskip('triton')
+    monkeypatch.setattr(backends, 'interpreting', lambda: True)
+    monkeypatch.setattr(triton, '__version__', '3.3.0')
+    assert picked() == 'triton'
+    monkeypatch.setattr(triton, '__version__', '3.2.0')
+    reason = 'Triton 3.2 cannot compile the kernels; they need 3.3'
+    with pytest.raises(RuntimeError, match=re.escape(reason)):
+        scan(backend='triton')
+    if not torch.cuda.is_available():
+        assert picked() != 'triton'
+
+
 def test_dtype_is_named():
     for name in set(BACKENDS) - {'torch', 'mamba_ssm'}:
         if available_backends()[name]:

@@ -3,8 +3,9 @@ from typing import Dict, Tuple
 
 import pytest
 import torch
-from common import assert_close, gradients, leaves, skip_slow
+from common import assert_close, device_of, gradients, leaves, skip_slow
 from naive_ops import naive_conv
+from noting_driver import forget, noting_driver
 from torch import Tensor
 from torch.autograd import gradcheck
 
@@ -171,3 +172,50 @@ def test_bad_input(change, message):
     causal_conv1d(**inputs)
     with pytest.raises(ValueError, match=re.escape(message)):
         causal_conv1d(**{**inputs, **change})
+
+
+def test_kernels_of_many_very_long_sequences(monkeypatch):
+    device, reason = device_of('triton')
+    if device is None:
+        pytest.skip(reason)
+    from mmvideomamba.ops import causal_conv1d_triton as kernels
+    inputs = leaves({
+        k: x.detach().to(device, torch.float32)
+        for k, x in make_inputs(3, 150, 5, 3).items()
+    })
+    wanted = run(inputs, reverse=True, backend='torch')
+    # As if a grid and places of 32 bits could not hold them.
+    monkeypatch.setattr(kernels, 'GRID_LIMIT', 2)
+    monkeypatch.setattr(kernels, 'FAR', 0)
+    found = run(inputs, reverse=True, backend='triton')
+    compare(found, wanted, torch.float32)
+
+
+# What a grid, or places of 32 bits, just hold, and one more.
+@pytest.mark.parametrize('l,d,wide', [(8 * 65535, 1, False),
+                                      (8 * 65535 + 1, 1, False),
+                                      (2**21, 512, False), (2**21, 513, True)])
+def test_launches_of_very_long_sequences(l, d, wide):
+    pytest.importorskip('triton')
+    from mmvideomamba.ops import causal_conv1d_triton as kernels
+    if not hasattr(kernels._conv_fwd_kernel, '_found'):
+        pytest.skip('Triton before 3.4, or not for NVIDIA')
+    xz, dy, w, bias = (
+        torch.empty(shape, device='meta')
+        for shape in ((1, l, 2 * d), (1, 1, l, d), (1, d, 1), (1, d)))
+    x = xz[..., :d]
+    with noting_driver() as driver:
+        kernels.conv_forward(x, w, bias, 0, False)
+        kernels.conv_backward(x, w, bias, dy,
+                              torch.empty_like(xz)[..., :d], 0, False)
+        forward, backward = driver.launches
+        forget(kernels._conv_fwd_kernel)
+        forget(kernels._conv_bwd_kernel)
+    tokens = []
+    for launch, names in ((forward, kernels._conv_fwd_kernel.arg_names),
+                          (backward, kernels._conv_bwd_kernel.arg_names)):
+        args = dict(zip(names, launch[-len(names):]))
+        assert args['WIDE'] == wide
+        assert max(launch[1:3]) <= 65535
+        tokens.append(launch[1] * args['RUN'] * args.get('RUNS', 1))
+    assert min(tokens) >= l

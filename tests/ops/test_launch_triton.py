@@ -1,4 +1,5 @@
 """Kernels that are launched again, on a driver that only takes notes."""
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Iterator
@@ -162,6 +163,24 @@ def test_each_device_has_its_own(calls):
         assert calls.driver.launches[-1][3:5] == (101, '_scale on 1')
     calls.driver.device = 0
     assert calls() is usual
+
+
+def test_tensors_of_another_device_than_the_current_one(calls, monkeypatch):
+
+    @contextlib.contextmanager
+    def device(index: int) -> Iterator[None]:
+        before, calls.driver.device = calls.driver.device, index
+        yield
+        calls.driver.device = before
+
+    usual = calls()
+    monkeypatch.setattr(torch.Tensor, 'get_device', lambda _: 1)
+    monkeypatch.setattr(torch.cuda, 'device', device)
+    for _ in range(2):
+        assert calls() is not usual
+        assert calls.own == 2
+        assert calls.driver.launches[-1][3:5] == (101, '_scale on 1')
+        assert calls.driver.device == 0
 
 
 def test_profilers_see_every_launch(calls, monkeypatch):

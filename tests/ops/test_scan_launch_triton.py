@@ -1,5 +1,6 @@
 """The scan kernels alone: both layouts of their sums, and their chunks."""
 import importlib.util
+import os
 from typing import Dict, Tuple
 
 import pytest
@@ -78,6 +79,16 @@ def run_definition(x: Dict[str, Tensor], dy: Tensor) -> Run:
     return y, last, gradients(y, exact, dy.double().expand_as(y))
 
 
+def check(x: Dict[str, Tensor], dy: Tensor) -> None:
+    """Compare our kernels with the definition."""
+    found, wanted = run_kernels(x, dy), run_definition(x, dy)
+    for one, other in zip(found[:2], wanted[:2]):
+        assert_close(one, other, 'forward', torch.float32)
+    for name, gradient in wanted[2].items():
+        kind = x['u'].dtype if name in ('u', 'delta') else torch.float32
+        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+
+
 # b, l, d, n: whole and partial blocks of channels, turns of tokens.
 @pytest.mark.parametrize(
     'shape,dtype,lanes', [
@@ -101,13 +112,7 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
     assert cut.chunks == chunks
     monkeypatch.setattr(kernels, 'cuts', lambda *_: [cut])
     b, l, d, n = shape
-    x, dy = make_inputs(b, l + 16 * (chunks - 1), d, n, dtype, device)
-    found, wanted = run_kernels(x, dy), run_definition(x, dy)
-    for one, other in zip(found[:2], wanted[:2]):
-        assert_close(one, other, 'forward', torch.float32)
-    for name, gradient in wanted[2].items():
-        kind = dtype if name in ('u', 'delta') else torch.float32
-        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+    check(*make_inputs(b, l + 16 * (chunks - 1), d, n, dtype, device))
 
 
 @pytest.mark.parametrize('n', [8, 16])
@@ -136,6 +141,11 @@ def test_whole_sequences_and_chunks_side_by_side(n, monkeypatch):
         ((2, 32, 1569, 1152), [(0, 58, 1), (58, 6, 12)]),
         ((2, 8, 12545, 384), [(0, 16, 13)]),
         ((2, 66, 2**21, 640), [(0, 132, 2)]),
+        # More than a grid holds.
+        ((2, 66000, 3, 32), [(0, 65535, 1), (65535, 65535, 1),
+                             (131070, 930, 1)]),
+        # And where B and C are wider than the channels are many.
+        ((2, 1320, 2**24, 4), [(0, 2640, 2)]),
     ],
     ids=str)
 def test_cuts_keep_a_gpu_evenly_busy(shape, wanted):
@@ -146,6 +156,55 @@ def test_cuts_keep_a_gpu_evenly_busy(shape, wanted):
     for cut in found:
         assert cut.chunk * cut.chunks >= shape[2]
         assert cut.chunk % 8 == 0
+
+
+@pytest.mark.parametrize('hip,version,quick', [
+    (None, '3.3.1', False),
+    (None, '3.4.0', True),
+    ('6.4', '3.8.0', False),
+])
+def test_where_the_kernels_for_16_states_compile(hip, version, quick,
+                                                 monkeypatch):
+    triton = pytest.importorskip('triton')
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    monkeypatch.setattr(torch.version, 'hip', hip)
+    monkeypatch.setattr(triton, '__version__', version)
+    kernels._lanes_compile.cache_clear()
+    try:
+        assert kernels.uses_lanes(torch.bfloat16, 32, 16) == quick
+    finally:
+        kernels._lanes_compile.cache_clear()
+
+
+def test_the_other_kernels_take_16_states_in_half_precision(monkeypatch):
+    device, reason = device_of('triton')
+    if device is None:
+        pytest.skip(reason)
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    monkeypatch.setattr(kernels, '_lanes_compile', lambda: False)
+    check(*make_inputs(2, 9, 36, 16, torch.bfloat16, device))
+
+
+def test_nothing_beyond_a_tensor_is_fetched_ahead(monkeypatch):
+    if os.environ.get('TRITON_INTERPRET') != '1':
+        pytest.skip('only the interpreter shows addresses')
+    from mmvideomamba.ops import scan_backward_triton as backward
+    from mmvideomamba.ops import scan_launch_triton as kernels
+    fetched = []
+    monkeypatch.setattr(backward, 'fetch_ahead',
+                        lambda p, _: fetched.append(p.handle.data))
+    x, dy = make_inputs(1, 4, 36, 16, torch.bfloat16, torch.device('cpu'))
+    A = x['A'].transpose(1, 2).contiguous()
+    args = x['u'], x['delta'], A, torch.stack([x['B'], x['C']], 3), x['D']
+    states = kernels.scan_forward(*args, BOTH, torch.float32, True).states
+    kernels.scan_backward(*args, dy, states, BOTH, False)
+    # In each program's only turn: as they follow each other there.
+    tensors = (states, args[0], args[1], dy, args[3])
+    assert len(fetched) == 2 * 2 * len(tensors)
+    for i, addresses in enumerate(fetched):
+        tensor = tensors[i % len(tensors)]
+        assert addresses.min() >= tensor.data_ptr()
+        assert addresses.max() < tensor.data_ptr() + tensor.nbytes
 
 
 def test_a_grid_holds_any_number_of_tokens():
@@ -171,9 +230,4 @@ def test_chunks_that_nothing_or_all_is_left_of(steps, monkeypatch):
     x['A'][0, 3, 5] = 0
     if steps > 1:
         x['A'][0, 3] = -1
-    found, wanted = run_kernels(x, dy), run_definition(x, dy)
-    for one, other in zip(found[:2], wanted[:2]):
-        assert_close(one, other, 'forward', torch.float32)
-    for name, gradient in wanted[2].items():
-        kind = torch.bfloat16 if name in ('u', 'delta') else torch.float32
-        assert_close(found[2][name], gradient, 'gradient', kind, name=name)
+    check(x, dy)
