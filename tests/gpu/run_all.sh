@@ -26,8 +26,13 @@ whole=$(mktemp)
   python3 tests/gpu/versions.py
 } | tee "$log"
 python3 -m pytest -q -p no:cacheprovider "${workers[@]}" \
-  -k "${chosen//$'\n'/ }" tests/gpu tests/ops tests/models 2>&1 | tee "$whole"
+  -k "${chosen//$'\n'/ } and not very_long" tests/gpu tests/ops tests/models \
+  2>&1 | tee "$whole"
 status=${PIPESTATUS[0]}
+# One at a time: up to 40 GiB of memory each.
+python3 -m pytest -q -p no:cacheprovider -k very_long tests/gpu 2>&1 |
+  tee -a "$whole"
+status=$((status | PIPESTATUS[0]))
 # Failures by name, and the numbers; what failed how is on the screen.
 grep -E '^(FAILED|ERROR) |^[0-9]+ (failed|passed)' "$whole" |
   sed 's/ - .*//' >> "$log"
