@@ -11,9 +11,6 @@ everything else.
   ``lc % 4``. A shuffle gives each token's numbers to the lanes that need them.
   So a turn is in flight in a few registers while the one before is computed.
 - Sums over lanes are scattered: two values over two lanes become one a lane.
-- Exponentials share a way into the multiprocessor with shuffles and loads,
-  and take most of it. Four numbers, two to a register, are the least that
-  each lane can be handed of x, s, B and C.
 """
 import triton
 import triton.language as tl
