@@ -104,11 +104,12 @@ def test_kernels(shape, dtype, lanes, chunks, monkeypatch):
     device, reason = device_of('triton')
     if device is None:
         pytest.skip(reason)
+    from mmvideomamba.ops import scan_cuts_triton
     from mmvideomamba.ops import scan_launch_triton as kernels
     assert kernels.uses_lanes(dtype, *shape[2:]) == lanes
-    monkeypatch.setattr(kernels, 'MIN_CHUNK', 8)
-    cut = kernels._cut(0, 2 * shape[0], shape[1] + 16 * (chunks - 1), shape[2],
-                       chunks)
+    monkeypatch.setattr(scan_cuts_triton, 'MIN_CHUNK', 8)
+    cut = scan_cuts_triton._cut(0, 2 * shape[0], shape[1] + 16 * (chunks - 1),
+                                shape[2], chunks)
     assert cut.chunks == chunks
     monkeypatch.setattr(kernels, 'cuts', lambda *_: [cut])
     b, l, d, n = shape
@@ -150,7 +151,7 @@ def test_whole_sequences_and_chunks_side_by_side(n, monkeypatch):
     ids=str)
 def test_cuts_keep_a_gpu_evenly_busy(shape, wanted):
     pytest.importorskip('triton')
-    from mmvideomamba.ops.scan_launch_triton import _cuts
+    from mmvideomamba.ops.scan_cuts_triton import _cuts
     found = _cuts(shape, 20, 132, 1)
     assert [(c.kb0, c.count, c.chunks) for c in found] == wanted
     for cut in found:
