@@ -9,11 +9,11 @@ import triton
 import triton.language as tl
 
 from .launch_triton import launched
-from .scan_kernels_triton import VARYING
+from .scan_kernels_triton import VARYING, span
 from .scan_slots_triton import (load_state, spread_channels, spread_states,
                                 sum_channels, sum_states, turn)
-from .scan_tiles_triton import (LN2, LOG2E, along_rows, fetch_ahead,
-                                own_channels, softplus_slope, store_own,
+from .scan_tiles_triton import (LOG2E, along_rows, fetch_ahead,
+                                input_gradients, lane_places, store_own,
                                 tile_places)
 
 # Tokens between stored states.
@@ -29,7 +29,7 @@ def _states(ASM: tl.constexpr):
 
 @triton.jit
 def _advance(h, u, s, B, A, ASM: tl.constexpr):
-    """Return the state after a token, and its decay."""
+    """Return the state after a token."""
     s = s.to(tl.float32)
     x = spread_channels(s * u.to(tl.float32), ASM)
     a = tl.exp2(spread_channels(s, ASM) * A)
@@ -75,11 +75,8 @@ def _differentiate_token(g, dA, before, after, token, output, A, skip,
     q = g * before
     through_a = sum_states(q * A, ASM)
     dA += q * each_s
-    du = s * through_b + dy * skip
-    # The rates carry log2(e); take it out again.
-    ddelta = u * through_b + through_a * LN2
-    if SOFTPLUS:
-        ddelta *= softplus_slope(s)
+    du, ddelta = input_gradients(u, s, dy, skip, through_b, through_a,
+                                 SOFTPLUS)
     return g, dA, dbc, du, ddelta, dy * u
 
 
@@ -116,17 +113,10 @@ def lanes_bwd_kernel(
     next turn needs is loaded into the registers that this one has done with.
     """
     block = tl.program_id(0)
-    first = tl.program_id(1) * chunk
-    end = tl.minimum(first + chunk, l)
-    sequence = tl.program_id(2).to(tl.int64)
-    kb = kb0 + sequence
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
-    c = block * 32 + tl.arange(0, 32)[None, None, :]
-    inside = (c < d) | WHOLE
+    first, end, sequence, kb, k, backward = span(
+        tl.program_id(1), kb0, b, l, chunk, reversed_)
+    c, inside, mine, in_y = lane_places(block, d, WHOLE, ASM)
     tile = tile_places(c, d)
-    mine = own_channels(block, ASM)
-    in_y = (mine < d) | WHOLE
     A = tl.load(A_p + k * 16 * d + tile, mask=inside, other=0.)
     A = turn(A) * LOG2E
     skip = tl.load(D_p + k * d + mine, mask=in_y, other=0.)

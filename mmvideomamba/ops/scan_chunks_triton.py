@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 
 from .launch_triton import launched
-from .scan_kernels_triton import VARYING, masks, rates
+from .scan_kernels_triton import VARYING, masks, rates, span
 from .scan_tiles_triton import channels
 
 
@@ -65,11 +65,8 @@ def carry_kernel(
     """
     block = tl.program_id(0)
     index = tl.program_id(1) + (1 if GRAD else 0)
-    first = index * chunk
-    end = tl.minimum(first + chunk, l)
-    kb = kb0 + tl.program_id(2).to(tl.int64)
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
+    first, end, sequence, kb, k, backward = span(index, kb0, b, l, chunk,
+                                                 reversed_)
     n = tl.arange(0, BN)[:, None]
     c = block * BD + tl.arange(0, BD)[None, :]
     in_p, in_n, inside = masks(block, n, d, N, BN, BD, PACK, WHOLE)
@@ -103,7 +100,7 @@ def carry_kernel(
         h, total = _carry(h, total, token1, A, GRAD, KIND, BD, PACK)
         token0 = token2
         token1 = token3
-    at = tl.program_id(2).to(tl.int64) * chunks + index
+    at = sequence * chunks + index
     tl.store(ends_p + (at * N + n) * d + c, h, mask=inside)
     tl.store(
         sums_p + at * d + c + 0 * n, total + 0. * h, mask=inside & (n == 0))

@@ -16,26 +16,19 @@ import triton
 import triton.language as tl
 
 from .launch_triton import launched
-from .scan_kernels_triton import VARYING
+from .scan_kernels_triton import VARYING, span
 from .scan_slots_triton import store_state, turn
-from .scan_tiles_triton import (LOG2E, above, own_channels, store_own,
+from .scan_tiles_triton import (LOG2E, above, lane_places, store_own,
                                 tile_places)
 from .scan_turns_triton import (column_states, load_turn, own, pick_column,
                                 pick_row, row_channels, scatter_states)
 
 
 @triton.jit
-def _places(block, d, WHOLE: tl.constexpr, ASM: tl.constexpr):
-    """Return a program's packs of channels, channels, and lanes' channels.
-
-    Shapes (1, 8), (1, 1, 32) and (4, 8); each with the mask of those that
-    exist.
-    """
+def _packs(block, d, WHOLE: tl.constexpr):
+    """Return a program's packs of channels (1, 8), and which exist."""
     packs = block * 8 + tl.arange(0, 8)[None, :]
-    c = block * 32 + tl.arange(0, 32)[None, None, :]
-    mine = own_channels(block, ASM)
-    return (packs, (packs < d // 4) | WHOLE, c, (c < d) | WHOLE, mine,
-            (mine < d) | WHOLE)
+    return packs, (packs < d // 4) | WHOLE
 
 
 @triton.jit
@@ -87,13 +80,10 @@ def lanes_fwd_kernel(
         ASM: tl.constexpr):
     """Scan a chunk; every turn is loaded one turn ahead."""
     block = tl.program_id(0)
-    first = tl.program_id(1) * chunk
-    end = tl.minimum(first + chunk, l)
-    sequence = tl.program_id(2).to(tl.int64)
-    kb = kb0 + sequence
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
-    packs, in_p, c, inside, mine, in_y = _places(block, d, WHOLE, ASM)
+    first, end, sequence, kb, k, backward = span(
+        tl.program_id(1), kb0, b, l, chunk, reversed_)
+    packs, in_p = _packs(block, d, WHOLE)
+    c, inside, mine, in_y = lane_places(block, d, WHOLE, ASM)
     tile = tile_places(c, d)
     A = tl.load(A_p + k * 16 * d + tile, mask=inside, other=0.) * LOG2E
     skip = tl.load(D_p + k * d + mine, mask=in_y, other=0.)
@@ -186,12 +176,10 @@ def lanes_carry_kernel(
     """
     block = tl.program_id(0)
     index = tl.program_id(1) + (1 if GRAD else 0)
-    first = index * chunk
-    end = tl.minimum(first + chunk, l)
-    kb = kb0 + tl.program_id(2).to(tl.int64)
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
-    packs, in_p, c, inside, _, _ = _places(block, d, WHOLE, ASM)
+    first, end, sequence, kb, k, backward = span(index, kb0, b, l, chunk,
+                                                 reversed_)
+    packs, in_p = _packs(block, d, WHOLE)
+    c, inside, _, _ = lane_places(block, d, WHOLE, ASM)
     tile = tile_places(c, d)
     A = tl.load(A_p + k * 16 * d + tile, mask=inside, other=0.) * LOG2E
     dp = d // 4
@@ -225,7 +213,7 @@ def lanes_carry_kernel(
         ok = whole + tl.arange(0, 4)[:, None] < count
         x4, s4 = tl.where(ok, x4, 0), tl.where(ok, s4, 0)
         h, total = _carry_turn(h, total, x4, s4, bc4, A, GRAD, KIND, ASM)
-    at = tl.program_id(2).to(tl.int64) * chunks + index
+    at = sequence * chunks + index
     tl.store(ends_p + at * 16 * d + tile, h, mask=inside)
     tl.store(
         sums_p + at * d + c,

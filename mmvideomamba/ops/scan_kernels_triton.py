@@ -15,10 +15,26 @@ import triton
 import triton.language as tl
 
 from .launch_triton import launched
-from .scan_tiles_triton import LN2, LOG2E, channels, softplus_slope, store
+from .scan_tiles_triton import LOG2E, channels, input_gradients, store
 
 # What a kernel is not compiled anew for.
 VARYING = ('kb0', 'b', 'l', 'chunk', 'chunks', 'reversed_')
+
+
+@triton.jit
+def span(index, kb0, b, l, chunk, reversed_):
+    """Return which tokens of which sequence a program scans.
+
+    Scan positions, from the first to the end, of chunk ``index``; the number
+    of the sequence in this launch, and in all; its direction, and whether
+    that runs backward.
+    """
+    first = index * chunk
+    sequence = tl.program_id(2).to(tl.int64)
+    kb = kb0 + sequence
+    k = kb // b
+    backward = (reversed_ >> k.to(tl.int32)) & 1
+    return first, tl.minimum(first + chunk, l), sequence, kb, k, backward
 
 
 @triton.jit
@@ -112,12 +128,8 @@ def scan_fwd_kernel(
         ASM: tl.constexpr):
     """Scan a chunk; every token is loaded two tokens ahead."""
     block = tl.program_id(0)
-    first = tl.program_id(1) * chunk
-    end = tl.minimum(first + chunk, l)
-    sequence = tl.program_id(2).to(tl.int64)
-    kb = kb0 + sequence
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
+    first, end, sequence, kb, k, backward = span(
+        tl.program_id(1), kb0, b, l, chunk, reversed_)
     n = tl.arange(0, BN)[:, None]
     c = block * BD + tl.arange(0, BD)[None, :]
     in_p, in_n, inside = masks(block, n, d, N, BN, BD, PACK, WHOLE)
@@ -232,11 +244,8 @@ def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
     q = g * before
     through_a = tl.sum(q * A, axis=0, keep_dims=True)
     dA += q * s
-    du = s * through_b + dy * skip
-    # The rates carry log2(e); take it out again.
-    ddelta = u * through_b + through_a * LN2
-    if SOFTPLUS:
-        ddelta *= softplus_slope(s)
+    du, ddelta = input_gradients(u, s, dy, skip, through_b, through_a,
+                                 SOFTPLUS)
     return g, dA, dbc, du, ddelta, dy * u
 
 
@@ -293,12 +302,8 @@ def scan_bwd_kernel(
     the stores they need not wait for, since no load may pass a store.
     """
     block = tl.program_id(0)
-    first = tl.program_id(1) * chunk
-    end = tl.minimum(first + chunk, l)
-    sequence = tl.program_id(2).to(tl.int64)
-    kb = kb0 + sequence
-    k = kb // b
-    backward = (reversed_ >> k.to(tl.int32)) & 1
+    first, end, sequence, kb, k, backward = span(
+        tl.program_id(1), kb0, b, l, chunk, reversed_)
     n = tl.arange(0, BN)[:, None]
     c = block * BD + tl.arange(0, BD)[None, :]
     in_p, in_n, inside = masks(block, n, d, N, BN, BD, PACK, WHOLE)

@@ -62,7 +62,7 @@ def sum_channels(x, y, ASM: tl.constexpr):
     y = tl.sum(y.reshape(4, 4, 8, 4), axis=3).reshape(2, 2, 4, 8)
     x = _sum_slots(x.permute(2, 3, 0, 1), 1, ASM)
     y = _sum_slots(y.permute(2, 3, 0, 1), 1, ASM)
-    upper = tl.arange(0, 4)[:, None] * 0 + tl.arange(0, 8)[None, :] >= 4
+    upper = tl.arange(0, 8)[None, :] >= 4
     other = swap(tl.where(upper, x, y), 4, ASM)
     return tl.where(upper, y, x) + other
 

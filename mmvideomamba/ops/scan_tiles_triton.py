@@ -16,7 +16,7 @@ LN2 = tl.constexpr(0.6931471805599453)
 
 
 @triton.jit
-def softplus_slope(s):
+def _softplus_slope(s):
     """Return the slope of softplus where its value is s.
 
     The sigmoid of the argument, ``1 - exp(-s)``, by its series where the
@@ -24,6 +24,21 @@ def softplus_slope(s):
     """
     small = s * (1. - s * (0.5 - s * (1. / 6. - s / 24.)))
     return tl.where(s < 0.06, small, 1. - tl.exp2(-s * LOG2E))
+
+
+@triton.jit
+def input_gradients(u, s, dy, skip, through_b, through_a,
+                    SOFTPLUS: tl.constexpr):
+    """Return a token's gradients of u and delta, from the sums over states.
+
+    Those are of ``g B`` and of ``g a h A``, with rates for ``exp2``.
+    """
+    du = s * through_b + dy * skip
+    # The rates carry log2(e); take it out again.
+    ddelta = u * through_b + through_a * LN2
+    if SOFTPLUS:
+        ddelta *= _softplus_slope(s)
+    return du, ddelta
 
 
 @triton.jit
@@ -147,16 +162,15 @@ def _flip(x, BIT: tl.constexpr):
 def swap(x, BITS: tl.constexpr, ASM: tl.constexpr):
     """Return what the lane holds whose number differs in these bits.
 
-    The last two axes of x are lanes, (4, 8); BITS is 4, or 0 to 3 times 1
+    The last two axes of x are lanes, (4, 8); BITS is 4, or 1 to 3 times 1
     or 8.
     """
-    if BITS == 3 or BITS == 24:
-        if ASM:
-            x = _shuffle(x, BITS)
-        else:
-            x = _flip(_flip(x, BITS // 3), BITS // 3 * 2)
-    elif BITS > 0:
-        x = _shuffle(x, BITS) if ASM else _flip(x, BITS)
+    if ASM:
+        x = _shuffle(x, BITS)
+    elif BITS == 3 or BITS == 24:
+        x = _flip(_flip(x, BITS // 3), BITS // 3 * 2)
+    else:
+        x = _flip(x, BITS)
     return x
 
 
@@ -220,10 +234,15 @@ def tile_places(c, d):
 
 
 @triton.jit
-def own_channels(block, ASM: tl.constexpr):
-    """Return the channel, (4, 8), that each lane keeps the sums of."""
-    place = 4 * tl.arange(0, 8)[None, :] + tl.arange(0, 4)[:, None]
-    return along_rows(block * 32 + place, ASM)
+def lane_places(block, d, WHOLE: tl.constexpr, ASM: tl.constexpr):
+    """Return a program's channels, and which of them each lane keeps.
+
+    Shapes (1, 1, 32) and (4, 8); each with the mask of those that exist.
+    """
+    c = block * 32 + tl.arange(0, 32)[None, None, :]
+    mine = 4 * tl.arange(0, 8)[None, :] + tl.arange(0, 4)[:, None]
+    mine = along_rows(block * 32 + mine, ASM)
+    return c, (c < d) | WHOLE, mine, (mine < d) | WHOLE
 
 
 @triton.jit
