@@ -9,9 +9,7 @@ from torch import Tensor
 from .backends import GRID_LIMIT, ceil_div, interpreting, on_nvidia, power_of_2
 from .launch_triton import launched
 from .scan_launch_triton import uses_lanes
-from .scan_tiles_triton import sigmoid
-
-LOG2E = tl.constexpr(1.4426950408889634)
+from .scan_tiles_triton import LOG2E, sigmoid
 
 
 @triton.jit

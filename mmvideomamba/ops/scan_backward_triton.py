@@ -16,9 +16,6 @@ from .scan_tiles_triton import (LOG2E, along_rows, fetch_ahead,
                                 input_gradients, lane_places, store_own,
                                 tile_places)
 
-# Tokens between stored states.
-EVERY = tl.constexpr(4)
-
 
 @triton.jit
 def _states(ASM: tl.constexpr):
@@ -136,7 +133,7 @@ def lanes_bwd_kernel(
     dbc_p += block.to(tl.int64) * partial + place * 32
     row, narrow = step * d, step * 32
     every = tl.num_programs(0).to(tl.int64) * 512
-    states_p += (kb * tl.cdiv(l, EVERY) + first // EVERY) * every
+    states_p += (kb * tl.cdiv(l, 4) + first // 4) * every
     states_p += block * 512
     sectors = 8 * tl.arange(0, 64)
     # Four channels a lane; the last ones again in place of those beyond.
@@ -151,12 +148,12 @@ def lanes_bwd_kernel(
     dD = 0. * skip
     dbias = dD
     count = end - first
-    i0 = count // EVERY * EVERY
+    i0 = count // 4 * 4
     if i0 < count:
-        h = load_state(states_p + i0 // EVERY * every)
+        h = load_state(states_p + i0 // 4 * every)
         hs = (h, )
         tokens = ()
-        for j in tl.static_range(EVERY - 1):
+        for j in tl.static_range(3):
             t = tl.minimum(i0 + j, count - 1)
             u, s, B = _load_input(u_p, delta_p, bc_p, mine, n, t, row, narrow,
                                   in_y)
@@ -165,12 +162,11 @@ def lanes_bwd_kernel(
             h = _advance(h, u, s, B, A, ASM)
             hs = hs + (h, )
             tokens = tokens + ((u, s, B), )
-        for back in tl.static_range(EVERY - 1):
+        for back in tl.static_range(3):
             t = i0 + 2 - back
-            ok = i0 + 2 - back < count
-            C, dy = _load_output(dy_p, c_p, mine, n,
-                                 tl.minimum(i0 + 2 - back, count - 1), row,
-                                 narrow, in_y)
+            ok = t < count
+            C, dy = _load_output(dy_p, c_p, mine, n, tl.minimum(t, count - 1),
+                                 row, narrow, in_y)
             dy = tl.where(ok, dy, 0.)
             g, dA, dbc, du, ddelta, share = _differentiate_token(
                 g, dA, hs[2 - back], hs[3 - back], tokens[2 - back], (C, dy),
@@ -181,18 +177,18 @@ def lanes_bwd_kernel(
             dD += share
             dbias += ddelta
     if i0 > 0:
-        i0 -= EVERY
-        h0 = load_state(states_p + i0 // EVERY * every)
+        i0 -= 4
+        h0 = load_state(states_p + i0 // 4 * every)
         tokens = ()
-        for j in tl.static_range(EVERY):
+        for j in tl.static_range(4):
             tokens = tokens + (_load_input(u_p, delta_p, bc_p, mine, n, i0 + j,
                                            row, narrow, in_y), )
         output0 = _load_output(dy_p, c_p, mine, n, i0 + 3, row, narrow, in_y)
         output1 = _load_output(dy_p, c_p, mine, n, i0 + 2, row, narrow, in_y)
-        for turns in range(count // EVERY):
-            i6 = tl.maximum(i0 - 2 * EVERY, 0)
+        for turns in range(count // 4):
+            i6 = tl.maximum(i0 - 8, 0)
             t6 = i6 + ln
-            fetch_ahead(states_p + i6 // EVERY * every + sectors, ASM)
+            fetch_ahead(states_p + i6 // 4 * every + sectors, ASM)
             # Four tokens, 8 bytes a lane.
             ahead = near + t6 * row
             fetch_ahead(u_p + ahead, ASM)
@@ -201,13 +197,13 @@ def lanes_bwd_kernel(
             fetch_ahead(bc_p + 4 * lc + t6 * narrow, ASM)
             h = h0
             hs = (h, )
-            for j in tl.static_range(EVERY):
+            for j in tl.static_range(4):
                 u, s, B = tokens[j]
                 h = _advance(h, u, s, B, A, ASM)
                 hs = hs + (h, )
             more = ()
-            i5 = tl.maximum(i0 - EVERY, 0)
-            for back in tl.static_range(EVERY):
+            i5 = tl.maximum(i0 - 4, 0)
+            for back in tl.static_range(4):
                 g, dA, dbc, du, ddelta, share = _differentiate_token(
                     g, dA, hs[3 - back], hs[4 - back], tokens[3 - back],
                     output0, A, skip, SOFTPLUS, ASM)
@@ -219,7 +215,7 @@ def lanes_bwd_kernel(
                                        tl.maximum(i0 + 1 - back, 0), row,
                                        narrow, in_y)
                 if back == 0:
-                    h0 = load_state(states_p + i5 // EVERY * every)
+                    h0 = load_state(states_p + i5 // 4 * every)
                 t = i0 + 3 - back
                 store_own(du_p + (mine + t * row), du, in_y, ASM)
                 store_own(ddelta_p + (mine + t * row), ddelta, in_y, ASM)

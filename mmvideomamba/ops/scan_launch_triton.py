@@ -40,7 +40,7 @@ def _constants(x: Tensor, n: int) -> dict:
     """Return what the kernels over tokens x are compiled for."""
     d = x.shape[-1]
     # Whether no program's channels reach beyond the last.
-    constants = dict(WHOLE=d % BLOCK_D == 0, KIND=_KINDS[x.dtype])
+    constants = dict(WHOLE=d % BLOCK_D == 0)
     if uses_lanes(x.dtype, d, n):
         return dict(constants, ASM=on_nvidia())
     return dict(constants, **_sizes(n), PACK=_pack(x))
@@ -128,6 +128,7 @@ def _carried(cut: Cut, x: Tensor, delta: Tensor, A: Tensor, bc: Tensor,
         cut.chunks,
         reversed_,
         **constants,
+        KIND=_KINDS[x.dtype],
         GRAD=grad,
         SHARED_X=x.dim() == 3,
         **options)
@@ -214,7 +215,8 @@ def scan_forward(u: Tensor,
     width = ceil_div(d, BLOCK_D) * BLOCK_D if lanes else d
     states = A.new_empty(k, b, steps, n, width)
     found = A.new_empty(0)
-    constants = dict(_constants(u, n), HAS_STATES=keep, HAS_Y=with_y)
+    constants = dict(
+        _constants(u, n), KIND=_KINDS[u.dtype], HAS_STATES=keep, HAS_Y=with_y)
     kernel, into = lanes_fwd_kernel, y
     if not lanes:
         kernel, into = scan_fwd_kernel, _packed(y)
@@ -294,22 +296,23 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     dbc = A.new_empty(blocks, k * b * l, 2 * n)
     sums = [A.new_zeros(0, n + 2, d)]
     constants = _constants(u, n)
-    kernel, tensors = lanes_bwd_kernel, [u, delta, bc, dy, du, ddelta]
-    if uses_lanes(u.dtype, d, n):
-        # It loads one number a lane.
-        del constants['KIND']
-    else:
-        kernel = scan_bwd_kernel
-        tensors = [t if t is bc else _packed(t) for t in tensors]
-        constants.update(EVERY=EVERY, Y_PACK=_pack(u), ASM=on_nvidia())
-    u_, delta_, bc_, dy_, *outs = tensors
+    # Which loads one number a lane.
+    kernel, tensors = lanes_bwd_kernel, [u, delta, dy, du, ddelta]
+    if not uses_lanes(u.dtype, d, n):
+        kernel, tensors = scan_bwd_kernel, [_packed(t) for t in tensors]
+        constants.update(
+            KIND=_KINDS[u.dtype],
+            EVERY=EVERY,
+            Y_PACK=_pack(u),
+            ASM=on_nvidia())
+    u_, delta_, dy_, *outs = tensors
     for cut in each:
         parts = A.new_empty(cut.count, cut.chunks, n + 2, d)
         kernel[blocks, cut.chunks, cut.count](
             u_,
             delta_,
             A,
-            bc_,
+            bc,
             D,
             dy_,
             states,
