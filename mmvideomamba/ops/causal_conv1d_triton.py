@@ -72,12 +72,13 @@ def _convolve_run(rows, taps, bias, y_p, t0, l, d, in_d, BACK: tl.constexpr,
 
 
 @launched
-@triton.jit(do_not_specialize=('b', 'l'))
+@triton.jit(do_not_specialize=('b0', 'b', 'l'))
 def _conv_fwd_kernel(
         x_p,  # (b, l, >= d), token stride given
         w_p,  # (k, d, taps)
         bias_p,  # (k, d)
         y_p,  # (k, b, l, d)
+        b0,
         b,
         l,
         d,
@@ -91,7 +92,7 @@ def _conv_fwd_kernel(
         WIDE: tl.constexpr,
         ASM: tl.constexpr):
     """Convolve RUN tokens in every direction."""
-    bi = tl.program_id(2).to(tl.int64)
+    bi = b0 + tl.program_id(2).to(tl.int64)
     t0 = tl.program_id(1) * RUN
     if WIDE:
         t0 = t0.to(tl.int64)
@@ -145,7 +146,7 @@ def _before_activation(rows, gs, taps, bias, BACK: tl.constexpr,
 
 
 @launched
-@triton.jit(do_not_specialize=('b', 'l'))
+@triton.jit(do_not_specialize=('b0', 'b', 'l'))
 def _conv_bwd_kernel(
         x_p,  # (b, l, >= d), token stride given
         w_p,  # (k, d, taps)
@@ -153,6 +154,7 @@ def _conv_bwd_kernel(
         dy_p,  # (k, b, l, d)
         dx_p,  # (b, l, >= d), token stride given
         dw_p,  # (programs, k, taps + 1, d), the bias last
+        b0,
         b,
         l,
         d,
@@ -173,7 +175,7 @@ def _conv_bwd_kernel(
     tokens next to a run which its input reached.
     """
     H: tl.constexpr = TAPS - 1
-    bi = tl.program_id(2).to(tl.int64)
+    bi = b0 + tl.program_id(2).to(tl.int64)
     c = tl.program_id(0) * TD + tl.arange(0, TD)
     in_d = c < d
     x_p += bi * l * stride + c
@@ -247,14 +249,15 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reversed_: int,
     y = x.new_empty(k, b, l, d)
     if y.numel():
         stride, run = _token_stride(x), _run(l, RUN)
-        for first in range(0, b, GRID_LIMIT):
-            count = min(GRID_LIMIT, b - first)
+        for b0 in range(0, b, GRID_LIMIT):
+            count = min(GRID_LIMIT, b - b0)
             grid = ceil_div(d, TILE_D), ceil_div(l, run), count
             _conv_fwd_kernel[grid](
-                x[first:] if first else x,
+                x,
                 weight,
                 bias,
-                y[:, first:] if first else y,
+                y,
+                b0,
                 b,
                 l,
                 d,
@@ -291,15 +294,16 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     each = ceil_div(l, BACKWARD_RUN * runs)
     stride, dx_stride = _token_stride(x), _token_stride(dx)
     dw = weight.new_empty(b * each, k, taps + 1, d, dtype=torch.float32)
-    for first in range(0, b if dy.numel() else 0, GRID_LIMIT):
-        count = min(GRID_LIMIT, b - first)
+    for b0 in range(0, b if dy.numel() else 0, GRID_LIMIT):
+        count = min(GRID_LIMIT, b - b0)
         _conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), each, count](
-            x[first:] if first else x,
+            x,
             weight,
             bias,
-            dy[:, first:] if first else dy,
-            dx[first:] if first else dx,
-            dw[first * each:] if first else dw,
+            dy,
+            dx,
+            dw,
+            b0,
             b,
             l,
             d,
