@@ -10,6 +10,7 @@ imported on first use:
 - ``torch``: the definition; runs everywhere.
 """
 import contextlib
+import functools
 import importlib
 import importlib.util
 import logging
@@ -84,14 +85,23 @@ def interpreting() -> bool:
     return os.environ.get('TRITON_INTERPRET', '0') == '1'
 
 
+@functools.lru_cache()
 def on_nvidia() -> bool:
-    """Tell whether kernels are compiled for NVIDIA's GPUs."""
+    """Tell whether kernels are compiled for NVIDIA's GPUs.
+
+    Asked several times a layer, and never to change: Triton itself decides
+    whether it interprets a kernel when that is defined.
+    """
     return not interpreting() and torch.version.hip is None
 
 
 def triton_version() -> Tuple[int, ...]:
     """Return the major and minor number of Triton, which is installed."""
-    version = importlib.import_module('triton').__version__
+    return _major_minor(importlib.import_module('triton').__version__)
+
+
+@functools.lru_cache()
+def _major_minor(version: str) -> Tuple[int, ...]:
     return tuple(int(v) for v in version.split('.')[:2])
 
 
