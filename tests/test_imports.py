@@ -32,10 +32,12 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.distillation':
     (ENGINE | {'mmaction', 'mmpretrain'}, {'ops', 'registry',
                                            'models.layers'}),
-    'models.selfsup':
-    (ENGINE | {'mmpretrain'}, {'ops', 'registry', 'models.layers'}),
-    'models.multimodal': (ENGINE | {'mmaction', 'safetensors', 'transformers'},
-                          {'compat', 'ops', 'registry', 'models.layers'}),
+    'models.masking': (ENGINE, {'registry', 'models.layers'}),
+    'models.selfsup': (ENGINE | {'mmpretrain'},
+                       {'ops', 'registry', 'models.layers', 'models.masking'}),
+    'models.multimodal':
+    (ENGINE | {'mmaction', 'safetensors', 'transformers'},
+     {'compat', 'ops', 'registry', 'models.layers', 'models.masking'}),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
                  {'registry'}),
     'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {'registry'}),

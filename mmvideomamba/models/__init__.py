@@ -2,17 +2,17 @@
 from .backbones import VideoMamba
 from .distillation import (DistilledClassifier, DistilledRecognizer3D,
                            TokenDistillHead)
-from .heads import VideoMambaHead
+from .heads import VideoMambaHead, VideoMambaRegressionHead
 from .layers import BiMambaMixer, MambaBlock
+from .masking import CachedTeacher, CLIPTeacher, CLIPTower
 from .multimodal import (TextTower, VideoTextMC, VideoTextModel, VideoTextQA,
                          VisionTower)
-from .selfsup import (UMT, AlignmentLoss, CachedTeacher, CLIPTeacher,
-                      CLIPTower, UMTDecoder)
+from .selfsup import UMT, AlignmentLoss, UMTDecoder
 
 __all__ = [
     'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower',
     'CachedTeacher', 'DistilledClassifier', 'DistilledRecognizer3D',
     'MambaBlock', 'TextTower', 'TokenDistillHead', 'UMT', 'UMTDecoder',
-    'VideoMamba', 'VideoMambaHead', 'VideoTextMC', 'VideoTextModel',
-    'VideoTextQA', 'VisionTower'
+    'VideoMamba', 'VideoMambaHead', 'VideoMambaRegressionHead', 'VideoTextMC',
+    'VideoTextModel', 'VideoTextQA', 'VisionTower'
 ]

@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmvideomamba.evaluation import VideoTextRecall
 from mmvideomamba.models import (CLIPTeacher, TextTower, VideoTextMC,
                                  VideoTextModel)
-from mmvideomamba.models.layers import visible_per_frame
+from mmvideomamba.models.masking import visible_per_frame
 from mmvideomamba.models.multimodal.retrieval import RetrievalScorer
 
 CONFIGS = Path(__file__).parents[2] / 'configs'

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmvideomamba.models.selfsup import CLIPTeacher
+from mmvideomamba.models.masking import CLIPTeacher
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / 'tools/model_converters'))

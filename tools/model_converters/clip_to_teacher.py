@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from videomamba_to_mm import read
 
-from mmvideomamba.models.selfsup.clip_weights import describe, read_clip_tower
+from mmvideomamba.models.masking.clip_weights import describe, read_clip_tower
 
 
 def is_torchscript(path: Path) -> bool:

@@ -6,7 +6,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvideomamba.registry import MODELS
-from ..layers import one_clip
+from ..masking import one_clip
 from .published_keys import adapt_keys
 from .tokenizer import TextBatch, TextTokenizer
 from .vision_tower import VisionOutput

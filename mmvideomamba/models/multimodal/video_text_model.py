@@ -7,8 +7,8 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..layers import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
-                      visible_features)
+from ..masking import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
+                       visible_features)
 from .gather import GATHER_GRADS, gather_features
 from .losses import contrastive_loss, mask_words, negative_weights, similarity
 from .retrieval import RetrievalScorer

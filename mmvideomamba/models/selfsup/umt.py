@@ -7,8 +7,8 @@ from mmpretrain.models.selfsup import BaseSelfSupervisor
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..layers import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
-                      visible_features, visible_per_frame)
+from ..masking import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
+                       visible_features, visible_per_frame)
 
 
 def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:

@@ -6,7 +6,8 @@ from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..layers import sincos_embed, with_class_token
+from ..layers import sincos_embed
+from ..masking import with_class_token
 
 
 class _Level(nn.Module):

@@ -1,52 +1,14 @@
 import pytest
 import torch
 from common import assert_close
-from golden_umt import samples
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS as ROOT
-from mmengine.registry import init_default_scope
 from torch import nn
+from umt_models import STUDENT_CFG, samples, tiny_umt
 
 from mmvideomamba.models import VideoMamba
-from mmvideomamba.models.selfsup import UMT, AlignmentLoss, CLIPTeacher
-
-STUDENT_CFG = dict(
-    type='mmvideomamba.VideoMamba',
-    arch=dict(embed_dims=16, num_layers=3),
-    img_size=32,
-    patch_size=8,
-    num_frames=4,
-    out_type='raw')
-
-
-def tiny_umt(teacher: dict = {}, decoder: dict = {}, **kwargs) -> UMT:
-    """Build a small model by its config, the parts changed as given."""
-    init_default_scope('mmaction')
-    tower = dict(
-        width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
-    cfg = dict(
-        type='mmvideomamba.UMT',
-        backbone=dict(STUDENT_CFG, out_indices=(), stream_indices=-2),
-        target_generator=dict(
-            type='mmvideomamba.CLIPTeacher',
-            arch=tower,
-            img_size=32,
-            **teacher),
-        neck=dict(
-            **{
-                **dict(
-                    type='mmvideomamba.UMTDecoder',
-                    in_channels=16,
-                    out_channels=12),
-                **decoder
-            }),
-        head=dict(
-            type='mmpretrain.MIMHead',
-            loss=dict(type='mmvideomamba.AlignmentLoss')),
-        data_preprocessor=dict(
-            type='ActionDataPreprocessor', format_shape='NCTHW'))
-    cfg.update(kwargs)
-    return ROOT.build(cfg)
+from mmvideomamba.models.masking import CLIPTeacher
+from mmvideomamba.models.selfsup import AlignmentLoss
 
 
 def test_only_visible_tokens_enter_the_mixers() -> None:

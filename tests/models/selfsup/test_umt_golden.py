@@ -2,8 +2,8 @@
 import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden
-from golden_umt import golden_decoder, golden_student, golden_teacher, samples
 from mmengine.registry import init_default_scope
+from umt_models import golden_decoder, golden_student, golden_teacher, samples
 
 from mmvideomamba.models.selfsup import UMT, AlignmentLoss
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from mmvideomamba.models.layers import (draw_attention_mask, masks_of,
-                                        stack_masks, visible_features,
-                                        visible_per_frame, with_class_token)
+from mmvideomamba.models.masking import (draw_attention_mask, masks_of,
+                                         stack_masks, visible_features,
+                                         visible_per_frame, with_class_token)
 
 
 @pytest.mark.parametrize('count,ratio,visible', [(196, 0.8, 40),

@@ -1,11 +1,11 @@
 import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden
-from golden_umt import golden_teacher
 from mmengine.registry import MODELS as ROOT
 from torch import nn
+from umt_models import golden_teacher
 
-from mmvideomamba.models.selfsup import CLIPTeacher, CLIPTower
+from mmvideomamba.models.masking import CLIPTeacher, CLIPTower
 
 DATA = 'clip_teacher'
 TINY = dict(width=32, num_layers=3, num_heads=4, patch_size=8, out_channels=24)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mmvideomamba.models.layers import one_clip
+from mmvideomamba.models.masking import one_clip
 
 
 def test_the_axis_of_clips_goes() -> None:

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.registry import MODELS as ROOT
-from test_umt import tiny_umt
+from umt_models import tiny_umt
 
-from mmvideomamba.models.selfsup import CachedTeacher, CLIPTeacher
+from mmvideomamba.models.masking import CachedTeacher, CLIPTeacher
 
 TINY = dict(
     type='mmvideomamba.CLIPTeacher',

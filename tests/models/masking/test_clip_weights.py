@@ -5,7 +5,7 @@ import pytest
 import torch
 from common import GOLDEN_FLOOR, SPOILED, golden
 
-from mmvideomamba.models.selfsup import CLIPTeacher
+from mmvideomamba.models.masking import CLIPTeacher
 
 TINY = dict(width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
 
