@@ -142,7 +142,7 @@ def test_kernel_packages_have_their_files(path: Path) -> None:
      ['mmvideomamba.models.VideoMamba']),
     ('models/heads/new.py', 'def f():\n    from ..backbones import x',
      ['mmvideomamba.models.backbones.x']),
-    ('compat.py', 'from .registry import MODELS',
+    ('compat/new.py', 'from ..registry import MODELS',
      ['mmvideomamba.registry.MODELS']),
     ('registry.py', 'import mmvideomamba.ops.backends',
      ['mmvideomamba.ops.backends']),

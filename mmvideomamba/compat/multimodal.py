@@ -1,0 +1,95 @@
+"""Import the hosts' models beside a newer transformers."""
+import importlib.util
+import logging
+import sys
+import types
+from typing import List, Tuple
+
+from mmengine.logging import print_log
+from mmengine.utils import digit_version
+
+from .remedy import Remedy, installed_version, package_dir
+
+# Equal to the extra `multimodal` in setup.cfg; a test compares them.
+TRANSFORMERS_RANGE = ('4.36', '4.56')
+
+
+def multimodal_trouble(host: str) -> str:
+    """Say why the text models of a host cannot be imported here.
+
+    Args:
+        host (str): 'mmaction' or 'mmpretrain'.
+
+    Returns:
+        str: The reason, or '' if the text models can be imported or the host
+        itself notices the missing packages.
+    """
+    version = installed_version('transformers')
+    if not version:
+        return ''
+    if host == 'mmpretrain':
+        if installed_version('pycocotools') and digit_version(
+                version) >= digit_version('4.52'):
+            return f'transformers {version} is not below 4.52'
+        return ''
+    low, high = TRANSFORMERS_RANGE
+    if not digit_version(low) <= digit_version(version) < digit_version(high):
+        return f'transformers {version} is not in >={low},<{high}'
+    return '' if installed_version('timm') else 'timm is not installed'
+
+
+_MULTIMODAL_HINTS = dict(
+    mmaction='"mmvideomamba[multimodal]"',
+    mmpretrain='"transformers>={},<4.52"'.format(TRANSFORMERS_RANGE[0]))
+
+
+def _multimodal_hosts() -> List[Tuple[str, str]]:
+    """List the hosts whose models cannot be imported, with the reasons."""
+    hosts = [(h, multimodal_trouble(h)) for h in ('mmaction', 'mmpretrain')]
+    return [(h, why) for h, why in hosts if why and package_dir(h)]
+
+
+def _cause() -> str:
+    return '; '.join(f'{host}: {why}' for host, why in _multimodal_hosts())
+
+
+def _dependency_module(host: str) -> types.ModuleType:
+    """Import the module with a host's switch for text models.
+
+    The module is loaded by its path: importing ``mmpretrain`` would already
+    import its models.
+    """
+    name = f'{host}.utils.dependency'
+    if name not in sys.modules:
+        folder = package_dir(host)
+        assert folder is not None
+        spec = importlib.util.spec_from_file_location(
+            name, folder / 'utils/dependency.py')
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        sys.modules[name] = module
+    return sys.modules[name]
+
+
+def _cure() -> None:
+    """Make the hosts register placeholders for their text models.
+
+    Otherwise the hosts' models cannot be imported at all.
+    """
+    for host, why in _multimodal_hosts():
+        setattr(_dependency_module(host), 'WITH_MULTIMODAL', False)
+        print_log(
+            f'The text models of {host} are switched off: {why}. To use them: '
+            f'pip install {_MULTIMODAL_HINTS[host]}',
+            logger='current',
+            level=logging.WARNING)
+
+
+REMEDY = Remedy(
+    name='multimodal',
+    cause=_cause,
+    link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/models/'
+    'multimodal/vindlu/modeling_bert.py',
+    until='releases of the hosts that follow current transformers',
+    cure=_cure)

@@ -1,0 +1,25 @@
+"""Actions after an import run once, at the import."""
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import List
+
+from mmvideomamba.compat.import_hooks import AfterImport
+
+
+def test_after_import_acts_once(tmp_path: Path, monkeypatch) -> None:
+    """A probe for the module does not use the action up."""
+    (tmp_path / 'healed_later.py').write_text('value = 1\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    calls: List[ModuleType] = []
+    finders = len(sys.meta_path)
+    AfterImport.register('healed_later', calls.append)
+    assert importlib.util.find_spec('healed_later') is not None
+    assert calls == []
+    module = importlib.import_module('healed_later')
+    assert calls == [module] and module.value == 1
+    assert len(sys.meta_path) == finders
+    AfterImport.register('healed_later', calls.append)
+    assert calls == [module, module]

@@ -1,0 +1,49 @@
+"""Text models are switched off where the packages do not fit."""
+import configparser
+from pathlib import Path
+
+import pytest
+
+from mmvideomamba.compat import multimodal
+from .fresh_python import ROOT, run_python
+
+
+@pytest.mark.parametrize('host, versions, reason', [
+    ('mmaction', {}, ''),
+    ('mmaction', dict(transformers='4.55.4', timm='1.0'), ''),
+    ('mmaction', dict(transformers='4.55.4'), 'timm is not installed'),
+    ('mmaction', dict(transformers='4.56.0', timm='1.0'), '4.56.0 is not'),
+    ('mmaction', dict(transformers='5.1.0', timm='1.0'), '5.1.0 is not'),
+    ('mmaction', dict(transformers='4.30.0', timm='1.0'), '4.30.0 is not'),
+    ('mmpretrain', dict(transformers='5.1.0'), ''),
+    ('mmpretrain', dict(transformers='4.51.3', pycocotools='2'), ''),
+    ('mmpretrain', dict(transformers='4.52.0',
+                        pycocotools='2'), '4.52.0 is not'),
+])
+def test_trouble(monkeypatch, host: str, versions: dict, reason: str) -> None:
+    monkeypatch.setattr(multimodal, 'installed_version',
+                        lambda name: versions.get(name, ''))
+    trouble = multimodal.multimodal_trouble(host)
+    assert reason in trouble and bool(reason) == bool(trouble)
+
+
+def test_range_is_that_of_the_extra() -> None:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / 'setup.cfg')
+    extra = parser['options.extras_require']['multimodal']
+    low, high = multimodal.TRANSFORMERS_RANGE
+    assert f'transformers>={low},<{high}' in extra.split()
+
+
+def test_new_transformers_leaves_the_hosts_importable(tmp_path: Path) -> None:
+    for name in ('transformers', 'timm', 'pycocotools'):
+        folder = tmp_path / f'{name}-9.0.dist-info'
+        folder.mkdir()
+        (folder / 'METADATA'
+         ).write_text(f'Metadata-Version: 2.1\nName: {name}\nVersion: 9.0\n')
+    imports = 'import mmaction.models, mmpretrain.models'
+    done = run_python(f'import mmvideomamba\n{imports}', tmp_path)
+    assert done.returncode == 0, done.stderr
+    for host in ('mmaction', 'mmpretrain'):
+        line = f'The text models of {host} are switched off'
+        assert (done.stdout + done.stderr).count(line) == 1
