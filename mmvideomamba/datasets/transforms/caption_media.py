@@ -1,6 +1,4 @@
 """Media of captions, from files or from the bytes of a shard."""
-import copy
-
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -43,9 +41,11 @@ class OpenClip(OpenVideo):
         content = results.pop('content', None)
         if content is None:
             return super().transform(results)
-        opener = copy.copy(self)
-        opener.io_backend, opener.file_client = 'memory', _Memory(content)
-        return super(OpenClip, opener).transform(results)
+        # A second opener holds the content, so that no sample finds the
+        # bytes of another in this transform.
+        opener = OpenVideo(self.min_frames, 'memory', self.num_threads)
+        opener.file_client = _Memory(content)
+        return opener.transform(results)
 
 
 @TRANSFORMS.register_module()
