@@ -1,7 +1,7 @@
 """Masks over the patch tokens of a clip, True = dropped."""
 from math import isfinite
 from numbers import Real
-from typing import Any, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Union
 
 import numpy as np
 import torch
@@ -12,12 +12,12 @@ from torch import Tensor
 MASK_SOURCES = ('attention', 'data')
 
 
-def visible_per_frame(num_patches: int, mask_ratio: float) -> int:
+def visible_per_frame(num_patches: int, mask_ratio: Optional[float]) -> int:
     """Count the patches of a frame that stay.
 
     Args:
         num_patches (int): Patches n of a frame.
-        mask_ratio (float): Share that is dropped.
+        mask_ratio (float): Share that is dropped; a missing one is refused.
 
     Returns:
         int: ``n - int(n * mask_ratio)``.
@@ -39,7 +39,7 @@ def visible_per_frame(num_patches: int, mask_ratio: float) -> int:
 
 
 def draw_attention_mask(attention: Tensor, num_frames: int,
-                        mask_ratio: float) -> Tensor:
+                        mask_ratio: Optional[float]) -> Tensor:
     """Draw which patches stay, likelier those that are attended to.
 
     In each frame all patches are drawn one after the other, without
@@ -111,7 +111,9 @@ def masks_of(data_samples: Optional[Sequence[Any]], num_tokens: int) -> Tensor:
     Raises:
         ValueError: If a sample has no mask, or a wrong one.
     """
-    masks = [getattr(sample, 'mask', None) for sample in data_samples or []]
+    masks: List[Any] = [
+        getattr(sample, 'mask', None) for sample in data_samples or []
+    ]
     if not masks or any(mask is None for mask in masks):
         raise ValueError(
             "the masks are to come from the data (source 'data'), but the "

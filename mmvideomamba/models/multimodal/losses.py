@@ -1,28 +1,24 @@
 """Similarities of videos and texts, and what is trained on them."""
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Tuple, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SIMILARITIES = ('mean', 'max')
-
 
 def similarity(vision: Tensor,
                text: Tensor,
-               temperature: object = 1.,
-               reduce: str = 'mean') -> Tensor:
+               temperature: Union[float, Tensor] = 1.) -> Tensor:
     """Compare each video with each text by the cosine, in float32.
 
-    Autocast is off meanwhile: divided by a temperature, what bfloat16 drops
-    of a cosine would be a tenth of a logit.
+    Autocast is off meanwhile: divided by a temperature, the digits of a
+    cosine that bfloat16 drops would be a tenth of a logit.
 
     Args:
-        vision (Tensor): Shape (b, m, c), or (b, c).
+        vision (Tensor): Shape (b, m, c), of which the mean over m counts, or
+            (b, c).
         text (Tensor): Shape (n, c).
         temperature (float | Tensor): Divisor. Defaults to 1.
-        reduce (str): 'mean' or 'max' over the m features of a video.
-            Defaults to 'mean'.
 
     Returns:
         Tensor: Shape (b, n).
@@ -33,10 +29,7 @@ def similarity(vision: Tensor,
     if vision.dim() == 2:
         vision = vision.unsqueeze(1)
     with torch.autocast(vision.device.type, enabled=False):
-        if reduce == 'max':
-            sim = torch.einsum('bmc,nc->bmn', vision, text).amax(1)
-        else:
-            sim = vision.mean(1) @ text.t()
+        sim = vision.mean(1) @ text.t()
     return sim / temperature
 
 
@@ -54,9 +47,9 @@ def contrastive_loss(sim_v2t: Tensor, ids: Tensor) -> Tensor:
     """
     same = (ids[:, None] == ids[None]).to(sim_v2t.dtype)
     target = same / same.sum(1, keepdim=True)
-    ways = (-(target * F.log_softmax(sim, dim=1)).sum(1).mean()
-            for sim in (sim_v2t, sim_v2t.t()))
-    return sum(ways) / 2
+    to_text, to_video = (-(target * F.log_softmax(sim, dim=1)).sum(1).mean()
+                         for sim in (sim_v2t, sim_v2t.t()))
+    return (to_text + to_video) / 2
 
 
 def negative_weights(sim: Tensor, ids: Tensor, hard: bool = True) -> Tensor:

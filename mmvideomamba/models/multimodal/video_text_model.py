@@ -7,8 +7,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..masking import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
-                       visible_features)
+from ..masking import MASK_SOURCES, MaskedTeacher, one_clip
 from .gather import GATHER_GRADS, gather_features
 from .losses import contrastive_loss, mask_words, negative_weights, similarity
 from .retrieval import RetrievalScorer
@@ -100,7 +99,7 @@ class VideoTextModel(VideoTextBase):
         self.itm_head = nn.Linear(self.text_encoder.width, 2)
         self.temp = nn.Parameter(torch.tensor(temperature))
         self.temperature_range = tuple(temperature_range)
-        self.clip_teacher = teacher and MODELS.build(teacher)
+        self.clip_teacher: Any = MODELS.build(teacher) if teacher else None
         self.alignment_loss = MODELS.build(alignment_loss)
         self.align_images_only = align_images_only
         self.mask_cfg = mask_cfg or {}
@@ -119,10 +118,12 @@ class VideoTextModel(VideoTextBase):
             raise ValueError('loss_weights has uta, which needs a teacher and '
                              'a neck of the vision_encoder')
         for kind in ('image', 'video') if aligned else ():
-            if kind not in self.mask_cfg and not (kind == 'video'
-                                                  and self.align_images_only):
+            if kind == 'video' and self.align_images_only:
+                continue
+            if kind not in self.mask_cfg:
                 raise ValueError(f'loss_weights has uta, but mask_cfg tells '
                                  f'no mask for {kind!r}')
+            self._masked_teacher(kind, 1)  # refuses a bad ratio
 
     def predict(self, inputs: Tensor,
                 data_samples: List[BaseDataElement]) -> Any:
@@ -174,7 +175,9 @@ class VideoTextModel(VideoTextBase):
             self.temp.clamp_(*self.temperature_range)
         clips = one_clip(inputs)
         losses = {}
-        vision = self._see(clips, data_samples, losses)
+        vision, alignment = self._see(clips, data_samples)
+        if alignment is not None:
+            losses['loss_uta'] = alignment
         tokens = self.tokenize([sample.text for sample in data_samples])
         text = self.text_encoder.encode(*tokens)
         ids = torch.tensor([s.pair_id for s in data_samples],
@@ -182,9 +185,10 @@ class VideoTextModel(VideoTextBase):
         features = (self.vision_proj(vision.pooled), self.text_proj(text[:,
                                                                          0]))
         if self.loss_weights['vtc']:
-            everyone = (gather_features(x, self.gather_grad) for x in features)
+            videos, texts = (
+                gather_features(x, self.gather_grad) for x in features)
             losses['loss_vtc'] = contrastive_loss(
-                similarity(*everyone, self.temp), gather_features(ids))
+                similarity(videos, texts, self.temp), gather_features(ids))
         if self.loss_weights['vtm']:
             with torch.no_grad():
                 sim = similarity(*features, self.temp)
@@ -198,38 +202,37 @@ class VideoTextModel(VideoTextBase):
         }
         return dict(**losses, temperature=self.temp.detach().clone())
 
-    def _see(self, clips: Tensor, data_samples: List[BaseDataElement],
-             losses: Dict[str, Tensor]) -> VisionOutput:
-        """Encode a batch of training, masked where UTA is trained."""
+    def _see(
+        self, clips: Tensor, data_samples: List[BaseDataElement]
+    ) -> Tuple[VisionOutput, Optional[Tensor]]:
+        """Encode a batch of training, masked where UTA is trained.
+
+        Args:
+            clips (Tensor): Shape (b, 3, frames, h, w).
+            data_samples (list[BaseDataElement]): See the class.
+
+        Returns:
+            tuple[VisionOutput, Tensor | None]: Tokens, and the alignment
+            loss, a scalar, None where UTA is not trained.
+        """
         kind = 'image' if clips.shape[2] == 1 else 'video'
         aligned = self.loss_weights['uta'] > 0 and not (kind == 'video' and
                                                         self.align_images_only)
         if not aligned:
-            return self.vision_encoder(clips)
-        with torch.no_grad():
-            features, attention = self.clip_teacher(clips)
-            mask = self._mask(kind, attention, len(clips), data_samples)
-        vision = self.vision_encoder(clips, mask, self.masked_keep_temporal)
-        decoded = vision.decoded
-        if features.shape[::3] != decoded.shape[::3] or (features.shape[2]
-                                                         != 1 + mask.shape[1]):
-            raise ValueError(
-                f'the teacher returns features {tuple(features.shape)}, the '
-                f'decoder {tuple(decoded.shape)} of {mask.shape[1]} patch '
-                'tokens: make levels, channels and token grids fit')
-        losses['loss_uta'] = self.alignment_loss(
-            decoded, visible_features(features, mask))
-        return vision
+            return self.vision_encoder(clips), None
+        teacher = self._masked_teacher(kind, clips.shape[2])
+        targets = teacher(clips, data_samples)
+        vision = self.vision_encoder(clips, targets.mask,
+                                     self.masked_keep_temporal)
+        targets.check_decoded(vision.decoded)
+        return vision, self.alignment_loss(vision.decoded, targets.features)
 
-    def _mask(self, kind: str, attention: Tensor, count: int,
-              data_samples: List[BaseDataElement]) -> Tensor:
-        """Draw the mask of a batch, or take it from the data: (b, t * n)."""
-        cfg = self.mask_cfg[kind]
-        frames = len(attention) // count
-        if cfg['source'] == 'attention':
-            return draw_attention_mask(attention, frames, cfg['ratio'])
-        return masks_of(data_samples,
-                        frames * attention.shape[1]).to(attention.device)
+    def _masked_teacher(self, kind: str, num_frames: int) -> MaskedTeacher:
+        """Return the teacher with the mask of videos or of images."""
+        backbone = self.vision_encoder.backbone
+        t, h, w = backbone.grid
+        grid = (t * num_frames // backbone.num_frames, h, w)
+        return MaskedTeacher(self.clip_teacher, grid, **self.mask_cfg[kind])
 
     def _vtm(self, vision: Tensor, text: Tensor, mask: Tensor, sim: Tensor,
              ids: Tensor) -> Tensor:
@@ -272,8 +275,10 @@ def _check_choices(loss_weights: Dict[str, float], gather_grad: str,
         raise ValueError(f'gather_grad must be one of {list(GATHER_GRADS)}, '
                          f'but got {gather_grad!r}')
     for kind, cfg in (mask_cfg or {}).items():
-        if kind not in ('video', 'image') or (cfg.get('source')
-                                              not in MASK_SOURCES):
+        known = kind in ('video',
+                         'image') and cfg.keys() <= {'source', 'ratio'}
+        if not known or cfg.get('source') not in MASK_SOURCES:
             raise ValueError(
                 "mask_cfg takes 'video' and 'image', each with a source of "
-                f'{list(MASK_SOURCES)}, but got {kind!r}: {dict(cfg)}')
+                f'{list(MASK_SOURCES)} and a ratio, but got {kind!r}: '
+                f'{dict(cfg)}')

@@ -7,8 +7,7 @@ from mmpretrain.models.selfsup import BaseSelfSupervisor
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..masking import (MASK_SOURCES, draw_attention_mask, masks_of, one_clip,
-                       visible_features, visible_per_frame)
+from ..masking import MaskedTeacher, TeacherTargets, one_clip
 
 
 def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:
@@ -79,9 +78,6 @@ class UMT(BaseSelfSupervisor):
                  mask_source: str = 'attention',
                  mask_ratio: float = 0.8,
                  **kwargs: Any) -> None:
-        if mask_source not in MASK_SOURCES:
-            raise ValueError(f'mask_source must be one of '
-                             f'{list(MASK_SOURCES)}, but got {mask_source!r}')
         super().__init__(
             backbone=_with_published_tap(backbone),
             neck=neck,
@@ -97,10 +93,7 @@ class UMT(BaseSelfSupervisor):
                              f'decoder in_channels={expected}; set '
                              f'in_channels={width} of the neck')
         self.mask_source, self.mask_ratio = mask_source, mask_ratio
-        t, h, w = self.backbone.grid
-        self.num_tokens = t * h * w
-        if mask_source == 'attention':
-            visible_per_frame(h * w, mask_ratio)
+        self._masked_teacher()  # refuses a bad source or ratio
         self.target_generator.requires_grad_(False)
         self.target_generator.eval()
         self._freeze_unused()
@@ -141,9 +134,8 @@ class UMT(BaseSelfSupervisor):
         Raises:
             ValueError: If inputs, mask or teacher do not fit the student.
         """
-        clips = one_clip(inputs)
-        student, target, _, _ = self.align(clips, data_samples)
-        return dict(loss=self.head.loss(student, target))
+        decoded, targets = self.align(one_clip(inputs), data_samples)
+        return dict(loss=self.head.loss(decoded, targets.features))
 
     def extract_feat(self, inputs: Tensor) -> Tuple[Tensor, ...]:
         """Extract the features of a student that sees every patch.
@@ -156,51 +148,35 @@ class UMT(BaseSelfSupervisor):
         """
         return self.backbone(one_clip(inputs))
 
-    def align(
-        self, clips: Tensor, data_samples: Optional[List[BaseDataElement]]
-    ) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _masked_teacher(self) -> MaskedTeacher:
+        return MaskedTeacher(self.target_generator, self.backbone.grid,
+                             self.mask_source, self.mask_ratio)
+
+    def align(self,
+              clips: Tensor,
+              data_samples: Optional[List[BaseDataElement]] = None,
+              masked: bool = True) -> Tuple[Tensor, TeacherTargets]:
         """Run teacher and student.
 
         Args:
             clips (Tensor): Shape (b, 3, frames, h, w).
             data_samples (list[BaseDataElement], optional): See ``loss``.
+                Defaults to None.
+            masked (bool): Whether the student sees the visible patches only,
+                or all. Defaults to True.
 
         Returns:
-            tuple: Features of the student and targets, both
-            (k, b, 1 + v, c), mask (b, t * n), attention (b * t, n).
+            tuple[Tensor, TeacherTargets]: Decoded tokens of the student,
+            shape (k, b, 1 + v, c), and the teacher's.
+
+        Raises:
+            ValueError: If mask, teacher or decoder do not fit the student.
         """
-        with torch.no_grad():
-            features, attention = self.target_generator(clips)
-            self._check_teacher(features, attention)
-            mask = self._mask(attention, data_samples)
-        student = self.neck(self.backbone(clips, mask), mask)
-        if student.shape[::3] != features.shape[::3]:
-            raise ValueError(
-                f'the decoder returns {len(student)} levels of '
-                f'{student.shape[-1]} channels, but the teacher '
-                f'{len(features)} of {features.shape[-1]}; set num_levels '
-                'and out_channels of the neck')
-        return student, visible_features(features, mask), mask, attention
-
-    def _check_teacher(self, features: Tensor, attention: Tensor) -> None:
-        t, h, w = self.backbone.grid
-        if features.shape[2] != 1 + self.num_tokens or (attention.shape[1]
-                                                        != h * w):
-            raise ValueError(
-                f'the teacher returns {features.shape[2]} tokens per clip and '
-                f'attention to {attention.shape[1]} patches per frame, but '
-                f'the student has a grid of {t} x {h} x {w}, that is '
-                f'{1 + self.num_tokens} tokens with the class token. Choose '
-                'img_size of the teacher so that both cut frames into the '
-                'same grid, the same tubelet_size, and with_cls_token=True')
-
-    def _mask(self, attention: Tensor,
-              data_samples: Optional[List[BaseDataElement]]) -> Tensor:
-        """Draw the mask, or take it from the data: (b, t * n)."""
-        if self.mask_source == 'attention':
-            return draw_attention_mask(attention, self.backbone.grid[0],
-                                       self.mask_ratio)
-        return masks_of(data_samples, self.num_tokens).to(attention.device)
+        targets = self._masked_teacher()(clips, data_samples, masked)
+        mask = targets.mask if masked else None
+        decoded = self.neck(self.backbone(clips, mask), mask)
+        targets.check_decoded(decoded)
+        return decoded, targets
 
     @torch.no_grad()
     def explain(self,
@@ -220,18 +196,12 @@ class UMT(BaseSelfSupervisor):
         """
         clips = one_clip(inputs)
         grid = (len(clips), *self.backbone.grid)
-        if masked:
-            student, target, mask, attention = self.align(clips, data_samples)
-        else:
-            target, attention = self.target_generator(clips)
-            self._check_teacher(target, attention)
-            student = self.neck(self.backbone(clips))
-            mask = torch.zeros(
-                len(clips), self.num_tokens, dtype=torch.bool).to(clips.device)
+        decoded, targets = self.align(clips, data_samples, masked)
+        mask = targets.mask
         cosine = torch.cosine_similarity(
-            student.float(), target.float(), dim=-1).mean(0)[:, 1:]
+            decoded.float(), targets.features.float(), dim=-1).mean(0)[:, 1:]
         similarity = cosine.new_full(mask.shape, float('nan'))
         similarity[~mask] = cosine.flatten()
         return Alignment(
             mask.view(grid),
-            attention.float().view(grid), similarity.view(grid))
+            targets.attention.float().view(grid), similarity.view(grid))

@@ -133,10 +133,11 @@ def test_golden_step_with_attention_mask(case: str, drawn) -> None:
     model = golden_umt(
         dict(kind=cfg['clip_loss_type'], loss_weight=cfg['clip_loss_ratio']))
     x = data['in/x']
-    student, target, mask, attention = model.align(x, None)
-    assert torch.equal(mask, data['attention/mask'][:, 1:])
-    for name, value in (('student_out', student), ('targets', target),
-                        ('attn', attention)):
+    student, targets = model.align(x)
+    assert torch.equal(targets.mask, data['attention/mask'][:, 1:])
+    for name, value in (('student_out', student),
+                        ('targets', targets.features), ('attn',
+                                                        targets.attention)):
         assert_close(
             value, data[f'attention/{name}'], floor=GOLDEN_FLOOR, name=name)
     assert_close(
@@ -166,9 +167,9 @@ def test_golden_step_with_mask_of_the_data() -> None:
     data = golden(STEP)
     model = golden_umt(dict(kind='l2'), mask_source='data')
     masks = samples(data['random/mask'][:, 1:].numpy())
-    student, target, _, _ = model.align(data['in/x'], masks)
+    student, targets = model.align(data['in/x'], masks)
     assert_close(student, data['random/student_out'], floor=GOLDEN_FLOOR)
-    assert_close(target, data['random/targets'], floor=GOLDEN_FLOOR)
+    assert_close(targets.features, data['random/targets'], floor=GOLDEN_FLOOR)
     loss = model.loss(data['in/x'], masks)['loss']
     assert_close(loss, data['random_l2/loss'], floor=GOLDEN_FLOOR)
 
