@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
-import mmcv
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dataset import Compose
@@ -18,7 +17,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint, set_random_seed
 from torch import nn
 
-from mmvideomamba.engine.hooks.alignment_hook import picture_of
+from mmvideomamba.visualization import picture_of, save_picture
 
 
 def build_model(config: Config, checkpoint: str, device: str) -> nn.Module:
@@ -68,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
     picture = picture_of(model, data['inputs'], data['data_samples'])
     out = args.out or Path(f'work_dirs/demo/{Path(args.video).stem}'
                            '_alignment.png')
-    mmcv.imwrite(picture[..., ::-1], str(out))
+    save_picture(picture, out)
     print(f'picture: {out}')
 
 

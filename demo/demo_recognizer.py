@@ -5,15 +5,11 @@ Prints the best classes and writes, into the output folder, a picture (a strip
 of frames above the scores) and a short annotated video.
 """
 import argparse
-import math
 from pathlib import Path
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
-import cv2
 import decord
-import imageio_ffmpeg
-import matplotlib
 import numpy as np
 import torch
 from mmaction.apis import inference_recognizer, init_recognizer
@@ -22,12 +18,8 @@ from mmengine.fileio import list_from_file
 from torch import nn
 
 from mmvideomamba.datasets.transforms import DecodeFrames, OpenVideo
-
-STRIP_FRAMES = 8  # in the picture
-MAX_FRAMES = 300  # in the annotated video; longer videos are thinned out
-VIDEO_HEIGHT = 288  # least height of the annotated video, in pixels
-
-Scores = List[Tuple[str, float]]
+from mmvideomamba.visualization.annotated_video import save_annotated_video
+from mmvideomamba.visualization.score_chart import Scores, save_score_chart
 
 
 def check_files(*paths: Tuple[str, str]) -> None:
@@ -105,101 +97,6 @@ def classify(model: nn.Module, video: str, names: Sequence[str],
     return [(names[i], float(v)) for i, v in zip(indices, values)]
 
 
-def draw_picture(reader: decord.VideoReader, scores: Scores, title: str,
-                 path: Path) -> None:
-    """Draw a strip of frames above bars of the scores.
-
-    Args:
-        reader (decord.VideoReader): The video.
-        scores (list[tuple[str, float]]): Names and scores, best first.
-        title (str): Title of the picture.
-        path (Path): The .png file to write.
-    """
-    matplotlib.use('Agg')
-    from matplotlib import pyplot as plt
-    indices = np.linspace(0, len(reader) - 1, STRIP_FRAMES).round().astype(int)
-    frames = reader.get_batch(indices).asnumpy()
-    figure = plt.figure(
-        figsize=(12, 2.6 + 0.35 * len(scores)), layout='constrained')
-    figure.suptitle(title)
-    strip, chart = figure.subfigures(
-        2, height_ratios=(1.6, 0.6 + 0.35 * len(scores)))
-    for axes, frame, index in zip(
-            strip.subplots(1, STRIP_FRAMES), frames, indices):
-        axes.imshow(frame)
-        axes.set_title(f'frame {index}', fontsize=8)
-        axes.axis('off')
-    names, values = zip(*scores)
-    axes = chart.subplots()
-    bars = axes.barh(names, values, color=['C0'] + ['0.7'] * len(names[1:]))
-    axes.bar_label(bars, fmt='%.3f', padding=3)
-    axes.set(xlim=(0, 1.1), xlabel='score')
-    axes.invert_yaxis()
-    axes.spines[['top', 'right']].set_visible(False)
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
-
-
-def annotate(frame: np.ndarray, scores: Scores) -> np.ndarray:
-    """Write the best classes under a frame.
-
-    Args:
-        frame (np.ndarray): RGB, shape (h, w, 3), uint8.
-        scores (list[tuple[str, float]]): Names and scores, best first.
-
-    Returns:
-        np.ndarray: A larger frame of even sides, RGB, uint8.
-    """
-    scale = max(1., VIDEO_HEIGHT / frame.shape[0])
-    height, width = (2 * round(side * scale / 2) for side in frame.shape[:2])
-    panel = np.zeros((2 * (4 + 11 * len(scores)), width, 3), np.uint8)
-    for row, (name, score) in enumerate(scores):
-        y = 4 + 22 * row
-        panel[y + 16:y + 19, :max(1, round(score * width))] = (64, 160, 255)
-        cv2.putText(panel, f'{score:.2f} {name}', (4, y + 12),
-                    cv2.FONT_HERSHEY_SIMPLEX, 0.42, (255, 255, 255), 1,
-                    cv2.LINE_AA)
-    frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.concatenate([frame, panel])
-
-
-def read_frames(reader: decord.VideoReader, step: int) -> Iterator[np.ndarray]:
-    """Read every n-th frame of a video.
-
-    Args:
-        reader (decord.VideoReader): The video.
-        step (int): Distance of the frames.
-
-    Yields:
-        np.ndarray: RGB, shape (h, w, 3), uint8.
-    """
-    for index in range(0, len(reader), step):
-        yield reader[index].asnumpy()
-
-
-def write_video(reader: decord.VideoReader, scores: Scores,
-                path: Path) -> None:
-    """Write the annotated video, H.264, at the speed of the original.
-
-    Args:
-        reader (decord.VideoReader): The video.
-        scores (list[tuple[str, float]]): Names and scores, best first.
-        path (Path): The .mp4 file to write.
-    """
-    step = math.ceil(len(reader) / MAX_FRAMES)
-    frames = (annotate(f, scores[:3]) for f in read_frames(reader, step))
-    first = next(frames)
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (first.shape[1], first.shape[0]),
-        fps=reader.get_avg_fps() / step,
-        macro_block_size=2)
-    writer.send(None)
-    writer.send(np.ascontiguousarray(first))
-    for frame in frames:
-        writer.send(np.ascontiguousarray(frame))
-    writer.close()
-
-
 def run(args: argparse.Namespace) -> None:
     """Check the input, classify the video, write the results.
 
@@ -227,9 +124,9 @@ def run(args: argparse.Namespace) -> None:
     args.out_dir.mkdir(parents=True, exist_ok=True)
     stem = Path(args.video).stem
     picture = args.out_dir / f'{stem}_scores.png'
-    draw_picture(reader, scores, Path(args.video).name, picture)
+    save_score_chart(reader, scores, Path(args.video).name, picture)
     video = args.out_dir / f'{stem}_annotated.mp4'
-    write_video(reader, scores, video)
+    save_annotated_video(reader, scores, video)
     print(f'picture: {picture}\nvideo:   {video}')
 
 

@@ -40,7 +40,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
      {'compat', 'ops', 'registry', 'models.layers', 'models.masking'}),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
                  {'registry'}),
-    'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {'registry'}),
+    'engine':
+    (ENGINE | {'mmaction', 'mmpretrain'}, {'registry', 'visualization'}),
+    'visualization':
+    (ENGINE | {'cv2', 'decord', 'imageio_ffmpeg', 'matplotlib'}, set()),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
 }
 

@@ -87,20 +87,6 @@ def test_prints_scores_and_writes_picture_and_video(call, capsys):
     assert height > 288 and width == 384  # 64 x 48 enlarged, text below
 
 
-@pytest.mark.parametrize('size', [(31, 17), (640, 360), (96, 400)])
-def test_any_shape_of_video(call, make_video, size):
-    out_dir = call(video=make_video(size=size, frames=2))
-    assert len(decord.VideoReader(str(out_dir / 'clip_annotated.mp4'))) == 2
-
-
-def test_long_videos_are_thinned_out(call, make_video, demo, monkeypatch):
-    monkeypatch.setattr(demo, 'MAX_FRAMES', 10)
-    out_dir = call(video=make_video(frames=25))
-    reader = decord.VideoReader(str(out_dir / 'clip_annotated.mp4'))
-    assert len(reader) == 9  # every third
-    assert round(reader.get_avg_fps(), 2) == 3.33
-
-
 def test_config_can_be_changed(call, demo, monkeypatch):
     build, built = demo.init_recognizer, []
 
