@@ -20,6 +20,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     '__init__': (set(), {'compat', 'version'}),
     'version': (set(), set()),
     'registry': ({'mmengine'}, set()),
+    'json_file': (set(), set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
@@ -36,10 +37,12 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.selfsup': (ENGINE | {'mmpretrain'},
                        {'ops', 'registry', 'models.layers', 'models.masking'}),
     'models.multimodal':
-    (ENGINE | {'mmaction', 'safetensors', 'transformers'},
-     {'compat', 'ops', 'registry', 'models.layers', 'models.masking'}),
+    (ENGINE | {'mmaction', 'safetensors', 'transformers'}, {
+        'compat', 'json_file', 'ops', 'registry', 'models.layers',
+        'models.masking'
+    }),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
-                 {'registry'}),
+                 {'json_file', 'registry'}),
     'engine':
     (ENGINE | {'mmaction', 'mmpretrain'}, {'registry', 'visualization'}),
     'visualization':

@@ -3,16 +3,16 @@ import copy
 import math
 import os
 import re
-from typing import Any, Dict, Iterable, List, Sequence, Set, Tuple, Union
+from typing import Any, List, Sequence, Tuple, Union
 
 import torch
 from mmaction.datasets import VideoDataset
 from mmengine.fileio import list_from_file
 
 from mmvideomamba.registry import DATASETS
+from .annotation_faults import check_exist, read_all
 from .transforms.decode import LOCAL_BACKENDS, video_path
 
-MAX_SHOWN = 10  # faults that an error lists one by one
 # A path with an extension, then another separator and labels.
 _OTHER_SEPARATOR = re.compile(
     r'\.\w+([,;\t ]+)-?\d+(\.\d+)?([,;\t ]+-?\d+(\.\d+)?)*$')
@@ -21,40 +21,6 @@ _OTHER_SEPARATOR = re.compile(
 def _quote(line: str) -> str:
     """Quote a line, or the start of a long one."""
     return repr(line if len(line) <= 100 else line[:97] + '...')
-
-
-def _names_in(folder: str) -> Set[str]:
-    """List a folder; one that cannot be listed has no names."""
-    try:
-        return set(os.listdir(folder or '.'))
-    except OSError:
-        return set()
-
-
-def find_missing(paths: Iterable[str]) -> List[int]:
-    """Find the paths of files that do not exist.
-
-    Each folder is listed once, since asking a network file system for each
-    of some 100 000 files takes minutes.
-
-    Args:
-        paths (Iterable[str]): Local paths; URLs count as existing.
-
-    Returns:
-        list[int]: Positions of the missing ones.
-    """
-    listed: Dict[str, Set[str]] = {}
-    missing = []
-    for index, path in enumerate(paths):
-        if '://' in path:
-            continue
-        folder, name = os.path.split(path)
-        if folder not in listed:
-            listed[folder] = _names_in(folder)
-        # A file system may know a name that it lists in another spelling.
-        if name not in listed[folder] and not os.path.exists(path):
-            missing.append(index)
-    return missing
 
 
 def parse_number(text: str, name: str) -> float:
@@ -156,28 +122,21 @@ class CheckedVideoDataset(VideoDataset):
             FileNotFoundError: See the class.
             ValueError: See the class.
         """
-        samples, numbers, faults = [], [], []
-        for number, line in enumerate(self._read_lines(), 1):
-            if not line.strip():
-                continue
-            numbers.append(number)
-            try:
-                samples.append(self._parse(line.strip()))
-            except ValueError as error:
-                faults.append(f'line {number}: {error}')
-        if not numbers:
+        lines = [(number, line.strip())
+                 for number, line in enumerate(self._read_lines(), 1)
+                 if line.strip()]
+        if not lines:
             raise ValueError(
                 f'annotation file {self.ann_file} is empty. Write a line '
                 f'{self._form()} for each video.')
-        if faults:
-            limited = self.num_classes is not None and not self.regression
-            labels = (f' and labels from 0 to {self.num_classes - 1}'
-                      if limited else '')
-            raise ValueError(
-                self._report(
-                    f'{len(faults)} of {len(numbers)} lines cannot be used',
-                    faults, f'A line is {self._form()}{labels}. Correct the '
-                    'file, delimiter or num_classes.'))
+        limited = self.num_classes is not None and not self.regression
+        labels = (f' and labels from 0 to {self.num_classes - 1}'
+                  if limited else '')
+        samples = read_all(
+            lines, self._parse_line, f'annotation file {self.ann_file}',
+            'lines', f'A line is {self._form()}{labels}. Correct the file, '
+            'delimiter or num_classes.')
+        numbers = [number for number, _ in lines]
         self._check_unlabelled(samples, numbers)
         if self.check_files and self._is_local():
             self._check_exist(samples, numbers)
@@ -203,6 +162,13 @@ class CheckedVideoDataset(VideoDataset):
         form = self.delimiter.join(['PATH', label, *self.extra_columns])
         short = self.delimiter.join(['PATH', label])
         return form if self.needs_extra else f'{short} or {form}'
+
+    def _parse_line(self, number: int, line: str) -> dict:
+        """Read a line, whose number is in the error."""
+        try:
+            return self._parse(line)
+        except ValueError as error:
+            raise ValueError(f'line {number}: {error}') from error
 
     def _parse(self, line: str) -> dict:
         """Read a line.
@@ -298,25 +264,13 @@ class CheckedVideoDataset(VideoDataset):
 
     def _check_exist(self, samples: List[dict], numbers: List[int]) -> None:
         """Raise FileNotFoundError if a video does not exist."""
-        paths = [video_path(sample['filename']) for sample in samples]
-        faults = [
-            f'line {numbers[i]}: {paths[i]}' for i in find_missing(paths)
-        ]
-        if faults:
-            raise FileNotFoundError(
-                self._report(
-                    f'{len(faults)} of {len(paths)} videos do not exist',
-                    faults, 'Correct the file or data_prefix (now video='
-                    f'{self.data_prefix["video"]!r}); check_files=False '
-                    'leaves this to the training.'))
-
-    def _report(self, summary: str, faults: List[str], remedy: str) -> str:
-        """Put the faults of some lines into one message."""
-        shown = faults[:MAX_SHOWN]
-        if len(faults) > MAX_SHOWN:
-            shown.append(f'and {len(faults) - MAX_SHOWN} more')
-        head = f'annotation file {self.ann_file}: {summary}'
-        return '\n'.join([head, *(f'  {fault}' for fault in shown), remedy])
+        check_exist(
+            [video_path(sample['filename']) for sample in samples],
+            f'annotation file {self.ann_file}',
+            'Correct the file or data_prefix (now video='
+            f'{self.data_prefix["video"]!r}); check_files=False leaves this '
+            'to the training.',
+            labels=[f'line {number}' for number in numbers])
 
     def get_data_info(self, idx: int) -> dict:
         """Return a sample before its pipeline.

@@ -1,5 +1,4 @@
 """mmaction2's BERT with fusion layers, from a local folder or by its size."""
-import json
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Dict, Optional, Union
@@ -10,6 +9,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvideomamba.compat import multimodal_trouble
+from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
 
 WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
@@ -163,7 +163,7 @@ class TextTower(BaseModule):
                 f'arch of TextTower must be one of {list(cls.arch_zoo)}, a '
                 f'dict, or a folder with config.json, but there is no {path}')
         try:
-            return dict(json.loads(path.read_text()))
+            return dict(read_json(path, 'config', 'get it anew'))
         except (TypeError, ValueError) as error:
             raise ValueError(f'{path} is no config of a BERT: {error}; get it '
                              'anew') from error

@@ -1,5 +1,4 @@
 """Answers to questions about videos."""
-import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -8,6 +7,7 @@ from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
 from .answer_decoder import (DECODER, answer_losses, build_decoder,
                              decoder_state, rank_answers)
@@ -205,10 +205,7 @@ def read_answers(path: Optional[str]) -> List[str]:
         raise ValueError(
             f'answer_file of VideoTextQA: there is no {path}; set it to the '
             'JSON list of all answers to choose from')
-    try:
-        found = json.loads(Path(path).read_text(encoding='utf-8-sig'))
-    except ValueError as error:
-        raise ValueError(f'answer_file {path} is no JSON: {error}') from error
+    found = read_json(path, 'answer_file', 'write it as a JSON list')
     if not isinstance(found, list) or not found:
         raise ValueError(f'answer_file {path} must hold a list of texts with '
                          'at least one')

@@ -6,8 +6,8 @@ from typing import Any, Dict, List
 from mmaction.datasets import BaseActionDataset
 
 from mmvideomamba.registry import DATASETS
-from .caption_text import (captions_of, check_all, check_videos, clean_caption,
-                           one_text, read_json_list, strings_of)
+from .json_list import check_videos, read_json_entries
+from .texts import captions_of, clean_caption, one_text, strings_of
 
 
 class _CheckedJson(BaseActionDataset):
@@ -53,7 +53,7 @@ class _CheckedJson(BaseActionDataset):
                 filename=os.path.join(folder, video),
                 **self._read(where, entry))
 
-        samples = check_all(read_json_list(self.ann_file), read, self.ann_file)
+        samples = read_json_entries(self.ann_file, read)
         if self.check_files:
             videos = list(dict.fromkeys(s['filename'] for s in samples))
             check_videos(videos, self.ann_file, self.data_prefix)

@@ -10,10 +10,12 @@ import numpy as np
 from mmengine import dist
 from mmengine.logging import print_log
 
-from .caption_records import PerProcess, Record
-from .caption_text import captions_of
+from mmvideomamba.json_file import parse_json, read_json
+from .record import PerProcess, Record
 from .tar_shard import Place, ShardCutError, TarShard
+from .texts import captions_of
 
+RECOUNT = 'delete it to have the shards counted again'
 ON_SHORT = ('raise', 'skip')
 MAX_OPEN = 16  # shards that a process keeps open
 SCANNERS = 8  # shards counted at a time: it is waiting for the disk
@@ -131,11 +133,11 @@ class ShardRecords:
         counted = int(self.shard_ends[number]) - start
         place = self._place(shard, index - start, counted)
         where = f'shard {shard.path}: sample {place.name!r}'
-        text = shard.content(*place.caption).decode('utf-8')
-        try:
-            entry = json.loads(text) if place.is_json else dict(caption=text)
-        except ValueError as error:
-            raise ValueError(f'{where} has no valid JSON') from error
+        text = shard.content(*place.caption)
+        if place.is_json:
+            entry = parse_json(text, f'{where}, caption,', 'correct the shard')
+        else:
+            entry = dict(caption=text.decode('utf-8'))
         captions = captions_of(entry, where)
         return Record(place.name, captions, shard.content(*place.medium))
 
@@ -171,8 +173,8 @@ class ShardRecords:
 def _read_counts(path: str) -> Dict[str, Dict[str, int]]:
     if not path or not os.path.isfile(path):
         return {}
+    kept = read_json(path, 'count_file', RECOUNT)
     try:
-        kept = json.loads(Path(path).read_text())
         return {
             name: dict(samples=int(x['samples']), bytes=int(x['bytes']))
             for name, x in kept.items()
@@ -180,7 +182,7 @@ def _read_counts(path: str) -> Dict[str, Dict[str, int]]:
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f'count_file {path} does not hold "samples" and "bytes" of '
-            'shards; delete it to have them counted again') from error
+            f'shards; {RECOUNT}') from error
 
 
 def _write_counts(path: str, counts: Dict[str, Dict[str, int]]) -> None:

@@ -11,17 +11,9 @@ from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from mmvideomamba.registry import DATASETS
-from .caption_records import JsonlRecords, JsonRecords, SqliteRecords
-from .shard_records import ShardRecords
+from .formats import CaptionReader, open_captions
 from .tar_shard import ShardCutError
 
-READERS = {
-    '.json': JsonRecords,
-    '.jsonl': JsonlRecords,
-    '.sqlite': SqliteRecords,
-    '.db': SqliteRecords,
-    '.tar': ShardRecords
-}
 MODALITIES = ('video', 'image')
 PAIR_IDS = ('source', 'global')
 STRETCH = 1000  # entries of other sources than shards
@@ -42,8 +34,9 @@ class CaptionDataset(Dataset):
     Args:
         sources (Sequence[dict]): Each with ``ann_file``, by its ending a
             '.json' list, '.jsonl', '.sqlite' or '.db', or '.tar' shards (a
-            pattern of the shell), and optionally ``media_root``. Further
-            keys are arguments of the reader, such as ``on_short``.
+            pattern of the shell), see ``FORMATS``, and optionally
+            ``media_root``. Further keys are arguments of the reader, such as
+            ``on_short``.
         pipeline (Sequence[dict]): Transforms.
         modality (str): 'video' or 'image', the key of the media in JSON.
             Defaults to 'video'.
@@ -80,7 +73,7 @@ class CaptionDataset(Dataset):
         self.max_refetch, self.replaced = max_refetch, 0
         self.pipeline = Compose(pipeline)
         self.metainfo: Dict[str, Any] = {}
-        self.readers: List[Any] = []
+        self.readers: List[CaptionReader] = []
         self.roots: List[str] = []
         for source in sources:
             self._add(dict(source), data_root)
@@ -93,11 +86,7 @@ class CaptionDataset(Dataset):
         if source.get('count_file'):
             source['count_file'] = os.path.join(data_root,
                                                 source['count_file'])
-        ending = os.path.splitext(path)[1]
-        if ending not in READERS:
-            raise ValueError(f'ann_file {path} of CaptionDataset must end in '
-                             f'one of {list(READERS)}')
-        self.readers.append(READERS[ending](path, self.modality, **source))
+        self.readers.append(open_captions(path, self.modality, **source))
         self.roots.append(root)
 
     def __len__(self) -> int:

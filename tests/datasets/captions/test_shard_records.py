@@ -15,9 +15,9 @@ from torch import multiprocessing as mp
 from torch.utils.data import get_worker_info
 
 from mmvideomamba.datasets import CaptionDataset
+from mmvideomamba.datasets.captions.shard_records import ShardRecords
+from mmvideomamba.datasets.captions.tar_shard import ShardCutError, TarShard
 from mmvideomamba.datasets.samplers import ShardSampler, shard_sampler
-from mmvideomamba.datasets.shard_records import ShardRecords
-from mmvideomamba.datasets.tar_shard import ShardCutError, TarShard
 
 SIZES = (5, 9, 2, 7)
 
@@ -149,7 +149,8 @@ def test_a_copy_for_a_worker_does_not_grow(tmp_path: Path) -> None:
 
 
 def test_few_shards_stay_open(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr('mmvideomamba.datasets.shard_records.MAX_OPEN', 2)
+    monkeypatch.setattr(
+        'mmvideomamba.datasets.captions.shard_records.MAX_OPEN', 2)
     for number in range(5):
         write_shard(tmp_path / f'{number}.tar', pairs(number))
     records = ShardRecords(str(tmp_path / '*.tar'))

@@ -122,7 +122,7 @@ def test_too_few_options(build) -> None:
                                          (VideoMCDataset, CHOICES[0])])
 def test_missing_videos(build, kind: type, entry: dict) -> None:
     entries = changed(entry, video='x.mp4')
-    with pytest.raises(FileNotFoundError, match='1 of 2 videos.*x.mp4'):
+    with pytest.raises(FileNotFoundError, match='1 of 2 videos.*\n.*x.mp4'):
         build(kind, entries)
     assert len(build(kind, entries, check_files=False)) == 2
     with pytest.raises(FileNotFoundError, match='nothing.json does not exist'):

@@ -6,8 +6,8 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from mmaction.datasets import BaseActionDataset
 
 from mmvideomamba.registry import DATASETS
-from .caption_text import (captions_of, check_all, check_videos, clean_caption,
-                           read_json_list, strings_of)
+from .json_list import check_videos, read_json_entries
+from .texts import captions_of, clean_caption, strings_of
 
 TRAIN_TEXTS = ('each', 'random')
 
@@ -95,8 +95,7 @@ class RetrievalDataset(BaseActionDataset):
             FileNotFoundError: See the class.
             ValueError: See the class.
         """
-        entries = check_all(
-            read_json_list(self.ann_file), self._read, self.ann_file)
+        entries = read_json_entries(self.ann_file, self._read)
         numbers: Dict[str, int] = {}
         for entry in entries:
             for video in entry.videos:

@@ -1,0 +1,119 @@
+"""Faults of an annotation file, all of them in one error."""
+import os
+from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
+                    Set, Tuple, TypeVar)
+
+MAX_SHOWN = 10  # faults that an error lists one by one
+T = TypeVar('T')
+
+
+def fault_list(summary: str, faults: Sequence[str], remedy: str = '') -> str:
+    """Write a message that lists the first faults and counts the others.
+
+    Args:
+        summary (str): First line, such as the file and the number of faults.
+        faults (Sequence[str]): One text for each faulty entry.
+        remedy (str): Last line. Defaults to '', none.
+
+    Returns:
+        str: A line for each of the first ``MAX_SHOWN`` faults, then 'and N
+        more' if there are N others.
+    """
+    lines = [summary, *(f'  {fault}' for fault in faults[:MAX_SHOWN])]
+    if len(faults) > MAX_SHOWN:
+        lines.append(f'  and {len(faults) - MAX_SHOWN} more')
+    return '\n'.join([*lines, remedy] if remedy else lines)
+
+
+def read_all(entries: Sequence[Tuple[int, Any]],
+             read: Callable[[int, Any], T],
+             name: str,
+             unit: str = 'entries',
+             remedy: str = '') -> List[T]:
+    """Read all entries of a file; one error reports every faulty entry.
+
+    Args:
+        entries (Sequence[tuple[int, Any]]): Number and content of each.
+        read (Callable): Gets number and content; returns the sample, or
+            raises ValueError with a text that names the entry.
+        name (str): Kind and path of the file, for the error.
+        unit (str): Plural of an entry. Defaults to 'entries'.
+        remedy (str): Last line of the error. Defaults to ''.
+
+    Returns:
+        list: The samples.
+
+    Raises:
+        ValueError: If an entry cannot be read.
+    """
+    found, faults = [], []
+    for number, entry in entries:
+        try:
+            found.append(read(number, entry))
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        summary = (f'{name}: {len(faults)} of {len(entries)} {unit} cannot '
+                   'be used')
+        raise ValueError(fault_list(summary, faults, remedy))
+    return found
+
+
+def check_exist(paths: Sequence[str],
+                name: str,
+                remedy: str,
+                labels: Optional[Sequence[str]] = None) -> None:
+    """Check that the videos of a file exist; one error names the missing.
+
+    Args:
+        paths (Sequence[str]): Local paths; URLs count as existing.
+        name (str): Kind and path of the file, for the error.
+        remedy (str): Last line of the error.
+        labels (Sequence[str], optional): Place of each path in the file, for
+            the error. Defaults to None, none.
+
+    Raises:
+        FileNotFoundError: If a video does not exist.
+    """
+    missing = find_missing(paths)
+    if missing:
+        faults = [(f'{labels[i]}: ' if labels else '') + paths[i]
+                  for i in missing]
+        raise FileNotFoundError(
+            fault_list(
+                f'{name}: {len(missing)} of {len(paths)} videos do not exist',
+                faults, remedy))
+
+
+def find_missing(paths: Iterable[str]) -> List[int]:
+    """Find the paths of files that do not exist.
+
+    Each folder is listed once, since asking a network file system for each
+    of some 100 000 files takes minutes.
+
+    Args:
+        paths (Iterable[str]): Local paths; URLs count as existing.
+
+    Returns:
+        list[int]: Positions of the missing paths.
+    """
+    listed: Dict[str, Set[str]] = {}
+    missing = []
+    for index, path in enumerate(paths):
+        if '://' in path:
+            continue
+        folder, name = os.path.split(path)
+        if folder not in listed:
+            listed[folder] = _names_in(folder)
+        # A file system may know a name that it lists in another spelling.
+        if name not in listed[folder] and not os.path.exists(path):
+            missing.append(index)
+    return missing
+
+
+def _names_in(folder: str) -> Set[str]:
+    """List a folder; a folder that cannot be listed has no names."""
+    try:
+        return set(os.listdir(folder or '.'))
+    except OSError:
+        return set()

@@ -1,0 +1,66 @@
+"""The formats of caption files: add a row to ``FORMATS`` to add a format.
+
+A reader is a class in a file of its own, such as ``sqlite_records.py``, and
+follows ``CaptionReader``. ``tests/datasets/captions/test_formats.py`` reads
+the same pairs through every row.
+"""
+import os
+from typing import Any, Callable, Dict, Protocol
+
+from .json_records import JsonlRecords, JsonRecords
+from .record import Record
+from .shard_records import ShardRecords
+from .sqlite_records import SqliteRecords
+
+
+class CaptionReader(Protocol):
+    """Interface of a reader of caption files.
+
+    A reader is built with ``path`` (str), ``key`` ('video' or 'image', the
+    modality) and options of the format by name, and raises ValueError or
+    FileNotFoundError for a file that cannot be used. Readers are pickled for
+    the workers of a data loader: keep per-entry numbers in arrays, and open
+    files through ``PerProcess``.
+
+    An attribute ``shard_ends`` (np.ndarray, int64, rising) tells where
+    stretches end that must be read in order, see ``ShardSampler``; a reader
+    without the attribute allows any order.
+    """
+
+    def __len__(self) -> int:
+        """Count the entries."""
+
+    def __getitem__(self, index: int) -> Record:
+        """Read an entry; raise ValueError if the entry cannot be read."""
+
+
+# By the ending of the file.
+FORMATS: Dict[str, Callable[..., CaptionReader]] = {
+    '.json': JsonRecords,
+    '.jsonl': JsonlRecords,
+    '.sqlite': SqliteRecords,
+    '.db': SqliteRecords,
+    '.tar': ShardRecords
+}
+
+
+def open_captions(path: str, key: str, **options: Any) -> CaptionReader:
+    """Open a caption file with the reader of its format.
+
+    Args:
+        path (str): The file; for '.tar', a pattern of the shell for several.
+        key (str): 'video' or 'image'.
+        **options (Any): Further arguments of the reader.
+
+    Returns:
+        CaptionReader: The entries.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the format is unknown, or the file cannot be used.
+    """
+    ending = os.path.splitext(path)[1]
+    if ending not in FORMATS:
+        raise ValueError(f'ann_file {path} of CaptionDataset must end in one '
+                         f'of {list(FORMATS)}')
+    return FORMATS[ending](path, key, **options)

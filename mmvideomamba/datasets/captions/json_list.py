@@ -1,0 +1,55 @@
+"""Caption files that hold one JSON list."""
+from pathlib import Path
+from typing import Any, Callable, Dict, List, Sequence, TypeVar, Union
+
+from mmvideomamba.json_file import read_json
+from ..annotation_faults import check_exist, read_all
+from .record import REMEDY
+
+T = TypeVar('T')
+
+
+def read_json_entries(path: Union[str, Path], read: Callable[[int, Any],
+                                                             T]) -> List[T]:
+    """Read all entries of a JSON list; one error reports every faulty entry.
+
+    Args:
+        path (str | Path): The file.
+        read (Callable): Gets number and content of an entry; returns the
+            sample, or raises ValueError with a text that names the entry.
+
+    Returns:
+        list: At least one sample.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is no JSON, no list, or empty, or an entry
+            cannot be read.
+    """
+    entries = read_json(path, 'caption file', REMEDY)
+    if not isinstance(entries, list) or not entries:
+        raise ValueError(f'caption file {path} must hold a list of dicts '
+                         'with at least one entry')
+    return read_all(
+        list(enumerate(entries)),
+        read,
+        f'caption file {path}',
+        remedy='Correct these entries, or leave them out.')
+
+
+def check_videos(videos: Sequence[str], path: Union[str, Path],
+                 data_prefix: Dict[str, Any]) -> None:
+    """Check that the videos of a caption file exist.
+
+    Args:
+        videos (Sequence[str]): Paths of the videos.
+        path (str | Path): The caption file, for the error.
+        data_prefix (dict): Of the data set, for the error.
+
+    Raises:
+        FileNotFoundError: If a video does not exist.
+    """
+    check_exist(
+        videos, f'caption file {path}',
+        f'Correct the file or data_prefix (now {dict(data_prefix)}), or '
+        'leave the videos out.')

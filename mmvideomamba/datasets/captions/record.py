@@ -1,0 +1,74 @@
+"""One entry of a caption file, and the parts that its readers share."""
+import os
+from pathlib import Path
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
+
+from .texts import captions_of, one_text
+
+REMEDY = 'correct ann_file and data_root, or write the file first'
+
+
+class Record(NamedTuple):
+    """A medium and its captions.
+
+    Args:
+        name (str): Path of the medium, or its name within a shard.
+        captions (list[str]): Cleaned, at least one.
+        content (bytes, optional): Of the medium, where the entry holds the
+            medium itself. Defaults to None.
+    """
+    name: str
+    captions: List[str]
+    content: Optional[bytes] = None
+
+
+def parse_record(entry: Any, key: str, where: str) -> Record:
+    """Read medium and captions of an entry.
+
+    Args:
+        entry (Any): A dict with ``caption`` and the medium's path.
+        key (str): Key of the path.
+        where (str): Name of the entry in an error.
+
+    Returns:
+        Record: Without content.
+
+    Raises:
+        ValueError: If a key is missing or holds something else.
+    """
+    return Record(one_text(entry, key, where), captions_of(entry, where))
+
+
+def check_file(path: Union[str, Path]) -> None:
+    """Check that a caption file exists.
+
+    Args:
+        path (str | Path): The file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'caption file {path} does not exist; '
+                                f'{REMEDY}')
+
+
+class PerProcess:
+    """Hold a file or connection that each process opens anew.
+
+    Args:
+        start (Callable): Opens the file.
+    """
+
+    def __init__(self, start: Callable[[], Any]) -> None:
+        self.start = start
+        self._opened: Dict[int, Any] = {}
+
+    def get(self) -> Any:
+        """Return the file of this process, opened at the first call."""
+        if os.getpid() not in self._opened:
+            self._opened = {os.getpid(): self.start()}
+        return self._opened[os.getpid()]
+
+    def __getstate__(self) -> dict:
+        return dict(start=self.start, _opened={})

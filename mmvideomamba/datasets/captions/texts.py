@@ -1,0 +1,87 @@
+"""Texts of an entry: captions cleaned as in the published training."""
+from typing import Any, List
+
+from mmaction.datasets.msrvtt_datasets import pre_text
+
+
+def clean_caption(text: str) -> str:
+    """Bring a caption to the form of the published training.
+
+    Lower case, without ``, . ' ! ? " ( ) * # : ; ~``, with spaces for ``-``
+    and ``/``, ``person`` for ``<person>``, single spaces.
+
+    Args:
+        text (str): A caption.
+
+    Returns:
+        str: The same, cleaned; may be empty.
+    """
+    return pre_text(text)
+
+
+def captions_of(entry: Any, where: str) -> List[str]:
+    """Read the captions of an entry, cleaned.
+
+    Args:
+        entry (Any): A dict with ``caption``, a text or a list of texts.
+        where (str): What to call the entry in an error.
+
+    Returns:
+        list[str]: At least one; none is empty.
+
+    Raises:
+        ValueError: If the key is missing or a caption is no text or empty.
+    """
+    found = strings_of(entry, 'caption', where)
+    captions = [clean_caption(text) for text in found]
+    if not all(captions):
+        raise ValueError(f'{where} has an empty caption: {found!r}')
+    return captions
+
+
+def strings_of(entry: Any, key: str, where: str) -> List[str]:
+    """Read a text or a list of texts from an entry.
+
+    Args:
+        entry (Any): Should be a dict.
+        key (str): The key.
+        where (str): What to call the entry in an error.
+
+    Returns:
+        list[str]: At least one; none is empty.
+
+    Raises:
+        ValueError: If there is none, an empty one, or something else.
+    """
+    if not isinstance(entry, dict) or key not in entry:
+        keys = sorted(entry) if isinstance(entry, dict) else entry
+        raise ValueError(f'{where} has no {key!r}, only {keys!r}')
+    found = entry[key]
+    found = [found] if isinstance(found, str) else found
+    if not isinstance(found, list) or not found or not all(
+            isinstance(text, str) for text in found):
+        raise ValueError(f'{where} has {key!r}: {entry[key]!r}, neither a '
+                         'text nor a list of texts')
+    if '' in found:
+        raise ValueError(f'{where} has an empty {key}: {found!r}')
+    return found
+
+
+def one_text(entry: Any, key: str, where: str) -> str:
+    """Read one text from an entry.
+
+    Args:
+        entry (Any): Should be a dict.
+        key (str): The key.
+        where (str): What to call the entry in an error.
+
+    Returns:
+        str: The text.
+
+    Raises:
+        ValueError: If there is none, or several.
+    """
+    found = strings_of(entry, key, where)
+    if len(found) > 1:
+        raise ValueError(f'{where} has {len(found)} of {key!r}, not one')
+    return found[0]

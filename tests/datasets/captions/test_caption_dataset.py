@@ -1,0 +1,85 @@
+import json
+from pathlib import Path
+from typing import Callable
+
+import pytest
+from caption_files import FILES, build
+from tar_shards import write_shard
+
+from mmvideomamba.datasets.transforms import OpenClip
+
+
+def test_no_list_of_samples_in_python(folder: Path) -> None:
+    """What grows with the file is in arrays, which workers share."""
+    dataset = build(folder, *FILES)
+    for reader in dataset.readers:
+        for value in vars(reader).values():
+            assert not isinstance(value, (list, dict)) or len(value) <= 2
+    # Entries beside shards are cut into stretches of a thousand.
+    assert dataset.stretches().tolist() == [3, 6, 9, 11, 12]
+
+
+def test_stretches_of_long_files(tmp_path: Path) -> None:
+    lines = [json.dumps(dict(image='a.png', caption='b'))] * 2500
+    (tmp_path / 'a.jsonl').write_text('\n'.join(lines))
+    (tmp_path / 'b.jsonl').write_text('\n'.join(lines[:1000]))
+    dataset = build(tmp_path, 'a.jsonl', 'b.jsonl')
+    assert dataset.stretches().tolist() == [1000, 2000, 2500, 3500]
+
+
+def test_sources_are_joined(folder: Path) -> None:
+    dataset = build(folder, 'a.json', 'a.jsonl')
+    ids = [dataset[i]['pair_id'] for i in range(6)]
+    assert ids == [0, 1, 2, 0, 1, 2]
+    dataset = build(folder, 'a.json', 'a.jsonl', pair_ids='global')
+    assert [dataset[i]['pair_id'] for i in range(6)] == list(range(6))
+
+
+def test_unreadable_media_are_replaced_and_counted(folder: Path,
+                                                   mm_log) -> None:
+    (folder / '1.png').write_bytes(b'no image')
+    dataset = build(folder, 'a.json', max_refetch=20)
+    found = {dataset[1]['text'] for _ in range(8)}
+    # The text goes with its picture.
+    assert found == {'a cat', 'an elk'}
+    assert dataset.replaced >= 8
+    assert any('8. replacement' in x and '1.png is damaged' in x
+               for x in mm_log)
+    for i in (0, 2):
+        (folder / f'{i}.png').unlink()
+    with pytest.raises(ValueError, match='21 samples in a row'):
+        dataset[1]
+
+
+def test_video_in_a_shard(tmp_path: Path, make_video: Callable) -> None:
+    video = make_video(frames=12).read_bytes()
+    write_shard(tmp_path / 'v.tar', [{'.mp4': video, '.txt': b'a square'}])
+    dataset = build(tmp_path, 'v.tar', modality='video', pipeline=[OpenClip()])
+    sample = dataset[0]
+    assert sample['total_frames'] == 12 and 'content' not in sample
+    assert sample['filename'].endswith('v-000.mp4')
+
+
+@pytest.mark.parametrize('name, content, match', [
+    ('x.json', '[{"image": "a"}]', "entry 0 has no 'caption'"),
+    ('x.json', '[{"video": "a", "caption": "b"}]', "no 'image'"),
+    ('x.json', '[{"image": ["a", "b"], "caption": "b"}]', "has 2 of 'image'"),
+    ('x.jsonl', '', 'is empty'),
+    ('x.sqlite', '', 'no table annos'),
+    ('x.csv', 'a', r'must end in one of .*\.json'),
+])
+def test_bad_files(folder: Path, name: str, content: str, match: str) -> None:
+    (folder / name).write_text(content)
+    with pytest.raises(ValueError, match=match):
+        build(folder, name)
+
+
+@pytest.mark.parametrize('kwargs, match', [
+    (dict(modality='audio'), "modality of .*'audio'"),
+    (dict(pair_ids='none'), "pair_ids of .*'none'"),
+    (dict(sources=[]), 'at least one source'),
+    (dict(sources=[dict(ann_file='a-*.tar', on_short='no')]), 'on_short'),
+])
+def test_bad_arguments(folder: Path, kwargs: dict, match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        build(folder, **{**dict(sources=[]), **kwargs})

@@ -1,0 +1,35 @@
+import sqlite3
+from pathlib import Path
+
+import pytest
+from caption_files import build, check
+
+
+def test_bad_databases(folder: Path) -> None:
+    with sqlite3.connect(folder / 'a.sqlite') as database:
+        database.execute('DELETE FROM annos WHERE id = 0')
+    with pytest.raises(ValueError, match='0 to 1 for 2 rows.*from 1 to 2'):
+        build(folder, 'a.sqlite')
+    with sqlite3.connect(folder / 'a.sqlite') as database:
+        database.execute('ALTER TABLE annos RENAME COLUMN caption TO text')
+    with pytest.raises(ValueError, match='no table annos.*caption'):
+        build(folder, 'a.sqlite')
+
+
+def test_database_without_index(folder: Path, mm_log) -> None:
+    build(folder, 'a.sqlite')
+    assert 'a.sqlite has no index of its ids' in ''.join(mm_log)
+    mm_log.clear()
+    with sqlite3.connect(folder / 'a.sqlite') as database:
+        database.execute('CREATE UNIQUE INDEX annos_id ON annos(id)')
+    check([build(folder, 'a.sqlite')[i] for i in range(3)])
+    assert not mm_log
+
+
+def test_damaged_database(folder: Path) -> None:
+    """A row that cannot be read is replaced, or counts as a failure."""
+    data = build(folder, 'a.sqlite', max_refetch=0)
+    with sqlite3.connect(folder / 'a.sqlite') as database:
+        database.execute('DROP TABLE annos')
+    with pytest.raises(ValueError, match='id 1 cannot be read: no such table'):
+        data[1]
