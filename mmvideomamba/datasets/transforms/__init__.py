@@ -3,7 +3,6 @@ from .caption_media import OpenClip, ReadImage
 from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
 from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
-from .dense_sample import DenseSample
 from .even_crops import EvenCrops
 from .interval_sample import IntervalSample
 from .masks import TokenMask
@@ -13,7 +12,7 @@ from .uniform_window_sample import UniformWindowSample
 
 __all__ = [
     'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
-    'DecodeFrames', 'DenseSample', 'EvenCrops', 'IntervalSample', 'OpenClip',
-    'OpenVideo', 'ReadImage', 'SegmentSample', 'ShuffleFrames', 'TokenMask',
+    'DecodeFrames', 'EvenCrops', 'IntervalSample', 'OpenClip', 'OpenVideo',
+    'ReadImage', 'SegmentSample', 'ShuffleFrames', 'TokenMask',
     'UniformWindowSample'
 ]

@@ -1,12 +1,12 @@
 """Sampler that takes one frame from each segment of a video."""
 import numpy as np
+from mmcv.transforms import BaseTransform
 
 from mmvideomamba.registry import TRANSFORMS
-from .clip_sample import ClipSample
 
 
 @TRANSFORMS.register_module()
-class SegmentSample(ClipSample):
+class SegmentSample(BaseTransform):
     """Cut a video into equal segments and take one frame from each.
 
     The sampler of the published Something-Something V2 and masked-pretraining
@@ -38,7 +38,7 @@ class SegmentSample(ClipSample):
 
     Args:
         clip_len (int): Frames T of a clip.
-        num_clips (int): Clips K per video; in training each is drawn anew.
+        num_clips (int): Clips K per video, each drawn anew in training.
             Defaults to 1.
         test_mode (bool): Whether to take fixed frames. Defaults to False.
 
@@ -52,7 +52,13 @@ class SegmentSample(ClipSample):
                  clip_len: int,
                  num_clips: int = 1,
                  test_mode: bool = False) -> None:
-        super().__init__(clip_len, num_clips, test_mode)
+        for name, value in dict(
+                clip_len=clip_len, num_clips=num_clips).items():
+            if value < 1:
+                raise ValueError(f'{name} must be at least 1, but is {value}')
+        self.clip_len = clip_len
+        self.num_clips = num_clips
+        self.test_mode = test_mode
 
     def _random_clip(self, total_frames: int) -> np.ndarray:
         """Draw the frames of a clip, (clip_len, ), for training."""
@@ -70,6 +76,27 @@ class SegmentSample(ClipSample):
                                                         self.num_clips)
         frames = start + length * np.arange(self.clip_len)
         return frames.astype(np.int64)
+
+    def transform(self, results: dict) -> dict:
+        """Choose the frames of a sample.
+
+        Args:
+            results (dict): The sample, with the required keys.
+
+        Returns:
+            dict: The sample, with the added keys.
+        """
+        total = results['total_frames']
+        clips = [
+            self._fixed_clip(total, clip)
+            if self.test_mode else self._random_clip(total)
+            for clip in range(self.num_clips)
+        ]
+        results['frame_inds'] = np.concatenate(clips) + results['start_index']
+        results['clip_len'] = self.clip_len
+        results['num_clips'] = self.num_clips
+        results['frame_interval'] = None
+        return results
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(clip_len={self.clip_len}, '
