@@ -21,6 +21,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'version': (set(), set()),
     'registry': ({'mmengine'}, set()),
     'json_file': (set(), set()),
+    'config': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
