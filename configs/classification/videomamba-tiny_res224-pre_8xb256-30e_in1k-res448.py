@@ -5,19 +5,19 @@ _base_ = [
     '../_base_/schedules/in1k_finetune_30e.py',
     '../_base_/image_in1k_runtime.py'
 ]
+from mmvideomamba.config import edit
+
 load_from = 'checkpoints/videomamba-tiny_in1k_res224.pth'
 
 model = dict(backbone=dict(img_size=448))
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].scale = 448
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].scale = 512  # 448 / 0.875
-test_pipeline[2].crop_size = 448
-val = dict(batch_size=384, dataset=dict(pipeline=test_pipeline))
-train_dataloader = dict(batch_size=256, dataset=dict(pipeline=train_pipeline))
-val_dataloader = val
-test_dataloader = val
+edit(_base_, 'train_pipeline', 'RandomResizedCrop', scale=448)
+# 448 / 0.875
+edit(_base_, ['val_pipeline', 'test_pipeline'], 'ResizeEdge', scale=512)
+edit(_base_, ['val_pipeline', 'test_pipeline'], 'CenterCrop', crop_size=448)
+train_dataloader = dict(batch_size=256)
+val_dataloader = dict(batch_size=384)
+test_dataloader = dict(batch_size=384)
 
 # 5e-6 per 512 images.
 optim_wrapper = dict(optimizer=dict(lr=2e-5))

@@ -3,20 +3,21 @@
 # test.
 _base_ = ('../retrieval/'
           'videomamba-middle_umt-25m-pre_8xb32-u12-5e_msrvtt-7k.py')
+from mmvideomamba.config import edit
 
 max_epochs = 10
 model = dict(
     type='mmvideomamba.VideoTextMC', match_weight=0.7, similarity_weight=0.3)
 
-val_pipeline = _base_.val_pipeline
-val_pipeline[-1].algorithm_keys = ('caption_options', )
-test_pipeline = val_pipeline
+edit(
+    _base_, ['val_pipeline', 'test_pipeline'],
+    'PackActionInputs',
+    algorithm_keys=('caption_options', ))
 val_dataloader = dict(
     dataset=dict(
         type='mmvideomamba.VideoMCDataset',
         num_options=5,
-        ann_file='msrvtt_mc_test.json',
-        pipeline=val_pipeline))
+        ann_file='msrvtt_mc_test.json'))
 test_dataloader = val_dataloader
 val_evaluator = dict(_delete_=True, type='VQAMCACC')
 test_evaluator = val_evaluator

@@ -1,27 +1,28 @@
 # COCO: images and captions.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
+from mmvideomamba.config import edit, remove
 
 max_epochs = 10
 model = dict(tokenizer=dict(max_length=22))
 # An image is a clip of one frame; nothing is sampled.
-train_pipeline = [
-    dict(type='mmvideomamba.ReadImage'), *_base_.train_pipeline[3:]
-]
-val_pipeline = [dict(type='mmvideomamba.ReadImage'), *_base_.val_pipeline[3:]]
-test_pipeline = val_pipeline
+edit(
+    _base_,
+    '*_pipeline',
+    'mmvideomamba.OpenVideo',
+    type='mmvideomamba.ReadImage')
+remove(_base_, '*_pipeline', 'mmvideomamba.IntervalSample',
+       'mmvideomamba.DecodeFrames')
 train_dataloader = dict(
     batch_size=128,
     dataset=dict(
         data_root='data/coco',
         ann_file='coco_ret_train.json',
-        data_prefix=dict(video='images'),
-        pipeline=train_pipeline))
+        data_prefix=dict(video='images')))
 val_dataloader = dict(
     dataset=dict(
         data_root='data/coco',
         ann_file='coco_ret_test.json',
-        data_prefix=dict(video='images'),
-        pipeline=val_pipeline))
+        data_prefix=dict(video='images')))
 test_dataloader = val_dataloader
 
 train_cfg = dict(max_epochs=max_epochs)

@@ -1,15 +1,13 @@
 # Something-Something V2, texts made of the labels: several videos per text.
 _base_ = './videomamba-middle_umt-25m-pre_8xb32-u12-5e_msrvtt-9k.py'
+from mmvideomamba.config import remove
 
 max_epochs = 10
 model = dict(tokenizer=dict(max_length=25))
 # No flip: texts tell left from right.
-train_pipeline = [s for s in _base_.train_pipeline if s['type'] != 'Flip']
+remove(_base_, 'train_pipeline', 'Flip')
 train_dataloader = dict(
-    dataset=dict(
-        data_root='data/sthv2',
-        ann_file='ssv2_ret_label_train.json',
-        pipeline=train_pipeline))
+    dataset=dict(data_root='data/sthv2', ann_file='ssv2_ret_label_train.json'))
 val_dataloader = dict(
     dataset=dict(
         data_root='data/sthv2', ann_file='ssv2_ret_label_val_small.json'))

@@ -1,6 +1,8 @@
 # Breakfast: 10 activities of minutes, 32 frames spread over all of the video.
 # tools/data/breakfast.py writes the annotation files.
 _base_ = './kinetics400.py'
+from mmvideomamba.config import edit
+
 data_root = 'data/breakfast'
 num_classes = 10
 num_frames = 32
@@ -10,17 +12,11 @@ blending = dict(augments=[
     dict(type='CutmixBlending', alpha=1.0, num_classes=num_classes)
 ])
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].clip_len = num_frames
-val_pipeline = _base_.val_pipeline
-val_pipeline[1].clip_len = num_frames
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].clip_len = num_frames
+edit(_base_, '*_pipeline', 'UniformSample', clip_len=num_frames)
 
 data = dict(data_root=data_root, num_classes=num_classes)
-train_dataloader = dict(
-    batch_size=32, dataset=dict(data, pipeline=train_pipeline))
+train_dataloader = dict(batch_size=32, dataset=data)
 # There is no third split; the published code selects on the test videos too.
 data = dict(data, ann_file='test.csv')
-val_dataloader = dict(dataset=dict(data, pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(data, pipeline=test_pipeline))
+val_dataloader = dict(dataset=data)
+test_dataloader = dict(dataset=data)

@@ -1,6 +1,8 @@
 # COIN: 180 tasks of minutes, 32 frames spread over all of the video, tested
 # on 10 clips x 3 crops. tools/data/coin.py writes the annotation files.
 _base_ = './breakfast.py'
+from mmvideomamba.config import edit
+
 data_root = 'data/coin'
 num_classes = 180
 
@@ -9,10 +11,9 @@ blending = dict(augments=[
     dict(type='CutmixBlending', alpha=1.0, num_classes=num_classes)
 ])
 
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].num_clips = 10
+edit(_base_, 'test_pipeline', 'UniformSample', num_clips=10)
 
 data = dict(data_root=data_root, num_classes=num_classes)
 train_dataloader = dict(dataset=data)
 val_dataloader = dict(dataset=data)
-test_dataloader = dict(dataset=dict(data, pipeline=test_pipeline))
+test_dataloader = dict(dataset=data)

@@ -5,8 +5,8 @@ data_root = 'data/custom'
 num_frames = 8
 img_size = 224
 
-# Add dict(type='Flip', flip_ratio=0.5) before FormatShape if no class of
-# yours depends on left and right.
+# No flip, as left and right may make your classes; docs/your_own_videos.md
+# tells how to add it.
 train_pipeline = [
     dict(type='mmvideomamba.OpenVideo'),
     dict(type='UniformSample', clip_len=num_frames),

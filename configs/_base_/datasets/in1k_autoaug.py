@@ -1,6 +1,7 @@
 # ImageNet-1K with the augmentation of the Tiny runs: AutoAugment "v0", each
 # picture once per epoch.
 _base_ = './in1k_randaug.py'
+from mmvideomamba.config import edit
 
 # One of 25 pairs for each picture. It is not the 'imagenet' preset of the
 # host. Levels are worked out here: shear 0.03, translation 0.045 of the
@@ -179,8 +180,12 @@ autoaugment_v0 = [
     ]
 ]
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[3] = dict(type='AutoAugment', policies=autoaugment_v0)
+edit(
+    _base_,
+    'train_pipeline',
+    'RandAugment',
+    _delete_=True,
+    type='AutoAugment',
+    policies=autoaugment_v0)
 train_dataloader = dict(
-    sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True),
-    dataset=dict(pipeline=train_pipeline))
+    sampler=dict(_delete_=True, type='DefaultSampler', shuffle=True))

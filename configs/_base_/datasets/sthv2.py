@@ -2,6 +2,8 @@
 # and right make classes. tools/data/sthv2.py writes the annotation files,
 # lines of `path label`.
 _base_ = './kinetics400.py'
+from mmvideomamba.config import edit, remove
+
 data_root = 'data/sthv2'
 num_classes = 174
 num_frames = 8
@@ -12,16 +14,11 @@ blending = dict(augments=[
 ])
 
 sampler = 'mmvideomamba.SegmentSample'
-train_pipeline = _base_.train_pipeline
-train_pipeline[1] = dict(type=sampler, clip_len=num_frames)
-train_pipeline.pop(5)  # the flip
-val_pipeline = _base_.val_pipeline
-val_pipeline[1] = dict(type=sampler, clip_len=num_frames, test_mode=True)
-test_pipeline = _base_.test_pipeline
-test_pipeline[1] = dict(
-    type=sampler, clip_len=num_frames, num_clips=2, test_mode=True)
+edit(_base_, '*_pipeline', 'UniformSample', type=sampler, clip_len=num_frames)
+edit(_base_, 'test_pipeline', sampler, num_clips=2)
+remove(_base_, 'train_pipeline', 'Flip')
 
 data = dict(data_root=data_root, delimiter=' ', num_classes=num_classes)
-train_dataloader = dict(dataset=dict(data, pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(data, pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(data, pipeline=test_pipeline))
+train_dataloader = dict(dataset=data)
+val_dataloader = dict(dataset=data)
+test_dataloader = dict(dataset=data)

@@ -1,12 +1,16 @@
 # 5M: WebVid-2M and CC3M, validated on MSRVTT. Each source is a JSON list, a
 # .jsonl, an SQLite file or tar shards; see docs/video_text.md.
 _base_ = './msrvtt_captions.py'
+from mmvideomamba.config import edit, items_after
 
-train_pipeline = [
-    dict(type='mmvideomamba.OpenClip'), *_base_.train_pipeline[1:]
-]
+edit(
+    _base_,
+    'train_pipeline',
+    'mmvideomamba.OpenVideo',
+    type='mmvideomamba.OpenClip')
 image_pipeline = [
-    dict(type='mmvideomamba.ReadImage'), *_base_.train_pipeline[3:]
+    dict(type='mmvideomamba.ReadImage'),
+    *items_after(_base_.train_pipeline, 'mmvideomamba.DecodeFrames')
 ]
 train_dataloader = dict(
     batch_size=128,
@@ -21,7 +25,7 @@ train_dataloader = dict(
             dict(
                 ann_file='webvid2m/train.sqlite', media_root='webvid2m/videos')
         ],
-        pipeline=train_pipeline))
+        pipeline=_base_.train_pipeline))
 image_dataloader = dict(
     batch_size=128,
     num_workers=6,

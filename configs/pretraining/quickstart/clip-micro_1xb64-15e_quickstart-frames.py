@@ -5,6 +5,8 @@ _base_ = [
     '../../_base_/schedules/adamw_videomamba.py',
     '../../_base_/schedules/cosine_25e.py', '../../_base_/default_runtime.py'
 ]
+from mmvideomamba.config import edit
+
 default_scope = 'mmpretrain'
 data_root = 'data/quickstart_frames'
 img_size = 48
@@ -66,9 +68,8 @@ test_evaluator = val_evaluator
 
 optim_wrapper = dict(optimizer=dict(lr=1e-3))
 train_cfg = dict(max_epochs=max_epochs, val_interval=5)
-param_scheduler = _base_.param_scheduler
-param_scheduler[1].update(
-    end=max_epochs, T_max=max_epochs - _base_.warmup_epochs)
+# All but 2 epochs of warm-up.
+edit(_base_, 'param_scheduler', 'CosineAnnealingLR', end=max_epochs, T_max=13)
 
 default_hooks = dict(checkpoint=dict(interval=max_epochs, save_best=None))
 visualizer = dict(

@@ -1,6 +1,7 @@
 # Masked distillation on the quickstart's training videos, labels unused: the
 # quickstart's student, with patches of 8 px, from the teacher beside this.
 _base_ = '../../quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py'
+from mmvideomamba.config import edit, insert
 
 img_size = _base_.img_size
 teacher_checkpoint = 'work_dirs/quickstart_pretraining/teacher/epoch_15.pth'
@@ -32,17 +33,27 @@ model = dict(
     data_preprocessor=_base_.model.data_preprocessor)
 
 # Frames, crops and flips as published.
-train_pipeline = _base_.train_pipeline
-train_pipeline[1] = dict(
-    type='mmvideomamba.SegmentSample', clip_len=_base_.num_frames)
-train_pipeline[3] = dict(
+edit(
+    _base_,
+    'train_pipeline',
+    'UniformSample',
+    type='mmvideomamba.SegmentSample')
+edit(
+    _base_,
+    'train_pipeline',
+    'RandomResizedCrop',
+    _delete_=True,
     type='MultiScaleCrop',
     input_size=img_size,
     scales=(1, 0.875, 0.75, 0.66),
     max_wh_scale_gap=1,
     num_fixed_crops=13)
-train_pipeline.insert(5, dict(type='Flip', flip_ratio=0.5))
-train_dataloader = dict(batch_size=16, dataset=dict(pipeline=train_pipeline))
+insert(
+    _base_,
+    'train_pipeline',
+    dict(type='Flip', flip_ratio=0.5),
+    before='FormatShape')
+train_dataloader = dict(batch_size=16)
 val_dataloader = val_cfg = val_evaluator = None
 test_dataloader = test_cfg = test_evaluator = None
 

@@ -4,6 +4,7 @@ _base_ = [
     '../../_base_/schedules/finetune_video.py',
     '../../_base_/default_runtime.py'
 ]
+from mmvideomamba.config import edit
 
 model = dict(
     backbone=dict(
@@ -31,7 +32,11 @@ optim_wrapper = dict(
         }))
 max_epochs = 30
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[1].update(dict(end=max_epochs, T_max=max_epochs - 5))
+edit(
+    _base_,
+    'param_scheduler',
+    'CosineAnnealingLR',
+    end=max_epochs,
+    T_max=max_epochs - 5)
 train_dataloader = dict(batch_size=8)
 auto_scale_lr = dict(base_batch_size=64)

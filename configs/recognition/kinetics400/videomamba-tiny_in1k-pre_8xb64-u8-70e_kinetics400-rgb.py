@@ -5,6 +5,7 @@ _base_ = [
     '../../_base_/schedules/finetune_video.py',
     '../../_base_/default_runtime.py'
 ]
+from mmvideomamba.config import edit
 
 model = dict(
     backbone=dict(
@@ -28,9 +29,17 @@ optim_wrapper = dict(
         }))
 max_epochs = 70
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[1].update(dict(end=max_epochs, T_max=max_epochs - 5))
+edit(
+    _base_,
+    'param_scheduler',
+    'CosineAnnealingLR',
+    end=max_epochs,
+    T_max=max_epochs - 5)
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[3].update(dict(magnitude=5, num_layers=2, magnitude_std=0.25))
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+edit(
+    _base_,
+    'train_pipeline',
+    'mmvideomamba.ClipRandAugment',
+    magnitude=5,
+    num_layers=2,
+    magnitude_std=0.25)

@@ -1,5 +1,6 @@
 # 16 frames of 288 px, from the file with 16 frames of 224 px.
 _base_ = './videomamba-middle_in1k-pre_16xb32-u8-30e_sthv2-rgb.py'
+from mmvideomamba.config import edit
 
 img_size = 288
 num_frames = 16
@@ -10,20 +11,16 @@ model = dict(
     backbone=dict(img_size=img_size, num_frames=num_frames, init_cfg=init_cfg),
     cls_head=dict(init_cfg=init_cfg))
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[1].clip_len = num_frames
-train_pipeline[4].scale = img_size
-val_pipeline = _base_.val_pipeline
-val_pipeline[1].clip_len = num_frames
-val_pipeline[3].scale = (-1, img_size)
-val_pipeline[4].crop_size = img_size
-test_pipeline = _base_.test_pipeline
-test_pipeline[1].clip_len = num_frames
-test_pipeline[3].scale = (-1, img_size)
-test_pipeline[4].crop_size = img_size
-train_dataloader = dict(batch_size=6, dataset=dict(pipeline=train_pipeline))
-val_dataloader = dict(dataset=dict(pipeline=val_pipeline))
-test_dataloader = dict(dataset=dict(pipeline=test_pipeline))
+edit(_base_, '*_pipeline', 'mmvideomamba.SegmentSample', clip_len=num_frames)
+edit(
+    _base_,
+    'train_pipeline',
+    'mmvideomamba.ClipRandomResizedCrop',
+    scale=img_size)
+edit(_base_, ['val_pipeline', 'test_pipeline'], 'Resize', scale=(-1, img_size))
+edit(_base_, 'val_pipeline', 'CenterCrop', crop_size=img_size)
+edit(_base_, 'test_pipeline', 'mmvideomamba.EvenCrops', crop_size=img_size)
+train_dataloader = dict(batch_size=6)
 
 optim_wrapper = dict(
     # 5e-6 * 192 clips / 256.
@@ -31,12 +28,14 @@ optim_wrapper = dict(
 max_epochs = 10
 warmup_epochs = 2
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[0].update(dict(start_factor=0.2, end=warmup_epochs))
-param_scheduler[1].update(
-    dict(
-        eta_min_ratio=0.2,
-        begin=warmup_epochs,
-        end=max_epochs,
-        T_max=max_epochs - warmup_epochs))
+edit(
+    _base_, 'param_scheduler', 'LinearLR', start_factor=0.2, end=warmup_epochs)
+edit(
+    _base_,
+    'param_scheduler',
+    'CosineAnnealingLR',
+    eta_min_ratio=0.2,
+    begin=warmup_epochs,
+    end=max_epochs,
+    T_max=max_epochs - warmup_epochs)
 auto_scale_lr = dict(base_batch_size=96)

@@ -5,6 +5,7 @@ _base_ = [
     '../../_base_/schedules/finetune_video.py',
     '../../_base_/default_runtime.py'
 ]
+from mmvideomamba.config import edit
 
 model = dict(
     backbone=dict(
@@ -31,7 +32,11 @@ optim_wrapper = dict(
         }))
 max_epochs = 30
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[0].update(dict(start_factor=0.0025))
-param_scheduler[1].update(
-    dict(eta_min_ratio=0.0025, end=max_epochs, T_max=max_epochs - 5))
+edit(_base_, 'param_scheduler', 'LinearLR', start_factor=0.0025)
+edit(
+    _base_,
+    'param_scheduler',
+    'CosineAnnealingLR',
+    eta_min_ratio=0.0025,
+    end=max_epochs,
+    T_max=max_epochs - 5)

@@ -5,6 +5,7 @@ _base_ = [
     '../../_base_/schedules/finetune_video.py',
     '../../_base_/default_runtime.py'
 ]
+from mmvideomamba.config import edit
 
 model = dict(
     backbone=dict(
@@ -28,11 +29,19 @@ optim_wrapper = dict(
         }))
 max_epochs = 35
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = _base_.param_scheduler
-param_scheduler[0].update(dict(start_factor=0.0025))
-param_scheduler[1].update(
-    dict(eta_min_ratio=0.0025, end=max_epochs, T_max=max_epochs - 5))
+edit(_base_, 'param_scheduler', 'LinearLR', start_factor=0.0025)
+edit(
+    _base_,
+    'param_scheduler',
+    'CosineAnnealingLR',
+    eta_min_ratio=0.0025,
+    end=max_epochs,
+    T_max=max_epochs - 5)
 
-train_pipeline = _base_.train_pipeline
-train_pipeline[3].update(dict(magnitude=5, num_layers=2, magnitude_std=0.25))
-train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
+edit(
+    _base_,
+    'train_pipeline',
+    'mmvideomamba.ClipRandAugment',
+    magnitude=5,
+    num_layers=2,
+    magnitude_std=0.25)
