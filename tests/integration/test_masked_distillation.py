@@ -15,6 +15,8 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from test_resume import assert_same, load
 
+from mmvideomamba.config import edit
+
 pytestmark = pytest.mark.slow
 UMT_CONFIG = HERE / 'tiny_umt.py'
 
@@ -119,11 +121,11 @@ def fine_tune(clips: Path, checkpoint: Path, frames: int) -> Path:
         num_frames=frames,
         patch_size=8,
         init_cfg=dict(type='Pretrained', checkpoint=str(checkpoint)))
+    edit(cfg, '*_pipeline', 'mmvideomamba.OpenVideo', min_frames=None)
+    edit(cfg, '*_pipeline', 'UniformSample', clip_len=frames)
     for loader in (cfg.train_dataloader, cfg.val_dataloader,
                    cfg.test_dataloader):
         loader.num_workers = 0
-        loader.dataset.pipeline[0].min_frames = None
-        loader.dataset.pipeline[1].clip_len = frames
     before = os.getcwd()
     os.chdir(clips)
     try:

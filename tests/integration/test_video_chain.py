@@ -90,8 +90,9 @@ def small_data(cfg: Config, size: int, frames: int, lists: Path,
             data.num_classes = CLASSES
         if 'window' in data:
             data.update(window=0.5, stride=0.3)
-        data.pipeline[1].clip_len = frames
         for step in data.pipeline:
+            if 'clip_len' in step:
+                step.clip_len = frames
             if 'scale' in step:
                 step.scale = (-1, size) if part != 'train' else size
             if 'crop_size' in step:

@@ -1,23 +1,19 @@
 # Two epochs of the embedded default on few clips, on CPU processes.
 _base_ = ('../../configs/retrieval/quickstart/retrieval-videomamba-micro_'
           'scratch_1xb30-u8-25e_quickstart-captions.py')
+from mmvideomamba.config import edit
 
 model = dict(
     vision_encoder=dict(
         backbone=dict(arch=dict(embed_dims=32, num_layers=2), img_size=32)),
     text_encoder=dict(encoder_width=32))
-train_pipeline = _base_.train_pipeline
-train_pipeline[4].scale = (32, 32)
-val_pipeline = _base_.val_pipeline
-val_pipeline[3].scale = (32, 32)
-test_pipeline = val_pipeline
-train_dataloader = dict(
-    num_workers=0, dataset=dict(data_root='data', pipeline=train_pipeline))
+edit(_base_, '*_pipeline', 'Resize', scale=(32, 32))
+train_dataloader = dict(num_workers=0, dataset=dict(data_root='data'))
 val_dataloader = dict(
     # Other batches for another number of processes, the last ones smaller.
     batch_size=6,
     num_workers=0,
-    dataset=dict(data_root='data', pipeline=val_pipeline))
+    dataset=dict(data_root='data'))
 test_dataloader = val_dataloader
 model['tokenizer'] = dict(folder='data')
 train_cfg = dict(max_epochs=1, val_interval=1)
