@@ -16,19 +16,25 @@ REGISTRIES: Dict[str, Registry] = {
 }
 
 
-@pytest.mark.parametrize('name', REGISTRIES)
-def test_registered_classes_are_exported(name: str) -> None:
-    """By the location, where the first build looks, and by their rooms."""
-    location, = REGISTRIES[name]._locations
-    public = importlib.import_module(location).__all__
-    # Other tests may register classes of their own.
+def classes(found: Registry) -> Dict[str, type]:
+    """Return the package's classes; other tests may register classes too."""
+    for location in found._locations:
+        importlib.import_module(location)
     ours = {
         key: value
-        for key, value in REGISTRIES[name].module_dict.items()
+        for key, value in found.module_dict.items()
         if value.__module__.startswith('mmvideomamba.')
     }
     assert ours
-    for key, value in ours.items():
+    return ours
+
+
+@pytest.mark.parametrize('name', REGISTRIES)
+def test_registered_classes_are_exported(name: str) -> None:
+    """The location, where the first build looks, and the room export."""
+    location, = REGISTRIES[name]._locations
+    public = importlib.import_module(location).__all__
+    for key, value in classes(REGISTRIES[name]).items():
         room = value.__module__.rpartition('.')[0]
         assert key in importlib.import_module(room).__all__, (key, room)
         assert key in public, (key, location)
@@ -36,13 +42,8 @@ def test_registered_classes_are_exported(name: str) -> None:
 
 @pytest.mark.slow
 def test_a_fresh_process_finds_all_by_name() -> None:
-    """Without any import of ours but that of the registry's name."""
-    names = {
-        name:
-        sorted(key for key, value in found.module_dict.items()
-               if value.__module__.startswith('mmvideomamba.'))
-        for name, found in REGISTRIES.items()
-    }
+    """No module of the package is imported by hand."""
+    names = {name: list(classes(found)) for name, found in REGISTRIES.items()}
     script = ('import mmengine.registry as roots\n'
               f'for registry, names in {names}.items():\n'
               '    for name in names:\n'
