@@ -1,0 +1,129 @@
+"""All videos and texts are encoded, scored and handed to the metric once."""
+import logging
+from types import SimpleNamespace
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from mmengine.evaluator import Evaluator
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+
+from mmvideomamba.engine.loops import (RetrievalTestLoop, RetrievalValLoop,
+                                       retrieval_loop)
+from mmvideomamba.evaluation import VideoTextRecall
+from mmvideomamba.models.multimodal import RetrievalScores
+
+# Of 3 videos (rows) and 4 texts. Text 1 is nearest to video 0, not to its
+# own; all other texts are nearest to a video of theirs.
+DUAL = torch.tensor([[.9, .8, .1, .2], [.1, .3, .7, .1], [.2, .1, .2, .6]])
+# The judge finds the right partner each time.
+JUDGED = torch.tensor([[5., 1, 0, 0], [0, 6, 5, 0], [0, 0, 0, 4]])
+
+
+class Videos(Dataset):
+    """Numbers of videos, and which texts belong to them."""
+    metainfo: dict = {}
+    texts = ['a', 'b', 'c', 'd']
+    videos_of_text = [[0], [1], [1], [2]]
+    texts_of_video = [[0], [1, 2], [3]]
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+
+class Scorer:
+    """Hand out scores after all videos were added."""
+
+    def __init__(self, topk: int) -> None:
+        self.topk = topk
+        self.added: List[int] = []
+
+    def add_videos(self, inputs: torch.Tensor, ids: List[int]) -> None:
+        assert not torch.is_grad_enabled()
+        assert inputs.tolist() == ids
+        self.added += ids
+
+    def score(self, texts: List[str]) -> RetrievalScores:
+        assert texts == Videos.texts and self.added == [0, 1, 2]
+        return RetrievalScores(DUAL, JUDGED, JUDGED.t())
+
+
+class Model(nn.Module):
+    """A model whose videos are their numbers."""
+
+    def tokenize(self, texts: List[str]) -> None:
+        assert texts == ['a']
+
+    def retrieval_scorer(self, topk: int = 2) -> Scorer:
+        assert not self.training
+        return Scorer(topk)
+
+    def data_preprocessor(self, batch: List[int], training: bool) -> dict:
+        samples = [SimpleNamespace(video_index=i) for i in batch]
+        return dict(inputs=torch.tensor(batch), data_samples=samples)
+
+
+def build(kind: type, **kwargs: Any) -> Any:
+    runner = SimpleNamespace(
+        model=Model(),
+        calls=[],
+        logger=logging.getLogger('retrieval'),
+        visualizer=SimpleNamespace())
+    runner.call_hook = lambda name, **_: runner.calls.append(name)
+    loader = DataLoader(Videos(), batch_size=2, collate_fn=list)
+    evaluator = Evaluator(VideoTextRecall(topk=(1, )))
+    return kind(runner, loader, evaluator, **kwargs)
+
+
+def test_recalls_of_judge_and_encoders() -> None:
+    found = build(RetrievalTestLoop).run()
+    # A video has its own text first, three texts of four their video.
+    assert found['v2t_emb/R@1'] == 100 and found['t2v_emb/R@1'] == 75
+    assert found['v2t/R@1'] == found['t2v/R@1'] == 100
+    assert found['mean_recall'] == 100
+
+
+def test_without_a_judge_only_the_encoders_count() -> None:
+    found = build(RetrievalValLoop, topk=0).run()
+    assert {key.split('/')[0] for key in found} == {'t2v_emb', 'v2t_emb'}
+
+
+@pytest.mark.parametrize('kind, stage', [(RetrievalValLoop, 'val'),
+                                         (RetrievalTestLoop, 'test')])
+def test_hooks_are_called_as_by_the_host(kind: type, stage: str) -> None:
+    loop = build(kind)
+    loop.run()
+    assert loop.runner.calls == [
+        f'before_{stage}', f'before_{stage}_epoch',
+        *[f'before_{stage}_iter', f'after_{stage}_iter'] * 2,
+        f'after_{stage}_epoch', f'after_{stage}'
+    ]
+
+
+@pytest.mark.parametrize('world', [1, 3, 4])
+def test_queries_are_shared_by_the_processes(monkeypatch, world: int) -> None:
+    """The metric cuts off what comes twice: query i is of process i % w."""
+    taken: Dict[int, List[tuple]] = {}
+    for rank in range(world):
+        monkeypatch.setattr(retrieval_loop.dist, 'get_dist_info', lambda:
+                            (rank, world))
+        loop = build(RetrievalTestLoop)
+        process = loop.evaluator.process
+        monkeypatch.setattr(
+            loop.evaluator, 'process', lambda queries, _: taken.update(
+                {rank: [(q['group'], *q['positives'])
+                        for q in queries]}) or process(queries, None))
+        monkeypatch.setattr(loop.evaluator, 'evaluate', lambda size: size)
+        assert loop.run() == 14  # of 4 texts and 3 videos, twice
+    wanted = [(f'{group}{tail}', *right) for tail in ('', '_emb')
+              for group, way in (('t2v', Videos.videos_of_text),
+                                 ('v2t', Videos.texts_of_video))
+              for right in way]
+    counts = {len(share) for share in taken.values()}
+    assert counts == {-(-14 // world)}
+    joined = [q for share in zip(*taken.values()) for q in share]
+    assert joined[:14] == wanted
