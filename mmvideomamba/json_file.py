@@ -1,4 +1,4 @@
-"""The one way to read JSON, with one wording for what is wrong with it."""
+"""Reading of JSON, with the same wording for each fault."""
 import json
 from pathlib import Path
 from typing import Any, Union
@@ -10,9 +10,9 @@ def parse_json(content: Union[str, bytes], name: str, remedy: str) -> Any:
     Args:
         content (str | bytes): The JSON; bytes are UTF-8, with or without a
             byte order mark.
-        name (str): What the error calls the content: kind and path, perhaps
+        name (str): Name of the content in an error: kind and path, perhaps
             the entry.
-        remedy (str): What the user can do about a fault.
+        remedy (str): Advice to the user, for the error.
 
     Returns:
         Any: The parsed value.
@@ -38,14 +38,14 @@ def read_json(path: Union[str, Path], kind: str, remedy: str) -> Any:
 
     Args:
         path (str | Path): The file.
-        kind (str): Role of the file, such as 'caption file', for the error.
-        remedy (str): What the user can do about a faulty file.
+        kind (str): Role of the file for the error, say 'caption file'.
+        remedy (str): Advice to the user, for the error.
 
     Returns:
         Any: The parsed value.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file is no UTF-8 or no JSON.
     """
     try:

@@ -1,18 +1,18 @@
-"""Faults of an annotation file, all of them in one error."""
+"""Faults of an annotation file, gathered into a single error."""
 import os
 from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
                     Set, Tuple, TypeVar)
 
-MAX_SHOWN = 10  # faults that an error lists one by one
+MAX_SHOWN = 10  # faults listed in an error
 T = TypeVar('T')
 
 
 def fault_list(summary: str, faults: Sequence[str], remedy: str = '') -> str:
-    """Write a message that lists the first faults and counts the others.
+    """Write a message listing the first faults and counting the others.
 
     Args:
-        summary (str): First line, such as the file and the number of faults.
-        faults (Sequence[str]): One text for each faulty entry.
+        summary (str): First line, with the file and the number of faults.
+        faults (Sequence[str]): A text for each faulty entry.
         remedy (str): Last line. Defaults to '', none.
 
     Returns:
@@ -30,12 +30,12 @@ def read_all(entries: Sequence[Tuple[int, Any]],
              name: str,
              unit: str = 'entries',
              remedy: str = '') -> List[T]:
-    """Read all entries of a file; one error reports every faulty entry.
+    """Read all entries of a file; a single error reports all faults.
 
     Args:
         entries (Sequence[tuple[int, Any]]): Number and content of each.
         read (Callable): Gets number and content; returns the sample, or
-            raises ValueError with a text that names the entry.
+            raises ValueError with a text naming the entry.
         name (str): Kind and path of the file, for the error.
         unit (str): Plural of an entry. Defaults to 'entries'.
         remedy (str): Last line of the error. Defaults to ''.
@@ -63,7 +63,7 @@ def check_exist(paths: Sequence[str],
                 name: str,
                 remedy: str,
                 labels: Optional[Sequence[str]] = None) -> None:
-    """Check that the videos of a file exist; one error names the missing.
+    """Check that the videos of a file exist; a single error names the missing.
 
     Args:
         paths (Sequence[str]): Local paths; URLs count as existing.
@@ -86,7 +86,7 @@ def check_exist(paths: Sequence[str],
 
 
 def find_missing(paths: Iterable[str]) -> List[int]:
-    """Find the paths of files that do not exist.
+    """Find the paths of missing files.
 
     Each folder is listed once, since asking a network file system for each
     of some 100 000 files takes minutes.
@@ -105,14 +105,14 @@ def find_missing(paths: Iterable[str]) -> List[int]:
         folder, name = os.path.split(path)
         if folder not in listed:
             listed[folder] = _names_in(folder)
-        # A file system may know a name that it lists in another spelling.
+        # A file system may list a known name in another spelling.
         if name not in listed[folder] and not os.path.exists(path):
             missing.append(index)
     return missing
 
 
 def _names_in(folder: str) -> Set[str]:
-    """List a folder; a folder that cannot be listed has no names."""
+    """List a folder; an unreadable folder has no names."""
     try:
         return set(os.listdir(folder or '.'))
     except OSError:

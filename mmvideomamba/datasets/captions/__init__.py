@@ -1,4 +1,4 @@
-"""Caption files: their formats and texts, and the data sets over them."""
+"""Caption files: formats, texts, and the data sets of captions."""
 from .caption_dataset import CaptionDataset
 from .question_dataset import VideoMCDataset, VideoQADataset
 from .retrieval_dataset import RetrievalDataset

@@ -27,24 +27,24 @@ class CaptionDataset(Dataset):
     Python's generator where an entry has several), ``pair_id`` (int) and,
     for shards, ``content`` (bytes), see ``OpenClip`` and ``ReadImage``.
 
-    A sample that cannot be read is replaced by another pair, drawn at
-    random, and counted in a warning; the published training keeps its text
-    and takes another video.
+    An unreadable sample is replaced by another pair, drawn at random, and
+    counted in a warning; the published training keeps the text and takes
+    another video.
 
     Args:
         sources (Sequence[dict]): Each with ``ann_file``, by its ending a
             '.json' list, '.jsonl', '.sqlite' or '.db', or '.tar' shards (a
             pattern of the shell), see ``FORMATS``, and optionally
-            ``media_root``. Further keys are arguments of the reader, such as
-            ``on_short``.
+            ``media_root``. Further keys are arguments of the reader, for
+            example ``on_short``.
         pipeline (Sequence[dict]): Transforms.
         modality (str): 'video' or 'image', the key of the media in JSON.
             Defaults to 'video'.
-        data_root (str): What relative paths start from, ``count_file`` of
-            shards too. Defaults to ''.
-        pair_ids (str): 'source' for the place of an entry in its own source,
-            as published, so that pairs of different sources can have the
-            same id and count as positives; 'global' for ids of their own.
+        data_root (str): Start of relative paths, ``count_file`` of shards
+            among them. Defaults to ''.
+        pair_ids (str): 'source' for the place of an entry within the source,
+            as published: pairs of different sources can have the same id
+            and then count as positives; 'global' for unequal ids.
             Defaults to 'source'.
         max_refetch (int): Replacements tried for a sample. Defaults to 3.
 
@@ -93,7 +93,7 @@ class CaptionDataset(Dataset):
         return self.ends[-1]
 
     def stretches(self) -> np.ndarray:
-        """Return where the stretches end that lie together on the disk.
+        """Return the ends of stretches of samples that share a disk area.
 
         Returns:
             np.ndarray: Shards, or thousands of entries, int64, rising up to
@@ -125,7 +125,7 @@ class CaptionDataset(Dataset):
         record = self.readers[source][place]
         info = dict(
             filename=record.name,
-            # Of the frames; the host's Flip asks for it.
+            # Of the frames, for the host's Flip.
             modality='RGB',
             text=random.choice(record.captions),
             pair_id=place if self.pair_ids == 'source' else idx)
@@ -136,13 +136,13 @@ class CaptionDataset(Dataset):
         return info
 
     def __getitem__(self, idx: int) -> dict:
-        """Return a sample, or another one where it cannot be read.
+        """Return a sample, or a replacement for an unreadable sample.
 
         Args:
             idx (int): Number of the sample.
 
         Returns:
-            dict: What the pipeline returns.
+            dict: The result of the pipeline.
 
         Raises:
             ShardCutError: If a shard ends early, see ``ShardRecords``.
@@ -165,3 +165,4 @@ class CaptionDataset(Dataset):
                     f'{self.replaced}. replacement of this process: {error}',
                     'current', 30)
                 idx = other
+        raise AssertionError('the last attempt returns or raises')

@@ -1,7 +1,7 @@
 """The formats of caption files: add a row to ``FORMATS`` to add a format.
 
-A reader is a class in a file of its own, such as ``sqlite_records.py``, and
-follows ``CaptionReader``. ``tests/datasets/captions/test_formats.py`` reads
+A reader is a class in a new file, like ``sqlite_records.py``, and follows
+``CaptionReader``. ``tests/datasets/captions/test_formats.py`` reads
 the same pairs through every row.
 """
 import os
@@ -18,7 +18,7 @@ class CaptionReader(Protocol):
 
     A reader is built with ``path`` (str), ``key`` ('video' or 'image', the
     modality) and options of the format by name, and raises ValueError or
-    FileNotFoundError for a file that cannot be used. Readers are pickled for
+    FileNotFoundError for an unusable file. Readers are pickled for
     the workers of a data loader: keep per-entry numbers in arrays, and open
     files through ``PerProcess``.
 
@@ -56,7 +56,7 @@ def open_captions(path: str, key: str, **options: Any) -> CaptionReader:
         CaptionReader: The entries.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the format is unknown, or the file cannot be used.
     """
     ending = os.path.splitext(path)[1]

@@ -1,4 +1,4 @@
-"""Caption files that hold one JSON list."""
+"""Caption files with a JSON list."""
 from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, TypeVar, Union
 
@@ -11,18 +11,18 @@ T = TypeVar('T')
 
 def read_json_entries(path: Union[str, Path], read: Callable[[int, Any],
                                                              T]) -> List[T]:
-    """Read all entries of a JSON list; one error reports every faulty entry.
+    """Read all entries of a JSON list; a single error reports all faults.
 
     Args:
         path (str | Path): The file.
         read (Callable): Gets number and content of an entry; returns the
-            sample, or raises ValueError with a text that names the entry.
+            sample, or raises ValueError with a text naming the entry.
 
     Returns:
-        list: At least one sample.
+        list: A sample or more.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file is no JSON, no list, or empty, or an entry
             cannot be read.
     """

@@ -16,10 +16,10 @@ class _CheckedJson(BaseActionDataset):
     Args:
         ann_file (str): Path of the JSON file.
         pipeline (list[dict]): Transforms; samples have ``filename``.
-        check_files (bool): Whether to check that the videos exist. Defaults
-            to True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``, such
-            as ``data_prefix`` and ``test_mode``.
+        check_files (bool): Whether missing videos are errors. Defaults to
+            True.
+        **kwargs: Further arguments of the host's ``BaseActionDataset``,
+            ``data_prefix`` and ``test_mode`` among them.
     """
 
     def __init__(self,
@@ -74,10 +74,10 @@ class VideoQADataset(_CheckedJson):
     Args:
         ann_file (str): Path of the JSON file.
         pipeline (list[dict]): Transforms; samples have ``filename``.
-        check_files (bool): Whether to check that the videos exist. Defaults
-            to True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``, such
-            as ``data_prefix`` and ``test_mode``.
+        check_files (bool): Whether missing videos are errors. Defaults to
+            True.
+        **kwargs: Further arguments of the host's ``BaseActionDataset``,
+            ``data_prefix`` and ``test_mode`` among them.
 
     Raises:
         FileNotFoundError: If the file or a video does not exist.
@@ -105,7 +105,7 @@ class VideoQADataset(_CheckedJson):
 
 @DATASETS.register_module()
 class VideoMCDataset(_CheckedJson):
-    """A JSON list of videos, each with captions of which one is right.
+    """A JSON list of videos, each with a right and some wrong captions.
 
     An entry is ``{"video": PATH, "caption": [TEXT, ...], "answer": INDEX}``.
     A sample has ``caption_options`` (list[str], cleaned) and ``label``
@@ -115,10 +115,10 @@ class VideoMCDataset(_CheckedJson):
         ann_file (str): Path of the JSON file.
         pipeline (list[dict]): Transforms; samples have ``filename``.
         num_options (int): Captions of each entry. Defaults to 5.
-        check_files (bool): Whether to check that the videos exist. Defaults
-            to True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``, such
-            as ``data_prefix`` and ``test_mode``.
+        check_files (bool): Whether missing videos are errors. Defaults to
+            True.
+        **kwargs: Further arguments of the host's ``BaseActionDataset``,
+            ``data_prefix`` and ``test_mode`` among them.
 
     Raises:
         FileNotFoundError: If the file or a video does not exist.

@@ -1,4 +1,4 @@
-"""One entry of a caption file, and the parts that its readers share."""
+"""An entry of a caption file, and the shared parts of all readers."""
 import os
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Union
@@ -9,11 +9,11 @@ REMEDY = 'correct ann_file and data_root, or write the file first'
 
 
 class Record(NamedTuple):
-    """A medium and its captions.
+    """A medium and the captions of it.
 
     Args:
-        name (str): Path of the medium, or its name within a shard.
-        captions (list[str]): Cleaned, at least one.
+        name (str): Path of the medium, or the name within a shard.
+        captions (list[str]): Cleaned, a text or more.
         content (bytes, optional): Of the medium, where the entry holds the
             medium itself. Defaults to None.
     """
@@ -40,13 +40,13 @@ def parse_record(entry: Any, key: str, where: str) -> Record:
 
 
 def check_file(path: Union[str, Path]) -> None:
-    """Check that a caption file exists.
+    """Refuse a missing caption file.
 
     Args:
         path (str | Path): The file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'caption file {path} does not exist; '
@@ -54,7 +54,7 @@ def check_file(path: Union[str, Path]) -> None:
 
 
 class PerProcess:
-    """Hold a file or connection that each process opens anew.
+    """Hold a file or connection, opened anew in each process.
 
     Args:
         start (Callable): Opens the file.

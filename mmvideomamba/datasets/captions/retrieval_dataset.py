@@ -1,4 +1,4 @@
-"""Videos and the texts that describe them, for retrieval."""
+"""Videos and descriptions of videos, for retrieval."""
 import os
 import random
 from typing import Any, Dict, List, NamedTuple, Tuple
@@ -13,7 +13,7 @@ TRAIN_TEXTS = ('each', 'random')
 
 
 class _Entry(NamedTuple):
-    """Videos and texts that all belong to each other."""
+    """Videos and texts; each text describes each video."""
     videos: List[str]
     texts: List[str]
 
@@ -23,12 +23,12 @@ class RetrievalDataset(BaseActionDataset):
     """A JSON list of videos and captions, for fine-tuning and evaluation.
 
     An entry is ``{"video": PATH, "caption": TEXT}``, where ``image`` may
-    stand for ``video``, and each may be a list: all videos of an entry
-    belong to all its captions. A path that occurs in several entries is one
-    video.
+    stand for ``video``, and each may be a list: all captions of
+    an entry describe all videos of the entry. A path in several entries is
+    the same video.
 
-    In ``test_mode`` there is one sample per video, with ``video_index``, and
-    the set tells ``texts``, ``videos_of_text`` and ``texts_of_video`` to the
+    In ``test_mode`` a video is a sample, with ``video_index``, and the set
+    tells ``texts``, ``videos_of_text`` and ``texts_of_video`` to the
     retrieval loops. Else a sample is a video with ``text`` (str) and
     ``pair_id`` (int), the number of the video, or of the entry where an
     entry has several videos.
@@ -37,14 +37,14 @@ class RetrievalDataset(BaseActionDataset):
         ann_file (str): Path of the JSON file.
         pipeline (list[dict]): Transforms; samples have ``filename``.
         paragraph (bool): Whether the captions of an entry are the sentences
-            of one text. Defaults to False.
-        train_texts (str): 'each' for one training sample per video and
-            caption, 'random' for one per video, with a caption drawn each
-            time from Python's generator. Defaults to 'each'.
-        check_files (bool): Whether to check that the videos exist. Defaults
-            to True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``, such
-            as ``data_prefix`` and ``test_mode``.
+            of a single text. Defaults to False.
+        train_texts (str): 'each' for a training sample per video and
+            caption, 'random' for a sample per video, with a caption drawn
+            each time from Python's generator. Defaults to 'each'.
+        check_files (bool): Whether missing videos are errors. Defaults to
+            True.
+        **kwargs: Further arguments of the host's ``BaseActionDataset``,
+            ``data_prefix`` and ``test_mode`` among them.
 
     Raises:
         FileNotFoundError: If the file or a video does not exist.
@@ -111,7 +111,7 @@ class RetrievalDataset(BaseActionDataset):
         return self._training_samples(entries, numbers)
 
     def _relate(self, entries: List[_Entry], numbers: Dict[str, int]) -> None:
-        """Note which texts belong to which videos."""
+        """Note the texts of each video and the videos of each text."""
         self.texts, self.videos_of_text = [], []
         self.texts_of_video = [[] for _ in numbers]
         for entry in entries:
@@ -128,7 +128,7 @@ class RetrievalDataset(BaseActionDataset):
         for number, (videos, texts) in enumerate(entries):
             several = len(videos) > 1
             for video in videos:
-                # Numbers of entries must not meet those of videos.
+                # No number of an entry may be the number of a video.
                 pair_id = len(numbers) + number if several else numbers[video]
                 groups: List[Tuple[str, ...]] = [tuple(texts)]
                 if self.train_texts == 'each':
@@ -140,7 +140,7 @@ class RetrievalDataset(BaseActionDataset):
         return samples
 
     def get_data_info(self, idx: int) -> dict:
-        """Return a sample, in training with one text.
+        """Return a sample, in training with a single text.
 
         Args:
             idx (int): Number of the sample.

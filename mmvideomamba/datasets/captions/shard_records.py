@@ -17,34 +17,34 @@ from .texts import captions_of
 
 RECOUNT = 'delete it to have the shards counted again'
 ON_SHORT = ('raise', 'skip')
-MAX_OPEN = 16  # shards that a process keeps open
-SCANNERS = 8  # shards counted at a time: it is waiting for the disk
+MAX_OPEN = 16  # open shards of a process
+SCANNERS = 8  # shards counted at a time: counting waits for the disk
 
 
 class ShardRecords:
-    """Tar files in which the parts of a sample follow each other.
+    """Tar files with the parts of a sample next to each other.
 
-    Parts of a sample have one name up to the first dot: a ``.json`` with
+    Parts of a sample have the same name up to the first dot: a ``.json`` with
     ``caption``, or a ``.txt``, and the medium.
 
-    Kept is one number per shard, its count of samples; a process finds the
-    samples of a shard as it reads on in it. So entries are cheap to read
-    shard by shard, see ``ShardSampler``, and dear all over the place.
+    The reader keeps the count of samples of each shard; a process finds the
+    samples of a shard while reading on. So entries are cheap to read shard
+    by shard, see ``ShardSampler``, and dear in any other order.
 
     Args:
         pattern (str): Path of a shard, or a pattern of shell for several.
         key (str): Unused.
-        on_short (str): What to do about a shard that ends early: 'raise', or
-            'skip' what is not whole, and log how much. Where that shows only
+        on_short (str): For a shard that ends early 'raise', or 'skip' the
+            incomplete rest and log the amount. If a shard turns out short
             in the middle of a training, 'skip' raises a ValueError for each
-            lost sample, so that the data set replaces it. Defaults to
+            lost sample, and the data set replaces the sample. Defaults to
             'raise'.
         count_file (str, optional): A ``.json`` to keep the counts in:
             ``{SHARD: {"samples": COUNT, "bytes": SIZE}}``, paths relative to
-            the file. Shards that it lacks, or whose size has changed, are
-            counted, and it is written anew, without those that end early, so
-            that each start tells of them. Without it all headers are read
-            at each start, by the first process. Defaults to ''.
+            the file. Missing shards, and shards of another size, are
+            counted, and the file is written anew without shards that end
+            early, so that each start warns again. Without a file all headers
+            are read at each start, by the first process. Defaults to ''.
 
     Raises:
         FileNotFoundError: If no shard fits the pattern.
@@ -75,7 +75,7 @@ class ShardRecords:
 
     def _find(self, pattern: str,
               count_file: str) -> Tuple[List[str], np.ndarray]:
-        """Return the shards, and the running sum of their counts."""
+        """Return the shards, and the running sum of sample counts."""
         shards = sorted(glob.glob(pattern))
         if not shards:
             raise FileNotFoundError(
@@ -100,7 +100,7 @@ class ShardRecords:
         if not ends[-1]:
             raise ValueError(f'no sample in {len(shards)} shards')
         if count_file and len(stale) > len(cut):
-            # What is cut is to be said again at the next start.
+            # The next start must warn of cut shards again.
             _write_counts(count_file, {
                 k: v
                 for k, v in kept.items() if k not in cut
@@ -108,7 +108,7 @@ class ShardRecords:
         return shards, ends
 
     def _count(self, path: str) -> Tuple[int, bool]:
-        """Count the samples of a shard; tell whether it is whole."""
+        """Count the samples of a shard; tell whether the shard is whole."""
         whole = True
         with TarShard(path) as shard:
             try:
@@ -142,7 +142,7 @@ class ShardRecords:
         return Record(place.name, captions, shard.content(*place.medium))
 
     def _place(self, shard: TarShard, index: int, counted: int) -> Place:
-        """Find a sample, or say that its shard has lost some."""
+        """Find a sample, or report the samples lost by the shard."""
         try:
             if shard.reach(index):
                 return shard.place(index)
@@ -161,7 +161,7 @@ class ShardRecords:
         raise ValueError(shard.missing)
 
     def _open(self, number: int) -> TarShard:
-        """Open a shard; those that were read last stay open."""
+        """Open a shard; the last read shards stay open."""
         opened: Dict[int, TarShard] = self.opened.get()
         shard = opened.pop(number, None) or TarShard(self.shards[number])
         opened[number] = shard

@@ -1,7 +1,7 @@
-"""One tar shard, read from its start on."""
+"""A tar shard, read from the start on."""
 import os
 import tarfile
-from typing import Dict, Iterator, List, NamedTuple, Tuple
+from typing import Dict, Generator, Iterator, List, NamedTuple, Tuple
 
 CAPTION_PARTS = ('.json', '.txt')
 EMPTY = bytes(tarfile.BLOCKSIZE)
@@ -9,11 +9,11 @@ Parts = Dict[str, Tuple[int, int]]
 
 
 class ShardCutError(ValueError):
-    """A shard ends before it should."""
+    """A shard ends too early."""
 
 
 class Place(NamedTuple):
-    """Where a sample lies in its shard.
+    """Place of a sample in a shard.
 
     Args:
         name (str): With the ending of the medium.
@@ -28,15 +28,15 @@ class Place(NamedTuple):
 
 
 class TarShard:
-    """The samples of a shard, found by reading headers one after the other.
+    """The samples of a shard, found by reading headers in turn.
 
-    Contents are passed over until they are asked for.
+    Contents are passed over until asked for.
 
     Args:
         path (str): The file.
 
     Raises:
-        FileNotFoundError: If it does not exist.
+        FileNotFoundError: If the file does not exist.
     """
 
     def __init__(self, path: str) -> None:
@@ -58,14 +58,14 @@ class TarShard:
 
     @property
     def count(self) -> int:
-        """Samples that were found so far."""
+        """Number of samples found so far."""
         return len(self.found)
 
     def read_on(self) -> bool:
         """Find the next sample.
 
         Returns:
-            bool: Whether there is one.
+            bool: Whether the sample exists.
 
         Raises:
             ShardCutError: If the shard ends early.
@@ -79,10 +79,10 @@ class TarShard:
         """Read on up to a sample; see ``read_on``.
 
         Args:
-            index (int): Its number within the shard.
+            index (int): Number within the shard.
 
         Returns:
-            bool: Whether there is one.
+            bool: Whether the sample exists.
         """
         while self.count <= index:
             if not self.read_on():
@@ -90,16 +90,16 @@ class TarShard:
         return True
 
     def place(self, index: int) -> Place:
-        """Return where a sample that was found lies.
+        """Return the place of a sample found before.
 
         Args:
-            index (int): Its number within the shard.
+            index (int): Number within the shard.
 
         Returns:
             Place: Name, caption and medium.
 
         Raises:
-            ValueError: If it is not one medium with a caption.
+            ValueError: If the sample is no single medium with a caption.
         """
         name, parts = self.found[index]
         captions = [p for p in CAPTION_PARTS if p in parts]
@@ -131,10 +131,11 @@ class TarShard:
                              'it was read')
         return content
 
-    def _walk(self) -> Iterator[Tuple[str, Parts]]:
+    def _walk(self) -> Generator[Tuple[str, Parts], None, None]:
         """Yield name and parts of each sample."""
         size = os.fstat(self.file.fileno()).st_size
-        name, parts, short = '', {}, ''
+        name, short = '', ''
+        parts: Parts = {}
         try:
             with tarfile.open(fileobj=self.file, mode='r:') as tar:
                 for member in self._members(tar):
@@ -169,7 +170,7 @@ class TarShard:
         while member is not None:
             if member.isfile():
                 yield member
-            tar.members.clear()
+            tar.members.clear()  # type: ignore[attr-defined]
             member = tar.next()
 
 

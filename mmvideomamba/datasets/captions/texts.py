@@ -14,7 +14,7 @@ def clean_caption(text: str) -> str:
         text (str): A caption.
 
     Returns:
-        str: The same, cleaned; may be empty.
+        str: Cleaned, perhaps empty.
     """
     return pre_text(text)
 
@@ -24,10 +24,10 @@ def captions_of(entry: Any, where: str) -> List[str]:
 
     Args:
         entry (Any): A dict with ``caption``, a text or a list of texts.
-        where (str): What to call the entry in an error.
+        where (str): Name of the entry in an error.
 
     Returns:
-        list[str]: At least one; none is empty.
+        list[str]: A text or more; none is empty.
 
     Raises:
         ValueError: If the key is missing or a caption is no text or empty.
@@ -45,13 +45,14 @@ def strings_of(entry: Any, key: str, where: str) -> List[str]:
     Args:
         entry (Any): Should be a dict.
         key (str): The key.
-        where (str): What to call the entry in an error.
+        where (str): Name of the entry in an error.
 
     Returns:
-        list[str]: At least one; none is empty.
+        list[str]: A text or more; none is empty.
 
     Raises:
-        ValueError: If there is none, an empty one, or something else.
+        ValueError: If the key is missing, a text is empty, or the value is
+            neither a text nor a list.
     """
     if not isinstance(entry, dict) or key not in entry:
         keys = sorted(entry) if isinstance(entry, dict) else entry
@@ -68,12 +69,12 @@ def strings_of(entry: Any, key: str, where: str) -> List[str]:
 
 
 def one_text(entry: Any, key: str, where: str) -> str:
-    """Read one text from an entry.
+    """Read a single text from an entry.
 
     Args:
         entry (Any): Should be a dict.
         key (str): The key.
-        where (str): What to call the entry in an error.
+        where (str): Name of the entry in an error.
 
     Returns:
         str: The text.

@@ -1,4 +1,4 @@
-"""Token masks, and the frozen teachers whose attention they come from."""
+"""Token masks, drawn from frozen teachers or by the data pipeline."""
 from .cached_teacher import CachedTeacher
 from .clip_teacher import CLIPTeacher, TeacherOutput
 from .clip_tower import CLIPTower

@@ -1,4 +1,4 @@
-"""A teacher that remembers what it said about a clip."""
+"""A teacher whose features are stored on disk."""
 import hashlib
 import os
 import pickle
@@ -31,24 +31,24 @@ def _digest(tensor: Tensor) -> bytes:
 class CachedTeacher(BaseModule):
     """Store a teacher's features on disk, for small sets.
 
-    A clip is recognised by its pixels, as the model gets them, and by the
+    A clip is recognised by the pixels that the model gets, and by the
     weights and settings of the teacher. So a wrong entry is never used; but
     an entry is used again only if **the same views come again: the pipeline
     must be deterministic**, with fixed frames and crops and no flip. Random
     views fill the disk to no purpose, and end in an error at ``max_items``.
 
     Masks are drawn anew from the stored attention. Several processes may
-    share a folder. A clip that is computed beside others in a batch may
-    differ from one computed alone by the rounding of matrix products.
+    share a folder. A clip computed beside others in a batch may differ from
+    the same clip alone by the rounding of matrix products.
 
     Args:
         teacher (dict): Config of the teacher, such as a ``CLIPTeacher``.
         cache_dir (str): Folder; entries of another teacher may be there.
-        max_items (int): Clips that this process stores at most. Defaults to
+        max_items (int): Most clips that this process stores. Defaults to
             10000. A clip of 8 frames and 196 patches takes 3.2 MB in
-            float32, half of it in half precision.
+            float32, half as much in half precision.
         dtype (str, optional): 'float16' or 'bfloat16' to store less. Defaults
-            to None, as the teacher says it, without any loss.
+            to None, the teacher's own, without any loss.
 
     Raises:
         ValueError: If an argument is not allowed.
@@ -92,13 +92,13 @@ class CachedTeacher(BaseModule):
         super()._load_from_state_dict(*args, **kwargs)
 
     def forward(self, x: Tensor) -> TeacherOutput:
-        """Look clips up, and run the teacher on those that are new.
+        """Look clips up, and run the teacher on new clips.
 
         Args:
             x (Tensor): Normalised clips, shape (b, 3, frames, h, w).
 
         Returns:
-            TeacherOutput: As the teacher gives it.
+            TeacherOutput: As from the teacher.
 
         Raises:
             ValueError: If an entry cannot be read, or too many clips are
@@ -106,7 +106,7 @@ class CachedTeacher(BaseModule):
         """
         kind, mode = x.device.type, x.dtype
         if torch.is_autocast_enabled(kind):
-            # The precision of the training decides on that of the teacher.
+            # The teacher computes in the precision of the training.
             mode = torch.get_autocast_dtype(kind)
         paths = [
             self._fingerprint() / f'{_digest(clip).hex()}-{mode}.pt'

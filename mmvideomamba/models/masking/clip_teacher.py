@@ -1,4 +1,4 @@
-"""A frozen CLIP image tower that looks at the frames of a clip."""
+"""A frozen CLIP image tower for the frames of a clip."""
 import logging
 from contextlib import nullcontext
 from typing import (Any, ContextManager, List, NamedTuple, Optional, Tuple,
@@ -16,12 +16,12 @@ NORMS = ('l2', 'none')
 
 
 class TeacherOutput(NamedTuple):
-    """What a teacher says about clips.
+    """Features and attention of a teacher.
 
     Args:
         features (Tensor): Levels k in increasing depth, shape
             (k, b, 1 + t * n, c) with the class token, else (k, b, t * n, c).
-        attention (Tensor): Of the class token to the patches of its frame,
+        attention (Tensor): Of the class token to the patches of the frame,
             mean over heads, shape (b * t, n). A row does not sum to 1, since
             the class token's own share is left out.
     """
@@ -31,29 +31,30 @@ class TeacherOutput(NamedTuple):
 
 @MODELS.register_module()
 class CLIPTeacher(CLIPTower):
-    """A frozen image tower of CLIP that looks at every patch of a clip.
+    """A frozen image tower of CLIP over every patch of a clip.
 
-    Its parameters need no gradient, it stays in evaluation mode, and its
-    forward pass records nothing.
+    The parameters need no gradient, the tower stays in evaluation mode, and
+    the forward pass records nothing.
 
     Args:
         arch (str | dict): As in ``CLIPTower``. Defaults to 'b16'.
         num_levels (int): Layers k whose tokens are returned. Defaults to 1.
-        level_interval (float): Distance of these layers, from the last one
-            down; layer ``num_layers - 1 - int(i * level_interval)``.
+        level_interval (float): Distance of the layers, from the last down;
+            layer ``num_layers - 1 - int(i * level_interval)``.
             Defaults to 1.
         with_cls_token (bool): Whether to return the class token, the mean
             over the frames, before the patches; ``ln_post`` is then left
             out, as published. Defaults to True.
-        norm (str): 'l2' for features of length 1, or 'none', as the
-            multimodal model has it. Defaults to 'l2'.
+        norm (str): 'l2' for features of length 1, or 'none', for the
+            multimodal model. Defaults to 'l2'.
         resize (bool): Whether to resize frames of another size, bicubically,
-            as published; else they raise. Defaults to True.
+            as published; else the teacher raises. Defaults to True.
         amp_dtype (str, optional): 'bfloat16' or 'float16' to compute in
             mixed precision whatever the training does. Defaults to None,
-            that of the training.
-        compile_cfg (bool | dict): Whether to run it through
-            ``torch.compile``, or its arguments. Defaults to False.
+            the precision of the training.
+        compile_cfg (bool | dict): Whether to run the tower through
+            ``torch.compile``, or the arguments for doing so. Defaults to
+            False.
         **kwargs: Further arguments of ``CLIPTower``, such as ``img_size``
             and ``init_cfg``; ``dict(type='Pretrained', checkpoint=FILE)``
             takes any CLIP file.
@@ -99,7 +100,7 @@ class CLIPTeacher(CLIPTower):
         self.eval()
 
     def init_weights(self) -> None:
-        """Initialise; a teacher that gets no weights is warned of.
+        """Initialise; warn of a teacher without weights.
 
         Raises:
             ValueError: If the file of ``init_cfg`` cannot be used.
@@ -159,7 +160,7 @@ class CLIPTeacher(CLIPTower):
         return torch.autocast(x.device.type, self.amp_dtype)
 
     def _visible(self, mask: Tensor, x: Tensor) -> Tensor:
-        """Turn a mask into the places that stay, (b * t, v)."""
+        """Turn a mask into the visible places, (b * t, v)."""
         n = self.grid[0] * self.grid[1]
         t = x.shape[2] // self.tubelet_size
         if mask.dtype != torch.bool or mask.shape != (len(x), t * n):
@@ -192,7 +193,7 @@ class CLIPTeacher(CLIPTower):
         return torch.stack(levels), weights[:, 0, 1:]
 
     def _project(self, x: Tensor, b: int) -> Tensor:
-        """Bring tokens (b * t, 1 + v, c) of frames to those of clips."""
+        """Turn tokens of frames, (b * t, 1 + v, c), into tokens of clips."""
         patches = x[:, 1:].unflatten(0, (b, -1)).flatten(1, 2)
         if self.with_cls_token:
             cls_token = x[:, 0].unflatten(0, (b, -1)).mean(1, keepdim=True)

@@ -1,4 +1,4 @@
-"""A frozen teacher, and the patches that its student sees."""
+"""A frozen teacher, and the patches visible to a student."""
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
@@ -10,7 +10,7 @@ from .token_mask import (MASK_SOURCES, draw_attention_mask, masks_of,
 
 
 class TeacherTargets(NamedTuple):
-    """Features of a teacher at the tokens that a masked student sees.
+    """Features of a teacher at the tokens visible to a masked student.
 
     Args:
         features (Tensor): Levels k of the visible tokens, class token first,
@@ -45,13 +45,12 @@ class TeacherTargets(NamedTuple):
 class MaskedTeacher:
     """Let a frozen teacher see whole clips, and mask them for a student.
 
-    The model that trains the student owns the teacher under a name of its
-    own, so that names in checkpoints do not depend on this class, which is
-    no module.
+    The class is no module: the model around it registers the teacher under
+    a name of the model's choice, so that names in checkpoints stay.
 
     Args:
-        teacher (nn.Module): Such as ``CLIPTeacher``: called with clips, the
-            module returns ``features`` (k, b, 1 + t * n, c) and
+        teacher (nn.Module): For example ``CLIPTeacher``: called with clips,
+            the module returns ``features`` (k, b, 1 + t * n, c) and
             ``attention`` (b * t, n).
         grid (tuple[int, int, int]): Token frames t, rows h and columns w of
             the student, with ``n = h * w``.

@@ -1,13 +1,13 @@
-"""Batches of samples that have an axis of clips."""
+"""Batches with an axis of clips."""
 from torch import Tensor
 
 
 def one_clip(inputs: Tensor) -> Tensor:
-    """Merge the axis of the one clip of a sample into the batch.
+    """Merge the axis of a sample's only clip into the batch.
 
     Args:
-        inputs (Tensor): Shape (b, 3, frames, h, w) or, as mmaction2 packs
-            it, (b, 1, 3, frames, h, w).
+        inputs (Tensor): Shape (b, 3, frames, h, w) or, from mmaction2's
+            ``PackActionInputs``, (b, 1, 3, frames, h, w).
 
     Returns:
         Tensor: Shape (b, 3, frames, h, w).

@@ -7,17 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Where the mask of a model comes from: drawn from the attention of its
-# teacher, or made by the data pipeline.
+# The mask of a model is drawn from the teacher's attention, or made by the
+# data pipeline.
 MASK_SOURCES = ('attention', 'data')
 
 
 def visible_per_frame(num_patches: int, mask_ratio: Optional[float]) -> int:
-    """Count the patches of a frame that stay.
+    """Count the visible patches of a frame.
 
     Args:
         num_patches (int): Patches n of a frame.
-        mask_ratio (float): Share that is dropped; a missing one is refused.
+        mask_ratio (float): Share of dropped patches; None is refused.
 
     Returns:
         int: ``n - int(n * mask_ratio)``.
@@ -40,15 +40,15 @@ def visible_per_frame(num_patches: int, mask_ratio: Optional[float]) -> int:
 
 def draw_attention_mask(attention: Tensor, num_frames: int,
                         mask_ratio: Optional[float]) -> Tensor:
-    """Draw which patches stay, likelier those that are attended to.
+    """Draw the visible patches, likelier with more attention.
 
-    In each frame all patches are drawn one after the other, without
-    replacement, with the attention as weight; the first stay visible.
+    In each frame all patches are drawn in turn, without replacement, with
+    the attention as weight; the first stay visible.
 
     Args:
         attention (Tensor): Weights, not negative, shape (b * t, n).
         num_frames (int): Token frames t.
-        mask_ratio (float): Share of the patches of a frame that is dropped.
+        mask_ratio (float): Share of dropped patches in a frame.
 
     Returns:
         Tensor: True = dropped, bool, shape (b, t * n), as many in each frame.
@@ -60,7 +60,7 @@ def draw_attention_mask(attention: Tensor, num_frames: int,
     """
     n = attention.shape[1]
     visible = visible_per_frame(n, mask_ratio)
-    # A weight that has underflowed to 0 could not be drawn.
+    # An underflowed weight of 0 could not be drawn.
     weights = attention.float().clamp_min(torch.finfo(torch.float32).tiny)
     order = torch.multinomial(weights, n, replacement=False)
     mask = torch.ones_like(weights, dtype=torch.bool)
@@ -69,7 +69,7 @@ def draw_attention_mask(attention: Tensor, num_frames: int,
 
 
 def with_class_token(mask: Tensor) -> Tensor:
-    """Put the class token in front, which is never dropped.
+    """Put the class token, never dropped, in front.
 
     Args:
         mask (Tensor): True = dropped, shape (b, l).
@@ -81,7 +81,7 @@ def with_class_token(mask: Tensor) -> Tensor:
 
 
 def visible_features(features: Tensor, mask: Tensor) -> Tensor:
-    """Leave what a mask does not drop.
+    """Select the tokens that a mask keeps.
 
     Args:
         features (Tensor): Of all tokens, class token first, shape
@@ -98,7 +98,7 @@ def visible_features(features: Tensor, mask: Tensor) -> Tensor:
 
 
 def masks_of(data_samples: Optional[Sequence[Any]], num_tokens: int) -> Tensor:
-    """Take the masks that the data pipeline made.
+    """Take the masks made by the data pipeline.
 
     Args:
         data_samples (Sequence, optional): With ``mask``, see
@@ -109,7 +109,7 @@ def masks_of(data_samples: Optional[Sequence[Any]], num_tokens: int) -> Tensor:
         Tensor: True = dropped, bool, shape (b, l).
 
     Raises:
-        ValueError: If a sample has no mask, or a wrong one.
+        ValueError: If a sample has no mask, or a wrong mask.
     """
     masks: List[Any] = [
         getattr(sample, 'mask', None) for sample in data_samples or []
@@ -128,8 +128,8 @@ def stack_masks(masks: Sequence[Union[Tensor, np.ndarray]],
     """Stack the masks of the samples of a batch.
 
     Args:
-        masks (Sequence[Tensor | np.ndarray]): One per sample, True =
-            dropped, bool, shape (l, ).
+        masks (Sequence[Tensor | np.ndarray]): For each sample a mask,
+            True = dropped, bool, shape (l, ).
         num_tokens (int): Patch tokens l of a clip.
 
     Returns:
