@@ -6,7 +6,6 @@ import torch
 from common import SPOILED
 
 from mmvideomamba.models import TextTower
-from mmvideomamba.models.multimodal import TextTokenizer
 from mmvideomamba.models.multimodal import text_tower as module
 
 TINY = dict(
@@ -124,37 +123,3 @@ def test_missing_package_is_explained(monkeypatch) -> None:
                         lambda host: 'timm is not installed')
     with pytest.raises(ImportError, match='timm is not.*pip install'):
         TextTower()
-
-
-def test_tokenizer_keeps_both_ends(host, folder: Path) -> None:
-    tokenizer = TextTokenizer(str(folder), max_length=6, vocab_size=20)
-    ids, mask = tokenizer(['a cats', 'Cat a cat a cat a cat'])
-    assert ids.tolist() == [[2, 5, 6, 7, 3, 0], [2, 6, 5, 6, 5, 3]]
-    assert mask.tolist() == [[1, 1, 1, 1, 1, 0], [1] * 6]
-    assert (tokenizer.pad_id, tokenizer.cls_id, tokenizer.mask_id) == (0, 2, 4)
-
-
-def test_bad_tokenizers(host, folder: Path) -> None:
-    with pytest.raises(ValueError, match='at least 3, but is 2'):
-        TextTokenizer(str(folder), 2)
-    with pytest.raises(ValueError, match='8 tokens.*knows 7'):
-        TextTokenizer(str(folder), vocab_size=7)(['a'])
-    with pytest.raises(ValueError, match='max_length.*32.*has 16 positions'):
-        TextTokenizer(str(folder), positions=16)(['a'])
-    (folder / 'vocab.txt').unlink()
-    with pytest.raises(ValueError, match=f'{folder} has no vocab.txt'):
-        TextTokenizer(str(folder))(['a'])
-
-
-@pytest.mark.parametrize('content, match', [
-    (b'', r"lacks \['\[PAD\]', .*'\[MASK\]'\]"),
-    (b'<html>not found</html>', 'not the vocabulary of a BERT'),
-    ('\n'.join(w for w in WORDS if w != '[SEP]').encode(), r"\['\[SEP\]'\]"),
-    (b'[PAD]\n\xff\xfe', 'no text in UTF-8'),
-])
-def test_what_is_no_vocabulary(host, folder: Path, content: bytes,
-                               match: str) -> None:
-    """The host adds tokens that lack, which the tower does not know."""
-    (folder / 'vocab.txt').write_bytes(content)
-    with pytest.raises(ValueError, match=match):
-        TextTokenizer(str(folder))(['a'])

@@ -6,12 +6,7 @@ from golden_multimodal import (NAME, draws, golden_inputs, golden_model,
 
 from mmvideomamba.models import VideoTextModel
 from mmvideomamba.models.layers import resize_temporal_embed
-from mmvideomamba.models.multimodal import similarity
-from mmvideomamba.models.multimodal.losses import (contrastive_loss,
-                                                   mask_words,
-                                                   negative_weights)
 from mmvideomamba.models.multimodal.published_keys import own_key
-from mmvideomamba.models.selfsup import AlignmentLoss
 
 CASES = golden(NAME).config['cases']
 FACTORS = dict(loss_vtc=1.0, loss_vtm=0.7, loss_mlm=0.5, loss_uta=1.3)
@@ -127,36 +122,6 @@ def test_golden_text_features() -> None:
     check_close(text, data['common/out/text_embeds'])
 
 
-@pytest.mark.parametrize('case', [
-    k[len('uta/'):-len('/out/loss')]
-    for k in golden(NAME).arrays if k.startswith('uta/') and 'out' in k
-])
-def test_golden_alignment(case: str) -> None:
-    data = golden(NAME)
-    norm, kind = case.split('|')
-    loss = AlignmentLoss(kind, normalize=norm == 'l2')
-    check_close(
-        loss(data['uta/in/student'], data['uta/in/teacher']),
-        data[f'uta/{case}/out/loss'])
-
-
-@pytest.mark.parametrize('case, vision', [('3d_mean', 3), ('2d', 2)])
-def test_golden_similarity(case: str, vision: int) -> None:
-    data = golden(NAME)
-    sim = similarity(data[f'sim/in/vision{vision}'], data['sim/in/text'], 0.05)
-    check_close(sim, data[f'sim/{case}/out/v2t'])
-    check_close(sim.t(), data[f'sim/{case}/out/t2v'])
-
-
-def test_similarity_stays_in_float32() -> None:
-    """Autocast does not round it; the losses and negatives hang on it."""
-    data = golden(NAME)
-    inputs = data['sim/in/vision3'], data['sim/in/text'], 0.05
-    with torch.autocast('cpu', dtype=torch.bfloat16):
-        sim = similarity(*inputs)
-    assert torch.equal(sim, similarity(*inputs))
-
-
 @pytest.mark.parametrize('start, wanted', [(1e-5, 1e-3), (0.9, 0.5),
                                            (0.1, 0.1)])
 def test_temperature_is_kept_in_its_range(start: float, wanted: float) -> None:
@@ -175,47 +140,12 @@ def test_word_head_is_tied_to_the_embeddings() -> None:
     assert head.decoder.bias is head.bias
 
 
-def test_masked_words_have_the_wanted_shares() -> None:
-    ids = torch.randint(5, 90, (400, 50))
-    ids[:, 0], ids[:, 40:] = 2, 0
-    shown, labels = mask_words(ids, (0, 2), 4, 97)
-    chosen = labels != -100
-    assert not chosen[:, 0].any() and not chosen[:, 40:].any()
-    assert torch.equal(labels[chosen], ids[chosen])
-    assert torch.equal(shown[~chosen], ids[~chosen])
-    assert chosen[:, 1:40].float().mean() == pytest.approx(0.5, abs=0.02)
-    hidden = (shown == 4)[chosen].float().mean()
-    same = (shown == ids)[chosen].float().mean()
-    assert hidden == pytest.approx(0.8, abs=0.02)
-    assert same == pytest.approx(0.1, abs=0.02)
-
-
 def test_no_word_to_guess_is_no_nan(monkeypatch) -> None:
     model = golden_model(dict(CASES['video_unmasked_keep_temporal']))
     model.mlm_probability = 0.
     losses = model.loss(golden_inputs('video'), golden_samples())
     assert losses['loss_mlm'] == 0
     losses['loss_mlm'].backward()
-
-
-def test_equal_ids_are_positives() -> None:
-    sim = torch.tensor([[2., 2., 0.], [2., 2., 0.], [0., 0., 2.]]) * 50
-    ids = torch.tensor([7, 7, 1])
-    loss = contrastive_loss(sim, ids)
-    # Two shares of a half each, found exactly.
-    assert loss == pytest.approx(2 / 3 * torch.tensor(2.).log().item())
-
-
-def test_negatives() -> None:
-    sim = torch.tensor([[0., 1e6, float('nan')]] * 3)
-    ids = torch.tensor([0, 1, 2])
-    weights = negative_weights(sim, ids)
-    assert weights.diagonal().eq(0).all() and weights.isfinite().all()
-    assert weights.sum(1).gt(0).all()
-    even = negative_weights(torch.randn(3, 3), ids, hard=False)
-    assert torch.equal(even, 1 - torch.eye(3))
-    with pytest.raises(ValueError, match=r'\[4, 4\].*larger batch'):
-        negative_weights(torch.zeros(2, 2), torch.tensor([4, 4]))
 
 
 @pytest.mark.parametrize('change, match', [

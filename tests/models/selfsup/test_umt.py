@@ -8,7 +8,6 @@ from umt_models import STUDENT_CFG, samples, tiny_umt
 
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.masking import CLIPTeacher
-from mmvideomamba.models.selfsup import AlignmentLoss
 
 
 def test_only_visible_tokens_enter_the_mixers() -> None:
@@ -214,13 +213,6 @@ def test_explain() -> None:
     assert not whole.mask.any() and not whole.similarity.isnan().any()
 
 
-def test_loss_in_half_precision_is_computed_in_float32() -> None:
-    a, b = torch.randn(2, 64, 8, dtype=torch.bfloat16)
-    for kind in AlignmentLoss.kinds:
-        loss = AlignmentLoss(kind)
-        assert torch.equal(loss(a, b), loss(a.float(), b.float()))
-
-
 @pytest.mark.parametrize('change,text', [
     (dict(mask_ratio=None), 'mask_ratio must be a number .*got None'),
     (dict(mask_ratio='0.8'), "mask_ratio must be a number .*got '0.8'"),
@@ -284,20 +276,3 @@ def test_bad_masks_of_the_data(data_samples: list, text: str) -> None:
 def test_several_clips_per_sample() -> None:
     with pytest.raises(ValueError, match='one clip per sample, but got 2'):
         tiny_umt().loss(torch.zeros(1, 2, 3, 4, 32, 32), None)
-
-
-def test_decoder_checks_the_mask() -> None:
-    model = tiny_umt()
-    tokens = torch.zeros(2, 5, 16)
-    mask = torch.zeros(2, 64, dtype=torch.bool)
-    with pytest.raises(ValueError, match='the student returns 5'):
-        model.neck([tokens], mask)
-
-
-def test_unknown_choices() -> None:
-    with pytest.raises(ValueError, match="kind .*'huber'"):
-        AlignmentLoss('huber')
-    with pytest.raises(ValueError, match="norm of UMTDecoder .*'l1'"):
-        tiny_umt(decoder=dict(norm='l1'))
-    with pytest.raises(ValueError, match='no mask'):
-        AlignmentLoss()(CLIPS, CLIPS, CLIPS)
