@@ -16,6 +16,16 @@ def test_bad_databases(folder: Path) -> None:
         build(folder, 'a.sqlite')
 
 
+def test_id_that_is_missing(folder: Path) -> None:
+    """Number, smallest and largest id look right."""
+    with sqlite3.connect(folder / 'a.sqlite') as database:
+        database.execute('UPDATE annos SET id = 0 WHERE id = 1')
+    data = build(folder, 'a.sqlite', max_refetch=0)
+    assert data[2]['text'] == 'an elk'
+    with pytest.raises(ValueError, match='a.sqlite: id 1 is missing'):
+        data[1]
+
+
 def test_database_without_index(folder: Path, mm_log) -> None:
     build(folder, 'a.sqlite')
     assert 'a.sqlite has no index of its ids' in ''.join(mm_log)

@@ -130,6 +130,13 @@ def test_boxes_of_erasing() -> None:
     assert True in ends
 
 
+def test_no_box_fits() -> None:
+    """Squares of nine tenths of the area do not fit into a strip."""
+    imgs = np.zeros((2, 3, 90, 3), np.float32)
+    step = ClipRandomErasing(1., (0.9, 0.95), (1., 1.))
+    assert not step(dict(imgs=imgs.copy()))['imgs'].any()
+
+
 @pytest.mark.parametrize('prob', [0., 0.25])
 def test_chance_of_erasing(prob: float) -> None:
     hits = [(erased(prob, count=1) != 0).any() for _ in range(800)]

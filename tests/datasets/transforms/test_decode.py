@@ -9,6 +9,7 @@ import pytest
 from bad_videos import FAULTS, FRAMES, make_bad_videos
 from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmengine.dataset import Compose
+from mmengine.fileio import BaseStorageBackend, FileClient
 from torch.utils.data import DataLoader, Dataset
 
 from mmvideomamba.datasets.transforms import DecodeFrames, OpenVideo
@@ -110,6 +111,44 @@ def test_extension_is_completed_as_in_the_host(folder: Path) -> None:
     assert video_path('a/c.webm') == 'a/c.webm'
     with pytest.raises(FileNotFoundError, match='nothing.mp4 does not exist'):
         OpenVideo()(dict(filename=str(folder / 'nothing')))
+
+
+class Shelf(BaseStorageBackend):
+    """A remote storage that holds a folder.
+
+    Args:
+        folder (str): The folder.
+    """
+    built = 0
+
+    def __init__(self, folder: str) -> None:
+        Shelf.built += 1
+        self.folder = Path(folder)
+
+    def get(self, filepath: str) -> bytes:
+        """Return the bytes of a file."""
+        return (self.folder / filepath[len('shelf://'):]).read_bytes()
+
+    def get_text(self, filepath: str, encoding: str = 'utf-8') -> str:
+        """Return the text of a file."""
+        raise NotImplementedError
+
+
+def test_videos_of_another_storage(folder: Path) -> None:
+    """The storage is opened with the further arguments, and once."""
+    FileClient.register_backend('shelf', Shelf, force=True)
+    name = GOOD[0]
+    opener = OpenVideo(io_backend='shelf', folder=str(folder))
+    for _ in range(2):
+        found = opener(dict(filename=f'shelf://{name}'))
+        local = OpenVideo()(dict(filename=str(folder / name)))
+        assert found['total_frames'] == local['total_frames']
+        np.testing.assert_array_equal(found['video_reader'][0].asnumpy(),
+                                      local['video_reader'][0].asnumpy())
+    assert Shelf.built == 1
+    with pytest.raises(
+            FileNotFoundError, match='video shelf://no.mp4 does not exist'):
+        opener(dict(filename='shelf://no.mp4'))
 
 
 def test_colon_in_a_relative_name(folder: Path, monkeypatch) -> None:

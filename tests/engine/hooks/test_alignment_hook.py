@@ -1,4 +1,5 @@
 from types import SimpleNamespace
+from typing import Callable
 
 import cv2
 import pytest
@@ -34,11 +35,13 @@ class Explainer(nn.Module):
             mask=mask, attention=torch.rand(1, 2, 2, 2), similarity=cosine)
 
 
-def run(hook: AlignmentHook, iterations: int) -> tuple:
+def run(hook: AlignmentHook,
+        iterations: int,
+        wrap: Callable = lambda model: model) -> tuple:
     model, shown = Explainer(), []
     runner = SimpleNamespace(
         iter=0,
-        model=model,
+        model=wrap(model),
         visualizer=SimpleNamespace(add_image=lambda *args: shown.append(args)))
     batch = dict(
         inputs=[
@@ -63,6 +66,12 @@ def test_hands_pictures_to_the_visualizer() -> None:
         ('alignment_1', 4),
     ]
     assert model.seen[:4] == [(0, True), (0, False), (10, True), (10, False)]
+
+
+def test_looks_into_a_wrapped_model() -> None:
+    """As several processes train the model."""
+    model, shown = run(AlignmentHook(interval=1), 1, nn.DataParallel)
+    assert len(model.seen) == 2 * len(shown) > 0
 
 
 def test_writes_into_the_folder(tmp_path) -> None:

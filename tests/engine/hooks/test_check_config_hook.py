@@ -6,6 +6,7 @@ from typing import Any, Callable
 import pytest
 from mmengine.config import Config
 from mmengine.runner import Runner
+from torch import nn
 
 from mmvideomamba.engine.hooks import CheckConfigHook
 
@@ -67,6 +68,14 @@ def run(tmp_path: Path) -> Callable[..., None]:
         getattr(Runner.from_cfg(cfg), part)()
 
     return start
+
+
+def test_looks_into_a_wrapped_model(run: Callable, monkeypatch) -> None:
+    """As several processes train the model."""
+    monkeypatch.setattr(Runner, 'wrap_model',
+                        lambda self, cfg, model: nn.DataParallel(model))
+    with pytest.raises(ValueError, match='model.backbone.num_frames=8'):
+        run(**{'model.backbone.num_frames': 8})
 
 
 def test_config_that_fits(run: Callable) -> None:
