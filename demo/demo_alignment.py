@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Draw what a masked student sees of a video and how it is aligned.
+"""Draw mask, attention and alignment of a masked student on a video.
 
-Writes a picture with one column for each frame: the frames, what the student
-sees of them, the teacher's attention, and the cosine of student and teacher
-at each patch, masked and not.
+Writes a picture with one column for each frame: the frames, the patches
+visible to the student, the teacher's attention, and the cosine of student and
+teacher at each patch, masked and not.
 """
 import argparse
 from pathlib import Path
@@ -17,6 +17,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint, set_random_seed
 from torch import nn
 
+from mmvideomamba.command_line import require_files, user_errors
 from mmvideomamba.visualization import picture_of, save_picture
 
 
@@ -53,10 +54,8 @@ def run(args: argparse.Namespace) -> None:
         FileNotFoundError: If a file is missing.
         ValueError: If a file cannot be used.
     """
-    for name in ('video', 'config', 'checkpoint'):
-        if not Path(getattr(args, name)).is_file():
-            raise FileNotFoundError(f'the {name} {getattr(args, name)!r} does '
-                                    'not exist or is no file')
+    require_files(
+        video=args.video, config=args.config, checkpoint=args.checkpoint)
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
     init_default_scope(config.default_scope)
@@ -102,11 +101,9 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run the demo; an error of the user ends it with one line."""
-    try:
+    """Run the demo; an error of the user ends with a message."""
+    with user_errors():
         run(parse_args())
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

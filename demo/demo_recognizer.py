@@ -1,58 +1,24 @@
 #!/usr/bin/env python
-"""Classify one video, and show what was seen and how it was scored.
+"""Classify a video, and show the frames and the scores.
 
 Prints the best classes and writes, into the output folder, a picture (a strip
 of frames above the scores) and a short annotated video.
 """
 import argparse
 from pathlib import Path
-from typing import List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
-import decord
-import numpy as np
 import torch
 from mmaction.apis import inference_recognizer, init_recognizer
 from mmengine.config import Config, DictAction
 from mmengine.fileio import list_from_file
 from torch import nn
 
-from mmvideomamba.datasets.transforms import DecodeFrames, OpenVideo
+from mmvideomamba.command_line import require_files, user_errors
+from mmvideomamba.datasets.transforms.decode import open_whole_video
 from mmvideomamba.visualization.annotated_video import save_annotated_video
 from mmvideomamba.visualization.score_chart import Scores, save_score_chart
-
-
-def check_files(*paths: Tuple[str, str]) -> None:
-    """Raise unless all files exist.
-
-    Args:
-        *paths (tuple[str, str]): What a file is, and its path.
-
-    Raises:
-        FileNotFoundError: If a file is missing; the message names it.
-    """
-    for name, path in paths:
-        if not Path(path).is_file():
-            raise FileNotFoundError(f'the {name} {path!r} does not exist or '
-                                    'is no file')
-
-
-def open_video(path: str) -> decord.VideoReader:
-    """Open a video and check that its frames can be read to the end.
-
-    Args:
-        path (str): The video.
-
-    Returns:
-        decord.VideoReader: The open video.
-
-    Raises:
-        ValueError: If it cannot be read; the message says why.
-    """
-    sample = OpenVideo()(dict(filename=path))
-    reader = sample['video_reader']
-    DecodeFrames()(dict(sample, frame_inds=np.array([0, len(reader) - 1])))
-    return reader
 
 
 def load_names(path: Optional[str], num_classes: int) -> List[str]:
@@ -107,13 +73,14 @@ def run(args: argparse.Namespace) -> None:
         FileNotFoundError: If a file is missing.
         ValueError: If a file or an argument cannot be used.
     """
-    files = [('video', args.video), ('config', args.config)]
+    files = dict(
+        video=args.video, config=args.config, checkpoint=args.checkpoint)
     if args.label_file is not None:
-        files.append(('label file', args.label_file))
-    check_files(*files, ('checkpoint', args.checkpoint))
+        files['label_file'] = args.label_file
+    require_files(**files)
     if args.topk < 1:
         raise ValueError(f'--topk must be at least 1, but is {args.topk}')
-    reader = open_video(args.video)
+    reader = open_whole_video(args.video)
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
     model = init_recognizer(config, args.checkpoint, device=args.device)
@@ -162,11 +129,9 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
 
 
 def main() -> None:
-    """Run the demo; an error of the user ends it with one line."""
-    try:
+    """Run the demo; an error of the user ends with a message."""
+    with user_errors():
         run(parse_args())
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

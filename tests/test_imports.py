@@ -23,6 +23,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'json_file': (set(), set()),
     'config': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
+    'command_line': (ENGINE, {'compat'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
     'ops': (BASIC | KERNELS, set()),
@@ -44,8 +45,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
                  {'json_file', 'registry'}),
-    'engine':
-    (ENGINE | {'mmaction', 'mmpretrain'}, {'registry', 'visualization'}),
+    'datasets.preparation':
+    (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'}, {'datasets'}),
+    'engine': (ENGINE | {'mmaction', 'mmpretrain'},
+               {'registry', 'visualization'}),
     'visualization':
     (ENGINE | {'cv2', 'decord', 'imageio_ffmpeg', 'matplotlib'}, set()),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),

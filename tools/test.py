@@ -1,16 +1,18 @@
 """Test a model from a config and a checkpoint."""
 import argparse
 
-from launch import (add_common_options, build_runner, fill_dataloader,
-                    load_config, merge_options, part)
 from mmengine.config import Config, ConfigDict
+
+from mmvideomamba.command_line import (add_config_options, add_run_options,
+                                       build_runner, fill_dataloader,
+                                       leave_process_group, load_config,
+                                       merge_options, user_errors)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser; the options are those of the hosts' scripts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'config', help='path of a config, or the name of one of ours')
+    add_config_options(parser)
     parser.add_argument('checkpoint', help='path or address of the weights')
     parser.add_argument(
         '--dump',
@@ -36,7 +38,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--tta',
         action='store_true',
         help='test with the tta_model and tta_pipeline of the config')
-    add_common_options(parser)
+    add_run_options(parser)
     return parser
 
 
@@ -91,15 +93,12 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and test."""
-    parser = build_parser()
-    args = parser.parse_args()
-    try:
+    args = build_parser().parse_args()
+    with user_errors():
         cfg = load_config(args)
         merge_args(cfg, args)
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
     build_runner(cfg).test()
-    part()
+    leave_process_group()
 
 
 if __name__ == '__main__':

@@ -1,16 +1,18 @@
 """Train a model from a config: recognizers, classifiers, pretraining."""
 import argparse
 
-from launch import (add_common_options, build_runner, fill_dataloader,
-                    load_config, merge_options, part)
 from mmengine.config import Config
+
+from mmvideomamba.command_line import (add_config_options, add_run_options,
+                                       build_runner, fill_dataloader,
+                                       leave_process_group, load_config,
+                                       merge_options, user_errors)
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser; the options are those of the hosts' scripts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        'config', help='path of a config, or the name of one of ours')
+    add_config_options(parser)
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -40,7 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
         '--deterministic',
         action='store_true',
         help='use deterministic CUDA kernels')
-    add_common_options(parser)
+    add_run_options(parser)
     return parser
 
 
@@ -87,15 +89,12 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and train."""
-    parser = build_parser()
-    args = parser.parse_args()
-    try:
+    args = build_parser().parse_args()
+    with user_errors():
         cfg = load_config(args)
         merge_args(cfg, args)
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
     build_runner(cfg).train()
-    part()
+    leave_process_group()
 
 
 if __name__ == '__main__':

@@ -3,7 +3,6 @@
 One small classifier is trained by the stock script, then tested, asked,
 used as a teacher by ``mim``, and turned into the start of a recognizer.
 """
-import importlib.util
 from pathlib import Path
 from typing import Iterator
 
@@ -19,6 +18,7 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmpretrain import ImageClassificationInferencer, get_model
 from mmpretrain.apis.model import ModelHub
+from script import load_script
 
 from mmvideomamba.models import VideoMamba
 
@@ -51,10 +51,7 @@ def image_scope() -> Iterator[None]:
 def digits(tmp_path_factory) -> Path:
     """Return a folder with data/digits and a classifier trained on it."""
     folder = tmp_path_factory.mktemp('digits')
-    spec = importlib.util.spec_from_file_location(
-        'make_digits', ROOT / 'tools/data/digits/make_digits.py')
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
+    tool = load_script('tools/data/digits/make_digits.py')
     tool.write_digits(folder / 'data/digits', train_ratio=0.2)
     done = run_tool(
         'train.py',

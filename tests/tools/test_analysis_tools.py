@@ -1,5 +1,4 @@
 """Counting of operations, and evaluation of dumped predictions."""
-import importlib.util
 import pickle
 import subprocess
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
+from script import load_script
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmvideomamba.models import VideoMamba
@@ -36,16 +36,9 @@ PUBLISHED = [
 LEFT_OUT = dict(tiny=0.75, small=1.67, middle=3.69, base=4.04)
 
 
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope='module')
 def flops():
-    return load('get_flops')
+    return load_script('tools/analysis_tools/get_flops.py')
 
 
 class Model(torch.nn.Module):
@@ -139,7 +132,7 @@ def run(tool: str, *arguments) -> 'subprocess.CompletedProcess[str]':
 
 @pytest.fixture(scope='module')
 def metric():
-    return load('eval_metric')
+    return load_script('tools/analysis_tools/eval_metric.py')
 
 
 def windows(*rows) -> list:
@@ -194,11 +187,11 @@ def test_as_a_user_calls_them(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith('one view: 32 frame(s) of 224x224')
     done = run('get_flops.py', 'nothing.py')
-    assert done.returncode == 2 and 'nothing.py is neither' in done.stderr
+    assert done.returncode == 1 and 'nothing.py is neither' in done.stderr
     samples = windows(('a', 0, [1.], 2.))
     path = dump(tmp_path / 'a.pkl', samples)
     done = run('eval_metric.py', name, path)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip().endswith('regression/mse: 1')
     done = run('eval_metric.py', name, tmp_path / 'no.pkl')
-    assert done.returncode == 2 and 'no.pkl does not exist' in done.stderr
+    assert done.returncode == 1 and 'no.pkl does not exist' in done.stderr

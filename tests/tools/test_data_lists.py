@@ -1,5 +1,4 @@
 """From downloads to annotation files that the recipes read."""
-import importlib.util
 import json
 import math
 import sys
@@ -8,11 +7,11 @@ from typing import Any, Callable
 
 import pytest
 from mmengine.config import Config
+from script import load_script
 
 from mmvideomamba.registry import DATASETS
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ROOT / 'tools' / 'data'
 PIECES = ROOT / 'configs' / '_base_' / 'datasets'
 PRETRAINING = ROOT / 'configs' / 'pretraining'
 KINETICS = 'label,youtube_id,time_start,time_end,split\n'
@@ -21,13 +20,9 @@ KINETICS = 'label,youtube_id,time_start,time_end,split\n'
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch) -> Callable[..., str]:
     """Return a function that runs a script in this process."""
-    monkeypatch.syspath_prepend(str(TOOLS))
 
     def run(name: str, *options: Any) -> str:
-        spec = importlib.util.spec_from_file_location(name,
-                                                      TOOLS / f'{name}.py')
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
+        module = load_script(f'tools/data/{name}.py')
         monkeypatch.setattr(
             sys, 'argv',
             [name, str(tmp_path / 'data'), *map(str, options)])

@@ -1,15 +1,12 @@
-import importlib.util
-from pathlib import Path
-
 import cv2
 import decord
 import pytest
 import torch
 from mmaction.apis import init_recognizer
+from script import load_script
 
 pytest.importorskip('imageio_ffmpeg', reason='the extra demo is not installed')
 
-SCRIPT = Path(__file__).parents[2] / 'demo/demo_recognizer.py'
 CONFIG = """
 default_scope = 'mmaction'
 custom_imports = dict(imports=['mmvideomamba'])
@@ -42,10 +39,7 @@ test_pipeline = [
 
 @pytest.fixture(scope='module')
 def demo():
-    spec = importlib.util.spec_from_file_location(SCRIPT.stem, SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script('demo/demo_recognizer.py')
 
 
 @pytest.fixture

@@ -1,13 +1,10 @@
 """The tools as a user calls them: options, launchers, host scripts."""
-import argparse
-import importlib.util
 import os
 import shutil
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import List, Optional
 
 import cv2
@@ -17,6 +14,9 @@ import pytest
 import torch
 import yaml
 from mmengine.config import Config
+from script import load_script
+
+from mmvideomamba.command_line import CONFIGS, find_tool
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / 'tools'
@@ -91,22 +91,8 @@ default_hooks = dict(
     logger=dict(interval=1))
 """
 
-
-def load_tool(name: str) -> ModuleType:
-    """Import a script of tools/ under a name of its own."""
-    spec = importlib.util.spec_from_file_location(f'tool_{name}',
-                                                  TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(TOOLS))
-    try:
-        spec.loader.exec_module(module)
-    finally:
-        sys.path.remove(str(TOOLS))
-    return module
-
-
-launch, train, run_host = map(load_tool, ('launch', 'train', 'run_host'))
-evaluate = load_tool('test')
+train = load_script('tools/train.py')
+evaluate = load_script('tools/test.py')
 
 
 @pytest.fixture(scope='module')
@@ -156,7 +142,7 @@ def call(*command: str, cwd: Optional[Path] = None, **env: str) -> str:
 
 def host_tool(name: str) -> str:
     """Return the path of a script in the installed mmaction2."""
-    return str(run_host.find_tool('mmaction', name))
+    return str(find_tool('mmaction', name))
 
 
 def state(path: Path) -> dict:
@@ -164,138 +150,30 @@ def state(path: Path) -> dict:
     return torch.load(path)['state_dict']
 
 
-class TestOptions:
-
-    @pytest.fixture
-    def cfg(self) -> Config:
-        return Config(
-            dict(
-                default_scope='mmaction',
-                model=dict(depth=18, mean=[1, 2], init=None),
-                loader=dict(pipeline=[dict(type='A', x=1),
-                                      dict(type='B')])))
-
-    def test_fitting_keys(self, cfg: Config) -> None:
-        launch.merge_options(
-            cfg, {
-                'model.depth': 50,
-                'model.mean': [3, 4],
-                'loader.pipeline.0.x': 2,
-                'loader.pipeline.1.new': 'y',
-                'fresh.deep.key': 1,
-                'model.init': None
-            })
-        assert cfg.model.depth == 50 and cfg.model.mean == [3, 4]
-        assert cfg.loader.pipeline[0] == dict(type='A', x=2)
-        assert cfg.loader.pipeline[1].new == 'y' and cfg.fresh.deep.key == 1
-
-    def test_a_part_can_be_switched_off(self, cfg: Config) -> None:
-        launch.merge_options(cfg, {'model': None, 'loader': False})
-        assert cfg.model is None and cfg.loader is False
-
-    @pytest.mark.parametrize('options, words', [
-        ({
-            'loader.pipeline.type': 'C'
-        }, ['loader.pipeline is a list of 2', "'type'", '0 to 1']),
-        ({
-            'loader.pipeline.2.x': 1
-        }, ['loader.pipeline is a list of 2', "'2'"]),
-        ({
-            'model.depth.x': 3
-        }, ['model.depth is 18', "no key 'x'"]),
-        ({
-            'model.init.type': 'X'
-        }, ['model.init is None', "no key 'type'"]),
-        ({
-            'model': 3
-        }, ['model is a dict', 'become 3', 'depth, mean, init']),
-        ({
-            'loader.pipeline': 'x'
-        }, ['loader.pipeline is a list', "become 'x'", '0, 1']),
-        ({
-            'model.mean.1': 5
-        }, ['model.mean.1 is an item of a list', 'whole list']),
-        ({
-            'loader.pipeline.1': 5
-        }, ['loader.pipeline.1 is a dict', 'type']),
-        ({
-            'a': 1,
-            'a.b': 2
-        }, ['a is 1', "no key 'b'"]),
-        ({
-            'train_pipeline.0.x': 1
-        }, ['train_dataloader.dataset.pipeline']),
-    ])
-    def test_wrong_keys(self, cfg: Config, options: dict,
-                        words: List[str]) -> None:
-        before = cfg.to_dict()
-        with pytest.raises(ValueError) as error:
-            launch.merge_options(cfg, options)
-        for word in ['--cfg-options', *words]:
-            assert word in str(error.value)
-        assert len(str(error.value).splitlines()) == 1
-        assert set(before) <= set(cfg.to_dict())
-
-    @pytest.mark.parametrize('text', ['noequals', 'a=[1,(2]', ''])
-    def test_text_that_is_no_pair(self, capsys, text: str) -> None:
-        with pytest.raises(SystemExit):
-            train.build_parser().parse_args(['c.py', '--cfg-options', text])
-        assert 'expected KEY=VALUE pairs' in capsys.readouterr().err
-
-    def test_one_line_for_the_user(self, config: str, capsys,
-                                   monkeypatch) -> None:
-        monkeypatch.setattr(
-            sys, 'argv',
-            ['train.py', config, '--cfg-options', 'model.backbone=3'])
-        with pytest.raises(SystemExit) as stop:
-            train.main()
-        assert stop.value.code == 2
-        last = capsys.readouterr().err.splitlines()[-1]
-        assert 'model.backbone is a dict' in last
+def test_one_line_for_the_user(config: str, capsys, monkeypatch) -> None:
+    monkeypatch.setattr(
+        sys, 'argv', ['train.py', config, '--cfg-options', 'model.backbone=3'])
+    with pytest.raises(SystemExit) as stop:
+        train.main()
+    assert 'error: --cfg-options' in stop.value.code
+    assert 'model.backbone is a dict' in stop.value.code
 
 
-class TestConfigNames:
+def test_metafiles_name_real_configs() -> None:
+    index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
+    listed = {ROOT / name for name in index['Import']}
+    assert listed == set(CONFIGS.rglob('metafile.yml'))
+    for metafile in listed:
+        meta = yaml.safe_load(metafile.read_text())
+        for model in meta['Models']:
+            assert (ROOT / model['Config']).is_file(), model['Name']
+            assert Path(model['Config']).stem == model['Name']
 
-    def test_path_and_plain_name(self, config: str, tmp_path: Path,
-                                 monkeypatch) -> None:
-        assert launch.find_config(config) == config
-        (tmp_path / 'a').mkdir()
-        (tmp_path / 'a' / 'video_tiny.py').touch()
-        monkeypatch.setattr(launch, 'CONFIGS', tmp_path)
-        found = str(tmp_path / 'a' / 'video_tiny.py')
-        assert launch.find_config('video_tiny.py') == found
-        assert launch.find_config('video_tiny') == found
-        with pytest.raises(FileNotFoundError, match='mean video_tiny'):
-            launch.find_config('video_tini.py')
-        (tmp_path / 'video_tiny.py').touch()
-        with pytest.raises(ValueError, match='several configs'):
-            launch.find_config('video_tiny')
 
-    def test_our_names_are_unique(self) -> None:
-        recipes = [
-            path.name for path in launch.CONFIGS.rglob('*.py')
-            if '_base_' not in path.parts
-        ]
-        assert sorted(recipes) == sorted(set(recipes))
-
-    def test_metafiles_name_real_configs(self) -> None:
-        index = yaml.safe_load((ROOT / 'model-index.yml').read_text())
-        listed = {ROOT / name for name in index['Import']}
-        assert listed == set(launch.CONFIGS.rglob('metafile.yml'))
-        for metafile in listed:
-            meta = yaml.safe_load(metafile.read_text())
-            for model in meta['Models']:
-                assert (ROOT / model['Config']).is_file(), model['Name']
-                assert Path(model['Config']).stem == model['Name']
-
-    def test_mim_finds_what_it_needs(self) -> None:
-        folder = ROOT / 'mmvideomamba' / '.mim'
-        for name in ('configs', 'tools', 'model-index.yml'):
-            assert (folder / name).resolve() == ROOT / name
-
-    def test_scope_is_a_host(self) -> None:
-        with pytest.raises(ValueError, match='default_scope .* None'):
-            launch.default_scope(Config(dict(model=dict())))
+def test_mim_finds_what_it_needs() -> None:
+    folder = ROOT / 'mmvideomamba' / '.mim'
+    for name in ('configs', 'tools', 'model-index.yml'):
+        assert (folder / name).resolve() == ROOT / name
 
 
 class TestTrainOptions:
@@ -416,43 +294,6 @@ class TestTestOptions:
             self.merged(dict(tta_model=dict(type='T')), '--tta')
 
 
-def test_custom_runner_comes_from_the_host() -> None:
-    """``runner_type`` is looked up in the registry of the scope."""
-    from mmaction.registry import RUNNERS
-
-    @RUNNERS.register_module(name='LaunchTestRunner', force=True)
-    class Custom:
-
-        @classmethod
-        def from_cfg(cls, cfg: Config) -> 'Custom':
-            return cls()
-
-    cfg = Config(
-        dict(default_scope='mmaction', runner_type='LaunchTestRunner'))
-    assert isinstance(launch.build_runner(cfg), Custom)
-
-
-def test_cpu_ranks_are_configured(config: str, monkeypatch) -> None:
-    """dist_train.sh needs no change of the config on a CPU machine."""
-    args = argparse.Namespace(
-        config=config, launcher='pytorch', work_dir=None, local_rank=0)
-    monkeypatch.setenv('LOCAL_RANK', '0')
-    monkeypatch.setattr(launch, 'get_device', lambda: 'cpu')
-    cfg = launch.load_config(args)
-    assert cfg.env_cfg.dist_cfg.backend == 'gloo'
-    assert cfg.model_wrapper_cfg.device_ids is None
-    assert cfg.model_wrapper_cfg.find_unused_parameters is False
-    with open(config, 'a') as file:
-        file.write('\nfind_unused_parameters = True\n')
-    found = launch.load_config(args).model_wrapper_cfg
-    assert found.find_unused_parameters is True
-    assert cfg.work_dir == str(Path('work_dirs', 'tiny'))
-    monkeypatch.setattr(launch, 'get_device', lambda: 'cuda')
-    cfg = launch.load_config(args)
-    assert cfg.env_cfg.dist_cfg.backend == 'nccl'
-    assert 'model_wrapper_cfg' not in cfg
-
-
 @pytest.mark.parametrize('script, arguments, expected', [
     ('slurm_train.sh', ['part', 'job', 'c.py', '--seed', '1 2'],
      ['train.py', 'c.py', '--launcher', 'slurm', '--seed', '1 2']),
@@ -489,18 +330,6 @@ def test_scripts_name_a_missing_argument(script: str) -> None:
                           text=True)
     assert done.returncode != 0
     assert 'config' in done.stderr or 'partition' in done.stderr
-
-
-class TestRunHost:
-
-    def test_find_tool(self) -> None:
-        path = run_host.find_tool('mmaction', 'analysis_tools/get_flops')
-        assert path == run_host.find_tool('mmaction', 'get_flops.py')
-        assert path.is_file()
-        with pytest.raises(FileNotFoundError, match='get_flops'):
-            run_host.find_tool('mmaction', 'get_flips')
-        with pytest.raises(ValueError, match='several tools'):
-            run_host.find_tool('mmaction', 'generate_file_list')
 
 
 @pytest.mark.slow
@@ -566,13 +395,6 @@ class TestRuns:
             cwd=tmp_path,
             PORT=port)
         assert 'acc/top1' in out
-
-    def test_processes_part_at_the_end(self, tmp_path: Path) -> None:
-        torch.distributed.init_process_group(
-            'gloo', f'file://{tmp_path}/meet', rank=0, world_size=1)
-        launch.part()
-        assert not torch.distributed.is_initialized()
-        launch.part()  # a run of one process has no group
 
     def test_host_tool_without_a_config_import(self, config: str,
                                                trained: Path,

@@ -1,4 +1,3 @@
-import importlib
 import json
 import shutil
 from collections import Counter
@@ -8,18 +7,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from script import load_script
 
 pytest.importorskip('skimage', reason='the extra quickstart is not installed')
 pytest.importorskip('imageio_ffmpeg', reason='quickstart is not installed')
 
-FOLDER = Path(__file__).parents[2] / 'tools/data/quickstart'
-
 
 @pytest.fixture(scope='module')
 def tool():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        yield importlib.import_module('make_quickstart_captions')
+    return load_script('tools/data/quickstart/make_quickstart_captions.py')
 
 
 @pytest.fixture(scope='module')

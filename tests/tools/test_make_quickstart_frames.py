@@ -5,12 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools/data/quickstart'))
-import make_quickstart_frames as tool  # noqa: E402
+from script import load_script
 
 pytest.importorskip('skimage')
+
+tool = load_script('tools/data/quickstart/make_quickstart_frames.py')
 
 
 def run(monkeypatch, folder: Path, *arguments: str) -> dict:

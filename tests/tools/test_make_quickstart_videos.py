@@ -1,38 +1,24 @@
 import hashlib
-import importlib
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 
 import cv2
 import decord
-import numpy as np
 import pytest
+from script import ROOT, load_script
+
+from mmvideomamba.datasets.preparation import quickstart_scene
 
 pytest.importorskip('skimage', reason='the extra quickstart is not installed')
 pytest.importorskip('imageio_ffmpeg', reason='quickstart is not installed')
 
-FOLDER = Path(__file__).parents[2] / 'tools/data/quickstart'
-SCRIPT = FOLDER / 'make_quickstart_videos.py'
-
-
-@pytest.fixture(scope='module', autouse=True)
-def script_folder():
-    """Let the scripts find each other, as when one is run."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(FOLDER))
-        yield
+SCRIPT = 'tools/data/quickstart/make_quickstart_videos.py'
 
 
 @pytest.fixture(scope='module')
-def tool(script_folder):
-    return importlib.import_module('make_quickstart_videos')
-
-
-@pytest.fixture(scope='module')
-def scenes(script_folder):
-    return importlib.import_module('quickstart_scene')
+def tool():
+    return load_script(SCRIPT)
 
 
 @pytest.fixture(scope='module')
@@ -57,8 +43,7 @@ def checksums(folder):
 
 
 @pytest.mark.parametrize('split, count', [('train', 16), ('val', 8)])
-def test_clips_are_listed_balanced_and_decodable(tool, scenes, folder, split,
-                                                 count):
+def test_clips_are_listed_balanced_and_decodable(tool, folder, split, count):
     names = (folder / 'classes.txt').read_text().split()
     assert tuple(names) == tool.CLASSES and len(set(names)) == 8
     clips = read_annotations(folder, split)
@@ -68,10 +53,11 @@ def test_clips_are_listed_balanced_and_decodable(tool, scenes, folder, split,
     for path, label in clips:
         assert path.parent.name == names[label]
         reader = decord.VideoReader(str(path), num_threads=1)
-        assert scenes.NUM_FRAMES[0] <= len(reader) <= scenes.NUM_FRAMES[1]
+        assert quickstart_scene.NUM_FRAMES[0] <= len(
+            reader) <= quickstart_scene.NUM_FRAMES[1]
         assert round(reader.get_avg_fps()) in tool.FRAME_RATES
         height, width, _ = reader[len(reader) - 1].shape
-        assert (width, height) in scenes.FRAME_SIZES
+        assert (width, height) in quickstart_scene.FRAME_SIZES
 
 
 def test_clips_differ_in_length_rate_size_and_codec(folder):
@@ -94,51 +80,6 @@ def test_more_clips_keep_the_first_and_seeds_differ(tool, folder, tmp_path):
         name = tool.clip_name('train', 5)
         found = (tmp_path / name).read_bytes() == (folder / name).read_bytes()
         assert found is same
-
-
-def test_no_photograph_is_in_both_splits(scenes):
-    names = [
-        set(group['objects']) | set(group['backgrounds'])
-        for group in scenes.PICTURES.values()
-    ]
-    assert not names[0] & names[1]
-    for name in names[0] | names[1]:
-        assert min(scenes.load_picture(name).shape[:2]) >= 100
-
-
-def test_class_decides_nothing_but_the_order(scenes):
-    for label in range(8):
-        rng = np.random.default_rng(label)
-        places = scenes.draw_places(rng, 24 + 6 * label)
-        order = scenes.draw_order(rng, places, label)
-        assert sorted(order) == list(range(len(places)))
-        direction, start = scenes.CLASSES[label].split('_from_')
-        steps = np.diff(places[order]) % 1
-        forward = steps < 0.5
-        assert forward.all() if direction == 'clockwise' else not forward.any()
-        offset = places[order[0]] - scenes.STARTS.index(start) / 4
-        assert abs((offset + 0.5) % 1 - 0.5) <= scenes.START_SPREAD
-
-
-def test_object_is_where_its_place_says(scenes):
-    scene = scenes.draw_scene(np.random.default_rng(0), 'val')
-    scene.background[:] = 0
-    for place, x, y in ((0, 0, -1), (0.25, 1, 0), (0.5, 0, 1), (0.75, -1, 0)):
-        mask = scenes.render_frame(scene, place).max(2) > 0
-        rows, columns = np.nonzero(mask)
-        found = columns.mean(), rows.mean()
-        wanted = (scene.centre[0] + x * scene.radius,
-                  scene.centre[1] + y * scene.radius)
-        # What sticks out of the frame moves the mean.
-        assert np.allclose(found, wanted, atol=0.1 * scene.radius)
-
-
-def test_what_sticks_out_is_cut_off(scenes):
-    cutout = np.ones((4, 6, 4), np.float32) * [9, 9, 9, 1]
-    for x, y, count in ((-3, 0, 12), (7, 5, 9), (-20, 0, 0), (0, 30, 0)):
-        frame = np.zeros((8, 10, 3), np.uint8)
-        scenes.lay_over(frame, cutout.astype(np.float32), x, y)
-        assert (frame[..., 0] == 9).sum() == count
 
 
 def test_complete_set_is_left_alone(tool, folder):
@@ -186,21 +127,10 @@ def test_bad_numbers_are_refused(tool, tmp_path, train, val, seed, message):
     assert not (tmp_path / 'x').exists()
 
 
-def test_missing_photograph_is_named(scenes):
-    with pytest.raises(FileNotFoundError, match='no_such.png'):
-        scenes.load_picture('no_such.png')
-
-
-def test_failing_encoder_is_reported(tool, tmp_path):
-    frames = np.zeros((2, 16, 16, 3), np.uint8)
-    with pytest.raises(RuntimeError, match='ffmpeg could not write .*x.mp4'):
-        tool.encode(frames, 10, ['-c:v', 'no_codec'], tmp_path / 'x.mp4')
-
-
 def test_command_line_reports_errors_in_one_line(tmp_path):
     done = subprocess.run([
         sys.executable,
-        str(SCRIPT), '--out-dir',
+        str(ROOT / SCRIPT), '--out-dir',
         str(tmp_path / 'x'), '--train', '3'
     ],
                           capture_output=True,

@@ -6,7 +6,6 @@ videos are merged here too. No model runs. A dump is a pickle, which can run
 code when it is read: use those of your own.
 """
 import argparse
-import sys
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -16,8 +15,8 @@ from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import launch  # noqa: E402
+from mmvideomamba.command_line import (add_config_options, default_scope,
+                                       find_config, merge_options, user_errors)
 
 NEEDED = ('pred_score', 'gt_label')
 
@@ -66,7 +65,7 @@ def evaluate(cfg: Config, path: str) -> Dict[str, Any]:
         ValueError: If the dump does not hold predictions.
     """
     samples = read_dump(path)
-    init_default_scope(launch.default_scope(cfg))
+    init_default_scope(default_scope(cfg))
     return Evaluator(cfg.test_evaluator).offline_evaluate(samples)
 
 
@@ -75,24 +74,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'config', help='path of a config, or the name of one of ours')
+    add_config_options(parser)
     parser.add_argument('dump', metavar='FILE.pkl')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=launch.OptionAction,
-        default={},
-        metavar='KEY=VALUE',
-        help='change values of the config')
     args = parser.parse_args()
-    try:
-        cfg = Config.fromfile(launch.find_config(args.config))
-        launch.merge_options(cfg, args.cfg_options)
+    with user_errors():
+        cfg = Config.fromfile(find_config(args.config))
+        merge_options(cfg, args.cfg_options)
         for name, value in evaluate(cfg, args.dump).items():
             print(f'{name}: {value:.6g}')
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
 
 
 if __name__ == '__main__':

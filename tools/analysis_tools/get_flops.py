@@ -14,8 +14,6 @@ One multiply-accumulate counts as one. Tokens that a mask drops are counted.
 The tool of mmaction2 does not see what a fused scan does.
 """
 import argparse
-import sys
-from pathlib import Path
 from typing import Dict, Iterator, Tuple
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
@@ -23,11 +21,9 @@ from mmengine.config import Config
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
+from mmvideomamba.command_line import default_scope, find_config, user_errors
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.layers import BiMambaMixer
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import launch  # noqa: E402
 
 PUBLISHED = ('patch embedding', 'in_proj and out_proj', 'norms', 'head')
 # Per token and inner channel: of each state in a scan, and of the gate and
@@ -149,7 +145,7 @@ def build(cfg: Config) -> nn.Module:
     Returns:
         nn.Module: The model.
     """
-    init_default_scope(launch.default_scope(cfg))
+    init_default_scope(default_scope(cfg))
     return MODELS.build(cfg.model)
 
 
@@ -194,10 +190,8 @@ def main() -> None:
     parser.add_argument(
         'config', help='path of a config, or the name of one of ours')
     args = parser.parse_args()
-    try:
-        print(report(Config.fromfile(launch.find_config(args.config))))
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
+    with user_errors():
+        print(report(Config.fromfile(find_config(args.config))))
 
 
 if __name__ == '__main__':

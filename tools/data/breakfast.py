@@ -15,8 +15,8 @@ import argparse
 import re
 from typing import Dict, List
 
-from build_annotations import EXTENSIONS, write_lines
-from video_lists import make_parser, run
+from mmvideomamba.command_line import data_root_parser, user_errors
+from mmvideomamba.datasets.preparation import EXTENSIONS, write_lines
 
 CLASSES = ('cereals', 'coffee', 'tea', 'pancake', 'friedegg', 'scrambledegg',
            'sandwich', 'juice', 'milk', 'salat')
@@ -69,7 +69,9 @@ def build(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and build."""
-    run(build, make_parser(__doc__, 'data/breakfast'))
+    parser = data_root_parser(__doc__, 'data/breakfast')
+    with user_errors():
+        build(parser.parse_args())
 
 
 if __name__ == '__main__':

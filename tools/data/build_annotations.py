@@ -8,141 +8,13 @@ split on its own, the same way for the same seed. Each video is opened first;
 if one cannot be read, all such files are named and nothing is written.
 """
 import argparse
-import functools
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict
 
-import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
-import numpy as np
-from mmengine.utils import track_parallel_progress, track_progress
-
-from mmvideomamba.datasets.transforms import DecodeFrames, OpenVideo
-
-EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.wmv',
-              '.flv', '.3gp')
-
-Videos = Dict[str, List[str]]
-
-
-def find_videos(root: Path, extensions: Sequence[str]) -> Videos:
-    """List the videos of each class.
-
-    Args:
-        root (Path): Folder of class folders.
-        extensions (Sequence[str]): File name endings of videos, lower case.
-
-    Returns:
-        dict[str, list[str]]: Class names and the sorted paths of their
-        videos below ``root``, with forward slashes.
-
-    Raises:
-        FileNotFoundError: If ``root`` is no folder.
-        ValueError: If there are fewer than two classes.
-    """
-    if not root.is_dir():
-        raise FileNotFoundError(f'{root} does not exist or is no folder')
-    videos = {
-        folder.name:
-        sorted(
-            path.relative_to(root).as_posix() for path in folder.rglob('*')
-            if path.suffix.lower() in extensions and path.is_file())
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and not folder.name.startswith('.')
-    }
-    if len(videos) < 2:
-        raise ValueError(
-            f'{root} must hold one folder of videos per class, at least two, '
-            f'but holds {sorted(videos) or "no folder"}')
-    return videos
-
-
-def check_video(path: str, root: Path) -> str:
-    """Tell what is wrong with a video.
-
-    Args:
-        path (str): Path below ``root``.
-        root (Path): Folder of class folders.
-
-    Returns:
-        str: Empty if it can be used, else the reason.
-    """
-    if any(c.isspace() for c in path):
-        return ('white space in the path, which separates the fields of an '
-                'annotation file: rename it, for example with underscores')
-    try:
-        sample = OpenVideo()(dict(filename=str(root / path)))
-        # The last frame shows a file that was cut off.
-        ends = np.array([0, sample['total_frames'] - 1])
-        DecodeFrames()(dict(sample, frame_inds=ends))
-    except ValueError as error:
-        return str(error)
-    return ''
-
-
-def check_videos(root: Path, paths: List[str],
-                 num_workers: int) -> Dict[str, str]:
-    """Check all videos, with a progress bar.
-
-    Args:
-        root (Path): Folder of class folders.
-        paths (list[str]): Paths below ``root``.
-        num_workers (int): Number of processes.
-
-    Returns:
-        dict[str, str]: The videos that cannot be used, and why.
-    """
-    check = functools.partial(check_video, root=root)
-    if num_workers > 1:
-        reasons = track_parallel_progress(check, paths, num_workers)
-    else:
-        reasons = track_progress(check, paths)
-    return {path: reason for path, reason in zip(paths, reasons) if reason}
-
-
-def split_videos(videos: Videos, val_ratio: float,
-                 seed: int) -> Tuple[List[str], List[str]]:
-    """Split each class and format the annotation lines.
-
-    Args:
-        videos (dict[str, list[str]]): Videos of each class.
-        val_ratio (float): Share of each class for validation; at least one
-            video stays on each side.
-        seed (int): Seed of the choice.
-
-    Returns:
-        tuple[list[str], list[str]]: Lines of the training and of the
-        validation split.
-
-    Raises:
-        ValueError: If a class has fewer than two videos.
-    """
-    small = [name for name, paths in videos.items() if len(paths) < 2]
-    if small:
-        raise ValueError(
-            'each class needs a video for training and one for validation, '
-            f'but these have fewer than two: {", ".join(small)}; known file '
-            f'name endings are {" ".join(EXTENSIONS)}')
-    train: List[str] = []
-    val: List[str] = []
-    for label, paths in enumerate(videos.values()):
-        # A source per class: a new class does not change the split of others.
-        rng = np.random.default_rng([seed, len(paths)])
-        num_val = min(max(1, round(val_ratio * len(paths))), len(paths) - 1)
-        chosen = set(rng.permutation(len(paths))[:num_val].tolist())
-        for index, path in enumerate(paths):
-            lines = val if index in chosen else train
-            lines.append(f'{path} {label}')
-    return train, val
-
-
-def write_lines(path: Path, lines: Sequence[str]) -> None:
-    """Write a text file.
-
-    Args:
-        path (Path): The file.
-        lines (Sequence[str]): Its lines.
-    """
-    path.write_text(''.join(f'{line}\n' for line in lines))
+from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation import (EXTENSIONS, Videos,
+                                               check_videos, find_videos,
+                                               split_videos, write_lines)
 
 
 def drop_or_refuse(videos: Videos, bad: Dict[str, str], root: Path,
@@ -230,11 +102,9 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Build the files; an error of the user ends it with its message."""
-    try:
+    """Build the files; an error of the user ends with a message."""
+    with user_errors():
         build(parse_args())
-    except (OSError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
 
 
 if __name__ == '__main__':

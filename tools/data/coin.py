@@ -10,7 +10,9 @@ out are left out.
 import argparse
 from pathlib import Path
 
-from video_lists import Listing, index_videos, make_parser, read_json, run
+from mmvideomamba.command_line import data_root_parser, user_errors
+from mmvideomamba.datasets.preparation import Listing, index_videos
+from mmvideomamba.json_file import read_json
 
 NUM_CLASSES = 180
 SPLITS = dict(training='train', testing='test')
@@ -27,7 +29,8 @@ def build(args: argparse.Namespace) -> None:
         OSError: If a file is missing.
         ValueError: If the list has another form or there are no videos.
     """
-    content = read_json(args.annotations)
+    content = read_json(args.annotations, 'annotation file',
+                        'take the official COIN.json')
     if 'database' not in content:
         raise ValueError(f'{args.annotations} has no entry "database"; take '
                          'the official COIN.json')
@@ -43,15 +46,16 @@ def build(args: argparse.Namespace) -> None:
         if name not in LEFT_OUT:
             listings[SPLITS[entry['subset']]].add(name, label)
     for split, listing in listings.items():
-        listing.write(args.data_root / f'{split}.csv')
+        print(listing.write(args.data_root / f'{split}.csv'))
 
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = make_parser(__doc__, 'data/coin')
+    parser = data_root_parser(__doc__, 'data/coin')
     parser.add_argument(
         '--annotations', type=Path, required=True, help='COIN.json')
-    run(build, parser)
+    with user_errors():
+        build(parser.parse_args())
 
 
 if __name__ == '__main__':

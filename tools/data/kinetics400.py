@@ -11,9 +11,10 @@ available are left out and counted.
 import argparse
 from pathlib import Path
 
-from build_annotations import write_lines
-from video_lists import (Listing, index_videos, make_parser, number_names,
-                         read_table, run)
+from mmvideomamba.command_line import data_root_parser, user_errors
+from mmvideomamba.datasets.preparation import (Listing, index_videos,
+                                               number_names, read_table,
+                                               write_lines)
 
 COLUMNS = ('label', 'youtube_id', 'time_start', 'time_end')
 
@@ -45,20 +46,21 @@ def build(args: argparse.Namespace) -> None:
             start, end = (int(row[key]) for key in COLUMNS[2:])
             listing.add(f'{row["youtube_id"]}_{start:06d}_{end:06d}',
                         labels[row['label']])
-        listing.write(args.data_root / f'{split}.csv')
+        print(listing.write(args.data_root / f'{split}.csv'))
     write_lines(args.data_root / 'classes.txt', list(labels))
 
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = make_parser(__doc__, 'data/kinetics400')
+    parser = data_root_parser(__doc__, 'data/kinetics400')
     for split in ('train', 'val'):
         parser.add_argument(
             f'--{split}-list',
             type=Path,
             required=True,
             help=f'official list of the {split} split, .csv')
-    run(build, parser)
+    with user_errors():
+        build(parser.parse_args())
 
 
 if __name__ == '__main__':

@@ -21,7 +21,8 @@ import math
 from pathlib import Path
 from typing import Dict, List, Tuple, Union
 
-from video_lists import Listing, index_videos, make_parser, read_table, run
+from mmvideomamba.command_line import data_root_parser, user_errors
+from mmvideomamba.datasets.preparation import Listing, index_videos, read_table
 
 CLASSES = dict(
     relationship=4,
@@ -165,12 +166,12 @@ def build(args: argparse.Namespace) -> None:
                     raise ValueError(f'{args.durations} has no duration of '
                                      f'{name}, task {task}')
                 listing.add(name, label, durations.get(name))
-            listing.write(args.data_root / task / f'{split}.csv')
+            print(listing.write(args.data_root / task / f'{split}.csv'))
 
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = make_parser(__doc__, 'data/lvu')
+    parser = data_root_parser(__doc__, 'data/lvu')
     parser.add_argument(
         '--annotations',
         type=Path,
@@ -185,7 +186,8 @@ def main() -> None:
         default=TASKS,
         metavar='TASK',
         help=f'out of {", ".join(TASKS)}; all by default')
-    run(build, parser)
+    with user_errors():
+        build(parser.parse_args())
 
 
 if __name__ == '__main__':

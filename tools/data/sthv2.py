@@ -12,8 +12,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from build_annotations import write_lines
-from video_lists import Listing, index_videos, make_parser, read_json, run
+from mmvideomamba.command_line import data_root_parser, user_errors
+from mmvideomamba.datasets.preparation import (Listing, index_videos,
+                                               write_lines)
+from mmvideomamba.json_file import read_json
 
 # List, official file, and what stands between the columns: the published
 # runs read spaces for fine-tuning and commas for pretraining.
@@ -37,7 +39,7 @@ def read_list(folder: Path, name: str) -> Any:
     names = (f'{name}.json', f'something-something-v2-{name}.json')
     for path in (folder / one for one in names):
         if path.is_file():
-            return read_json(path)
+            return read_json(path, 'list', 'take the official file')
     raise FileNotFoundError(f'{folder} holds neither {" nor ".join(names)}')
 
 
@@ -65,19 +67,20 @@ def build(args: argparse.Namespace) -> None:
                 raise ValueError(f'the template {entry["template"]!r} of '
                                  f'video {entry["id"]} is not in labels.json')
             listing.add(entry['id'], labels[template])
-        listing.write(args.data_root / f'{target}.csv')
+        print(listing.write(args.data_root / f'{target}.csv'))
     write_lines(args.data_root / 'classes.txt', sorted(labels, key=labels.get))
 
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = make_parser(__doc__, 'data/sthv2')
+    parser = data_root_parser(__doc__, 'data/sthv2')
     parser.add_argument(
         '--annotations',
         type=Path,
         required=True,
         help='folder of the official .json files')
-    run(build, parser)
+    with user_errors():
+        build(parser.parse_args())
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@ import os
 from typing import Any, BinaryIO, Optional
 
 import decord
+import numpy as np
 from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmengine.fileio import FileClient
 
@@ -290,3 +291,24 @@ class DecodeFrames(DecordDecode):
                 f'{results["total_frames"]} frames some between '
                 f'{wanted.min()} and {wanted.max()} cannot be decoded. '
                 f'{_REMEDY}') from error
+
+
+def open_whole_video(path: str) -> decord.VideoReader:
+    """Open a video, and decode the first and the last frame.
+
+    The last frame of a cut-off file cannot be decoded.
+
+    Args:
+        path (str): The video.
+
+    Returns:
+        decord.VideoReader: The open video.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the video cannot be read; the message says why.
+    """
+    sample = OpenVideo()(dict(filename=path))
+    reader = sample['video_reader']
+    DecodeFrames()(dict(sample, frame_inds=np.array([0, len(reader) - 1])))
+    return reader

@@ -14,6 +14,8 @@ from typing import Dict
 import cv2
 import numpy as np
 
+from mmvideomamba.command_line import user_errors
+
 # The package stores the number of dark pixels in each block of 4x4.
 LEVELS = 16
 
@@ -82,10 +84,8 @@ def main() -> None:
         default=0.5,
         help='share of the pictures for training (default: 0.5)')
     args = parser.parse_args()
-    try:
+    with user_errors(ModuleNotFoundError):
         counts = write_digits(args.out_dir, args.train_ratio)
-    except (ModuleNotFoundError, ValueError) as error:
-        parser.error(str(error))
     print(f'{counts["train"]} training and {counts["val"]} validation '
           f'pictures written to {args.out_dir}')
 

@@ -18,8 +18,11 @@ from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
-from make_quickstart_videos import encode, make_all, prepare_folder
-from quickstart_scene import lay_over, make_background, make_cutout
+
+from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation import encode, make_all, prepare_folder
+from mmvideomamba.datasets.preparation.quickstart_scene import (
+    lay_over, make_background, make_cutout)
 
 COLOURS = dict(
     red=(50, 50, 255),
@@ -214,11 +217,9 @@ def main() -> None:
     """Make the set and say where it is."""
     args = parse_args()
     cv2.setNumThreads(1)
-    try:
+    with user_errors(RuntimeError):
         made = make_set(args.out_dir, args.train, args.val, args.seed,
                         args.overwrite, args.workers)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
     print(f'\n{made or "all"} clips in {args.out_dir}: '
           f'{"made" if made else "there already, nothing to do"}.')
 

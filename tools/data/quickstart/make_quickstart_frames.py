@@ -14,7 +14,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from mmengine.utils import track_progress
-from quickstart_scene import draw_scene, render_frame
+
+from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation.quickstart_scene import (draw_scene,
+                                                                render_frame)
 
 SPLITS = ('train', 'val')
 # Clockwise, each a place of an eighth of a turn around its middle.
@@ -60,16 +63,14 @@ def main() -> None:
     args = parse_args()
     cv2.setNumThreads(1)
     counts = dict(train=args.train, val=args.val)
-    for split, count in counts.items():
-        if count < len(PLACES):
-            raise SystemExit(f'error: --{split} {count} is less than the '
-                             f'{len(PLACES)} classes')
     jobs = [(s, i) for s, count in counts.items() for i in range(count)]
-    try:
+    with user_errors(RuntimeError):
+        for split, count in counts.items():
+            if count < len(PLACES):
+                raise ValueError(f'--{split} {count} is less than the '
+                                 f'{len(PLACES)} classes')
         track_progress(lambda job: make_image(args.out_dir, *job, args.seed),
                        jobs)
-    except (OSError, RuntimeError) as error:
-        raise SystemExit(f'error: {error}') from error
     print(f'\n{args.train} training and {args.val} validation images of '
           f'{len(PLACES)} classes in {args.out_dir}')
 

@@ -16,17 +16,21 @@ appears in a validation clip.
 import argparse
 import functools
 import json
-import shutil
-import subprocess
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Sequence, Tuple
+from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
-from mmengine.utils import track_parallel_progress, track_progress
-from quickstart_scene import (CLASSES, INSTALL_HINT, PICTURES, draw_order,
-                              draw_scene, render_frame)
+
+from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation import (SETTINGS_FILE, encode,
+                                               ffmpeg_binary, make_all,
+                                               prepare_folder)
+from mmvideomamba.datasets.preparation.quickstart_scene import (CLASSES,
+                                                                PICTURES,
+                                                                draw_order,
+                                                                draw_scene,
+                                                                render_frame)
 
 FRAME_RATES = (10, 12, 15, 24, 25, 30)
 # name -> (share of the clips, encoder options, quality option and its range)
@@ -36,11 +40,6 @@ CODECS = dict(
     libx265=(0.1, ('-preset', 'ultrafast', '-x265-params',
                    'log-level=error:pools=1'), '-crf', (20, 28)))
 
-SETTINGS_FILE = 'settings.json'
-# Of this tool and of make_quickstart_captions.py. Written last, they tell
-# that a set is whole, so that a new one begins with their removal.
-ANNOTATION_FILES = ('classes.txt', 'train.txt', 'val.txt', 'train.json',
-                    'val.json', 'vocab.txt')
 RECIPE_VERSION = 1  # raise it when the clips of a seed change
 
 
@@ -63,51 +62,6 @@ def encoder_options(rng: np.random.Generator) -> List[str]:
         str(level), '-g',
         str(key_frames), '-threads', '1'
     ]
-
-
-def encode(frames: np.ndarray, frame_rate: int, options: Sequence[str],
-           path: Path) -> None:
-    """Encode frames into an .mp4 file, bit by bit the same in each run.
-
-    Args:
-        frames (np.ndarray): BGR, shape (t, h, w, 3), uint8.
-        frame_rate (int): Frames per second.
-        options (Sequence[str]): Options of the encoder.
-        path (Path): The file to write.
-
-    Raises:
-        RuntimeError: If ffmpeg fails.
-    """
-    _, height, width, _ = frames.shape
-    command = [
-        ffmpeg_binary(), '-y', '-loglevel', 'error', '-f', 'rawvideo',
-        '-pix_fmt', 'bgr24', '-s', f'{width}x{height}', '-r',
-        str(frame_rate), '-i', '-', *options, '-pix_fmt', 'yuv420p', '-fflags',
-        '+bitexact', '-flags:v', '+bitexact', '-map_metadata', '-1',
-        str(path)
-    ]
-    done = subprocess.run(
-        command, input=frames.tobytes(), capture_output=True, check=False)
-    if done.returncode != 0:
-        message = done.stderr.decode(errors='replace').strip()
-        raise RuntimeError(f'ffmpeg could not write {path}: {message}')
-
-
-@functools.lru_cache(maxsize=None)
-def ffmpeg_binary() -> str:
-    """Find the ffmpeg that imageio-ffmpeg brings.
-
-    Returns:
-        str: Its path.
-
-    Raises:
-        RuntimeError: If imageio-ffmpeg is not installed.
-    """
-    if find_spec('imageio_ffmpeg') is None:
-        raise RuntimeError('The clips are encoded by imageio-ffmpeg: '
-                           f'{INSTALL_HINT}.')
-    import imageio_ffmpeg
-    return imageio_ffmpeg.get_ffmpeg_exe()
 
 
 def clip_name(split: str, index: int) -> str:
@@ -175,62 +129,6 @@ def is_complete(out_dir: Path, counts: Dict[str, int]) -> bool:
         clip_name(s, i) for s, count in counts.items() for i in range(count)
     ]
     return all((out_dir / name).is_file() for name in names)
-
-
-def prepare_folder(out_dir: Path, settings: dict, overwrite: bool) -> None:
-    """Make the output folder, or check that it may be written to.
-
-    Args:
-        out_dir (Path): The output folder.
-        settings (dict): Settings of this run.
-        overwrite (bool): Whether a set of other settings may be removed.
-
-    Raises:
-        FileExistsError: If the folder holds something else.
-    """
-    settings_path = out_dir / SETTINGS_FILE
-    if out_dir.exists() and not settings_path.is_file():
-        if not out_dir.is_dir() or any(out_dir.iterdir()):
-            raise FileExistsError(
-                f'{out_dir} exists and is no folder of this tool: choose '
-                'another --out-dir.')
-    elif out_dir.exists():
-        found = json.loads(settings_path.read_text())
-        if found != settings and not overwrite:
-            raise FileExistsError(
-                f'{out_dir} holds a set made with {found}, not with '
-                f'{settings}: pass --overwrite or another --out-dir.')
-        remove_set(out_dir)
-    out_dir.mkdir(parents=True, exist_ok=True)
-    settings_path.write_text(json.dumps(settings) + '\n')
-
-
-def remove_set(out_dir: Path) -> None:
-    """Remove what an earlier run wrote, and nothing else.
-
-    Args:
-        out_dir (Path): The output folder.
-    """
-    for name in (SETTINGS_FILE, *ANNOTATION_FILES):
-        (out_dir / name).unlink(missing_ok=True)
-    for split in PICTURES:
-        if (out_dir / split).is_dir():
-            shutil.rmtree(out_dir / split)
-
-
-def make_all(make: Callable[[Any], None], clips: Sequence[Any],
-             num_workers: int) -> None:
-    """Make clips, with a progress bar.
-
-    Args:
-        make (Callable): Makes one.
-        clips (Sequence): What it takes.
-        num_workers (int): Number of processes.
-    """
-    if num_workers > 1:
-        track_parallel_progress(make, clips, num_workers)
-    else:
-        track_progress(make, clips)
 
 
 def make_set(out_dir: Path,
@@ -309,11 +207,9 @@ def main() -> None:
     """Make the set and say where it is."""
     args = parse_args()
     cv2.setNumThreads(1)
-    try:
+    with user_errors(RuntimeError):
         made = make_set(args.out_dir, args.train, args.val, args.seed,
                         args.overwrite, args.workers)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
     state = 'made' if made else 'there already, nothing to do'
     print(f'\n{args.train} training and {args.val} validation clips of '
           f'{len(CLASSES)} classes in {args.out_dir}: {state}.')

@@ -1,6 +1,6 @@
-"""What is seen in the clips of the quickstart, and in which order.
+"""Scenes of the quickstart's clips, and the order of the frames.
 
-See make_quickstart_videos.py, the tool that this belongs to.
+``tools/data/quickstart/make_quickstart_videos.py`` makes the clips.
 """
 import functools
 import math
@@ -109,7 +109,7 @@ def random_crop(rng: np.random.Generator, picture: np.ndarray,
         picture (np.ndarray): Shape (h, w, 3), uint8.
         size (tuple[int, int]): Width and height of the result in pixels.
         share (tuple[float, float]): Range of the share of the photograph
-            that the cut takes of the side that limits it.
+            taken by the cut, on the limiting side.
 
     Returns:
         np.ndarray: Shape (size[1], size[0], 3), float32.

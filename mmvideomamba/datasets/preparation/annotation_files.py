@@ -1,14 +1,22 @@
-"""What the scripts that write annotation files have in common."""
-import argparse
+"""Lists of videos: read as published, written as annotation files."""
 import csv
-import json
-import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterable, List, Sequence
+from typing import Any, Dict, Iterable, List, Sequence
 
-from build_annotations import EXTENSIONS, write_lines
+EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.wmv',
+              '.flv', '.3gp')
 
 MAX_SHOWN = 5
+
+
+def write_lines(path: Path, lines: Sequence[str]) -> None:
+    """Write a text file.
+
+    Args:
+        path (Path): The file.
+        lines (Sequence[str]): The lines.
+    """
+    path.write_text(''.join(f'{line}\n' for line in lines))
 
 
 def index_videos(root: Path) -> Dict[str, str]:
@@ -18,7 +26,7 @@ def index_videos(root: Path) -> Dict[str, str]:
         root (Path): The folder.
 
     Returns:
-        dict[str, str]: File name without its ending to the path below
+        dict[str, str]: File name without extension to the path below
         ``root``, with forward slashes.
 
     Raises:
@@ -47,10 +55,10 @@ def read_table(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
 
     Args:
         path (Path): The file.
-        columns (Sequence[str]): Columns that it must have.
+        columns (Sequence[str]): Required columns.
 
     Returns:
-        list[dict[str, str]]: Its rows.
+        list[dict[str, str]]: The rows.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -66,27 +74,8 @@ def read_table(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
         return list(reader)
 
 
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Args:
-        path (Path): The file.
-
-    Returns:
-        Any: Its content.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding='utf-8'))
-    except json.JSONDecodeError as error:
-        raise ValueError(f'{path} is no JSON: {error}') from error
-
-
 class Listing:
-    """Lines of an annotation file, and the entries that have no video.
+    """Collect lines of an annotation file, and entries without a video.
 
     Args:
         videos (dict[str, str]): From ``index_videos``.
@@ -100,11 +89,11 @@ class Listing:
         self.missing: List[str] = []
 
     def add(self, name: str, *columns: Any) -> None:
-        """Add an entry, if its video is there.
+        """Add an entry, if the video is there.
 
         Args:
-            name (str): File name of the video without its ending.
-            *columns (Any): Label and what follows.
+            name (str): File name of the video without extension.
+            *columns (Any): Label and further columns.
         """
         if name in self.videos:
             row = (self.videos[name], *map(str, columns))
@@ -112,11 +101,14 @@ class Listing:
         else:
             self.missing.append(name)
 
-    def write(self, path: Path) -> None:
-        """Write the file and tell how many videos are in it.
+    def write(self, path: Path) -> str:
+        """Write the file.
 
         Args:
             path (Path): The file.
+
+        Returns:
+            str: A summary with the number of videos, and of entries without.
 
         Raises:
             ValueError: If no entry has a video.
@@ -131,42 +123,7 @@ class Listing:
                              f'{", ".join(self.missing[:MAX_SHOWN])}')
         path.parent.mkdir(parents=True, exist_ok=True)
         write_lines(path, self.lines)
-        print(f'{path}: {len(self.lines)} videos{note}')
-
-
-def run(build: Callable[[argparse.Namespace], None],
-        parser: argparse.ArgumentParser) -> None:
-    """Parse the command line and build; a user's error ends with its text.
-
-    Args:
-        build (Callable): Takes the arguments.
-        parser (argparse.ArgumentParser): Parses them.
-    """
-    try:
-        build(parser.parse_args())
-    except (OSError, ValueError) as error:
-        sys.exit(f'error: {error}')
-
-
-def make_parser(description: str, root: str) -> argparse.ArgumentParser:
-    """Return a parser with the folder of the data set.
-
-    Args:
-        description (str): Of the script; its first line is shown.
-        root (str): Where the data set usually is.
-
-    Returns:
-        argparse.ArgumentParser: With ``data_root``.
-    """
-    parser = argparse.ArgumentParser(
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        'data_root',
-        type=Path,
-        help=f'folder with videos/, in the configs {root}; the lists are '
-        'written there')
-    return parser
+        return f'{path}: {len(self.lines)} videos{note}'
 
 
 def number_names(names: Iterable[str]) -> Dict[str, int]:

@@ -1,0 +1,112 @@
+"""Configs by path or by name, completed for a run."""
+import argparse
+import difflib
+import os
+from pathlib import Path
+
+from mmengine.config import Config, ConfigDict
+from mmengine.device import get_device
+
+from mmvideomamba.compat import cpu_ranks_cfg
+
+HOSTS = ('mmaction', 'mmpretrain')
+CONFIGS = Path(__file__).parents[1].joinpath('.mim', 'configs').resolve()
+
+
+def find_config(name: str) -> str:
+    """Find a config by path, or by its plain name among ours.
+
+    Args:
+        name (str): Path of a config file, or the name of a file anywhere
+            under ``configs``, with or without '.py'.
+
+    Returns:
+        str: Path of the file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If several files have that name.
+    """
+    if Path(name).is_file():
+        return name
+    ours = sorted(CONFIGS.rglob('*.py'))
+    stem = Path(name).name[:-3] if name.endswith('.py') else Path(name).name
+    found = [path for path in ours if path.stem == stem]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        raise ValueError(f'{name} is the name of several configs, give a '
+                         f'path: {", ".join(map(str, found))}')
+    near = difflib.get_close_matches(stem, [path.stem for path in ours])
+    raise FileNotFoundError(
+        f'config {name} is neither a file nor a name under {CONFIGS}' +
+        (f'; did you mean {" or ".join(near)}?' if near else ''))
+
+
+def default_scope(cfg: Config) -> str:
+    """Return the host of a config.
+
+    Args:
+        cfg (Config): The config.
+
+    Returns:
+        str: 'mmaction' or 'mmpretrain'.
+
+    Raises:
+        ValueError: If the config names no host.
+    """
+    scope = cfg.get('default_scope')
+    if scope not in HOSTS:
+        raise ValueError(f'default_scope of {cfg.filename} is {scope!r}; it '
+                         f'names the host that runs the config: {HOSTS}')
+    return scope
+
+
+def fill_dataloader(cfg: Config, field: str) -> None:
+    """Complete a dataloader as mmpretrain's own scripts do.
+
+    mmpretrain's configs leave out the collation of samples to a batch.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        field (str): Name of the dataloader, which may be missing.
+    """
+    if default_scope(cfg) != 'mmpretrain' or cfg.get(field) is None:
+        return
+    defaults = ConfigDict(
+        pin_memory=True,
+        persistent_workers=cfg[field].get('num_workers', 0) > 0,
+        collate_fn=dict(type='default_collate'))
+    defaults.update(cfg[field])
+    cfg[field] = defaults
+
+
+def load_config(args: argparse.Namespace) -> Config:
+    """Read a config and set the keys common to training and test.
+
+    Args:
+        args (argparse.Namespace): Parsed arguments, see
+            ``add_config_options`` and ``add_run_options``.
+
+    Returns:
+        Config: With launcher, working folder and, for several processes on
+        a machine without an accelerator, the keys of ``cpu_ranks_cfg``.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If the name is ambiguous or the config names no host.
+    """
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = Config.fromfile(find_config(args.config))
+    default_scope(cfg)
+    cfg.launcher = args.launcher
+    if args.work_dir is not None:
+        cfg.work_dir = args.work_dir
+    elif cfg.get('work_dir') is None:
+        cfg.work_dir = str(Path('work_dirs', Path(cfg.filename).stem))
+    if args.launcher == 'pytorch' and get_device() == 'cpu':
+        cfg.merge_from_dict(cpu_ranks_cfg())
+        # mmengine reads this key only without a config of the wrapper.
+        cfg.model_wrapper_cfg.find_unused_parameters = cfg.get(
+            'find_unused_parameters', False)
+    return cfg

@@ -1,0 +1,65 @@
+"""Checked changes of a config by ``--cfg-options``."""
+from typing import Any, NoReturn
+
+from mmengine.config import Config
+
+
+def _check_value(node: Any, value: Any, in_list: bool) -> str:
+    """Say why a value cannot take the place of another, or ''."""
+    inner = node if isinstance(node, list) else []
+    if isinstance(node, dict) or any(isinstance(x, dict) for x in inner):
+        if in_list or not isinstance(value, (list, bool, type(None))):
+            keys = list(node) if isinstance(node, dict) else range(len(node))
+            return (f'is a {type(node).__name__} and cannot become '
+                    f'{value!r}; name one of its keys: '
+                    f'{", ".join(map(str, keys))}')
+    return 'is an item of a list; give the whole list' if in_list else ''
+
+
+def _check_option(cfg: Config, key: str, value: Any) -> None:
+    """Raise ValueError if a key does not fit the shape of the config."""
+    parts = key.split('.')
+
+    def fail(depth: int, problem: str) -> NoReturn:
+        raise ValueError(f'--cfg-options {key}={value}: '
+                         f'{".".join(parts[:depth])} {problem}')
+
+    if parts[0] in ('train_pipeline', 'val_pipeline', 'test_pipeline'):
+        loader = parts[0].replace('pipeline', 'dataloader')
+        fail(
+            1, 'is a name inside the config file; the dataset has its own '
+            f'copy, {loader}.dataset.pipeline')
+    node: Any = cfg.to_dict()
+    for depth, part in enumerate(parts):
+        in_list = isinstance(node, list)
+        if in_list:
+            if not part.isdigit() or int(part) >= len(node):
+                fail(
+                    depth, f'is a list of {len(node)}; {part!r} is not one '
+                    f'of its indices (0 to {len(node) - 1})')
+            node = node[int(part)]
+        elif not isinstance(node, dict):
+            fail(depth, f'is {node!r}, which has no key {part!r}')
+        elif part not in node:
+            return
+        else:
+            node = node[part]
+    problem = _check_value(node, value, in_list)
+    if problem:
+        fail(len(parts), problem)
+
+
+def merge_options(cfg: Config, options: dict) -> None:
+    """Merge ``--cfg-options`` into a config, in order.
+
+    Args:
+        cfg (Config): The config, changed in place.
+        options (dict): Dotted key to value.
+
+    Raises:
+        ValueError: If a key does not fit: an index beyond a list, a key below
+            a plain value, a plain value instead of a dict.
+    """
+    for key, value in options.items():
+        _check_option(cfg, key, value)
+        cfg.merge_from_dict({key: value})

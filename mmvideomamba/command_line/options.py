@@ -1,0 +1,81 @@
+"""Options common to several commands."""
+import argparse
+from pathlib import Path
+from typing import Any, Optional
+
+from mmengine.config import DictAction
+
+
+class ConfigOptionAction(DictAction):
+    """Parse KEY=VALUE pairs; other text ends the command with a message."""
+
+    def __call__(self,
+                 parser: argparse.ArgumentParser,
+                 namespace: argparse.Namespace,
+                 values: Any,
+                 option_string: Optional[str] = None) -> None:
+        """See :class:`argparse.Action`."""
+        try:
+            super().__call__(parser, namespace, values, option_string)
+        except (AssertionError, ValueError) as error:
+            parser.error(f'{option_string} {" ".join(values)}: expected '
+                         f'KEY=VALUE pairs ({error})')
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add the config and ``--cfg-options`` to the arguments of a command.
+
+    Args:
+        parser (argparse.ArgumentParser): Changed in place.
+    """
+    parser.add_argument(
+        'config', help='path of a config, or the name of one of ours')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptionAction,
+        default={},
+        metavar='KEY=VALUE',
+        help='change values of the config, for example optim_wrapper.'
+        'optimizer.lr=1e-4 train_dataloader.batch_size=4; '
+        'lists as KEY=[a,b], quoted and without spaces')
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options common to training and test, without the config.
+
+    Args:
+        parser (argparse.ArgumentParser): Changed in place.
+    """
+    parser.add_argument(
+        '--work-dir',
+        help='folder of logs, checkpoints and results; defaults to that of '
+        'the config, else ./work_dirs/NAME_OF_THE_CONFIG')
+    parser.add_argument(
+        '--launcher',
+        choices=('none', 'pytorch', 'slurm', 'mpi'),
+        default='none',
+        help='how the processes of this run were started')
+    # torch.distributed.launch passes either spelling.
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+
+
+def data_root_parser(description: str, root: str) -> argparse.ArgumentParser:
+    """Make a parser with the argument ``data_root``, a data set.
+
+    Args:
+        description (str): Of the script, shown by ``--help``.
+        root (str): Usual folder of the data set, shown by ``--help``.
+
+    Returns:
+        argparse.ArgumentParser: The parser.
+    """
+    parser = argparse.ArgumentParser(
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        'data_root',
+        type=Path,
+        help=f'folder with videos/, in the configs {root}; the lists are '
+        'written there')
+    return parser

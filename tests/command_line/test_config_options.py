@@ -1,0 +1,80 @@
+"""Options of the command line change a config, or say what does not fit."""
+from typing import List
+
+import pytest
+from mmengine.config import Config
+
+from mmvideomamba.command_line import merge_options
+
+
+@pytest.fixture
+def cfg() -> Config:
+    return Config(
+        dict(
+            default_scope='mmaction',
+            model=dict(depth=18, mean=[1, 2], init=None),
+            loader=dict(pipeline=[dict(type='A', x=1),
+                                  dict(type='B')])))
+
+
+def test_fitting_keys(cfg: Config) -> None:
+    merge_options(
+        cfg, {
+            'model.depth': 50,
+            'model.mean': [3, 4],
+            'loader.pipeline.0.x': 2,
+            'loader.pipeline.1.new': 'y',
+            'fresh.deep.key': 1,
+            'model.init': None
+        })
+    assert cfg.model.depth == 50 and cfg.model.mean == [3, 4]
+    assert cfg.loader.pipeline[0] == dict(type='A', x=2)
+    assert cfg.loader.pipeline[1].new == 'y' and cfg.fresh.deep.key == 1
+
+
+def test_a_part_can_be_switched_off(cfg: Config) -> None:
+    merge_options(cfg, {'model': None, 'loader': False})
+    assert cfg.model is None and cfg.loader is False
+
+
+@pytest.mark.parametrize('options, words', [
+    ({
+        'loader.pipeline.type': 'C'
+    }, ['loader.pipeline is a list of 2', "'type'", '0 to 1']),
+    ({
+        'loader.pipeline.2.x': 1
+    }, ['loader.pipeline is a list of 2', "'2'"]),
+    ({
+        'model.depth.x': 3
+    }, ['model.depth is 18', "no key 'x'"]),
+    ({
+        'model.init.type': 'X'
+    }, ['model.init is None', "no key 'type'"]),
+    ({
+        'model': 3
+    }, ['model is a dict', 'become 3', 'depth, mean, init']),
+    ({
+        'loader.pipeline': 'x'
+    }, ['loader.pipeline is a list', "become 'x'", '0, 1']),
+    ({
+        'model.mean.1': 5
+    }, ['model.mean.1 is an item of a list', 'whole list']),
+    ({
+        'loader.pipeline.1': 5
+    }, ['loader.pipeline.1 is a dict', 'type']),
+    ({
+        'a': 1,
+        'a.b': 2
+    }, ['a is 1', "no key 'b'"]),
+    ({
+        'train_pipeline.0.x': 1
+    }, ['train_dataloader.dataset.pipeline']),
+])
+def test_wrong_keys(cfg: Config, options: dict, words: List[str]) -> None:
+    before = cfg.to_dict()
+    with pytest.raises(ValueError) as error:
+        merge_options(cfg, options)
+    for word in ['--cfg-options', *words]:
+        assert word in str(error.value)
+    assert len(str(error.value).splitlines()) == 1
+    assert set(before) <= set(cfg.to_dict())
