@@ -35,7 +35,7 @@ from typing import Any, Iterator, List, Optional, Sequence, Union
 
 from mmengine.config import Config, ConfigDict
 
-__all__ = ['edit', 'insert', 'items_after', 'remove']
+__all__ = ['edit', 'insert', 'items_after', 'option_keys', 'remove']
 
 AnyConfig = Union[Config, ConfigDict]
 Names = Union[str, Sequence[str]]
@@ -153,6 +153,58 @@ def items_after(items: List[dict], item_type: str) -> List[dict]:
     return copy.deepcopy(items[_index(items, 'the list', item_type) + 1:])
 
 
+def option_keys(cfg: AnyConfig, key: str) -> List[str]:
+    """Translate a dotted key with types of items into keys with numbers.
+
+    For options of a command line, which mmengine merges by number.
+
+    Args:
+        cfg (Config | ConfigDict): The config of the options.
+        key (str): Such as ``'param_scheduler.LinearLR.end'`` or
+            ``'*_pipeline.mmvideomamba.DecodeFrames.threads'``.
+
+    Returns:
+        list[str]: One key, or one for each copy of a pipeline.
+
+    Raises:
+        ValueError: If no dataloader has the pipeline, or if a list has no
+            item of the type or several.
+
+    Examples:
+        >>> cfg = ConfigDict(param_scheduler=[
+        ...     dict(type='LinearLR', end=5),
+        ...     dict(type='CosineAnnealingLR', begin=5)])
+        >>> option_keys(cfg, 'param_scheduler.CosineAnnealingLR.begin')
+        ['param_scheduler.1.begin']
+    """
+    name, *parts = key.split('.')
+    if parts and name.endswith(PIPELINE):
+        places = [place for place, _ in _pipelines(cfg, name)]
+    else:
+        places = [name]
+    keys = [[*place.split('.'), *parts] for place in places]
+    return ['.'.join(_numbered(cfg, key)) for key in keys]
+
+
+def _numbered(node: Any, parts: List[str], place: str = '') -> List[str]:
+    """Replace types among the parts of a key below a node by numbers."""
+    if not parts:
+        return []
+    part, *rest = parts
+    if _holds_dicts(node) and not part.isdigit():
+        scope = f'{part}.'
+        if rest and any(
+                str(item.get('type')).startswith(scope) for item in node):
+            part, *rest = [scope + rest[0], *rest[1:]]
+        part = str(_index(node, place, part))
+    below = None
+    if isinstance(node, (Config, dict)):
+        below = node.get(part)
+    elif isinstance(node, list) and part.isdigit() and int(part) < len(node):
+        below = node[int(part)]
+    return [part, *_numbered(below, rest, f'{place}.{part}'.lstrip('.'))]
+
+
 def _find(cfg: AnyConfig, names: Names, item_type: str) -> List[tuple]:
     """Return the lists that are meant, each with the index of the item."""
     if not isinstance(cfg, (Config, ConfigDict)):
@@ -178,6 +230,12 @@ def _index(items: List[dict], name: str, item_type: str) -> int:
                      f' (types: {", ".join(types)})')
 
 
+def _holds_dicts(node: Any) -> bool:
+    """Tell a list of items with types from other values."""
+    return isinstance(node, list) and all(
+        isinstance(item, dict) for item in node)
+
+
 def _named_lists(cfg: AnyConfig, name: str) -> Iterator[tuple]:
     """Yield the lists of a name, each with its place in the config."""
     if name.endswith(PIPELINE):
@@ -188,8 +246,7 @@ def _named_lists(cfg: AnyConfig, name: str) -> Iterator[tuple]:
         if not isinstance(node, (Config, dict)) or key not in node:
             raise ValueError(f'the config has no {name!r} (no key {key!r})')
         node = node[key]
-    if not isinstance(node, list) or not all(
-            isinstance(item, dict) for item in node):
+    if not _holds_dicts(node):
         raise ValueError(f'{name!r} is no list of dicts, but {node!r}; a '
                          'dict is inherited key by key')
     yield name, node

@@ -6,7 +6,7 @@ from typing import Callable, List, Union
 import pytest
 from mmengine.config import Config, ConfigDict
 
-from mmvideomamba.config import edit, insert, remove
+from mmvideomamba.config import edit, insert, option_keys, remove
 
 PARTS = ('train', 'val', 'test')
 STEPS: List[dict] = [
@@ -191,8 +191,8 @@ def test_a_shared_list_changes_once() -> None:
 
 
 @pytest.mark.parametrize('lines, words', [
-    ("edit(_base_, 'train_pipeline', 'Sampel', clip_len=16)", [
-        'train_dataloader.dataset.dataset.pipeline', "'Sampel'",
+    ("edit(_base_, 'train_pipeline', 'Samples', clip_len=16)", [
+        'train_dataloader.dataset.dataset.pipeline', "'Samples'",
         "did you mean 'Sample'?", 'Open, Sample, ours.Crop, Pack'
     ]),
     ("edit(_base_, 'train_pipeline', 'Crop', scale=1)", ['ours.Crop']),
@@ -235,3 +235,49 @@ def test_nothing_changes_where_a_list_lacks_the_type(
     with pytest.raises(ValueError, match='test_dataloader'):
         change(cfg)
     assert cfg.to_dict() == before
+
+
+@pytest.mark.parametrize('key, want', [
+    ('model.train_cfg.x', ['model.train_cfg.x']),
+    ('fresh.deep.key', ['fresh.deep.key']),
+    ('max_epochs.Sample', ['max_epochs.Sample']),
+    ('train_pipeline', ['train_pipeline']),
+    ('param_scheduler.CosineLR.end', ['param_scheduler.1.end']),
+    ('param_scheduler.1.end', ['param_scheduler.1.end']),
+    ('param_scheduler.7.end', ['param_scheduler.7.end']),
+    ('model.train_cfg.augments.Mixup', ['model.train_cfg.augments.0']),
+    ('val_pipeline.ours.Crop.scale',
+     ['val_dataloader.dataset.pipeline.2.scale']),
+    ('train_pipeline.Pack.meta.keys', [
+        'train_dataloader.dataset.dataset.pipeline.3.meta.keys',
+        'train_pipeline.3.meta.keys'
+    ]),
+    ('test_dataloader.dataset.datasets.1.pipeline.Sample.clip_len',
+     ['test_dataloader.dataset.datasets.1.pipeline.1.clip_len']),
+])
+def test_option_keys(load: Callable, key: str, want: List[str]) -> None:
+    assert option_keys(load(''), key) == want
+
+
+def test_option_keys_of_all_pipelines(load: Callable) -> None:
+    """The keys are those that mmengine merges."""
+    cfg = load('')
+    keys = option_keys(cfg, '*_pipeline.Sample.clip_len')
+    assert len(keys) == 6
+    cfg.merge_from_dict({key: 16 for key in keys})
+    want = load("edit(_base_, '*_pipeline', 'Sample', clip_len=16)")
+    assert cfg.to_dict() == want.to_dict()
+
+
+@pytest.mark.parametrize('key, words', [
+    ('train_pipeline.Samples.clip_len', ["'Samples'", "'Sample'"]),
+    ('train_pipeline.ours.Cut.scale', ["'ours.Cut'", "'ours.Crop'"]),
+    ('custom_hooks.A.x', ['2 items']),
+    ('image_pipeline.Sample.x', ["'image_pipeline'"]),
+])
+def test_option_keys_of_no_item(load: Callable, key: str,
+                                words: List[str]) -> None:
+    with pytest.raises(ValueError) as error:
+        option_keys(load(''), key)
+    for word in words:
+        assert word in str(error.value)

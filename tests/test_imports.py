@@ -23,7 +23,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'json_file': (set(), set()),
     'config': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
-    'command_line': (ENGINE, {'compat'}),
+    'command_line': (ENGINE, {'compat', 'config'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
     'ops': (BASIC | KERNELS, set()),

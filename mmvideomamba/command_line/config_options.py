@@ -3,6 +3,8 @@ from typing import Any, NoReturn
 
 from mmengine.config import Config
 
+from mmvideomamba.config import option_keys
+
 
 def _check_value(node: Any, value: Any, in_list: bool) -> str:
     """Say why a value cannot take the place of another, or ''."""
@@ -24,8 +26,8 @@ def _check_option(cfg: Config, key: str, value: Any) -> None:
         raise ValueError(f'--cfg-options {key}={value}: '
                          f'{".".join(parts[:depth])} {problem}')
 
-    if parts[0] in ('train_pipeline', 'val_pipeline', 'test_pipeline'):
-        loader = parts[0].replace('pipeline', 'dataloader')
+    if key in ('train_pipeline', 'val_pipeline', 'test_pipeline'):
+        loader = key.replace('pipeline', 'dataloader')
         fail(
             1, 'is a name inside the config file; the dataset has its own '
             f'copy, {loader}.dataset.pipeline')
@@ -54,12 +56,19 @@ def merge_options(cfg: Config, options: dict) -> None:
 
     Args:
         cfg (Config): The config, changed in place.
-        options (dict): Dotted key to value.
+        options (dict): Dotted key to value. Items of lists are named by type
+            or number, see :func:`mmvideomamba.config.option_keys`.
 
     Raises:
-        ValueError: If a key does not fit: an index beyond a list, a key below
-            a plain value, a plain value instead of a dict.
+        ValueError: If a key does not fit: an unknown type of an item, an
+            index beyond a list, a key below a plain value, a plain value
+            instead of a dict.
     """
     for key, value in options.items():
-        _check_option(cfg, key, value)
-        cfg.merge_from_dict({key: value})
+        try:
+            places = option_keys(cfg, key)
+        except ValueError as error:
+            raise ValueError(f'--cfg-options {key}={value}: {error}') from None
+        for place in places:
+            _check_option(cfg, place, value)
+            cfg.merge_from_dict({place: value})

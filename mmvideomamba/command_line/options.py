@@ -37,8 +37,9 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         default={},
         metavar='KEY=VALUE',
         help='change values of the config, for example optim_wrapper.'
-        'optimizer.lr=1e-4 train_dataloader.batch_size=4; '
-        'lists as KEY=[a,b], quoted and without spaces')
+        'optimizer.lr=1e-4 test_pipeline.UniformSample.num_clips=4 (items '
+        'of lists by their type); lists as KEY=[a,b], quoted and without '
+        'spaces')
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -32,6 +32,28 @@ def test_fitting_keys(cfg: Config) -> None:
     assert cfg.loader.pipeline[1].new == 'y' and cfg.fresh.deep.key == 1
 
 
+def test_items_by_type() -> None:
+    """The loader's copy of a pipeline follows the variable's name."""
+    steps = [dict(type='ours.A', x=1), dict(type='B', x=1)]
+    cfg = Config(
+        dict(
+            test_pipeline=steps,
+            test_dataloader=dict(dataset=dict(pipeline=steps)),
+            param_scheduler=[dict(type='LinearLR', end=1)]))
+    merge_options(
+        cfg, {
+            'test_pipeline.ours.A.x': 2,
+            '*_pipeline.B.x': 3,
+            'test_dataloader.dataset.pipeline.B.y': 4,
+            'param_scheduler.LinearLR.end': 5
+        })
+    steps = [dict(type='ours.A', x=2), dict(type='B', x=3)]
+    assert cfg.test_pipeline == steps
+    steps[1]['y'] = 4
+    assert cfg.test_dataloader.dataset.pipeline == steps
+    assert cfg.param_scheduler == [dict(type='LinearLR', end=5)]
+
+
 def test_a_part_can_be_switched_off(cfg: Config) -> None:
     merge_options(cfg, {'model': None, 'loader': False})
     assert cfg.model is None and cfg.loader is False
@@ -40,7 +62,13 @@ def test_a_part_can_be_switched_off(cfg: Config) -> None:
 @pytest.mark.parametrize('options, words', [
     ({
         'loader.pipeline.type': 'C'
-    }, ['loader.pipeline is a list of 2', "'type'", '0 to 1']),
+    }, ['loader.pipeline has no item of type', "'type'", 'A, B']),
+    ({
+        'model.mean.first': 5
+    }, ['model.mean is a list of 2', "'first'", '0 to 1']),
+    ({
+        'loader.pipeline.B': 5
+    }, ['loader.pipeline.1 is a dict', 'type']),
     ({
         'loader.pipeline.2.x': 1
     }, ['loader.pipeline is a list of 2', "'2'"]),
@@ -67,8 +95,11 @@ def test_a_part_can_be_switched_off(cfg: Config) -> None:
         'a.b': 2
     }, ['a is 1', "no key 'b'"]),
     ({
-        'train_pipeline.0.x': 1
+        'train_pipeline': 1
     }, ['train_dataloader.dataset.pipeline']),
+    ({
+        'train_pipeline.A.x': 1
+    }, ["no dataloader of the config has the pipeline 'train_pipeline'"]),
 ])
 def test_wrong_keys(cfg: Config, options: dict, words: List[str]) -> None:
     before = cfg.to_dict()
