@@ -27,28 +27,29 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
     'ops': (BASIC | KERNELS, set()),
+    'checkpoints': ({'torch', 'numpy', 'mmengine', 'safetensors'}, set()),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
-    'models.backbones': (ENGINE, {'ops', 'registry', 'models.layers'}),
-    'models.heads':
-    (ENGINE | {'mmaction'}, {'ops', 'registry', 'models.layers'}),
+    'models.backbones':
+    (ENGINE, {'checkpoints', 'ops', 'registry', 'models.layers'}),
+    'models.heads': (ENGINE | {'mmaction'},
+                     {'checkpoints', 'ops', 'registry', 'models.layers'}),
     'models.distillation':
-    (ENGINE | {'mmaction', 'mmpretrain'}, {'ops', 'registry',
-                                           'models.layers'}),
-    'models.masking': (ENGINE, {'registry', 'models.layers'}),
+    (ENGINE | {'mmaction', 'mmpretrain'},
+     {'checkpoints', 'ops', 'registry', 'models.layers'}),
+    'models.masking': (ENGINE, {'checkpoints', 'registry', 'models.layers'}),
     'models.selfsup': (ENGINE | {'mmpretrain'},
                        {'ops', 'registry', 'models.layers', 'models.masking'}),
-    'models.multimodal':
-    (ENGINE | {'mmaction', 'safetensors', 'transformers'}, {
-        'compat', 'json_file', 'ops', 'registry', 'models.layers',
-        'models.masking'
+    'models.multimodal': (ENGINE | {'mmaction', 'transformers'}, {
+        'checkpoints', 'compat', 'json_file', 'ops', 'registry',
+        'models.layers', 'models.masking'
     }),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
                  {'json_file', 'registry'}),
     'datasets.preparation':
     (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'}, {'datasets'}),
-    'engine': (ENGINE | {'mmaction', 'mmpretrain'},
-               {'registry', 'visualization'}),
+    'engine':
+    (ENGINE | {'mmaction', 'mmpretrain'}, {'registry', 'visualization'}),
     'visualization':
     (ENGINE | {'cv2', 'decord', 'imageio_ffmpeg', 'matplotlib'}, set()),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
@@ -152,6 +153,8 @@ def test_kernel_packages_have_their_files(path: Path) -> None:
      ['mmvideomamba.models.VideoMamba']),
     ('models/heads/new.py', 'def f():\n    from ..backbones import x',
      ['mmvideomamba.models.backbones.x']),
+    ('checkpoints/new.py', 'from ..models.layers import x',
+     ['mmvideomamba.models.layers.x']),
     ('compat/new.py', 'from ..registry import MODELS',
      ['mmvideomamba.registry.MODELS']),
     ('registry.py', 'import mmvideomamba.ops.backends',

@@ -101,7 +101,7 @@ def test_damaged_safetensors(tmp_path: Path) -> None:
     pytest.importorskip('safetensors')
     source = tmp_path / 'clip.safetensors'
     source.write_text('<html>not found</html>')
-    with pytest.raises(SystemExit, match='not a whole file of safetensors'):
+    with pytest.raises(SystemExit, match='clip.safetensors is a web page'):
         main([str(source), str(tmp_path / 'out.pth')])
 
 

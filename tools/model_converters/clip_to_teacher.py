@@ -8,32 +8,15 @@ hold TorchScript, and some training files their command line, which a config
 cannot name; the other files may also be named in a config as they are.
 """
 import argparse
-import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Dict, Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from torch import Tensor
-from videomamba_to_mm import read
 
-from mmvideomamba.models.masking.clip_weights import describe, read_clip_tower
-
-
-def is_torchscript(path: Path) -> bool:
-    """Tell whether a file is a TorchScript archive.
-
-    Args:
-        path (Path): Any file.
-
-    Returns:
-        bool: Whether it holds code of TorchScript.
-    """
-    if not zipfile.is_zipfile(path):
-        return False
-    with zipfile.ZipFile(path) as archive:
-        return any('/code/' in name for name in archive.namelist())
+from mmvideomamba.checkpoints import (describe_tower, is_torchscript,
+                                      read_checkpoint, read_clip_tower)
 
 
 def load_file(path: Path) -> dict:
@@ -47,24 +30,11 @@ def load_file(path: Path) -> dict:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it cannot be read.
+        ValueError: If the file cannot be read.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f'{path} does not exist or is no file')
-    if path.suffix == '.safetensors':
-        if find_spec('safetensors') is None:
-            raise ValueError(f'{path} needs safetensors: pip install '
-                             'safetensors')
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file as load_safetensors
-        try:
-            return load_safetensors(str(path))
-        except SafetensorError as error:
-            raise ValueError(f'{path} is not a whole file of safetensors: '
-                             f'{error}') from error
-    if is_torchscript(path):
+    if path.is_file() and is_torchscript(path):
         return torch.jit.load(str(path), map_location='cpu').state_dict()
-    return read(path)
+    return read_checkpoint(path, allow=[argparse.Namespace])
 
 
 def convert(source: Path, target: Path) -> Dict[str, Tensor]:
@@ -111,7 +81,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         tower = convert(args.source, args.target)
     except (FileNotFoundError, ValueError) as error:
         raise SystemExit(f'error: {error}') from error
-    print(f'{args.target}: {len(tower)} tensors, {describe(tower)}')
+    print(f'{args.target}: {len(tower)} tensors, {describe_tower(tower)}')
 
 
 if __name__ == '__main__':

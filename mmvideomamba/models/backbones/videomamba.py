@@ -1,6 +1,5 @@
 """VideoMamba: a bidirectional state-space backbone for images and clips."""
-from pickle import UnpicklingError
-from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmcv.cnn.bricks import DropPath
@@ -8,10 +7,12 @@ from mmengine.model import BaseModule, ModuleList
 from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 
+from mmvideomamba.checkpoints import (INFLATIONS, Change, adapt_checkpoint,
+                                      check_fit, fit_tensors, init_from_file,
+                                      register_load_hook)
 from mmvideomamba.registry import MODELS
-from ..layers import (INFLATIONS, MambaBlock, TubeletEmbed, block_orders,
-                      build_add_norm, log_changes, temporal_order)
-from .adapt_checkpoint import adapt_checkpoint, check_fit, fit_tensors
+from ..layers import (MambaBlock, TubeletEmbed, block_orders, build_add_norm,
+                      temporal_order)
 from .cuda_graph import graphed
 
 OUT_TYPES = ('cls_token', 'avg_featmap', 'featmap', 'raw')
@@ -72,7 +73,7 @@ class VideoMamba(BaseModule):
             batches; see ``graphed``. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation config.
             ``dict(type='Pretrained', checkpoint=FILE)`` takes any published
-            file. Defaults to None.
+            file, with ``ema=True`` its EMA weights. Defaults to None.
 
     Raises:
         ValueError: If an argument is not allowed; the message names it.
@@ -163,7 +164,7 @@ class VideoMamba(BaseModule):
         self.drop_path = DropPath(rates[-1])
         self.norm_f = build_add_norm(norm_cfg, self.embed_dims)
         self._reset()
-        self.register_load_state_dict_pre_hook(_adapt_hook)
+        register_load_hook(self)
         if cuda_graph:
             graphed(self)
 
@@ -232,18 +233,48 @@ class VideoMamba(BaseModule):
         """Initialise, from the file of ``init_cfg`` if there is one.
 
         Raises:
-            ValueError: If the file holds more than weights and so is not
-                read; it is named, with the remedy.
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file cannot be used; the message names the
+                file and the remedy.
         """
-        try:
-            super().init_weights()
-        except UnpicklingError as error:
+        init_from_file(self, super().init_weights)
+
+    def fit_state_dict(self, state_dict: Dict[str, Tensor],
+                       prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
+        """Fit weights that are about to be loaded; see ``Loads``.
+
+        Args:
+            state_dict (dict[str, Tensor]): Any published file, or the
+                backbone's part of a whole model.
+            prefix (str): Name of the backbone in the whole model, or ''.
+
+        Returns:
+            tuple: Weights of the backbone, and every change made.
+
+        Raises:
+            ValueError: If they are of another model.
+        """
+        own = self.state_dict()
+        grid = self.grid[1:]
+        if not prefix:
+            fitted, changes = adapt_checkpoint(state_dict, own, grid,
+                                               self.inflation)
+        elif state_dict:
+            fitted, changes = fit_tensors(state_dict, own, grid,
+                                          self.inflation)
+            changes = changes + check_fit(fitted, own)
+        else:
             raise ValueError(
-                f'{self.init_cfg} names a file that is damaged or holds more '
-                'than weights, the command line of a published training for '
-                'one, and is not read; convert it first: python '
-                'tools/model_converters/videomamba_to_mm.py FILE OURS.pth'
-            ) from error
+                'the checkpoint does not fit this VideoMamba: it names no '
+                f'tensor {prefix}*, as the whole model does. If it is a '
+                'published file, name it in the init_cfg of the backbone, or '
+                'convert it: python '
+                'tools/model_converters/videomamba_to_mm.py FILE OURS.pth')
+        # What starts fresh is there all the same, for a strict load.
+        fitted.update(
+            {c.key: own[c.key]
+             for c in changes if c.action == 'missing'})
+        return fitted, changes
 
     def get_layer_depth(self,
                         param_name: str,
@@ -394,36 +425,3 @@ class VideoMamba(BaseModule):
             return patches.mean(dim=1)
         shape = self.grid[1:] if self.num_frames == 1 else (t, *self.grid[1:])
         return patches.transpose(1, 2).unflatten(2, shape)
-
-
-def _adapt_hook(module: VideoMamba, state_dict: Dict[str, Any], prefix: str,
-                *_: Any) -> None:
-    """Fit a state dict that is about to be loaded, in place."""
-    own = module.state_dict()
-    grid = module.grid[1:]
-    if prefix:
-        mine = {
-            k[len(prefix):]: v
-            for k, v in state_dict.items() if k.startswith(prefix)
-        }
-        if not mine:
-            raise ValueError(
-                'the checkpoint does not fit this VideoMamba: it names no '
-                f'tensor {prefix}*, as the whole model does. If it is a '
-                'published file, name it in the init_cfg of the backbone, or '
-                'convert it: python '
-                'tools/model_converters/videomamba_to_mm.py FILE OURS.pth')
-        fitted, changes = fit_tensors(mine, own, grid, module.inflation)
-        changes = changes + check_fit(fitted, own)
-    else:
-        mine = state_dict
-        fitted, changes = adapt_checkpoint(
-            dict(state_dict), own, grid, module.inflation)
-    log_changes(changes)
-    # What starts fresh is there all the same, for a strict load.
-    fitted.update(
-        {c.key: own[c.key]
-         for c in changes if c.action == 'missing'})
-    for key in list(mine):
-        state_dict.pop(prefix + key)
-    state_dict.update({prefix + k: v for k, v in fitted.items()})

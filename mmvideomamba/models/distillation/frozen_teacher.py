@@ -1,14 +1,12 @@
 """A trained backbone that is only looked at: its build, weights and tokens."""
-from pickle import UnpicklingError
 from typing import Optional, Union
 
 import torch
 from mmengine.logging import print_log
-from mmengine.runner import CheckpointLoader
 from torch import Tensor, nn
 
+from mmvideomamba.checkpoints import read_any, unwrap
 from mmvideomamba.registry import MODELS
-from ..layers import unwrap
 
 _BACKBONE = 'backbone.'
 
@@ -119,19 +117,15 @@ class FrozenTeacher:
         if self.loaded:
             return
         try:
-            weights = unwrap(
-                CheckpointLoader.load_checkpoint(self.checkpoint, 'cpu'))
+            weights = unwrap(read_any(self.checkpoint))
         except FileNotFoundError as error:
             raise ValueError(
                 f'the checkpoint of the teacher, {self.checkpoint}, does not '
                 'exist; train the teacher first, or set '
                 'distill_head.checkpoint to a published file') from error
-        except (UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        except ValueError as error:
             raise ValueError(
-                f'the checkpoint of the teacher, {self.checkpoint}, cannot be '
-                'read as weights: it is damaged, or it holds more than '
-                'weights; get it anew, or convert it by '
-                'tools/model_converters/videomamba_to_mm.py') from error
+                f'the checkpoint of the teacher: {error}') from error
         inside = {
             k[len(_BACKBONE):]: v
             for k, v in weights.items() if k.startswith(_BACKBONE)

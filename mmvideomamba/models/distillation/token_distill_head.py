@@ -1,12 +1,14 @@
 """The head whose features follow those of a frozen teacher."""
-from typing import Any, Callable, Dict, Optional, Union
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 import torch.nn.functional as F
 from mmengine.model import Sequential
 from torch import Tensor, nn
 
+from mmvideomamba.checkpoints import (Change, init_from_file,
+                                      register_load_hook, unwrap)
 from mmvideomamba.registry import MODELS
-from ..layers import build_add_norm, unwrap
+from ..layers import build_add_norm
 from .frozen_teacher import FrozenTeacher, all_tokens, describe
 
 
@@ -72,16 +74,50 @@ class TokenDistillHead(Sequential):
         self.loss_weight = loss_weight
         nn.init.trunc_normal_(self[1].weight, std=init_std)
         nn.init.zeros_(self[1].bias)
-        self.register_load_state_dict_pre_hook(_adapt_hook)
+        register_load_hook(self)
 
     def init_weights(self) -> None:
         """Initialise the head, and load the teacher before training starts.
 
         Raises:
-            ValueError: If the teacher's checkpoint does not fit.
+            FileNotFoundError: If there is no such file for the head.
+            ValueError: If a checkpoint cannot be used, or does not fit.
         """
-        super().init_weights()
+        init_from_file(self, super().init_weights)
         self.teacher.load()
+
+    def fit_state_dict(self, state_dict: Dict[str, Tensor],
+                       prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
+        """Fit a head that is about to be loaded; see ``Loads``.
+
+        Args:
+            state_dict (dict[str, Tensor]): File of a distilled model, or the
+                head's part of a whole model.
+            prefix (str): Name of the head in the whole model, or ''.
+
+        Returns:
+            tuple: Weights of the head, and no change.
+
+        Raises:
+            ValueError: If there is no such head, or one of another width.
+        """
+        if not prefix and '1.weight' not in state_dict:
+            source = unwrap(state_dict)
+            state_dict = {
+                k: source[f'distill_head.{k}']
+                for k in self.state_dict() if f'distill_head.{k}' in source
+            }
+            if not state_dict:
+                raise ValueError('the checkpoint has no distill_head.*; it is '
+                                 'not one of a distilled model')
+        weight = state_dict.get('1.weight')
+        if weight is not None and weight.shape != self[1].weight.shape:
+            raise ValueError(
+                f'the distill_head in the checkpoint leads from width '
+                f'{weight.shape[1]} to a teacher of width {weight.shape[0]}, '
+                f'but this one from width {self.in_channels} to the teacher '
+                f'{describe(self.teacher.backbone)}')
+        return state_dict, []
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'TokenDistillHead':
         """Take the teacher along to a device or dtype."""
@@ -173,26 +209,3 @@ def class_and_all_tokens(backbone: nn.Module, x: Tensor) -> tuple:
     """
     tokens = all_tokens(backbone, x)
     return (tokens[:, 0], ), tokens
-
-
-def _adapt_hook(head: TokenDistillHead, state_dict: Dict[str, Any],
-                prefix: str, *_: Any) -> None:
-    """Find the head in a published file; refuse one of another width."""
-    if not prefix and '1.weight' not in state_dict:
-        source = unwrap(state_dict)
-        own = {
-            k: source[f'distill_head.{k}']
-            for k in head.state_dict() if f'distill_head.{k}' in source
-        }
-        if not own:
-            raise ValueError('the checkpoint has no distill_head.*; it is '
-                             'not one of a distilled model')
-        state_dict.clear()
-        state_dict.update(own)
-    weight = state_dict.get(f'{prefix}1.weight')
-    if weight is not None and weight.shape != head[1].weight.shape:
-        raise ValueError(
-            f'the distill_head in the checkpoint leads from width '
-            f'{weight.shape[1]} to a teacher of width {weight.shape[0]}, but '
-            f'this one from width {head.in_channels} to the teacher '
-            f'{describe(head.teacher.backbone)}')

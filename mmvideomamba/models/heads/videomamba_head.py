@@ -1,12 +1,13 @@
 """Classification head for mmaction2's recognizers."""
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
 
+from mmvideomamba.checkpoints import (Change, init_from_file, published_head,
+                                      register_load_hook, unwrap)
 from mmvideomamba.registry import MODELS
-from ..layers import Change, log_changes, unwrap
 
 
 @MODELS.register_module()
@@ -48,11 +49,61 @@ class VideoMambaHead(BaseHead):
         self.dropout = nn.Dropout(dropout_ratio)
         self.fc_cls = nn.Linear(in_channels, num_classes)
         self._reset()
-        self.register_load_state_dict_pre_hook(_adapt_hook)
+        register_load_hook(self)
 
     def _reset(self) -> None:
         nn.init.trunc_normal_(self.fc_cls.weight, std=self.init_std)
         nn.init.zeros_(self.fc_cls.bias)
+
+    def init_weights(self) -> None:
+        """Initialise, from the file of ``init_cfg`` if there is one.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file cannot be used, or has no head.
+        """
+        init_from_file(self, super().init_weights)
+
+    def fit_state_dict(self, state_dict: Dict[str, Tensor],
+                       prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
+        """Fit a head that is about to be loaded; see ``Loads``.
+
+        Args:
+            state_dict (dict[str, Tensor]): Any file with a head, or the
+                head's part of a whole model.
+            prefix (str): Name of the head in the whole model, or ''.
+
+        Returns:
+            tuple: Weights of the head, and what was cut.
+
+        Raises:
+            ValueError: If there is no head, or one of other classes.
+        """
+        stored = f'{prefix}fc_cls.'
+        if not prefix and 'fc_cls.weight' not in state_dict:
+            stored, state_dict = _take_published_head(state_dict)
+        weight = state_dict.get('fc_cls.weight')
+        if weight is None:
+            return state_dict, []
+        rows = _rows(self, weight.shape[0])
+        if weight.shape[1] != self.in_channels or (
+                rows is None and weight.shape[0] != self.num_classes):
+            raise ValueError(
+                f'the checkpoint classifies {weight.shape[0]} classes from '
+                f'{weight.shape[1]} channels, but the head is built for '
+                f'{self.num_classes} classes from {self.in_channels}. To keep '
+                'the trunk and start a new head, do not use load_from; set '
+                "model.backbone.init_cfg=dict(type='Pretrained', "
+                'checkpoint=FILE) instead')
+        if rows is None:
+            return state_dict, []
+        cut = {f'fc_cls.{k}': stored + k for k in ('weight', 'bias')}
+        fitted = {**state_dict, **{k: state_dict[k][rows] for k in cut}}
+        return fitted, [
+            Change(
+                'cut', name, f'{tuple(state_dict[k].shape)} -> '
+                f'{tuple(fitted[k].shape)}') for k, name in cut.items()
+        ]
 
     def forward(self, x: Tuple[Tensor, ...], **kwargs: Any) -> Tensor:
         """Score the classes.
@@ -110,47 +161,16 @@ def _rows(head: VideoMambaHead, count: int) -> Optional[Tensor]:
     return None
 
 
-def _take_published_head(state_dict: Dict[str, Any]) -> None:
-    """Leave nothing but a published file's head, under our name."""
+def _take_published_head(
+        state_dict: Dict[str, Any]) -> Tuple[str, Dict[str, Tensor]]:
+    """Find the head of a whole model: its name there, and its weights."""
     source = unwrap(state_dict)
-    gone = [k for k in ('head.weight', 'head.bias') if k not in source]
-    if len(gone) == 2:
+    found = published_head(source)
+    if not found:
         raise ValueError('the checkpoint has no head: neither fc_cls.* nor '
                          'head.* is in it')
-    if gone:
-        raise ValueError(f'the checkpoint has no {gone[0]}')
-    own = {f'fc_cls.{k}': source[f'head.{k}'] for k in ('weight', 'bias')}
-    state_dict.clear()
-    state_dict.update(own)
-
-
-def _adapt_hook(head: VideoMambaHead, state_dict: Dict[str, Any], prefix: str,
-                *_: Any) -> None:
-    """Fit a head that is about to be loaded, in place."""
-    name = prefix + 'fc_cls.'
-    if not prefix and 'fc_cls.weight' not in state_dict:
-        _take_published_head(state_dict)
-        name = 'head.'
-    weight = state_dict.get(prefix + 'fc_cls.weight')
-    if weight is None:
-        return
-    rows = _rows(head, weight.shape[0])
-    if weight.shape[1] != head.in_channels or (rows is None and weight.shape[0]
-                                               != head.num_classes):
-        raise ValueError(
-            f'the checkpoint classifies {weight.shape[0]} classes from '
-            f'{weight.shape[1]} channels, but the head is built for '
-            f'{head.num_classes} classes from {head.in_channels}. To keep '
-            'the trunk and start a new head, do not use load_from; set '
-            "model.backbone.init_cfg=dict(type='Pretrained', "
-            'checkpoint=FILE) instead')
-    if rows is None:
-        return
-    changes = []
-    for key in ('weight', 'bias'):
-        old = state_dict[prefix + 'fc_cls.' + key]
-        new = state_dict[prefix + 'fc_cls.' + key] = old[rows]
-        changes.append(
-            Change('cut', name + key,
-                   f'{tuple(old.shape)} -> {tuple(new.shape)}'))
-    log_changes(changes)
+    for part in ('weight', 'bias'):
+        if part not in found:
+            raise ValueError(f'the checkpoint has no head.{part}')
+    stored = found['weight'][:-len('weight')]
+    return stored, {f'fc_cls.{k}': source[name] for k, name in found.items()}

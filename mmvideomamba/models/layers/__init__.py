@@ -1,18 +1,13 @@
 """Building blocks of the backbone; they know nothing of tasks or hosts."""
 from .add_norm import AddLayerNorm, AddRMSNorm, build_add_norm
 from .bimamba_mixer import BiMambaMixer
-from .checkpoint import Change, log_changes, unwrap
 from .mamba_block import MambaBlock
-from .position_embed import (INFLATIONS, inflate_patch_kernel,
-                             resize_spatial_embed, resize_temporal_embed,
-                             sincos_embed)
+from .position_embed import sincos_embed
 from .scan_order import MIXER_ORDERS, SCAN_ORDERS, block_orders, temporal_order
 from .tubelet_embed import TubeletEmbed
 
 __all__ = [
-    'AddLayerNorm', 'AddRMSNorm', 'BiMambaMixer', 'Change', 'INFLATIONS',
-    'MIXER_ORDERS', 'MambaBlock', 'SCAN_ORDERS', 'TubeletEmbed',
-    'block_orders', 'build_add_norm', 'inflate_patch_kernel', 'log_changes',
-    'resize_spatial_embed', 'resize_temporal_embed', 'sincos_embed',
-    'temporal_order', 'unwrap'
+    'AddLayerNorm', 'AddRMSNorm', 'BiMambaMixer', 'MIXER_ORDERS', 'MambaBlock',
+    'SCAN_ORDERS', 'TubeletEmbed', 'block_orders', 'build_add_norm',
+    'sincos_embed', 'temporal_order'
 ]

@@ -1,7 +1,6 @@
 """A teacher whose features are stored on disk."""
 import hashlib
 import os
-import pickle
 from pathlib import Path
 from typing import List, Optional, Tuple
 
@@ -10,11 +9,9 @@ from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmvideomamba.checkpoints import read_file
 from mmvideomamba.registry import MODELS
 from .clip_teacher import TeacherOutput
-
-# What torch raises for a file that is no entry, or half of one.
-_BROKEN = (OSError, EOFError, RuntimeError, pickle.UnpicklingError)
 
 
 def _digest(tensor: Tensor) -> bytes:
@@ -157,7 +154,7 @@ class CachedTeacher(BaseModule):
         if not path.is_file():
             return None
         try:
-            return torch.load(path, map_location='cpu')
-        except _BROKEN as error:
-            raise ValueError(f'{path} in the cache of the teacher cannot be '
-                             'read; remove it') from error
+            return read_file(path)
+        except ValueError as error:
+            raise ValueError('an entry in the cache of the teacher cannot be '
+                             f'read, remove it: {error}') from error

@@ -1,19 +1,17 @@
 """The image tower of CLIP."""
 from collections import OrderedDict
-from pickle import UnpicklingError
-from typing import Any, Dict, Optional, Tuple, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmvideomamba.checkpoints import (INFLATIONS, Change, fit_clip_tower,
+                                      init_from_file, read_clip_tower,
+                                      register_load_hook)
 from mmvideomamba.registry import MODELS
-from ..layers import INFLATIONS, log_changes
-from .clip_weights import fit_clip_tower, read_clip_tower
 
 CONVERTER = 'tools/model_converters/clip_to_teacher.py'
-# What torch raises for a file that holds no weights, or half of them.
-UNREADABLE = (OSError, EOFError, UnpicklingError)
 
 
 class QuickGELU(nn.Module):
@@ -150,7 +148,7 @@ class CLIPTower(BaseModule):
         ])
         self.ln_post = nn.LayerNorm(width)
         self.proj = nn.Parameter(scale * torch.randn(width, self.out_channels))
-        self.register_load_state_dict_pre_hook(_adapt_hook)
+        register_load_hook(self)
 
     @classmethod
     def _sizes(cls, arch: Union[str, dict]) -> Dict[str, int]:
@@ -170,13 +168,31 @@ class CLIPTower(BaseModule):
             ValueError: If the file of ``init_cfg`` cannot be used.
         """
         try:
-            super().init_weights()
-        except (ValueError, RuntimeError, *UNREADABLE) as error:
-            file = isinstance(self.init_cfg,
-                              dict) and self.init_cfg.get('checkpoint')
-            if not file:
-                raise
-            raise ValueError(f'CLIP file {file}: {_remedy(error)}') from error
+            init_from_file(self, super().init_weights)
+        except (ValueError, FileNotFoundError) as error:
+            raise ValueError(f'CLIP file: {_remedy(error)}') from error
+
+    def fit_state_dict(self, state_dict: Dict[str, Tensor],
+                       prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
+        """Fit weights that are about to be loaded; see ``Loads``.
+
+        Args:
+            state_dict (dict[str, Tensor]): Any CLIP file, or the tower's
+                part of a whole model.
+            prefix (str): Name of the tower in the whole model, or ''.
+
+        Returns:
+            tuple: Weights of the tower, and every change made.
+
+        Raises:
+            ValueError: If they are of another model.
+        """
+        if prefix and not state_dict:
+            # A model without its teacher: strict loading will tell.
+            return {}, []
+        return fit_clip_tower(
+            read_clip_tower(state_dict), self.state_dict(), self.grid,
+            self.inflation)
 
     def embed(self, x: Tensor) -> Tensor:
         """Cut clips into frames of tokens.
@@ -213,16 +229,9 @@ class CLIPTower(BaseModule):
 def _remedy(error: Exception) -> str:
     """Say what is wrong with a file, and what to do about it."""
     if isinstance(error, FileNotFoundError):
-        return (f'it does not exist; write it by {CONVERTER} from a file of '
+        return (f'{error}; write it by {CONVERTER} from a file of '
                 'CLIP, or name another as checkpoint of the init_cfg '
                 '(model.target_generator.init_cfg.checkpoint of a teacher)')
-    if 'TorchScript' in str(error):
-        return ('it is a TorchScript archive, as OpenAI publishes them; '
-                f'convert it by {CONVERTER}')
-    if isinstance(error, UNREADABLE):
-        return ('it cannot be read as weights: it is damaged or no '
-                'checkpoint, or it holds more than weights; get it anew, or '
-                f'convert it by {CONVERTER}')
     return str(error)
 
 
@@ -240,21 +249,3 @@ def check_choice(name: str, value: Optional[str], allowed: Any) -> None:
     if value not in allowed:
         raise ValueError(f'{name} of a CLIP tower must be one of '
                          f'{list(allowed)}, but got {value!r}')
-
-
-def _adapt_hook(module: CLIPTower, state_dict: Dict[str, Any], prefix: str, *_:
-                Any) -> None:
-    """Fit a state dict that is about to be loaded, in place."""
-    mine = {
-        k[len(prefix):]: v
-        for k, v in state_dict.items() if k.startswith(prefix)
-    }
-    if prefix and not mine:
-        return  # a model without its teacher: strict loading will tell
-    fitted, changes = fit_clip_tower(
-        read_clip_tower(mine), module.state_dict(), module.grid,
-        module.inflation)
-    log_changes(changes)
-    for key in mine:
-        state_dict.pop(prefix + key)
-    state_dict.update({prefix + k: v for k, v in fitted.items()})

@@ -6,8 +6,7 @@ from typing import Any, Dict, List, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from ..layers import Change, log_changes
-from .published_keys import own_key
+from mmvideomamba.checkpoints import Change, log_changes, own_key
 from .text_tower import TextTower, host_bert, tie_words
 from .tokenizer import TextBatch
 

@@ -1,13 +1,12 @@
 """mmaction2's BERT with fusion layers, from a local folder or by its size."""
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Dict, Optional, Union
 
-import torch
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmvideomamba.checkpoints import read_checkpoint, unwrap
 from mmvideomamba.compat import multimodal_trouble
 from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
@@ -62,17 +61,10 @@ def read_weights(path: Path) -> Dict[str, Tensor]:
     Raises:
         ValueError: If it cannot be read as weights.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
     try:
-        if path.suffix == '.safetensors':
-            return load_file(str(path))
-        return dict(torch.load(path, map_location='cpu', weights_only=True))
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError,
-            TypeError, ValueError) as error:
-        raise ValueError(
-            f'weights of TextTower: {path} cannot be read as weights: it is '
-            'damaged, or holds something else; get it anew') from error
+        return unwrap(read_checkpoint(path))
+    except ValueError as error:
+        raise ValueError(f'weights of TextTower: {error}') from error
 
 
 @MODELS.register_module()

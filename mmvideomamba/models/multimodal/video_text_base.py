@@ -1,13 +1,14 @@
 """What all models of videos and texts share."""
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from mmvideomamba.checkpoints import (Change, fit_multimodal, init_from_file,
+                                      register_load_hook)
 from mmvideomamba.registry import MODELS
 from ..masking import one_clip
-from .published_keys import adapt_keys
 from .tokenizer import TextBatch, TextTokenizer
 from .vision_tower import VisionOutput
 
@@ -44,7 +45,7 @@ class VideoTextBase(BaseModel):
                 f'vision_encoder has {self.vision_encoder.embed_dims} '
                 'channels; set it to these')
         self.tokenizer = self.build_tokenizer(tokenizer)
-        self.register_load_state_dict_pre_hook(adapt_keys)
+        register_load_hook(self)
 
     def build_tokenizer(self, cfg: dict) -> TextTokenizer:
         """Build a tokenizer that knows the limits of the text tower.
@@ -60,6 +61,29 @@ class VideoTextBase(BaseModel):
             vocab_size=limits.vocab_size,
             positions=limits.max_position_embeddings,
             **cfg)
+
+    def init_weights(self) -> None:
+        """Initialise, from the file of ``init_cfg`` if there is one.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file cannot be used.
+        """
+        init_from_file(self, super().init_weights)
+
+    def fit_state_dict(self, state_dict: Dict[str, Tensor],
+                       prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
+        """Fit weights that are about to be loaded; see ``Loads``.
+
+        Args:
+            state_dict (dict[str, Tensor]): A published file, or one of ours.
+            prefix (str): Name of the model in a larger one, or ''.
+
+        Returns:
+            tuple: Weights of the model, and every change made.
+        """
+        return fit_multimodal(state_dict, self.state_dict(),
+                              self.complete_state)
 
     def complete_state(self, state: Dict[str, Any]) -> Dict[str, Any]:
         """Add what a file of another model lacks, before it is loaded.

@@ -4,9 +4,8 @@ from common import GOLDEN_FLOOR, assert_close, golden
 from golden_multimodal import (NAME, draws, golden_inputs, golden_model,
                                golden_samples, golden_towers)
 
+from mmvideomamba.checkpoints import own_key, resize_temporal_embed
 from mmvideomamba.models import VideoTextModel
-from mmvideomamba.models.layers import resize_temporal_embed
-from mmvideomamba.models.multimodal.published_keys import own_key
 
 CASES = golden(NAME).config['cases']
 FACTORS = dict(loss_vtc=1.0, loss_vtm=0.7, loss_mlm=0.5, loss_uta=1.3)

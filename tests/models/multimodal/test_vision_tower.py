@@ -2,8 +2,8 @@ import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden, small_backbone
 
+from mmvideomamba.checkpoints import own_key
 from mmvideomamba.models import VisionTower
-from mmvideomamba.models.multimodal.published_keys import own_key
 from mmvideomamba.models.selfsup import UMTDecoder
 
 NAME = 'multimodal_backbone'

@@ -1,30 +1,20 @@
-"""What the checkpoint hooks of backbone and head share."""
+"""The table that tells what became of each tensor of a checkpoint."""
 from typing import List, NamedTuple, Optional
 
 from mmengine.logging import print_log
 
 
 class Change(NamedTuple):
-    """A row of the report: what became of one tensor."""
+    """A row of the report: what became of one tensor.
+
+    Args:
+        action (str): A word such as 'renamed', 'resized' or 'dropped'.
+        key (str): Name of the tensor in the file, or in the model.
+        detail (str): New name, shapes or reason.
+    """
     action: str
     key: str
     detail: str
-
-
-def unwrap(checkpoint: dict) -> dict:
-    """Return the state dict inside a checkpoint file.
-
-    Args:
-        checkpoint (dict): Flat, or with the weights under 'state_dict',
-            'model' or 'module'.
-
-    Returns:
-        dict: Key to tensor.
-    """
-    for key in ('state_dict', 'model', 'module'):
-        if isinstance(checkpoint.get(key), dict):
-            return checkpoint[key]
-    return checkpoint
 
 
 def log_changes(changes: List[Change],

@@ -1,8 +1,11 @@
 """Names of the published multimodal files, and ours."""
 import re
-from typing import Any, Dict
+from typing import Callable, Dict, List, Tuple
 
-from ..layers import Change, log_changes, unwrap
+from torch import Tensor
+
+from .report import Change
+from .unwrap import unwrap
 
 TRUNK, DECODER = 'vision_encoder.backbone.', 'vision_encoder.neck.'
 # What follows 'vision_encoder.' in a published file: ours.
@@ -13,7 +16,14 @@ _COUNT = 'text_encoder.bert.embeddings.position_ids'
 
 
 def own_key(key: str) -> str:
-    """Translate a published name; an own one stays as it is."""
+    """Translate a published name; own names stay.
+
+    Args:
+        key (str): Name of a tensor of a multimodal model.
+
+    Returns:
+        str: The name in ``VideoTextModel``.
+    """
     if key.startswith('vision_encoder.'):
         name = key[len('vision_encoder.'):]
         if name.startswith(_OWN_PARTS):
@@ -30,21 +40,28 @@ def own_key(key: str) -> str:
     return key
 
 
-def adapt_keys(module: Any, state_dict: Dict[str, Any], prefix: str, *_:
-               Any) -> None:
-    """Translate a state dict that is about to be loaded, in place.
+def fit_multimodal(
+    checkpoint: Dict[str, Tensor], own: Dict[str, Tensor],
+    complete: Callable[[Dict[str, Tensor]], Dict[str, Tensor]]
+) -> Tuple[Dict[str, Tensor], List[Change]]:
+    """Translate the weights of a published multimodal file.
 
-    Parts that the model does not have, such as the teacher and the word head
-    of a pretraining file, are left out and logged.
+    Parts unknown to the model, like the teacher and the word head of a
+    pretraining file, are left out.
+
+    Args:
+        checkpoint (dict[str, Tensor]): Flat or wrapped weights.
+        own (dict[str, Tensor]): State dict of the model to fill.
+        complete (Callable): Adds the weights missing in files of another
+            model; takes and returns a state dict.
+
+    Returns:
+        tuple: Weights under the model's names, and the changes.
     """
-    mine = {
-        key[len(prefix):]: state_dict.pop(key)
-        for key in list(state_dict) if key.startswith(prefix)
-    }
-    own = module.state_dict()
     parts = {key.split('.')[0] for key in own}
+    fitted: Dict[str, Tensor] = {}
     changes = []
-    for key, value in module.complete_state(unwrap(mine)).items():
+    for key, value in complete(unwrap(checkpoint)).items():
         name = own_key(key)
         absent = key.split('.')[0] not in parts or (
             name.startswith('text_encoder.cls.')
@@ -55,7 +72,7 @@ def adapt_keys(module: Any, state_dict: Dict[str, Any], prefix: str, *_:
             continue
         if name != key:
             changes.append(Change('renamed', key, f'to {name}'))
-        state_dict[prefix + name] = value
+        fitted[name] = value
     if _COUNT in own:
-        state_dict[prefix + _COUNT] = own[_COUNT]
-    log_changes(changes)
+        fitted[_COUNT] = own[_COUNT]
+    return fitted, changes

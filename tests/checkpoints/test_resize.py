@@ -2,9 +2,9 @@ import pytest
 import torch
 from common import golden
 
-from mmvideomamba.models.layers import (inflate_patch_kernel,
-                                        resize_spatial_embed,
-                                        resize_temporal_embed)
+from mmvideomamba.checkpoints import (inflate_patch_kernel,
+                                      resize_spatial_embed,
+                                      resize_temporal_embed)
 
 CASES = golden('checkpoint_adaptation').config['cases']
 

@@ -6,11 +6,8 @@ import torch
 from common import golden, official_files, official_weights, small_backbone
 from mmengine.runner import load_checkpoint
 
+from mmvideomamba.checkpoints import log_changes
 from mmvideomamba.models import VideoMamba
-from mmvideomamba.models.backbones.adapt_checkpoint import (Change,
-                                                            log_changes,
-                                                            strip_prefix,
-                                                            unwrap)
 
 CASES = golden('checkpoint_adaptation').config['cases']
 KINDS = tuple(official_files(small_backbone()))
@@ -102,11 +99,6 @@ def test_golden_image_to_video(prefix):
     for name, value in wanted.items():
         assert torch.equal(found[name], value), name
     assert found.keys() - wanted.keys() == {'temporal_pos_embedding'}
-
-
-def test_golden_key_prefixes():
-    for key, wanted in CASES['key_prefixes']['result'].items():
-        assert strip_prefix(key) == wanted
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -250,23 +242,6 @@ def test_nothing_is_logged_when_nothing_changes(mm_log):
     bare().load_state_dict(small_backbone().state_dict())
     log_changes([])
     assert not mm_log
-
-
-def test_columns_are_aligned(mm_log):
-    log_changes([Change('renamed', 'a', 'to b'), Change('missing', 'abc', '')])
-    assert mm_log == [
-        'VideoMamba checkpoint:', 'renamed   a   to b', 'missing   abc '
-    ]
-
-
-@pytest.mark.parametrize('key', ['state_dict', 'model', 'module'])
-def test_unwrap(key):
-    inner = dict(a=torch.ones(1))
-    assert unwrap({key: inner, 'epoch': 3}) is inner
-    assert unwrap(inner) is inner
-    # A tensor of that name is no wrapping.
-    flat = {key: torch.ones(1)}
-    assert unwrap(flat) is flat
 
 
 def without(weights, *parts):

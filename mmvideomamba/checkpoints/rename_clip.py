@@ -5,7 +5,9 @@ from typing import Any, Dict, List, Tuple
 import torch
 from torch import Tensor
 
-from ..layers import Change, inflate_patch_kernel, resize_spatial_embed, unwrap
+from .report import Change
+from .resize import inflate_patch_kernel, resize_spatial_embed
+from .unwrap import unwrap
 
 PATCH_KEY = 'conv1.weight'
 POSITION_KEY = 'positional_embedding'
@@ -115,7 +117,7 @@ def read_clip_tower(checkpoint: Dict[str, Any]) -> Dict[str, Tensor]:
     return tower
 
 
-def describe(tower: Dict[str, Tensor]) -> Dict[str, int]:
+def describe_tower(tower: Dict[str, Tensor]) -> Dict[str, int]:
     """Return width, depth, patch size and output width of a tower."""
     blocks = {
         k.split('.')[2]
@@ -148,7 +150,7 @@ def fit_clip_tower(
     Raises:
         ValueError: If the tower is one of another architecture.
     """
-    found, wanted = describe(tower), describe(own)
+    found, wanted = describe_tower(tower), describe_tower(own)
     if found != wanted:
         raise ValueError(
             f'the checkpoint holds a CLIP image tower of {found}, but the '

@@ -1,69 +1,24 @@
-"""Fitting any published or own VideoMamba checkpoint to a backbone.
+"""Fitting the weights of a VideoMamba to a backbone of another size.
 
-Everything that changes on the way is noted in one table. What the facts are:
-image files are wrapped in ``model``, DeepSpeed ones in ``module``, others are
-flat; pretraining files call the final norm ``norm``, classifiers ``norm_f``;
-image files hold 2-D patch kernels and no temporal embedding.
+Position tables are resized and 2-D patch kernels inflated; everything else
+must have the shape of the backbone's own tensor.
 """
 import re
-from typing import Dict, List, Tuple
+from typing import Any, Dict, List, Mapping, Tuple
 
 from torch import Tensor
 
-from ..layers import (Change, inflate_patch_kernel, log_changes,
-                      resize_spatial_embed, resize_temporal_embed, unwrap)
-
-__all__ = [
-    'Change', 'adapt_checkpoint', 'check_fit', 'fit_tensors', 'log_changes',
-    'select_backbone', 'strip_prefix', 'unwrap'
-]
+from .class_token import check_class_token, check_settings
+from .rename import select_backbone
+from .report import Change
+from .resize import (inflate_patch_kernel, resize_spatial_embed,
+                     resize_temporal_embed)
+from .unwrap import unwrap
 
 PATCH_KEY = 'patch_embed.proj.weight'
 SPATIAL_KEY = 'pos_embed'
 TEMPORAL_KEY = 'temporal_pos_embedding'
-# Parts of published models that are not the backbone.
-_FOREIGN = re.compile(r'(head|distill_head|clip_decoder|pool_norm|cls_head|'
-                      r'data_preprocessor|neck\.clip_decoder|'
-                      r'target_generator)\.')
-_MULTIMODAL = 'vision_encoder.'
 _BLOCK = re.compile(r'layers\.\d+\.mixer\.')
-
-
-def strip_prefix(key: str) -> str:
-    """Remove one leading ``backbone.``, else one leading ``encoder.``."""
-    for prefix in ('backbone.', 'encoder.'):
-        if key.startswith(prefix):
-            return key[len(prefix):]
-    return key
-
-
-def select_backbone(
-        state_dict: dict) -> Tuple[Dict[str, Tensor], List[Change]]:
-    """Keep the backbone's tensors of a whole model's state dict.
-
-    Args:
-        state_dict (dict): Keys of an image, video, distillation, masked
-            pretraining or multimodal model, or of a recognizer.
-
-    Returns:
-        tuple: Tensors under the backbone's own keys, and the changes.
-    """
-    whole = any(k.startswith(_MULTIMODAL) for k in state_dict)
-    kept, changes = {}, []
-    for key, value in state_dict.items():
-        inside = not whole or key.startswith(_MULTIMODAL)
-        name = key[len(_MULTIMODAL):] if whole and inside else key
-        if not whole:
-            name = strip_prefix(key)
-        if name.startswith('norm.') and 'norm_f' + name[4:] not in state_dict:
-            name = 'norm_f' + name[4:]
-        if not inside or _FOREIGN.match(name):
-            changes.append(Change('dropped', key, 'not part of the backbone'))
-            continue
-        if name != key:
-            changes.append(Change('renamed', key, f'to {name}'))
-        kept[name] = value
-    return kept, changes
 
 
 def _source_grid(count: int, grid: Tuple[int, int]) -> Tuple[int, int]:
@@ -92,8 +47,13 @@ def fit_tensors(
 
     Returns:
         tuple: Fitted tensors, and the changes.
+
+    Raises:
+        ValueError: If the class token stands between the patches.
     """
-    fitted, changes = dict(state_dict), []
+    check_class_token(state_dict)
+    fitted = dict(state_dict)
+    changes: List[Change] = []
 
     def change(action: str, key: str, new: Tensor) -> None:
         changes.append(
@@ -135,7 +95,7 @@ def check_fit(state_dict: Dict[str, Tensor],
         own (dict[str, Tensor]): The backbone's state dict.
 
     Returns:
-        List[Change]: The tensors that stay at their initial value.
+        List[Change]: The tensors left at the initial value.
 
     Raises:
         ValueError: If a tensor has no place, has another shape, or is
@@ -171,14 +131,14 @@ def check_fit(state_dict: Dict[str, Tensor],
 
 
 def adapt_checkpoint(
-        checkpoint: dict,
+        checkpoint: Mapping[str, Any],
         own: Dict[str, Tensor],
         grid: Tuple[int, int],
         inflation: str = 'center') -> Tuple[Dict[str, Tensor], List[Change]]:
     """Turn any VideoMamba checkpoint into a backbone's state dict.
 
     Args:
-        checkpoint (dict): A loaded file, wrapped or flat.
+        checkpoint (Mapping): A loaded file, wrapped or flat.
         own (dict[str, Tensor]): State dict of the backbone to fill.
         grid (tuple[int, int]): Its rows and columns of patches.
         inflation (str): Mode of ``inflate_patch_kernel``. Defaults to
@@ -193,6 +153,7 @@ def adapt_checkpoint(
     Source: VideoMamba, arXiv:2403.06977, Section 4 (initialisation from the
     image models).
     """
+    check_settings(checkpoint)
     kept, renamed = select_backbone(unwrap(checkpoint))
     fitted, resized = fit_tensors(kept, own, grid, inflation)
     return fitted, renamed + resized + check_fit(fitted, own)

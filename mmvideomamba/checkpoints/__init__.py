@@ -1,0 +1,41 @@
+"""Weights of files: reading, unwrapping, renaming, fitting, reporting.
+
+=======================  ===================================================
+module                   holds
+=======================  ===================================================
+``reader``               the safe reader, and the wording of each bad file
+``unwrap``               wrappers and prefixes of trainers; EMA weights
+``rename``               published names of backbone and head
+``rename_clip``          names of CLIP's publishers
+``rename_multimodal``    names of published video-text models
+``resize``               position tables, inflated patch kernels
+``fit``                  resizing for a backbone; refusal of other models
+``class_token``          refusal of Vision Mamba's files
+``report``               the table in the log
+``load_hook``            the hook that our modules register
+``pretrained``           ``init_cfg`` and mmengine's loaders of files
+``convert``              what the converter does
+=======================  ===================================================
+"""
+from .convert import HEADS, convert
+from .fit import adapt_checkpoint, check_fit, fit_tensors
+from .load_hook import register_load_hook
+from .pretrained import init_from_file, load_pretrained, read_any
+from .reader import is_torchscript, read_checkpoint, read_file
+from .rename import published_head, select_backbone, strip_prefix
+from .rename_clip import describe_tower, fit_clip_tower, read_clip_tower
+from .rename_multimodal import fit_multimodal, own_key
+from .report import Change, log_changes
+from .resize import (INFLATIONS, inflate_patch_kernel, resize_spatial_embed,
+                     resize_temporal_embed)
+from .unwrap import unwrap
+
+__all__ = [
+    'Change', 'HEADS', 'INFLATIONS', 'adapt_checkpoint', 'check_fit',
+    'convert', 'describe_tower', 'fit_clip_tower', 'fit_multimodal',
+    'fit_tensors', 'inflate_patch_kernel', 'init_from_file', 'is_torchscript',
+    'load_pretrained', 'log_changes', 'own_key', 'published_head', 'read_any',
+    'read_checkpoint', 'read_clip_tower', 'read_file', 'register_load_hook',
+    'resize_spatial_embed', 'resize_temporal_embed', 'select_backbone',
+    'strip_prefix', 'unwrap'
+]
