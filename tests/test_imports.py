@@ -23,6 +23,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'json_file': (set(), set()),
     'config': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
+    'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
     'command_line': (ENGINE, {'compat', 'config'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
