@@ -1,17 +1,15 @@
 """The converter of CLIP files, on files of the publishers' layouts."""
-import sys
 from argparse import Namespace
 from pathlib import Path
 
 import pytest
 import torch
+from script import load_script
 from torch import nn
 
 from mmvideomamba.models.masking import CLIPTeacher
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / 'tools/model_converters'))
-from clip_to_teacher import main  # noqa: E402
+main = load_script('tools/model_converters/clip_to_teacher.py').main
 
 TINY = dict(width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)
 

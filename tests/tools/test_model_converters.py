@@ -1,7 +1,5 @@
 import argparse
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,19 +7,17 @@ import torch
 from common import official_files, official_weights, small_backbone
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
+from script import load_script
 
 from mmvideomamba.registry import MODELS
 
-SCRIPT = Path(__file__).parents[2] / (
-    'tools/model_converters/videomamba_to_mm.py')
-spec = importlib.util.spec_from_file_location('videomamba_to_mm', SCRIPT)
-converter = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(converter)
+SCRIPT = 'tools/model_converters/videomamba_to_mm.py'
+converter = load_script(SCRIPT)
 
 
 def run(monkeypatch, *args):
     """Call the script as its user does, in this process."""
-    monkeypatch.setattr(sys, 'argv', [str(SCRIPT), *map(str, args)])
+    monkeypatch.setattr(sys, 'argv', [SCRIPT, *map(str, args)])
     converter.main()
 
 
@@ -161,13 +157,12 @@ def test_unknown_task(tmp_path, monkeypatch, capsys):
     assert "invalid choice: 'detector'" in capsys.readouterr().err
 
 
-def test_nothing_is_overwritten(tmp_path, monkeypatch, capsys):
+def test_nothing_is_overwritten(tmp_path, monkeypatch):
     path = tmp_path / 'in.pth'
     torch.save(official_weights(small_backbone()), path)
     before = path.read_bytes()
-    with pytest.raises(SystemExit):
+    with pytest.raises(SystemExit, match='error: .*in.pth exists; remove it'):
         run(monkeypatch, path, path)
-    assert 'in.pth exists; remove it' in capsys.readouterr().err
     assert path.read_bytes() == before
 
 
@@ -192,10 +187,9 @@ def test_training_file_with_a_command_line(tmp_path, monkeypatch, capsys):
     (dict(model=dict(conv=torch.ones(1))), 'in.pth: this is not a VideoMamba'),
     ([1], 'in.pth holds a list, not the dict of a checkpoint'),
 ])
-def test_errors_are_one_line(file, message, tmp_path, monkeypatch, capsys):
+def test_errors_are_one_line(file, message, tmp_path, monkeypatch):
     torch.save(file, tmp_path / 'in.pth')
     with pytest.raises(SystemExit) as stop:
         run(monkeypatch, tmp_path / 'in.pth', tmp_path / 'out.pth')
-    assert stop.value.code == 2
-    assert message in capsys.readouterr().err.splitlines()[-1]
+    assert message in stop.value.code
     assert not (tmp_path / 'out.pth').exists()

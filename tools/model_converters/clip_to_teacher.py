@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mmvideomamba.checkpoints import (describe_tower, is_torchscript,
                                       read_checkpoint, read_clip_tower)
+from mmvideomamba.command_line import user_errors
 
 
 def load_file(path: Path) -> dict:
@@ -66,7 +67,7 @@ def convert(source: Path, target: Path) -> Dict[str, Tensor]:
 
 
 def main(argv: Optional[Sequence[str]] = None) -> None:
-    """Convert; an error of the user ends it with one line.
+    """Convert; an error of the user ends with a message.
 
     Args:
         argv (Sequence[str], optional): Arguments. Defaults to None, those of
@@ -77,10 +78,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     parser.add_argument('source', type=Path, help='file of CLIP')
     parser.add_argument('target', type=Path, help='file to write')
     args = parser.parse_args(argv)
-    try:
+    with user_errors():
         tower = convert(args.source, args.target)
-    except (FileNotFoundError, ValueError) as error:
-        raise SystemExit(f'error: {error}') from error
     print(f'{args.target}: {len(tower)} tensors, {describe_tower(tower)}')
 
 

@@ -11,12 +11,15 @@ Every change is printed. For example::
 """
 import argparse
 from pathlib import Path
+from typing import Dict, List, Tuple
 
 import torch
+from torch import Tensor
 
 import mmvideomamba
-from mmvideomamba.checkpoints import (HEADS, convert, log_changes,
+from mmvideomamba.checkpoints import (HEADS, Change, convert, log_changes,
                                       read_checkpoint)
+from mmvideomamba.command_line import user_errors
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -40,22 +43,37 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def convert_file(
+        args: argparse.Namespace) -> Tuple[Dict[str, Tensor], List[Change]]:
+    """Read and convert a published file.
+
+    Args:
+        args (argparse.Namespace): See ``build_parser``.
+
+    Returns:
+        tuple[dict[str, Tensor], list[Change]]: Weights, and the changes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the target exists, or the source cannot be used.
+    """
+    if args.target.exists():
+        raise ValueError(
+            f'{args.target} exists; remove it or choose another name')
+    # Published training files keep the command line of the training, allowed
+    # by the converters only.
+    checkpoint = read_checkpoint(args.source, allow=[argparse.Namespace])
+    try:
+        return convert(checkpoint, args.task, args.ema)
+    except ValueError as error:
+        raise ValueError(f'{args.source}: {error}') from error
+
+
 def main() -> None:
     """Convert one file."""
-    parser = build_parser()
-    args = parser.parse_args()
-    if args.target.exists():
-        parser.error(f'{args.target} exists; remove it or choose another name')
-    try:
-        # Published training files keep their command line; it is allowed
-        # here, and only here.
-        checkpoint = read_checkpoint(args.source, allow=[argparse.Namespace])
-    except (FileNotFoundError, ValueError) as error:
-        parser.error(str(error))
-    try:
-        state_dict, changes = convert(checkpoint, args.task, args.ema)
-    except ValueError as error:
-        parser.error(f'{args.source}: {error}')
+    args = build_parser().parse_args()
+    with user_errors():
+        state_dict, changes = convert_file(args)
     args.target.parent.mkdir(parents=True, exist_ok=True)
     meta = dict(
         source=args.source.name,
