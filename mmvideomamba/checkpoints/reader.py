@@ -30,7 +30,7 @@ _PACKED = {
 }
 # Errors of torch for a file that was cut off or changed.
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, ValueError,
-            TypeError, AttributeError, AssertionError, MemoryError)
+            TypeError, AttributeError, AssertionError)
 
 
 def _refusal_of_start(path: Path, start: bytes, size: int) -> str:
@@ -134,41 +134,80 @@ def is_torchscript(path: Union[str, Path]) -> bool:
         return any('/code/' in name for name in archive.namelist())
 
 
+def _check_archive(path: Path) -> None:
+    """Refuse a zip archive that is cut off, changed, or not of torch.
+
+    torch itself reads changed tensors without a word.
+    """
+    if not zipfile.is_zipfile(path):
+        raise _cut_off(path)
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if any('/code/' in name for name in names):
+            raise ValueError(
+                f'{path} is a TorchScript archive, as OpenAI publishes CLIP; '
+                'convert it: python tools/model_converters/clip_to_teacher.py '
+                'FILE CLIP.pth')
+        if not any(name.endswith('data.pkl') for name in names):
+            raise ValueError(f'{path} is a zip archive of other files, such '
+                             f'as {names[:1]}: unpack it first')
+        wrong = [name for name in names if not _is_whole(archive, name)]
+    # Without a single right sum, the file was saved without checksums.
+    if wrong and len(wrong) < len(names):
+        raise _damaged(path, ValueError(f'checksum of {wrong[0]}'))
+
+
+def _is_whole(archive: zipfile.ZipFile, name: str) -> bool:
+    """Read a record to the end, which compares the checksum."""
+    try:
+        with archive.open(name) as record:
+            while record.read(1 << 20):
+                pass
+        return True
+    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError):
+        return False
+
+
+def _refused(path: Path, error: UnpicklingError) -> ValueError:
+    """Turn torch's refusal of a pickle into the error to raise."""
+    text = str(error)
+    if re.search('truncated|Ran out of input|EOF', text):
+        return _cut_off(path)
+    found = re.search(r'GLOBAL (\S+)|attempted to use ([\w.]+)|class (\S+)',
+                      text)
+    if found is None and 'not allowed' not in text:
+        return _damaged(path, ValueError('no pickle of torch'))
+    if 'argparse.Namespace' in text:
+        remedy = ('a command line, as published training files keep it: '
+                  f'convert the file: python {CONVERTER} FILE OURS.pth, or by '
+                  'clip_to_teacher.py beside it for a CLIP teacher')
+    else:
+        remedy = ('which could run code, and is refused: have its author save '
+                  'the weights alone')
+    named = next(filter(None, found.groups()), '') if found else ''
+    return ValueError(f'{path} holds more than weights: '
+                      f'{named or "an object"}, {remedy}')
+
+
 def _read_torch(path: Path, start: bytes, map_location: Any,
                 allow: Sequence[type], weights_only: Optional[bool]) -> Any:
     """Read a file of ``torch.save``."""
-    if start.startswith(_ZIP) and not zipfile.is_zipfile(path):
-        raise _cut_off(path)
-    if start.startswith(_ZIP) and is_torchscript(path):
-        raise ValueError(
-            f'{path} is a TorchScript archive, as OpenAI publishes CLIP; '
-            'convert it: python tools/model_converters/clip_to_teacher.py '
-            'FILE CLIP.pth')
-    if not start.startswith((_ZIP, _PICKLE)):
+    if start.startswith(_ZIP):
+        _check_archive(path)
+    elif not start.startswith(_PICKLE):
         raise ValueError(f'{path} is not a checkpoint of torch or '
                          f'safetensors; {_ANEW}, or name another')
     try:
         with torch.serialization.safe_globals(list(allow)):
             return torch.load(path, map_location, weights_only=weights_only)
     except UnpicklingError as error:
-        refused = re.search(
-            r'GLOBAL (\S+)|attempted to use ([\w.]+)|class (\S+)', str(error))
-        truncated = re.search('truncated|Ran out of input|EOF', str(error))
-        if truncated:
-            raise _cut_off(path) from error
-        if refused is None and 'not allowed' not in str(error):
-            raise _damaged(path, error) from error
-        named = next(filter(None, refused.groups()), '') if refused else ''
-        if 'argparse.Namespace' in str(error):
-            remedy = ('a command line, as published training files keep it: '
-                      f'convert the file: python {CONVERTER} FILE OURS.pth, '
-                      'or by clip_to_teacher.py beside it for a CLIP teacher')
-        else:
-            remedy = ('which could run code, and is refused: have its author '
-                      'save the weights alone')
-        raise ValueError(f'{path} holds more than weights: '
-                         f'{named or "an object"}, {remedy}') from error
+        raise _refused(path, error) from error
     except _DAMAGED as error:
+        # A missing or full device is no fault of the file.
+        if isinstance(error,
+                      torch.OutOfMemoryError) or ('deserialize object on'
+                                                  in str(error)):
+            raise
         if isinstance(error, EOFError) or re.search('EOF|ran out of|truncated',
                                                     str(error), re.IGNORECASE):
             raise _cut_off(path) from error

@@ -17,9 +17,11 @@ from torch import Tensor
 _PLAIN = frozenset(
     'state dict statedict model models module net network param params '
     'parameters weight weights student online backbone encoder trunk vision '
-    'visual video checkpoint ckpt orig mod forward fsdp wrapped base'.split())
+    'visual video checkpoint ckpt orig mod forward fsdp wrapped base best '
+    'final last latest pretrained trained'.split())
 # Words of wrappers and prefixes around an average over the training.
-_AVERAGED = frozenset('ema avg averaged average swa shadow teacher'.split())
+_AVERAGED = frozenset(
+    'ema avg averaged average mean polyak swa shadow teacher'.split())
 # Wrappers of single modules may stand anywhere in a name.
 _TRANSPARENT = re.compile(
     r'(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|'

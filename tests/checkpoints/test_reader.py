@@ -160,3 +160,47 @@ def test_plain_pickle(tmp_path: Path) -> None:
     path.write_bytes(pickle.dumps(dict(a=1)))
     with pytest.raises(ValueError, match='in.pth is (damaged|cut off)'):
         read_checkpoint(path)
+
+
+@pytest.mark.parametrize('place', [0.3, 0.5, 0.7])
+def test_changed_bytes(place: float, tmp_path: Path) -> None:
+    """torch reads changed tensors without a word."""
+    path = tmp_path / 'in.pth'
+    torch.save(WEIGHTS, path)
+    content = bytearray(path.read_bytes())
+    content[int(place * len(content))] ^= 0xff
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match='in.pth is damaged.*checksum of'):
+        read_checkpoint(path)
+
+
+def test_file_saved_without_checksums(tmp_path: Path) -> None:
+    path = tmp_path / 'in.pth'
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(WEIGHTS, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_checkpoint(path).keys() == WEIGHTS.keys()
+
+
+def test_zip_of_other_files(tmp_path: Path) -> None:
+    import zipfile
+    path = tmp_path / 'in.pth'
+    with zipfile.ZipFile(path, 'w') as archive:
+        archive.writestr('model.pth', b'1')
+    with pytest.raises(ValueError, match='zip archive of other files.*unpack'):
+        read_checkpoint(path)
+
+
+def test_missing_device_is_no_damage(tmp_path: Path, monkeypatch: Any) -> None:
+    path = tmp_path / 'in.pth'
+    torch.save(WEIGHTS, path)
+    text = 'Attempting to deserialize object on a CUDA device'
+
+    def load(*_: Any, **__: Any) -> None:
+        raise RuntimeError(text)
+
+    monkeypatch.setattr(torch, 'load', load)
+    with pytest.raises(RuntimeError, match=text):
+        read_checkpoint(path)

@@ -347,13 +347,13 @@ def bad_files(path: Path) -> Dict[str, str]:
     (path / 'folder.pth').mkdir()
     (path / 'folder.pth' / 'model.pt').write_bytes(whole)
     torch.save(dict(model={}, extra=Path('x')), path / 'more.pth')
-    torch.save([1], path / 'list.pth')
     return {
         'empty.pth': 'is empty',
         'lfs.pth': 'is a Git LFS pointer, not the file of 28.4 MB itself: '
         'run "git lfs pull"',
         'page.pth': 'is a web page ("404"), not a checkpoint',
         'cut.pth': 'is cut off after',
+        'damaged.pth': 'is damaged',
         'text.pth': 'is not a checkpoint of torch or safetensors',
         'packed.pth': 'is packed by gzip: unpack it first',
         'folder.pth': 'is a folder, not a checkpoint: name a file in it, '
@@ -366,8 +366,8 @@ def bad_files(path: Path) -> Dict[str, str]:
 
 @way
 @pytest.mark.parametrize('name', [
-    'empty.pth', 'lfs.pth', 'page.pth', 'cut.pth', 'text.pth', 'packed.pth',
-    'folder.pth', 'more.pth', 'missing.pth'
+    'empty.pth', 'lfs.pth', 'page.pth', 'cut.pth', 'damaged.pth', 'text.pth',
+    'packed.pth', 'folder.pth', 'more.pth', 'missing.pth'
 ])
 def test_bad_files(name: str, way: str, tmp_path: Path, capsys: Any) -> None:
     """One wording each, with the file's name and the remedy."""
