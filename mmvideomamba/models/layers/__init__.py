@@ -2,8 +2,8 @@
 from .add_norm import AddLayerNorm, AddRMSNorm, build_add_norm
 from .bimamba_mixer import BiMambaMixer
 from .mamba_block import MambaBlock
-from .position_embed import sincos_embed
 from .scan_order import MIXER_ORDERS, SCAN_ORDERS, block_orders, temporal_order
+from .sincos_embed import sincos_embed
 from .tubelet_embed import TubeletEmbed
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Fixed codes of positions."""
+"""The fixed sine-cosine code of positions."""
 import torch
 from torch import Tensor
 
