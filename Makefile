@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+# Processes that run tests side by side.
+WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
 SOURCES := mmvideomamba tools configs tests benchmarks demo
 
 .PHONY: quickstart test lint clean
@@ -35,7 +37,7 @@ lint: $(VENV)/.dev
 		--ignore-private --ignore-semiprivate --ignore-magic mmvideomamba
 
 test: lint
-	$(RUN) python -m pytest
+	$(RUN) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

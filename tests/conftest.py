@@ -1,88 +1,39 @@
-"""Fixtures for all tests. Nothing here downloads anything."""
-import logging
-import random
-from pathlib import Path
-from typing import Callable, List
+"""Settings of a test run; the fixtures are in tests/shared_fixtures.py."""
+import gc
+import os
+from typing import List
 
-import cv2
-import numpy as np
 import pytest
-import torch
-from common import device_of
-from mmengine.logging import MMLogger
-
-import mmvideomamba  # noqa: F401, heals the hosts before a test imports them
-from mmvideomamba.ops import BACKENDS
+from preloaded_python import ONE_THREAD, leave_configs_unformatted
 
 
-@pytest.fixture(autouse=True)
-def seed() -> None:
-    """Start every test from the same random state."""
-    random.seed(0)
-    np.random.seed(0)
-    torch.manual_seed(0)
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the fixtures, or share the cores between workers.
 
-
-@pytest.fixture(params=BACKENDS)
-def backend(request) -> str:
-    """Name each backend in turn; skip those that cannot run here."""
-    device, reason = device_of(request.param)
-    if device is None:
-        pytest.skip(reason)
-    return request.param
-
-
-@pytest.fixture
-def device(backend: str) -> torch.device:
-    """Return the device on which the backend runs."""
-    return device_of(backend)[0]
-
-
-@pytest.fixture
-def mm_log() -> List[str]:
-    """Return the list that collects the lines of mmengine's logger."""
-    lines: List[str] = []
-
-    class Collect(logging.Handler):
-        """Append messages to the list."""
-
-        def emit(self, record: logging.LogRecord) -> None:
-            """Take a message apart into lines."""
-            lines.extend(record.getMessage().split('\n'))
-
-    logger, handler = MMLogger.get_current_instance(), Collect()
-    logger.addHandler(handler)
-    yield lines
-    logger.removeHandler(handler)
-
-
-@pytest.fixture
-def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that encodes a small clip.
-
-    A bright square moves from left to right over a noisy ground.
+    The process in charge of workers runs no test. Workers inherit the numbers
+    of threads from the environment.
     """
+    if getattr(config.option, 'numprocesses', None):
+        for name, value in ONE_THREAD.items():
+            os.environ.setdefault(name, value)
+        return
+    leave_configs_unformatted()
+    config.pluginmanager.import_plugin('shared_fixtures')
 
-    def make(name: str = 'clip.mp4',
-             frames: int = 16,
-             size: tuple = (64, 48),
-             fps: float = 10.,
-             codec: str = 'mp4v') -> Path:
-        path = tmp_path / name
-        writer = cv2.VideoWriter(
-            str(path), cv2.VideoWriter_fourcc(*codec), fps, size)
-        if not writer.isOpened():
-            pytest.skip(f'this OpenCV cannot encode {codec}')
-        width, height = size
-        side = height // 4
-        ground = np.random.RandomState(0).randint(0, 64, (height, width, 3),
-                                                  np.uint8)
-        for i in range(frames):
-            frame = ground.copy()
-            x = i * (width - side) // max(1, frames - 1)
-            frame[side:2 * side, x:x + side] = 255
-            writer.write(frame)
-        writer.release()
-        return path
 
-    return make
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    """Let workers begin with the files of slow tests.
+
+    Workers take whole files in the order of the tests; short files at the end
+    even out the loads.
+    """
+    if 'PYTEST_XDIST_WORKER' not in os.environ:
+        return
+    slow = {item.path for item in items if item.get_closest_marker('slow')}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the modules in memory from each ``gc.collect`` of mmengine."""
+    gc.collect()
+    gc.freeze()

@@ -16,4 +16,4 @@ def run_python(code: str, *paths: Path) -> 'subprocess.CompletedProcess[str]':
                           },
                           capture_output=True,
                           text=True,
-                          timeout=300)
+                          timeout=900)

@@ -1,10 +1,12 @@
 """Clips, and a model trained on them by the stock tool."""
+import os
 from pathlib import Path
-from typing import Iterator
+from typing import Callable, Iterator
 
 import pytest
 import torch
 from bad_videos import encode, make_bad_videos
+from filelock import FileLock
 from host_tools import CONFIG, ROOT, run_python, run_tool
 
 
@@ -14,12 +16,28 @@ def write_list(path: Path, names: list) -> None:
 
 
 @pytest.fixture(scope='session')
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with data/: 8 clips for training, 4 for validation.
+def make_once(
+    tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str, Callable[[Path], None]], Path]:
+    """Return a function to fill a folder once for all workers of a run."""
 
-    The clips of class 1 are those of class 0, mirrored.
-    """
-    folder = tmp_path_factory.mktemp('clips')
+    def make_once(name: str, fill: Callable[[Path], None]) -> Path:
+        base = tmp_path_factory.getbasetemp()
+        if 'PYTEST_XDIST_WORKER' in os.environ:
+            base = base.parent
+        folder, done = base / name, base / f'{name}.done'
+        with FileLock(base / f'{name}.lock'):
+            if not done.exists():
+                folder.mkdir(exist_ok=True)
+                fill(folder)
+                done.touch()
+        return folder
+
+    return make_once
+
+
+def make_clips(folder: Path) -> None:
+    """Encode 8 clips for training and 4 for validation in data/."""
     data = folder / 'data'
     data.mkdir()
     names = [f'{i % 2}_{i}.mp4' for i in range(12)]
@@ -28,37 +46,47 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
         encode(data / name, *mirror, '-c:v', 'mpeg4', frames=6 + i // 2)
     write_list(data / 'train.txt', names[:8])
     write_list(data / 'val.txt', names[8:])
-    return folder
 
 
 @pytest.fixture(scope='session')
-def bad_videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clips(make_once: Callable) -> Path:
+    """Return a folder with data/: 8 clips for training, 4 for validation.
+
+    The clips of class 1 are those of class 0, mirrored.
+    """
+    return make_once('clips', make_clips)
+
+
+@pytest.fixture(scope='session')
+def bad_videos(make_once: Callable) -> Path:
     """Return a folder with the files of tests/bad_videos.py."""
-    folder = tmp_path_factory.mktemp('bad_videos')
-    make_bad_videos(folder)
-    return folder
+    return make_once('bad_videos', make_bad_videos)
 
 
 @pytest.fixture(scope='session')
-def trained(clips: Path) -> Path:
+def trained(clips: Path, make_once: Callable) -> Path:
     """Return the working folder of a training without interruption."""
-    folder = clips / 'whole'
-    done = run_tool('train.py', CONFIG, '--work-dir', folder, cwd=clips)
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def train(folder: Path) -> None:
+        done = run_tool('train.py', CONFIG, '--work-dir', folder, cwd=clips)
+        assert done.returncode == 0, done.stderr
+
+    return make_once('trained', train)
 
 
 @pytest.fixture(scope='session')
-def caption_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def caption_clips(make_once: Callable) -> Path:
     """Return a folder with data/: 60 clips with captions, and 20 others."""
     for name in ('skimage', 'imageio_ffmpeg'):
         pytest.importorskip(name, reason='the extra quickstart is missing')
-    folder = tmp_path_factory.mktemp('captions')
-    make = ROOT / 'tools/data/quickstart/make_quickstart_captions.py'
-    done = run_python(
-        make, '--out-dir', 'data', '--train', 1, '--val', 1, cwd=folder)
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        tool = ROOT / 'tools/data/quickstart/make_quickstart_captions.py'
+        done = run_python(
+            tool, '--out-dir', 'data', '--train', 1, '--val', 1, cwd=folder)
+        assert done.returncode == 0, done.stderr
+
+    return make_once('captions', make)
 
 
 @pytest.fixture(autouse=True)

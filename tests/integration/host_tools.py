@@ -7,12 +7,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
 
+import preloaded_python
 import pytest
+from preloaded_python import Python
 
 from mmvideomamba.compat import multimodal_trouble
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
+# Where these processes find the package, and the parts of the configs here.
+PATH = os.pathsep.join([str(ROOT), str(HERE)])
 CONFIG = HERE / 'tiny_recognizer.py'
 KILLED_CONFIG = HERE / 'killed_recognizer.py'
 
@@ -46,17 +50,31 @@ def run_tool(tool: str,
 
 def run_python(*arguments, cwd: Path) -> 'subprocess.CompletedProcess[str]':
     """Run Python in a process of its own, on the CPU."""
-    environment = dict(
-        os.environ,
-        PYTHONPATH=os.pathsep.join([str(ROOT), str(HERE)]),
-        CUDA_VISIBLE_DEVICES='',
-        OMP_NUM_THREADS='1')
-    return subprocess.run([sys.executable, *map(str, arguments)],
-                          env=environment,
-                          cwd=cwd,
-                          capture_output=True,
-                          text=True,
-                          timeout=300)
+    return Python(arguments, cwd, PYTHONPATH=PATH).wait()
+
+
+def run_ranks(processes: int,
+              *arguments,
+              cwd: Path,
+              gpus: str = '') -> 'subprocess.CompletedProcess[str]':
+    """Run a tool in processes that compute together.
+
+    Args:
+        processes (int): Number of ranks.
+        *arguments: Path of the tool and its options.
+        cwd (Path): Working folder.
+        gpus (str): Their numbers, split by commas. Defaults to '', the CPU.
+
+    Returns:
+        subprocess.CompletedProcess: With the output of all ranks.
+    """
+    # TF32 keeps 10 bits of a product, which would hide a difference.
+    return preloaded_python.run_ranks([*arguments, '--launcher', 'pytorch'],
+                                      processes,
+                                      cwd,
+                                      PYTHONPATH=PATH,
+                                      CUDA_VISIBLE_DEVICES=gpus,
+                                      NVIDIA_TF32_OVERRIDE='0')
 
 
 def run_tool_here(tool: str, *arguments) -> None:

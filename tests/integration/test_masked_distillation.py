@@ -3,14 +3,13 @@ import json
 import os
 import runpy
 import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import cv2
 import pytest
 import torch
-from host_tools import CONFIG, HERE, ROOT, run_tool
+from host_tools import CONFIG, HERE, ROOT, run_ranks, run_tool
 from mmengine.config import Config
 from mmengine.runner import Runner
 from test_resume import assert_same, load
@@ -64,31 +63,18 @@ def test_killed_and_resumed_run_ends_with_the_same_weights(
 
 
 def run_ddp(clips: Path, processes: int, gpus: str) -> tuple:
-    """Train by our launcher; return losses and the last weights."""
+    """Train on some processes; return losses and the last weights."""
     folder = clips / f'ddp_{processes}_{gpus}'
-    batch = 4 // processes
-    environment = dict(
-        os.environ,
-        PATH=f'{Path(sys.executable).parent}:{os.environ["PATH"]}',
-        PYTHONPATH=os.pathsep.join(
-            filter(None, [str(HERE), os.environ.get('PYTHONPATH')])),
-        PORT=str(29650 + processes),
-        CUDA_VISIBLE_DEVICES=gpus,
-        # TF32 keeps 10 bits of a product, which would hide a difference.
-        NVIDIA_TF32_OVERRIDE='0',
-        OMP_NUM_THREADS='1')
-    done = subprocess.run([
-        'bash',
-        str(ROOT / 'tools/dist_train.sh'),
-        str(HERE / 'ddp_umt.py'),
-        str(processes), '--work-dir',
-        str(folder), '--cfg-options', f'train_dataloader.batch_size={batch}'
-    ],
-                          env=environment,
-                          cwd=clips,
-                          capture_output=True,
-                          text=True,
-                          timeout=300)
+    done = run_ranks(
+        processes,
+        ROOT / 'tools/train.py',
+        HERE / 'ddp_umt.py',
+        '--work-dir',
+        folder,
+        '--cfg-options',
+        f'train_dataloader.batch_size={4 // processes}',
+        cwd=clips,
+        gpus=gpus)
     assert done.returncode == 0, done.stderr
     losses = json.loads((folder / 'losses.json').read_text())
     return losses, load(folder, 2)['state_dict']

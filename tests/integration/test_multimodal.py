@@ -2,7 +2,6 @@
 import json
 import os
 import signal
-import socket
 from pathlib import Path
 from typing import Callable, Iterator, List
 
@@ -14,8 +13,8 @@ from host_tools import HERE, needs_multimodal, run_tool
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from preloaded_python import free_port, spawn
 from tar_shards import write_shard
-from torch import multiprocessing as mp
 
 from mmvideomamba.compat import cpu_ranks_cfg
 
@@ -178,10 +177,7 @@ def test_two_processes_take_turns_and_go_on(folder: Path) -> None:
     """All take the same modality, other samples, and so after a restart."""
     for i in range(3):
         os.link(folder / f'videos-{i}.tar', folder / f'videos-{i + 3}.tar')
-    with socket.socket() as free:
-        free.bind(('127.0.0.1', 0))
-        port = free.getsockname()[1]
-    mp.spawn(work, (port, ), 2)
+    spawn(work, (free_port(), ), 2)
     ranks = [torch.load(folder / f'{rank}.pth') for rank in range(2)]
     for whole, before, after in ranks:
         assert len(whole) == 8 and torch.tensor(whole).isfinite().all()

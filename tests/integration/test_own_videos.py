@@ -1,13 +1,11 @@
 """From videos to a trained model in the two commands of the docs."""
-import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from host_tools import ROOT
+from host_tools import ROOT, run_python
 from mmengine.config import Config
 
 pytestmark = pytest.mark.slow
@@ -22,14 +20,7 @@ SHORT = ('train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
 
 def run(tool: str, *arguments: str,
         cwd: Path) -> 'subprocess.CompletedProcess[str]':
-    return subprocess.run(
-        [sys.executable,
-         str(ROOT / 'tools' / tool), *arguments],
-        cwd=cwd,
-        env=dict(os.environ, PYTHONPATH=str(ROOT), CUDA_VISIBLE_DEVICES=''),
-        capture_output=True,
-        text=True,
-        check=False)
+    return run_python(ROOT / 'tools' / tool, *arguments, cwd=cwd)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import List
 
 import pytest
 import torch
-from host_tools import ROOT, needs_multimodal, run_python
+from host_tools import ROOT, needs_multimodal, run_ranks
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
@@ -132,18 +132,13 @@ def on_two_processes(cfg: Config, folder: Path) -> float:
     cfg.model_wrapper_cfg = dict(
         type='MMDistributedDataParallel', device_ids=None)
     cfg.dump('two.py')
-    done = run_python(
-        '-m',
-        'torch.distributed.run',
-        '--nproc_per_node=2',
-        '--master_port=29563',
+    done = run_ranks(
+        2,
         ROOT / 'tools/test.py',
         'two.py',
         cfg.load_from,
         '--work-dir',
         'two',
-        '--launcher',
-        'pytorch',
         cwd=folder)
     assert done.returncode == 0, done.stderr
     log, = (folder / 'two').glob('*/*.json')

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
-from host_tools import HERE, ROOT, needs_multimodal, run_python
+from host_tools import HERE, ROOT, needs_multimodal, run_python, run_ranks
 
 pytestmark = needs_multimodal()
 
@@ -46,19 +46,12 @@ def test_two_processes_find_what_one_finds(trained: Path) -> None:
     found = []
     for processes in (1, 2):
         folder = trained / f'test-{processes}'
-        start = [] if processes == 1 else [
-            '-m', 'torch.distributed.run', '--nproc_per_node=2',
-            '--master_port=29561'
-        ]
-        done = run_python(
-            *start,
-            ROOT / 'tools/test.py',
-            CONFIG,
-            trained / 'train/epoch_1.pth',
-            '--work-dir',
-            folder,
-            *(['--launcher', 'pytorch'] if processes > 1 else []),
-            cwd=trained)
+        arguments = (ROOT / 'tools/test.py', CONFIG,
+                     trained / 'train/epoch_1.pth', '--work-dir', folder)
+        if processes == 1:
+            done = run_python(*arguments, cwd=trained)
+        else:
+            done = run_ranks(processes, *arguments, cwd=trained)
         assert done.returncode == 0, done.stderr
         # The bar of 20 videos, of the first process its 10.
         assert f'{20 // processes}/{20 // processes}' in done.stdout

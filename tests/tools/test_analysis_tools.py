@@ -1,12 +1,12 @@
 """The analysis tools as a user calls them."""
 import pickle
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from mmengine.config import Config
+from preloaded_python import Python
 from script import load_script
 
 ROOT = Path(__file__).parents[2]
@@ -16,10 +16,9 @@ LVU = 'videomamba-tiny_k400-u32-pre_8xb8-u32-70e_lvu-{}-60s-rgb.py'
 
 
 def run(tool: str, *arguments) -> 'subprocess.CompletedProcess[str]':
-    return subprocess.run([sys.executable, TOOLS / tool, *map(str, arguments)],
-                          capture_output=True,
-                          text=True,
-                          check=False)
+    path = str(TOOLS.parents[1])
+    return Python([TOOLS / tool, *arguments], Path.cwd(),
+                  PYTHONPATH=path).wait()
 
 
 @pytest.fixture(scope='module')

@@ -1,7 +1,6 @@
 """The tools as a user calls them: options, launchers, host scripts."""
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import torch
 import yaml
 from mmengine.config import Config
+from preloaded_python import ALONE, Python, free_port
 from script import load_script
 
 from mmvideomamba.command_line import CONFIGS, find_tool
@@ -124,20 +124,24 @@ def trained(config: str, tmp_path_factory) -> Path:
 
 def call(*command: str, cwd: Optional[Path] = None, **env: str) -> str:
     """Run a command, return what it printed; fail if it does."""
-    done = subprocess.run(
-        list(map(str, command)),
-        cwd=cwd,
-        env={
-            **os.environ, 'OMP_NUM_THREADS': '1',
-            'PYTHONPATH': str(ROOT),
-            **env
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300)
-    assert done.returncode == 0, done.stdout[-4000:]
-    return done.stdout
+    env['PYTHONPATH'] = str(ROOT)
+    if command[0] == sys.executable:
+        done = Python(command[1:], cwd or Path.cwd(), **env).wait()
+    else:
+        done = subprocess.run(
+            list(map(str, command)),
+            cwd=cwd,
+            env={
+                **os.environ,
+                **ALONE,
+                **env
+            },
+            capture_output=True,
+            text=True,
+            timeout=900)
+    out = done.stdout + done.stderr
+    assert done.returncode == 0, out[-4000:]
+    return out
 
 
 def host_tool(name: str) -> str:
@@ -367,9 +371,7 @@ class TestRuns:
         assert len(mmengine.load(tmp_path / 'out.pkl')) == 4
 
     def test_two_ranks(self, config: str, tmp_path: Path) -> None:
-        with socket.socket() as free:
-            free.bind(('127.0.0.1', 0))
-            port = str(free.getsockname()[1])
+        port = str(free_port())
         out = call(
             'bash',
             TOOLS / 'dist_train.sh',

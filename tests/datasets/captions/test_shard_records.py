@@ -10,8 +10,8 @@ from typing import Any, Dict, List
 import pytest
 import torch
 from mmengine.runner import Runner
+from preloaded_python import spawn
 from tar_shards import cut_off, pairs, picture, write_shard
-from torch import multiprocessing as mp
 from torch.utils.data import get_worker_info
 
 from mmvideomamba.datasets import CaptionDataset
@@ -123,7 +123,7 @@ def test_two_processes(folder: Path) -> None:
     """One counts for both, errors reach both, and they share the pairs."""
     write_shard(folder / 'cut.tar', pairs(1, 2))
     cut_off(folder / 'cut.tar', 1)
-    mp.spawn(work, (str(folder), ), 2)
+    spawn(work, (str(folder), ), 2)
     (one, counted), (other, none) = (
         torch.load(folder / f'{rank}.pth') for rank in range(2))
     assert (counted, none) == (5, 0)

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from preloaded_python import spawn
 from torch import distributed as dist
-from torch import multiprocessing as mp
 
 from mmvideomamba.models.multimodal.gather import gather_features
 from mmvideomamba.models.multimodal.losses import contrastive_loss, similarity
@@ -55,7 +55,7 @@ def work(rank: int, folder: str) -> None:
 @pytest.mark.slow
 def test_gradients_across_processes(tmp_path: Path) -> None:
     """'summed' is the gradient of one process, 'own' half of it."""
-    mp.spawn(work, (str(tmp_path), ), PROCESSES)
+    spawn(work, (str(tmp_path), ), PROCESSES)
     found = torch.load(tmp_path / 'found.pth')
     loss, weight, temperature = gradients(slice(None), 'own')
     for kind, share in dict(own=1 / PROCESSES, summed=1.).items():

@@ -7,7 +7,7 @@ from common import GOLDEN_FLOOR, assert_close, golden
 from golden_multimodal import (NAME, GoldenTokenizer, golden_inputs,
                                golden_model)
 from mmengine import dist
-from torch import multiprocessing as mp
+from preloaded_python import spawn
 
 from mmvideomamba.evaluation import VideoTextRecall
 from mmvideomamba.models import VideoTextModel
@@ -164,7 +164,7 @@ def work(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes_equal_one(tmp_path: Path) -> None:
-    mp.spawn(work, (str(tmp_path), ), 2)
+    spawn(work, (str(tmp_path), ), 2)
     wanted = scores(3, text_batch=4, progress=False)
     for rank in range(2):
         found = torch.load(tmp_path / f'{rank}.pth')

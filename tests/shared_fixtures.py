@@ -1,0 +1,107 @@
+"""Fixtures for all tests. Nothing here downloads anything."""
+import logging
+import os
+import random
+from pathlib import Path
+from typing import Callable, List
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from common import device_of
+from filelock import FileLock
+from mmengine.logging import MMLogger
+
+import mmvideomamba  # noqa: F401, heals the hosts before a test imports them
+from mmvideomamba.ops import (BACKENDS, causal_conv1d, selective_scan,
+                              use_backend)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def compiled_kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compile the CPU kernels in one worker, to be loaded by the others.
+
+    Two processes must not write numba's index of compiled kernels at once.
+    """
+    if 'PYTEST_XDIST_WORKER' not in os.environ or not device_of('numba')[0]:
+        return
+    lock = FileLock(tmp_path_factory.getbasetemp().parent / 'kernels.lock')
+    with lock, use_backend('numba'):
+        x = torch.rand(1, 2, 16, requires_grad=True)
+        x = causal_conv1d(x, torch.rand(16, 4), activation='silu')
+        y = selective_scan(x, x, -torch.ones(16, 16), x, x)
+        torch.autograd.backward(y, torch.ones_like(x))
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    """Start every test from the same random state."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request) -> str:
+    """Name each backend in turn; skip those that cannot run here."""
+    device, reason = device_of(request.param)
+    if device is None:
+        pytest.skip(reason)
+    return request.param
+
+
+@pytest.fixture
+def device(backend: str) -> torch.device:
+    """Return the device on which the backend runs."""
+    return device_of(backend)[0]
+
+
+@pytest.fixture
+def mm_log() -> List[str]:
+    """Return the list that collects the lines of mmengine's logger."""
+    lines: List[str] = []
+
+    class Collect(logging.Handler):
+        """Append messages to the list."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            """Take a message apart into lines."""
+            lines.extend(record.getMessage().split('\n'))
+
+    logger, handler = MMLogger.get_current_instance(), Collect()
+    logger.addHandler(handler)
+    yield lines
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
+def make_video(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that encodes a small clip.
+
+    A bright square moves from left to right over a noisy ground.
+    """
+
+    def make(name: str = 'clip.mp4',
+             frames: int = 16,
+             size: tuple = (64, 48),
+             fps: float = 10.,
+             codec: str = 'mp4v') -> Path:
+        path = tmp_path / name
+        writer = cv2.VideoWriter(
+            str(path), cv2.VideoWriter_fourcc(*codec), fps, size)
+        if not writer.isOpened():
+            pytest.skip(f'this OpenCV cannot encode {codec}')
+        width, height = size
+        side = height // 4
+        ground = np.random.RandomState(0).randint(0, 64, (height, width, 3),
+                                                  np.uint8)
+        for i in range(frames):
+            frame = ground.copy()
+            x = i * (width - side) // max(1, frames - 1)
+            frame[side:2 * side, x:x + side] = 255
+            writer.write(frame)
+        writer.release()
+        return path
+
+    return make
