@@ -1,0 +1,1 @@
+"""A package, because other folders hold tests of the same names."""
