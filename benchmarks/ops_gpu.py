@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mmvideomamba.ops import (ScanParams, add_rms_norm, bidirectional_mixer,
                               bidirectional_selective_scan)
-from mmvideomamba.ops.backends import resolve
+from mmvideomamba.ops.dispatch import resolve
 
 KEYS = ('what', 'size', 'backend')
 # b, l, d
@@ -116,10 +116,9 @@ def counts(size: Tuple[int, int, int], tensors: int, exps: int) -> Entry:
 
 def triton_kernels(x: Inputs) -> Iterator[Job]:
     """Yield our kernels: both directions in one launch."""
-    from mmvideomamba.ops.causal_conv1d_triton import (conv_backward,
-                                                       conv_forward)
-    from mmvideomamba.ops.scan_launch_triton import (scan_backward,
-                                                     scan_forward, sum_bc)
+    from mmvideomamba.ops.conv.triton.launch import conv_backward, conv_forward
+    from mmvideomamba.ops.scan.triton.launch import (reduce_bc, scan_backward,
+                                                     scan_forward)
     b, l, d = x.size
     v = x.xz.detach()[..., :d]
     s, steps = (torch.randn(2, b, l, d, device=v.device) for _ in range(2))
@@ -140,7 +139,7 @@ def triton_kernels(x: Inputs) -> Iterator[Job]:
 
     def backward(steps: Tensor) -> Tensor:
         found = scan_backward(s, steps, A, bc, D, dy, states, BOTH, True)
-        return sum_bc(found.bc, ranks, True)
+        return reduce_bc(found.bc, ranks, True)
 
     # Tensors of (b, l, d) that must be read and written; per direction u,
     # delta, y, and dy once, du, ddelta.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mmvideomamba.models import VideoMamba
-from mmvideomamba.ops.backends import resolve
+from mmvideomamba.ops.dispatch import resolve
 
 GOLDEN = Path(__file__).parent / 'data' / 'golden'
 

@@ -48,8 +48,8 @@ def noting_driver() -> Iterator[Driver]:
 
 
 def forget(kernel: Any) -> None:
-    """Drop what a launched kernel compiled, while its driver is there."""
-    kernel._found.clear()
+    """Drop what a cached_launch kernel compiled, while its driver is there."""
+    kernel._compiled.clear()
     kernel.fn.device_caches.clear()
     # Kernels ask the driver to unload them.
     gc.collect()

@@ -1,10 +1,10 @@
 """Pure functions on tensors: the ops of a VideoMamba block."""
-from .add_rms_norm import add_rms_norm
-from .backends import BACKENDS, available_backends, use_backend
-from .causal_conv1d import causal_conv1d
-from .mixer import bidirectional_mixer
-from .selective_scan import (ScanParams, bidirectional_selective_scan,
-                             selective_scan)
+from .conv.api import causal_conv1d
+from .dispatch import BACKENDS, available_backends, use_backend
+from .mixer.api import (ScanParams, bidirectional_mixer,
+                        bidirectional_selective_scan)
+from .norm.api import add_rms_norm
+from .scan.api import selective_scan
 
 __all__ = [
     'BACKENDS', 'ScanParams', 'add_rms_norm', 'available_backends',

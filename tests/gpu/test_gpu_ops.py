@@ -8,16 +8,16 @@ import pytest
 import torch
 from common import gradients, leaves
 from gpu_common import DEVICE, DTYPES, GPU_ONLY
-from ops import test_causal_conv1d as conv_tests
-from ops import test_mixer as mixer_tests
-from ops import test_selective_scan as scan_tests
-# Fills what torch.empty returns with NaN in every test of this file.
-from ops.conftest import poison_empty  # noqa: F401
-from ops.test_add_rms_norm import make_inputs as make_norm
 from torch import Tensor
 
 from mmvideomamba.ops import (add_rms_norm, bidirectional_mixer, causal_conv1d,
                               selective_scan)
+# Fills what torch.empty returns with NaN in every test of this file.
+from ops.conftest import poison_empty  # noqa: F401
+from ops.conv import test_conv_api as conv_tests
+from ops.mixer import test_mixer_api as mixer_tests
+from ops.norm.test_norm_api import make_inputs as make_norm
+from ops.scan import test_scan_api as scan_tests
 
 pytestmark = GPU_ONLY
 
@@ -180,9 +180,9 @@ def test_tensors_on_the_cpu_are_refused():
 
 
 def test_auto_takes_our_kernels(caplog, monkeypatch):
-    from mmvideomamba.ops import backends
-    monkeypatch.setattr(backends, '_logged', set())
-    caplog.set_level('INFO', backends.logger.name)
+    from mmvideomamba.ops import dispatch
+    monkeypatch.setattr(dispatch, '_logged', set())
+    caplog.set_level('INFO', dispatch.logger.name)
     inputs = mixer_tests.cast(
         mixer_tests.make_inputs(1, 3, 24, 16), torch.float32, DEVICE)
     mixer_tests.call(inputs, op=bidirectional_mixer)
@@ -217,9 +217,9 @@ def test_conv_of_a_very_long_sequence(reverse):
         ends_agree(*three)
 
 
-@pytest.mark.parametrize('reversed_', [0, 1])
-def test_backward_scan_of_a_very_long_sequence(reversed_):
-    from mmvideomamba.ops.scan_launch_triton import scan_backward, scan_forward
+@pytest.mark.parametrize('reverse_bits', [0, 1])
+def test_backward_scan_of_a_very_long_sequence(reverse_bits):
+    from mmvideomamba.ops.scan.triton.launch import scan_backward, scan_forward
     d = 1025
     u, dy = (
         torch.randn(1, FAR, d, dtype=torch.bfloat16, device=DEVICE)
@@ -232,9 +232,9 @@ def test_backward_scan_of_a_very_long_sequence(reversed_):
         x = u[None, :, part].contiguous()
         given = (x, torch.ones_like(x), A, bc[:, :, part].contiguous(),
                  A.new_ones(1, d))
-        states = scan_forward(*given, reversed_, x.dtype, True).states
+        states = scan_forward(*given, reverse_bits, x.dtype, True).states
         grads = scan_backward(*given, dy[:, part].contiguous(), states,
-                              reversed_, False)
+                              reverse_bits, False)
         return grads.u[0], grads.delta[0]
 
     parts = slice(None), slice(0, 128), slice(-128, None)

@@ -14,7 +14,7 @@ import torch
 
 ROOT = Path(__file__).parents[2]
 CASES = {
-    'tests/ops/test_selective_scan.py': [
+    'tests/ops/scan/test_scan_api.py': [
         'test_backend_is_the_definition[triton-(1, 1, 48, 16)-False-'
         'torch.float32]',
         'test_backend_is_the_definition[triton-(3, 2, 65, 4)-True-'
@@ -29,17 +29,17 @@ CASES = {
         'test_golden[triton-plain_L20]',
         'test_bidirectional_under_autocast[triton]',
     ],
-    'tests/ops/test_causal_conv1d.py': [
+    'tests/ops/conv/test_conv_api.py': [
         'test_backend_is_the_definition[triton-(3, 8, 48, 2)-False-'
         'torch.float16]',
         'test_options[triton-False-silu]',
         'test_one_token_with_odd_strides[triton]',
         'test_kernels_of_many_very_long_sequences',
     ],
-    'tests/ops/test_add_rms_norm.py': [
+    'tests/ops/norm/test_norm_api.py': [
         'test_backend_is_the_definition[triton-(3, 7, 65)-torch.float32-True]',
     ],
-    'tests/ops/test_mixer.py': [
+    'tests/ops/mixer/test_mixer_api.py': [
         'test_backend_is_the_definition[triton-(1, 1, 24, 16)-torch.float16]',
         'test_backend_is_the_definition[triton-(3, 2, 33, 4)-torch.bfloat16]',
         'test_backend_is_the_definition[triton-(2, 9, 24, 16)-torch.float32]',
@@ -47,14 +47,14 @@ CASES = {
         'test_options[triton-True-_b]',
         'test_one_token_with_odd_strides[triton]',
     ],
-    'tests/ops/test_mixer_weights_triton.py': [
+    'tests/ops/mixer/triton/test_weights.py': [
         'test_kernel_is_the_plain_form[(33, 4, 8, 1)-torch.float32-'
         'torch.bfloat16]',
         'test_kernel_is_the_plain_form[(70, 64, 45, 5)-torch.float16-'
         'torch.float32]',
         'test_strides_and_mixed_dtypes',
     ],
-    'tests/ops/test_scan_launch_triton.py': [
+    'tests/ops/scan/triton/test_scan_launch.py': [
         'test_kernels[1-(1, 3, 32, 16)-torch.float16-True]',
         'test_kernels[5-(1, 7, 34, 16)-torch.bfloat16-False]',
         'test_the_other_kernels_take_16_states_in_half_precision',

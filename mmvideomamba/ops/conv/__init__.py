@@ -1,0 +1,1 @@
+"""Depthwise causal convolution over tokens: api, definition, kernels."""

@@ -1,0 +1,1 @@
+"""Triton kernels of the convolution, their launch and the autograd op."""

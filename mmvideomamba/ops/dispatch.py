@@ -1,0 +1,273 @@
+"""Registry of the ops' implementations, and the choice among them.
+
+This file alone knows the backends. A backend is a name, a check (the reason
+why the backend cannot run, or '') and a row (module, function) per op,
+imported on first use:
+
+- ``triton``: our kernels, for CUDA tensors (or under Triton's interpreter);
+- ``mamba_ssm``: the stock packages ``mamba_ssm`` and ``causal_conv1d``;
+- ``numba``: compiled loops for CPU tensors;
+- ``torch``: the definition; runs everywhere.
+"""
+import contextlib
+import importlib
+import importlib.util
+import logging
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
+
+import torch
+from torch import Tensor
+
+from .runtime.host import interpreting, triton_version
+from .runtime.settings import BACKEND, setting
+
+logger = logging.getLogger(__name__)
+
+# The first Triton with tuples in kernels; torch 2.6 brings an older Triton.
+_OLDEST_TRITON = (3, 3)
+_FLOATS = (torch.float32, torch.bfloat16, torch.float16)
+_PACKAGE = 'mmvideomamba.ops'
+
+# For each op, backends in the order of ``auto``: the first backend with a
+# passing check runs.
+_OPS: Dict[str, Dict[str, Tuple[str, str]]] = {
+    'selective_scan': {
+        'triton': ('scan.triton.op', 'selective_scan'),
+        'mamba_ssm': ('mamba_ssm_adapter', 'selective_scan'),
+        'numba': ('scan.numba_kernels', 'selective_scan'),
+        'torch': ('scan.reference', 'selective_scan'),
+    },
+    'bidirectional_selective_scan': {
+        'triton': ('mixer.triton.op', 'bidirectional_selective_scan'),
+        'mamba_ssm': ('mamba_ssm_adapter', 'bidirectional_selective_scan'),
+        'numba': ('mixer.reference', 'bidirectional_selective_scan'),
+        'torch': ('mixer.reference', 'bidirectional_selective_scan'),
+    },
+    'bidirectional_mixer': {
+        'triton': ('mixer.triton.op', 'bidirectional_mixer'),
+        'mamba_ssm': ('mamba_ssm_adapter', 'bidirectional_mixer'),
+        'numba': ('mixer.reference', 'bidirectional_mixer'),
+        'torch': ('mixer.reference', 'bidirectional_mixer'),
+    },
+    'causal_conv1d': {
+        'triton': ('conv.triton.op', 'causal_conv1d'),
+        'mamba_ssm': ('mamba_ssm_adapter', 'causal_conv1d'),
+        'numba': ('conv.numba_kernels', 'causal_conv1d'),
+        'torch': ('conv.reference', 'causal_conv1d'),
+    },
+    'add_rms_norm': {
+        'triton': ('norm.triton.op', 'add_rms_norm'),
+        'torch': ('norm.reference', 'add_rms_norm'),
+    },
+}
+
+# Largest number of states of a backend with a limit.
+_MAX_STATES = dict(triton=64)
+
+_override: List[str] = []
+_logged: set = set()
+_loaded: set = set()
+_functions: Dict[Tuple[str, str], Callable] = {}
+
+
+# torch.compile cannot trace the import system; the results of the decorated
+# functions enter its graphs as constants.
+@torch.compiler.assume_constant_result
+def _missing(*packages: str) -> str:
+    gone = [p for p in packages if importlib.util.find_spec(p) is None]
+    return f'not installed: {", ".join(gone)}' if gone else ''
+
+
+def _dtype_reason(x: Optional[Tensor]) -> str:
+    if x is None or x.dtype in _FLOATS:
+        return ''
+    return (f'dtype {x.dtype} is not among '
+            f'{", ".join(str(t) for t in _FLOATS)}')
+
+
+def _cuda_reason(x: Optional[Tensor]) -> str:
+    if not torch.cuda.is_available():
+        return 'no CUDA device is available'
+    if x is not None and not x.is_cuda:
+        return f'the tensors are on {x.device}, not on a CUDA device'
+    return ''
+
+
+@torch.compiler.assume_constant_result
+def _triton_reason() -> str:
+    if triton_version() >= _OLDEST_TRITON:
+        return ''
+    found, oldest = ('.'.join(str(v) for v in version)
+                     for version in (triton_version(), _OLDEST_TRITON))
+    return (f'Triton {found} cannot compile the kernels; they need {oldest}, '
+            'which comes with torch 2.7')
+
+
+def _check_triton(x: Optional[Tensor]) -> str:
+    reason = _missing('triton')
+    if not reason and not interpreting():
+        reason = _cuda_reason(x)
+    return reason or _triton_reason() or _dtype_reason(x)
+
+
+def _check_mamba_ssm(x: Optional[Tensor]) -> str:
+    reason = _missing('mamba_ssm', 'causal_conv1d')
+    if reason:
+        return reason + " (pip install 'mmvideomamba[cuda]')"
+    # Newer releases leave the Mamba-1 scan out of their default build.
+    extensions = [
+        e for e in ('selective_scan_cuda', 'causal_conv1d_cuda')
+        if importlib.util.find_spec(e) is None
+    ]
+    if extensions:
+        return ('the CUDA extension is missing: '
+                f'{", ".join(extensions)}; build mamba_ssm with '
+                'MAMBA_KEEP_CUDA_BUILD=TRUE')
+    return _cuda_reason(x) or _dtype_reason(x)
+
+
+def _check_numba(x: Optional[Tensor]) -> str:
+    reason = _missing('numba')
+    if not reason and x is not None and x.device.type != 'cpu':
+        reason = f'the tensors are on {x.device}, not on the CPU'
+    return reason or _dtype_reason(x)
+
+
+def _check_torch(x: Optional[Tensor]) -> str:
+    return ''
+
+
+_CHECKS: Dict[str, Callable[[Optional[Tensor]], str]] = {
+    'triton': _check_triton,
+    'mamba_ssm': _check_mamba_ssm,
+    'numba': _check_numba,
+    'torch': _check_torch,
+}
+BACKENDS = tuple(_CHECKS)
+
+
+def available_backends() -> Dict[str, str]:
+    """List the backends, each with the reason why it cannot run here.
+
+    Returns:
+        dict[str, str]: Reason by name; '' for a backend able to run.
+    """
+    return {name: check(None) for name, check in _CHECKS.items()}
+
+
+def _check_name(name: str, source: str) -> str:
+    if name != 'auto' and name not in BACKENDS:
+        raise ValueError(f'{source} names the unknown backend {name!r}; '
+                         f"choose 'auto' or one of {list(BACKENDS)}")
+    return name
+
+
+def default_backend() -> str:
+    """Return the backend meant by ``backend='auto'`` right now.
+
+    Returns:
+        str: The innermost ``use_backend`` name, else the value of the
+        environment variable ``MMVIDEOMAMBA_BACKEND``, else 'auto'.
+
+    Raises:
+        ValueError: If the environment names an unknown backend.
+    """
+    if _override:
+        return _override[-1]
+    return _check_name(setting(BACKEND), BACKEND)
+
+
+@contextlib.contextmanager
+def use_backend(name: str) -> Iterator[None]:
+    """Make every op inside the ``with`` block use one backend.
+
+    Args:
+        name (str): A name in ``BACKENDS``, or 'auto'.
+
+    Raises:
+        ValueError: If the name is unknown.
+    """
+    _override.append(_check_name(name, 'use_backend'))
+    try:
+        yield
+    finally:
+        _override.pop()
+
+
+def _function(row: Tuple[str, str]) -> Callable:
+    module, function = row
+    return getattr(importlib.import_module(f'{_PACKAGE}.{module}'), function)
+
+
+@torch.compiler.assume_constant_result
+def _load(backend: str) -> bool:
+    """Import all ops of a backend on first use.
+
+    Importing op by op would fail under torch.compile: a running trace does
+    not see entries added to ``_functions`` after the trace began.
+    """
+    if backend not in _loaded:
+        _loaded.add(backend)
+        for rows in _OPS.values():
+            row = rows.get(backend, rows['torch'])
+            _functions[row] = _function(row)
+    return True
+
+
+def refuse_states(n: int) -> Dict[str, str]:
+    """List the backends without room for n states, with the reason.
+
+    Args:
+        n (int): States of a channel.
+
+    Returns:
+        dict[str, str]: Reason by name, for ``refused`` of ``resolve``.
+    """
+    return {
+        name: f'it holds at most {most} states, but A has {n}'
+        for name, most in _MAX_STATES.items() if n > most
+    }
+
+
+def resolve(op: str,
+            backend: str,
+            x: Tensor,
+            refused: Optional[Dict[str, str]] = None) -> Tuple[str, Callable]:
+    """Pick the implementation of an op for a tensor.
+
+    A named backend runs or raises; there is no silent fall back. An op
+    without a row for the named backend runs the torch form
+    (``add_rms_norm`` for 'mamba_ssm' and 'numba').
+
+    Args:
+        op (str): Name of the op.
+        backend (str): A name in ``BACKENDS``, or 'auto'.
+        x (Tensor): Input of the op; its device and dtype decide.
+        refused (dict[str, str], optional): Reason by name of each backend
+            unable to run the shapes of this call. Defaults to None.
+
+    Returns:
+        tuple: Name of the backend and its function.
+
+    Raises:
+        ValueError: If the backend is unknown.
+        RuntimeError: If a named backend cannot run here.
+    """
+    _check_name(backend, 'backend')
+    if backend == 'auto':
+        backend = default_backend()
+    rows, refused = _OPS[op], refused or {}
+    if backend == 'auto':
+        backend = next(n for n in rows
+                       if n not in refused and not _CHECKS[n](x))
+        if not torch.compiler.is_compiling() and op not in _logged:
+            _logged.add(op)
+            logger.info('%s runs on backend %s', op, backend)
+    else:
+        reason = refused.get(backend) or _CHECKS[backend](x)
+        if reason:
+            raise RuntimeError(
+                f'backend {backend!r} cannot run {op} here: {reason}')
+    _load(backend)
+    row = rows.get(backend, rows['torch'])
+    return backend, _functions.get(row) or _function(row)

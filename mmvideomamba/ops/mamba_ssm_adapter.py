@@ -1,0 +1,223 @@
+"""Adapter to the stock CUDA packages ``mamba_ssm`` and ``causal_conv1d``.
+
+The stock kernels take channels first, (b, d, l), and scan from the first
+token only: a reverse direction is a flipped copy, and each direction repeats
+work common to both. The published VideoMamba runs this way.
+"""
+from typing import Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from causal_conv1d import causal_conv1d_fn
+from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
+from torch import Tensor
+
+from .conv.reference import causal_conv1d as causal_conv1d_reference
+from .mixer.api import ScanParams
+from .mixer.reference import bidirectional_mixer as mixer_reference
+from .mixer.reference import \
+    bidirectional_selective_scan as bidirectional_reference
+from .runtime.host import compute_dtype
+from .scan.reference import selective_scan as selective_scan_reference
+
+# Limits of the stock kernels.
+CONV_WIDTHS = (2, 3, 4)
+MAX_STATE = 256
+
+
+def _channel_first(x: Tensor, reverse: bool = False) -> Tensor:
+    """Copy tokens (b, l, ...) to (b, ..., l), last token first if asked."""
+    x = (x.flip(1) if reverse else x).movedim(1, -1)
+    # contiguous() would leave the strides of a single token unchanged, and
+    # the kernels derive the layout from the strides.
+    return x.clone(memory_format=torch.contiguous_format)
+
+
+def _token_major(x: Tensor, reverse: bool) -> Tensor:
+    """View the channels (b, d, l) as tokens (b, l, d) in stored order."""
+    return (x.flip(-1) if reverse else x).transpose(1, 2)
+
+
+def _check_state(n: int) -> None:
+    if n > MAX_STATE:
+        raise RuntimeError(
+            "backend 'mamba_ssm' cannot run selective_scan here: it holds at "
+            f"most {MAX_STATE} states, but A has {n}; use backend 'torch'")
+
+
+def _check_width(k: int) -> None:
+    if k not in CONV_WIDTHS:
+        raise RuntimeError(
+            "backend 'mamba_ssm' cannot run causal_conv1d here: it knows the "
+            f"widths {CONV_WIDTHS}, but weight has {k} taps; use backend "
+            "'triton' or 'torch'")
+
+
+def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
+                   D: Optional[Tensor], z: Optional[Tensor],
+                   delta_bias: Optional[Tensor], delta_softplus: bool,
+                   reverse: bool) -> Tuple[Tensor, Tensor]:
+    """Compute the op with ``mamba_ssm``; see ``ops.selective_scan``.
+
+    Returns:
+        tuple: Output (b, l, d) in the dtype of ``u``, and the last state
+        (b, d, n), detached, in float32.
+
+    Raises:
+        RuntimeError: If the stock kernel has no room for the state.
+    """
+    _check_state(A.shape[1])
+    if not u.numel():
+        # The stock kernels refuse an empty grid; there is nothing to compute.
+        return selective_scan_reference(u, delta, A, B, C, D, z, delta_bias,
+                                        delta_softplus, reverse)
+    if B.dim() == 2 and C.dim() == 4 and C.shape[2] > 1:
+        return _scan_groups(u, delta, A, B, C, D, z, delta_bias,
+                            delta_softplus, reverse)
+    dtype = u.dtype
+    for t in (delta, z, B, C):
+        # A constant B or C has the dtype of A.
+        if t is not None and t.dim() > 2:
+            dtype = torch.promote_types(dtype, t.dtype)
+    u_, delta_, z_ = (None if t is None else _channel_first(
+        t.to(dtype), reverse) for t in (u, delta, z))
+    B, C = _same_groups(B, C)
+    weights = (
+        t.to(A.dtype) if t.dim() == 2 else _channel_first(
+            t.to(dtype), reverse) for t in (B, C))
+    if delta_bias is not None:
+        delta_bias = delta_bias.contiguous()
+    if D is not None:
+        D = D.contiguous()
+    y, last = selective_scan_fn(u_, delta_, A, *weights, D, z_, delta_bias,
+                                delta_softplus, True)
+    if B.dim() == 2:
+        # The kernel leaves a constant B out of the state.
+        last = last * B
+    return _token_major(y, reverse).to(u.dtype), last.detach()
+
+
+def _same_groups(B: Tensor, C: Tensor) -> Tuple[Tensor, Tensor]:
+    """Repeat the coarser of two grouped weights to an equal grouping."""
+    if B.dim() == 2 or C.dim() == 2 or B.dim() == C.dim() == 3:
+        return B, C
+    B, C = (t.unsqueeze(2) if t.dim() == 3 else t for t in (B, C))
+    g = max(B.shape[2], C.shape[2])
+    return (B.repeat_interleave(g // B.shape[2],
+                                2), C.repeat_interleave(g // C.shape[2], 2))
+
+
+def _scan_groups(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
+                 D: Optional[Tensor], z: Optional[Tensor],
+                 delta_bias: Optional[Tensor], delta_softplus: bool,
+                 reverse: bool) -> Tuple[Tensor, Tensor]:
+    """Scan group by group: the kernel takes no constant B with grouped C."""
+    g = C.shape[2]
+
+    def parts(t: Optional[Tensor], dim: int) -> tuple:
+        return (None, ) * g if t is None else t.chunk(g, dim)
+
+    done = [
+        selective_scan(*each, delta_softplus, reverse) for each in zip(
+            parts(u, 2), parts(delta, 2), parts(A, 0), parts(B, 0), (
+                c.squeeze(2) for c in parts(C, 2)
+            ), parts(D, 0), parts(z, 2), parts(delta_bias, 0))
+    ]
+    y, last = zip(*done)
+    return torch.cat(y, 2), torch.cat(last, 1)
+
+
+def causal_conv1d(x: Tensor, weight: Tensor, bias: Optional[Tensor],
+                  activation: Optional[str], reverse: bool) -> Tensor:
+    """Compute the op with ``causal_conv1d``; see ``ops.causal_conv1d``.
+
+    Raises:
+        RuntimeError: If the stock kernel does not know the width.
+    """
+    _check_width(weight.shape[1])
+    if not x.numel():
+        return causal_conv1d_reference(x, weight, bias, activation, reverse)
+    if bias is not None:
+        bias = bias.to(weight.dtype)
+    y = causal_conv1d_fn(
+        _channel_first(x, reverse),
+        weight.contiguous(),
+        bias,
+        activation=activation)
+    return _token_major(y, reverse)
+
+
+def _project(weight: Tensor, x: Tensor) -> Tensor:
+    """Multiply channels (b, d, l) by a weight (e, d), channels first."""
+    return torch.bmm(weight.expand(x.shape[0], -1, -1), x)
+
+
+def _direction(xz: Tensor, p: ScanParams) -> Tensor:
+    """Compute a gated direction, first token to last: (b, d, l)."""
+    v, z = xz.chunk(2, dim=1)
+    r, n = p.dt_proj_weight.shape[1], p.A.shape[1]
+    weight = p.conv_weight.squeeze(1)
+    bias = None if p.conv_bias is None else p.conv_bias.to(weight.dtype)
+    s = causal_conv1d_fn(v, weight, bias, activation='silu')
+    rank, B, C = _project(p.x_proj_weight, s).split([r, n, n], 1)
+    delta = _project(p.dt_proj_weight, rank)
+    return selective_scan_fn(s, delta, p.A, B, C, p.D.contiguous(), z,
+                             p.dt_proj_bias.contiguous(), True)
+
+
+def _inner(xz: Tensor, forward: Optional[ScanParams],
+           backward: Optional[ScanParams]) -> Tensor:
+    """Compute the part between the projections: (b, 2 d, l) to (b, d, l)."""
+    y = None
+    for p, reverse in ((forward, False), (backward, True)):
+        if p is None:
+            continue
+        _check_width(p.conv_weight.shape[-1])
+        _check_state(p.A.shape[1])
+        if reverse:
+            out = _direction(xz.flip(-1), p).flip(-1)
+        else:
+            out = _direction(xz, p)
+        y = out if y is None else y + out
+    return y
+
+
+def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
+                                 backward: Optional[ScanParams],
+                                 _: str) -> Tensor:
+    """Compute the op; see ``ops.bidirectional_selective_scan``.
+
+    Raises:
+        RuntimeError: If the stock kernels do not know a width or have no
+            room for the state.
+    """
+    if not xz.numel():
+        return bidirectional_reference(xz, forward, backward, 'torch')
+    low = xz.to(compute_dtype(xz))
+    y = _inner(_channel_first(low), forward, backward)
+    return y.transpose(1, 2).to(xz.dtype)
+
+
+def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
+                        forward: Optional[ScanParams],
+                        backward: Optional[ScanParams],
+                        in_bias: Optional[Tensor], out_bias: Optional[Tensor],
+                        _: str) -> Tensor:
+    """Compute the op; see ``ops.bidirectional_mixer``.
+
+    The first projection writes channels first, so that nothing is
+    transposed before the scans.
+
+    Raises:
+        RuntimeError: If the stock kernels do not know a width or have no
+            room for the state.
+    """
+    if not x.numel():
+        return mixer_reference(x, in_weight, out_weight, forward, backward,
+                               in_bias, out_bias, 'torch')
+    xz = in_weight @ x.flatten(0, 1).t()  # (2 d, b * l)
+    if in_bias is not None:
+        xz = xz + in_bias.to(xz.dtype).unsqueeze(1)
+    xz = xz.unflatten(1, x.shape[:2]).transpose(0, 1)
+    y = _inner(xz, forward, backward)
+    return F.linear(y.transpose(1, 2), out_weight, out_bias)

@@ -1,0 +1,1 @@
+"""Both directions of a mixer as one op: api, definition, kernels."""

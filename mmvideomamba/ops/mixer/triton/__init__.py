@@ -1,0 +1,1 @@
+"""Triton kernels and passes of the mixer, and its autograd op."""

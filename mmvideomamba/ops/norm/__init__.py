@@ -1,0 +1,1 @@
+"""Residual addition and RMSNorm: api, definition, kernels."""

@@ -1,0 +1,1 @@
+"""Triton kernels of add + RMSNorm, their launch and the autograd op."""

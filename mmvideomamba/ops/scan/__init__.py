@@ -1,0 +1,1 @@
+"""Selective scan in one direction: api, definition, kernels."""

@@ -1,0 +1,1 @@
+"""Triton kernels of the selective scan, their launch and the autograd op."""

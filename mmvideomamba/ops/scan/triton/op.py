@@ -1,0 +1,92 @@
+"""Selective scan in a single direction as an autograd op on Triton."""
+from typing import Any, List, Optional, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...runtime.host import ceil_div
+from .launch import reduce_bc, scan_backward, scan_forward
+from .program import GROUP
+
+
+@torch.library.custom_op('mmvideomamba::scan', mutates_args=())
+def _scan(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
+          reverse_bits: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    """Scan, with rates (k, n, d); return output, last and stored states."""
+    scanned = scan_forward(u, delta, A, bc, D, reverse_bits, u.dtype, keep)
+    return scanned.y, scanned.last, scanned.states
+
+
+@_scan.register_fake
+def _(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
+      reverse_bits: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
+    k, b, l, d = u.shape
+    n = A.shape[1]
+    groups = ceil_div(l, GROUP.value) if keep else 0
+    return (torch.empty_like(u), A.new_empty(k, b, n, d),
+            A.new_empty(k, b, groups, n, d))
+
+
+@torch.library.custom_op('mmvideomamba::scan_backward', mutates_args=())
+def _scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
+                   dy: Tensor, states: Tensor,
+                   reverse_bits: int) -> List[Tensor]:
+    """Return the gradients of u, delta, A, bc and D."""
+    grads = scan_backward(u, delta, A, bc, D, dy, states, reverse_bits, False)
+    dbc = reduce_bc(grads.bc, grads.bc.new_empty(grads.bc.shape[1], 0), False)
+    return [
+        grads.u, grads.delta,
+        grads.A.clone(),
+        dbc.view(bc.shape),
+        grads.D.clone()
+    ]
+
+
+@_scan_backward.register_fake
+def _(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor, dy: Tensor,
+      states: Tensor, reverse_bits: int) -> List[Tensor]:
+    return [torch.empty_like(x) for x in (u, delta, A, bc, D)]
+
+
+def _setup(ctx: Any, inputs: tuple, output: tuple) -> None:
+    *tensors, ctx.reverse_bits, _ = inputs
+    ctx.save_for_backward(*tensors, output[2])
+
+
+def _backward(ctx: Any, dy: Tensor, *_:
+              Tensor) -> Tuple[Optional[Tensor], ...]:
+    *tensors, states = ctx.saved_tensors
+    grads = _scan_backward(*tensors, dy.contiguous(), states, ctx.reverse_bits)
+    return (*grads, None, None)
+
+
+_scan.register_autograd(_backward, setup_context=_setup)
+
+
+def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
+                   D: Optional[Tensor], z: Optional[Tensor],
+                   delta_bias: Optional[Tensor], delta_softplus: bool,
+                   reverse: bool) -> Tuple[Tensor, Tensor]:
+    """Compute the op on a GPU; see ``ops.selective_scan`` for the shapes.
+
+    ``B`` and ``C`` must have shape (b, l, n).
+
+    Returns:
+        tuple: Output (b, l, d) in the dtype of ``u``, and the last state
+        (b, d, n), detached, in float32.
+    """
+    step = delta.float()
+    if delta_bias is not None:
+        step = step + delta_bias
+    if delta_softplus:
+        step = F.softplus(step)
+    skip = A.new_zeros(u.shape[2]) if D is None else D
+    inputs = (u.float(), step, A.t(), torch.stack([B, C], dim=2).float(), skip)
+    keep = torch.is_grad_enabled() and any(x.requires_grad for x in inputs)
+    y, last, _ = _scan(*(x.contiguous().unsqueeze(0) for x in inputs),
+                       int(reverse), keep)
+    y = y[0]
+    if z is not None:
+        y = y * F.silu(z.float())
+    return y.to(u.dtype), last[0].transpose(1, 2).detach()
