@@ -63,13 +63,12 @@ def swap(x, BITS: tl.constexpr, USE_PTX: tl.constexpr):
 def along_rows(offsets, USE_PTX: tl.constexpr):
     """Make Triton spread lanes along the second axis of offsets (r, c).
 
-    Triton orders lanes along the axis with contiguous offsets. The hint to
-    Triton is false on purpose: the offsets need not be contiguous, and the
-    hint alone pins lane ``8 r + c`` to the entry ``[r, c]``. The inline
-    ``mov`` hides the alignment of the offsets, so that no lane takes more than
-    a single entry. tests/ops/scan/triton/test_n16_layout.py compiles the
-    kernels and checks the resulting layout; with
-    ``MMVIDEOMAMBA_SCAN_KERNELS=general`` no kernel uses the hint.
+    Triton orders lanes along the axis with contiguous offsets, and gives a
+    lane several aligned neighbours. An inline ``mov`` hides contiguity and
+    alignment, so that lane ``8 r + c`` takes the entry ``[r, c]`` alone.
+    tests/ops/scan/triton/test_n16_layout.py compiles the kernels and checks
+    the layout; with ``MMVIDEOMAMBA_SCAN_KERNELS=general`` no kernel depends on
+    the layout.
     """
     if USE_PTX:
         offsets = tl.inline_asm_elementwise(
@@ -78,7 +77,7 @@ def along_rows(offsets, USE_PTX: tl.constexpr):
             dtype=tl.int32,
             is_pure=True,
             pack=1)
-    return tl.max_contiguous(offsets, [1, offsets.shape[1]])
+    return offsets
 
 
 @triton.jit

@@ -29,10 +29,10 @@ def load_group(x_p, s_p, bc_p, i, stop, step, dp, in_p, USE_PTX: tl.constexpr):
     """
     ln = tl.arange(0, 4)[:, None]
     lc = tl.arange(0, 8)[None, :]
-    t = step * tl.minimum(i + ln, stop)
+    t = step * tl.minimum(ln + i, stop)
     x = tl.load(x_p + t * dp, mask=in_p & (ln >= 0), other=0)
     s = tl.load(s_p + t * dp, mask=in_p & (ln >= 0), other=0)
-    t = step * tl.minimum(i + lc % GROUP, stop)
+    t = step * tl.minimum(lc % GROUP + i, stop)
     bc = t * (BC_ROW // PACK) + lc // GROUP * 4 + ln
     return x, s, tl.load(bc_p + along_rows(bc, USE_PTX))
 

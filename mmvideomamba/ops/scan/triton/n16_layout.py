@@ -27,8 +27,8 @@ PACK = tl.constexpr(4)
 def tile_offsets(c, d):
     """Return the offsets of a tile (4, 4, 32) of channels c in (16, d)."""
     n = tl.arange(0, 4)[:, None, None] + 4 * tl.arange(0, 4)[None, :, None]
-    # A hint as in along_rows: the lanes are the last two axes. d is a
-    # multiple of 4, so that a lane has four neighbouring channels.
+    # The hint spreads lanes along the last two axes, checked by a compile
+    # test. d is a multiple of 4, so that a lane has four neighbours.
     return tl.multiple_of(tl.max_contiguous(n * d + c, [1, 4, 32]), [1, 1, 4])
 
 

@@ -20,12 +20,15 @@ pytestmark = [
 ]
 
 # Tensors (4, 8) have a number a lane: lane 8 r + c holds the entry [r, c].
-# Stored states (4, 8, 4) have four neighbours a lane.
+# Stored states (4, 8, 4) have four neighbours a lane, and so have tiles of
+# states and channels (4, 4, 32).
 WANTED = {
     '4x8': ('sizePerThread = [1, 1], threadsPerWarp = [4, 8], '
             'warpsPerCTA = [1, 1], order = [1, 0]'),
     '4x8x4': ('sizePerThread = [1, 1, 4], threadsPerWarp = [4, 8, 1], '
               'warpsPerCTA = [1, 1, 1], order = [2, 1, 0]'),
+    '4x4x32': ('sizePerThread = [1, 1, 4], threadsPerWarp = [1, 4, 8], '
+               'warpsPerCTA = [1, 1, 1], order = [2, 1, 0]'),
 }
 
 
@@ -55,6 +58,7 @@ def compiled() -> Iterator[Dict[str, str]]:
 @pytest.mark.parametrize('name,shape,accesses', [
     ('n16_fwd_kernel', '4x8', 10),
     ('n16_fwd_kernel', '4x8x4', 8),
+    ('n16_fwd_kernel', '4x4x32', 2),
     ('n16_chunk_state_kernel', '4x8', 6),
     ('n16_bwd_kernel', '4x8', 30),
     ('n16_bwd_kernel', '4x8x4', 8),
