@@ -1,7 +1,8 @@
 """Settings of a test run; the fixtures are in tests/shared_fixtures.py."""
 import gc
 import os
-from typing import List
+from pathlib import Path
+from typing import Dict, List
 
 import pytest
 from preloaded_python import ONE_THREAD, leave_configs_unformatted
@@ -29,8 +30,13 @@ def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
     """
     if 'PYTEST_XDIST_WORKER' not in os.environ:
         return
-    slow = {item.path for item in items if item.get_closest_marker('slow')}
-    items.sort(key=lambda item: item.path not in slow)
+    minutes: Dict[Path, int] = {}
+    for item in items:
+        slow = item.get_closest_marker('slow')
+        if slow is not None:
+            minutes[item.path] = max(
+                minutes.get(item.path, 0), slow.kwargs.get('minutes', 1))
+    items.sort(key=lambda item: -minutes.get(item.path, 0))
 
 
 def pytest_collection_finish() -> None:

@@ -76,6 +76,7 @@ CASES = {
     reason='all tests run under the interpreter')
 @pytest.mark.skipif(
     importlib.util.find_spec('triton') is None, reason='no Triton here')
+@pytest.mark.slow(minutes=4)
 def test_kernels_under_the_interpreter():
     cases = [f'{file}::{case}' for file in CASES for case in CASES[file]]
     done = subprocess.run(
