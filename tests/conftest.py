@@ -22,13 +22,14 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.import_plugin('shared_fixtures')
 
 
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config,
+                                  items: List[pytest.Item]) -> None:
     """Let workers begin with the files of slow tests.
 
     Workers take whole files in the order of the tests; short files at the end
     even out the loads.
     """
-    if 'PYTEST_XDIST_WORKER' not in os.environ:
+    if not hasattr(config, 'workerinput'):
         return
     minutes: Dict[Path, int] = {}
     for item in items:

@@ -1,6 +1,5 @@
 """Fixtures for all tests. Nothing here downloads anything."""
 import logging
-import os
 import random
 from pathlib import Path
 from typing import Callable, List
@@ -19,12 +18,14 @@ from mmvideomamba.ops import (BACKENDS, causal_conv1d, selective_scan,
 
 
 @pytest.fixture(autouse=True, scope='session')
-def compiled_kernels(tmp_path_factory: pytest.TempPathFactory) -> None:
+def compiled_kernels(pytestconfig: pytest.Config,
+                     tmp_path_factory: pytest.TempPathFactory) -> None:
     """Compile the CPU kernels in one worker, to be loaded by the others.
 
     Two processes must not write numba's index of compiled kernels at once.
     """
-    if 'PYTEST_XDIST_WORKER' not in os.environ or not device_of('numba')[0]:
+    alone = not hasattr(pytestconfig, 'workerinput')
+    if alone or not device_of('numba')[0]:
         return
     lock = FileLock(tmp_path_factory.getbasetemp().parent / 'kernels.lock')
     with lock, use_backend('numba'):

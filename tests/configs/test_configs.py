@@ -187,16 +187,8 @@ def test_unknown_types_are_found() -> None:
         ]
 
 
-@pytest.fixture
-def no_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Build models without drawing weights, half of the time of a build."""
-    for name in ('normal_', 'uniform_'):
-        monkeypatch.setattr(torch.Tensor, name, lambda x, *_, **__: x)
-
-
 @every_config
-def test_model_and_optimizer_build(cfg: Config,
-                                   no_random_weights: None) -> None:
+def test_model_and_optimizer_build(cfg: Config) -> None:
     model = build_model(cfg)
     optim = copy.deepcopy(cfg.optim_wrapper)
     if optim.get('type') == 'AmpOptimWrapper':  # it needs an accelerator

@@ -1,5 +1,4 @@
 """Clips, and a model trained on them by the stock tool."""
-import os
 from pathlib import Path
 from typing import Callable, Iterator
 
@@ -17,13 +16,13 @@ def write_list(path: Path, names: list) -> None:
 
 @pytest.fixture(scope='session')
 def make_once(
-    tmp_path_factory: pytest.TempPathFactory
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str, Callable[[Path], None]], Path]:
     """Return a function to fill a folder once for all workers of a run."""
 
     def make_once(name: str, fill: Callable[[Path], None]) -> Path:
         base = tmp_path_factory.getbasetemp()
-        if 'PYTEST_XDIST_WORKER' in os.environ:
+        if hasattr(pytestconfig, 'workerinput'):
             base = base.parent
         folder, done = base / name, base / f'{name}.done'
         with FileLock(base / f'{name}.lock'):
