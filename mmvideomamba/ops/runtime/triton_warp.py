@@ -63,9 +63,13 @@ def swap(x, BITS: tl.constexpr, USE_PTX: tl.constexpr):
 def along_rows(offsets, USE_PTX: tl.constexpr):
     """Make Triton spread lanes along the second axis of offsets (r, c).
 
-    Triton orders lanes along the axis with contiguous offsets, and gives a
-    lane several aligned neighbours. An inline ``mov`` hides contiguity and
-    alignment, so that lane ``8 r + c`` takes the entry ``[r, c]`` alone.
+    Triton orders lanes along the axis with the most contiguous offsets. The
+    hint to Triton is false on purpose: offsets along the second axis need not
+    be contiguous, and the hint alone makes lane ``8 r + c`` take the entry
+    ``[r, c]``. Triton 3.8 keeps this order without the hint, 3.4 to 3.6 do
+    not. The inline ``mov`` hides alignment and contiguity along the first
+    axis, so that a lane takes a single entry.
+
     tests/ops/scan/triton/test_n16_layout.py compiles the kernels and checks
     the layout; with ``MMVIDEOMAMBA_SCAN_KERNELS=general`` no kernel depends on
     the layout.
@@ -77,7 +81,7 @@ def along_rows(offsets, USE_PTX: tl.constexpr):
             dtype=tl.int32,
             is_pure=True,
             pack=1)
-    return offsets
+    return tl.max_contiguous(offsets, [1, offsets.shape[1]])
 
 
 @triton.jit

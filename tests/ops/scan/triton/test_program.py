@@ -39,13 +39,13 @@ with contextlib.nullcontext() if interpreting() else noting_driver():
 @pytest.mark.parametrize('n,reason', [(8, 'unrolled for groups of 4'),
                                       (16, 'fills the four rows of lanes')])
 def test_a_group_of_another_size_does_not_compile(n, reason, interpret):
-    paths = os.pathsep.join([str(ROOT), str(ROOT / 'tests')])
+    paths = [str(ROOT), str(ROOT / 'tests'), os.environ.get('PYTHONPATH', '')]
     for group, wanted in (('4', 'launched'), ('8', reason)):
         done = subprocess.run([sys.executable, '-c', SCAN, group,
                                str(n)],
                               env=dict(
                                   os.environ,
-                                  PYTHONPATH=paths,
+                                  PYTHONPATH=os.pathsep.join(paths),
                                   TRITON_INTERPRET=interpret),
                               check=True,
                               capture_output=True,
