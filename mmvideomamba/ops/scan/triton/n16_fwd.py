@@ -88,8 +88,8 @@ def n16_fwd_kernel(
         at = local_sequence * tl.num_programs(1) + tl.program_id(1)
         h += tl.load(start_p + at * STATES * d + tile, mask=inside, other=0.)
     state_row = tl.num_programs(0).to(tl.int64) * TILE
-    states_p += (sequence * tl.cdiv(l, GROUP) + first // GROUP) * state_row
-    states_p += block * TILE
+    group = sequence * tl.cdiv(l, GROUP) + first // GROUP
+    states_p += group * state_row + block * TILE
     row = step * d
     count = end - first
     whole = count // GROUP * GROUP
