@@ -33,8 +33,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.conv': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.norm': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.scan': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
-    'ops.mixer': (BASIC | KERNELS,
-                  {'ops.conv', 'ops.dispatch', 'ops.runtime', 'ops.scan'}),
+    'ops.mixer':
+    (BASIC | KERNELS, {'ops.conv', 'ops.dispatch', 'ops.runtime', 'ops.scan'}),
     'ops.mamba_ssm_adapter':
     (BASIC | KERNELS, {'ops.conv', 'ops.mixer', 'ops.runtime', 'ops.scan'}),
     'ops': (BASIC | KERNELS, set()),
@@ -57,10 +57,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
                  {'json_file', 'registry'}),
-    'datasets.preparation':
-    (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'}, {'datasets'}),
-    'engine':
-    (ENGINE | {'mmaction', 'mmpretrain'}, {'registry', 'visualization'}),
+    'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
+                             {'datasets'}),
+    'engine': (ENGINE | {'mmaction', 'mmpretrain'},
+               {'registry', 'visualization'}),
     'visualization':
     (ENGINE | {'cv2', 'decord', 'imageio_ffmpeg', 'matplotlib'}, set()),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
