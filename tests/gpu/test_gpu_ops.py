@@ -8,16 +8,16 @@ import pytest
 import torch
 from common import gradients, leaves
 from gpu_common import DEVICE, DTYPES, GPU_ONLY
-from torch import Tensor
-
-from mmvideomamba.ops import (add_rms_norm, bidirectional_mixer, causal_conv1d,
-                              selective_scan)
 # Fills what torch.empty returns with NaN in every test of this file.
 from ops.conftest import poison_empty  # noqa: F401
 from ops.conv import test_conv_api as conv_tests
 from ops.mixer import test_mixer_api as mixer_tests
 from ops.norm.test_norm_api import make_inputs as make_norm
 from ops.scan import test_scan_api as scan_tests
+from torch import Tensor
+
+from mmvideomamba.ops import (add_rms_norm, bidirectional_mixer, causal_conv1d,
+                              selective_scan)
 
 pytestmark = GPU_ONLY
 

@@ -11,6 +11,8 @@ from typing import Dict, Iterator, Optional, Tuple
 import pytest
 import torch
 from common import assert_close, gradients, leaves
+from ops.scan.test_scan_api import (cast_mixer, compare_mixer, make_inputs,
+                                    make_mixer, run_mixer)
 from torch import Tensor
 
 from mmvideomamba.ops import ScanParams, bidirectional_mixer
@@ -18,8 +20,6 @@ from mmvideomamba.ops.conv.reference import \
     causal_conv1d as causal_conv1d_torch
 from mmvideomamba.ops.scan.reference import \
     selective_scan as selective_scan_torch
-from ops.scan.test_scan_api import (cast_mixer, compare_mixer, make_inputs,
-                                    make_mixer, run_mixer)
 
 NAME = 'mmvideomamba.ops.mamba_ssm_adapter'
 OPTIONAL = ('D', 'z', 'delta_bias')
