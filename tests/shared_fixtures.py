@@ -2,7 +2,7 @@
 import logging
 import random
 from pathlib import Path
-from typing import Callable, List
+from typing import Callable, Iterator, List
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from common import device_of
 from filelock import FileLock
 from mmengine.logging import MMLogger
+from mmengine.registry import DefaultScope
 
 import mmvideomamba  # noqa: F401, heals the hosts before a test imports them
 from mmvideomamba.ops import (BACKENDS, causal_conv1d, selective_scan,
@@ -33,6 +34,14 @@ def compiled_kernels(pytestconfig: pytest.Config,
         x = causal_conv1d(x, torch.rand(16, 4), activation='silu')
         y = selective_scan(x, x, -torch.ones(16, 16), x, x)
         torch.autograd.backward(y, torch.ones_like(x))
+
+
+@pytest.fixture(autouse=True, scope='module')
+def own_default_scope() -> Iterator[None]:
+    """Undo the scopes of the runners in a file, whatever file comes next."""
+    before = DefaultScope._instance_dict.copy()
+    yield
+    DefaultScope._instance_dict = before
 
 
 @pytest.fixture(autouse=True)
