@@ -36,9 +36,17 @@ def write(value: Any, path: Path) -> str:
 
 
 def load(path: str) -> Any:
-    """Load a value the way mmengine loads a checkpoint."""
-    return CheckpointLoader.load_checkpoint(
-        path, map_location='cpu')['message_hub']
+    """Load a value the way mmengine loads a checkpoint.
+
+    Our reader, used once our models are imported, names the file in an error
+    caused by torch's.
+    """
+    try:
+        return CheckpointLoader.load_checkpoint(
+            path, map_location='cpu')['message_hub']
+    except ValueError as error:
+        assert path in str(error)
+        raise error.__cause__ or error
 
 
 # On a copy of float64 numpy would believe this state and take the bytes of an
