@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..runtime.host import ceil_div
 from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2
-from ..runtime.numba_pool import run, to_numpy
+from ..runtime.numba_threads import run, to_numpy
 
 # Tokens of a work item of the forward kernel.
 TOKENS = 64

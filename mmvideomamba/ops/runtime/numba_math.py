@@ -7,7 +7,7 @@ Every function here is inlined by force. A call would reach either of two
 copies with different rounding: the function's own, in the process that
 compiles the kernel, or the kernel's, in a process with a cached kernel.
 """
-from typing import Any
+from typing import Any, Dict
 
 import numpy as np
 from llvmlite import ir
@@ -18,8 +18,9 @@ LOG2E = np.float32(1.4426950408889634)
 # Channels of a work item: the state of 16 x 64 floats stays in the L1 cache.
 BLOCK = 64
 # Options of the kernels, and of the functions inlined into kernels.
-KERNEL = dict(cache=True, nogil=True, fastmath=True, error_model='numpy')
-INLINED = dict(KERNEL, forceinline=True)
+KERNEL: Dict[str, Any] = dict(
+    cache=True, nogil=True, fastmath=True, error_model='numpy')
+INLINED: Dict[str, Any] = dict(KERNEL, forceinline=True)
 
 _f4 = np.float32
 # Minimax polynomial of 2**f on [-0.5, 0.5], constrained to be exactly 1 at 0:

@@ -70,7 +70,9 @@ class CachedLauncher:
                 return self._launch(grid, *args, **kwargs)
         key = self._key(device, args, kwargs)
         # Triton also accepts a function as grid.
-        entry = self._compiled.get(key) if type(grid) is tuple else None
+        entry = None
+        if key is not None and type(grid) is tuple:
+            entry = self._compiled.get(key)
         if entry is None:
             compiled = self.fn[grid](*args, **kwargs)
             if key is not None and isinstance(compiled, CompiledKernel):

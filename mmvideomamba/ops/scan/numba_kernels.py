@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..runtime.host import ceil_div
 from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2, softplus
-from ..runtime.numba_pool import run, to_numpy
+from ..runtime.numba_threads import run, to_numpy
 
 # Tokens between two stored states: as many floats as 2 * u for n = 16.
 STEP = 8

@@ -33,18 +33,18 @@ def test_names_of_backends_are_left_to_the_dispatcher(monkeypatch):
 
 def test_threads_of_a_pool(monkeypatch):
     pytest.importorskip('numba')
-    from mmvideomamba.ops.runtime import numba_pool
+    from mmvideomamba.ops.runtime import numba_threads
     calls = []
-    monkeypatch.setattr(numba_pool, '_openmp', lambda: object())
-    monkeypatch.setattr(numba_pool, '_run_openmp',
+    monkeypatch.setattr(numba_threads, '_openmp', lambda: object())
+    monkeypatch.setattr(numba_threads, '_run_openmp',
                         lambda *args: calls.append('openmp'))
-    monkeypatch.setattr(numba_pool, '_run_pool',
+    monkeypatch.setattr(numba_threads, '_run_pool',
                         lambda *args: calls.append('pool'))
     monkeypatch.setattr(torch, 'get_num_threads', lambda: 2)
     monkeypatch.delenv(THREADS, raising=False)
-    numba_pool.run(calls.append, 4)
+    numba_threads.run(calls.append, 4)
     monkeypatch.setenv(THREADS, 'pool')
-    numba_pool.run(calls.append, 4)
+    numba_threads.run(calls.append, 4)
     assert calls == ['openmp', 'pool']
 
 

@@ -8,11 +8,11 @@ from ...runtime.host import GRID_LIMIT, ceil_div, on_nvidia
 from .kernels import conv_bwd_kernel, conv_fwd_kernel
 
 # Channels of a forward program, a single warp, and the tokens of its block.
-TILE_D = 64
+BLOCK_D = 64
 BLOCK_L = 8
 # Channels and tokens backward, where neighbours cost more, and the blocks of a
 # program, whose weight gradients the program sums.
-BACKWARD_TILE_D = 32
+BACKWARD_BLOCK_D = 32
 BACKWARD_BLOCK_L = 12
 BACKWARD_BLOCKS_L = 6
 # Numbers of a sequence from which on offsets take 64 bits.
@@ -58,7 +58,7 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reverse_bits: int,
         stride, block = token_stride(x), _block_length(l, BLOCK_L)
         for first_sample in range(0, b, GRID_LIMIT):
             count = min(GRID_LIMIT, b - first_sample)
-            grid = ceil_div(d, TILE_D), ceil_div(l, block), count
+            grid = ceil_div(d, BLOCK_D), ceil_div(l, block), count
             conv_fwd_kernel[grid](
                 x,
                 weight,
@@ -74,7 +74,7 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reverse_bits: int,
                 TAPS=taps,
                 SILU=silu,
                 BLOCK_L=block,
-                TD=TILE_D,
+                TD=BLOCK_D,
                 WIDE=l * max(stride, d) > WIDE_OFFSETS,
                 USE_PTX=on_nvidia(),
                 num_warps=1)
@@ -108,7 +108,7 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     dw = weight.new_empty(b * programs, k, taps + 1, d, dtype=torch.float32)
     for first_sample in range(0, b if dy.numel() else 0, GRID_LIMIT):
         count = min(GRID_LIMIT, b - first_sample)
-        conv_bwd_kernel[ceil_div(d, BACKWARD_TILE_D), programs, count](
+        conv_bwd_kernel[ceil_div(d, BACKWARD_BLOCK_D), programs, count](
             x,
             weight,
             bias,
@@ -127,7 +127,7 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
             SILU=silu,
             BLOCK_L=BACKWARD_BLOCK_L,
             BLOCKS_L=tokens // BACKWARD_BLOCK_L,
-            TD=BACKWARD_TILE_D,
+            TD=BACKWARD_BLOCK_D,
             WIDE=l * max(stride, dx_stride, d) > WIDE_OFFSETS,
             USE_PTX=on_nvidia(),
             num_warps=1)

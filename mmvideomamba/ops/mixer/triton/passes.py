@@ -16,7 +16,8 @@ from torch import Tensor
 from ...conv.triton.launch import conv_backward, conv_forward
 from ...scan.triton.launch import (Scanned, reduce_bc, scan_backward,
                                    scan_forward)
-from .gate_and_steps import gate, gate_backward, project_steps
+from .gate import gate, gate_backward
+from .step_sizes import project_steps
 from .weights import Weights
 
 

@@ -16,8 +16,8 @@ from ..api import ScanParams
 # Ranks are rounded up to a multiple of this: 16 bytes in half precision.
 RANK_MULTIPLE = 8
 # Channels of a program, and rows of a projection per iteration.
-TILE_D = 32
-TILE_R = 32
+BLOCK_D = 32
+BLOCK_R = 32
 # Tensors in shared memory begin at multiples of this many numbers.
 ALIGNMENT = 64
 
@@ -83,7 +83,7 @@ def _stack_direction(to, source, k, d, HAS_BIAS: tl.constexpr, N: tl.constexpr,
 
 @cached_launch
 @triton.jit
-def _stack_kernel(
+def stack_kernel(
         conv_weight_p,  # (k, d, taps), and so on: as in Weights
         conv_bias_p,
         x_proj_p,
@@ -174,20 +174,20 @@ def stack(each: Sequence[ScanParams], dtype: torch.dtype) -> Weights:
     # The kernel needs a pointer even for a missing bias.
     source = [(p.D if t is None else t).contiguous() for p in (first, last)
               for t in p]
-    _stack_kernel[ceil_div(d, TILE_D),
-                  k](*w,
-                     *source,
-                     d,
-                     HAS_BIAS0=first.conv_bias is not None,
-                     HAS_BIAS1=last.conv_bias is not None,
-                     N=n,
-                     R=r,
-                     Q=q,
-                     TAPS=taps,
-                     BN=power_of_2(n),
-                     BT=power_of_2(taps),
-                     TD=TILE_D,
-                     TR=TILE_R)
+    stack_kernel[ceil_div(d, BLOCK_D),
+                 k](*w,
+                    *source,
+                    d,
+                    HAS_BIAS0=first.conv_bias is not None,
+                    HAS_BIAS1=last.conv_bias is not None,
+                    N=n,
+                    R=r,
+                    Q=q,
+                    TAPS=taps,
+                    BN=power_of_2(n),
+                    BT=power_of_2(taps),
+                    TD=BLOCK_D,
+                    TR=BLOCK_R)
     return w
 
 

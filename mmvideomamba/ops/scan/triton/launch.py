@@ -121,14 +121,14 @@ def _initial_states(launch: Launch, x: Tensor, delta: Tensor, A: Tensor,
         return A.new_empty(0)
     k, b, l, d = delta.shape
     n = A.shape[1]
-    states = A.new_empty(launch.count, launch.chunks, n, d)
-    step_sums = A.new_empty(launch.count, launch.chunks, d)
+    states = A.new_empty(launch.sequences, launch.chunks, n, d)
+    step_sums = A.new_empty(launch.sequences, launch.chunks, d)
     blocks = ceil_div(d, BLOCK_D)
     kernel, options = chunk_state_kernel, dict(num_warps=1)
     if uses_n16_kernels(x.dtype, d, n):
         kernel, options = (n16_chunk_state_kernel,
                            _launch_options(FORWARD_REGISTERS))
-    kernel[blocks, launch.chunks - 1, launch.count](
+    kernel[blocks, launch.chunks - 1, launch.sequences](
         _packed(x),
         _packed(delta),
         A,
@@ -147,7 +147,7 @@ def _initial_states(launch: Launch, x: Tensor, delta: Tensor, A: Tensor,
         GRAD=grad,
         SHARED_X=x.dim() == 3,
         **options)
-    state_passing_kernel[blocks, launch.count](
+    state_passing_kernel[blocks, launch.sequences](
         states,
         step_sums,
         A,
@@ -197,7 +197,7 @@ def chunk_starts_shape(u: Tensor, n: int) -> Tuple[int, ...]:
         # Only the last launch can have more than one chunk.
         launch = schedule(u, FORWARD_WARPS, FORWARD_WAVES)[-1]
         if launch.chunks > 1:
-            return launch.count, launch.chunks, n, u.shape[-1]
+            return launch.sequences, launch.chunks, n, u.shape[-1]
     return (0, )
 
 
@@ -256,7 +256,7 @@ def scan_forward(u: Tensor,
         else:
             used_starts = _initial_states(launch, u, delta, A, bc,
                                           reverse_bits, False)
-        kernel[ceil_div(d, BLOCK_D), launch.chunks, launch.count](
+        kernel[ceil_div(d, BLOCK_D), launch.chunks, launch.sequences](
             _packed(u),
             _packed(delta),
             A,
@@ -336,8 +336,8 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             DTYPE=DTYPE_CODES[u.dtype], Y_PACK=_pack(u), USE_PTX=on_nvidia())
     u_, delta_, dy_, *outs = tensors
     for launch in launches:
-        parts = A.new_empty(launch.count, launch.chunks, rows, d)
-        kernel[blocks, launch.chunks, launch.count](
+        parts = A.new_empty(launch.sequences, launch.chunks, rows, d)
+        kernel[blocks, launch.chunks, launch.sequences](
             u_,
             delta_,
             A,

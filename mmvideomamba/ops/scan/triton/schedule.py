@@ -30,13 +30,13 @@ class Launch(NamedTuple):
     Attributes:
         first_sequence (int): First of the ``k * b`` sequences (directions
             times samples).
-        count (int): Number of sequences.
+        sequences (int): Number of sequences.
         chunk (int): Tokens of a chunk, a multiple of ``CHUNK_ALIGNMENT``.
         chunks (int): Chunks of a sequence; each is a program per block of
             channels.
     """
     first_sequence: int
-    count: int
+    sequences: int
     chunk: int
     chunks: int
 
@@ -52,7 +52,7 @@ def make_launch(first_sequence: int, count: int, l: int, d: int,
 
     Args:
         first_sequence (int): First sequence of the launch.
-        count (int): Number of sequences.
+        sequences (int): Number of sequences.
         l (int): Tokens of a sequence.
         d (int): Channels.
         chunks (int): Wanted number of chunks. The result has fewer for short

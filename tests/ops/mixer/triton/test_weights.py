@@ -88,16 +88,16 @@ def test_strides_and_mixed_dtypes():
     reason='the interpreter compiles nothing')
 def test_directions_of_other_dtypes_compile():
     from mmvideomamba.ops.mixer.triton import weights
-    if not hasattr(weights._stack_kernel, '_compiled'):
+    if not hasattr(weights.stack_kernel, '_compiled'):
         pytest.skip('Triton before 3.4, or not for NVIDIA')
     full, = make((34, 8, 5, 4), (True, ))
     low, = make((34, 8, 5, 4), (False, ), torch.float16)
     with noting_driver() as driver:
-        forget(weights._stack_kernel)
+        forget(weights.stack_kernel)
         for each in ([full, low], [low, full], [low]):
             weights.stack(each, torch.bfloat16)
             assert driver.launches[-1][:3] == (2, len(each), 1)
-        forget(weights._stack_kernel)
+        forget(weights.stack_kernel)
 
 
 @pytest.mark.parametrize('biases', [(True, ), (False, True)], ids=str)

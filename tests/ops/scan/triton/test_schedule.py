@@ -22,7 +22,7 @@ def test_launches_keep_a_gpu_evenly_busy(shape, wanted):
     pytest.importorskip('triton')
     from mmvideomamba.ops.scan.triton.schedule import _schedule
     found = _schedule(shape, 20, 132, 1)
-    assert [(x.first_sequence, x.count, x.chunks) for x in found] == wanted
+    assert [(x.first_sequence, x.sequences, x.chunks) for x in found] == wanted
     for launch in found:
         assert launch.chunk * launch.chunks >= shape[2]
         assert launch.chunk % 8 == 0

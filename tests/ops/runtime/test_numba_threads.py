@@ -6,13 +6,13 @@ import torch
 
 pytest.importorskip('numba')
 
-from mmvideomamba.ops.runtime import numba_pool  # noqa: E402
+from mmvideomamba.ops.runtime import numba_threads  # noqa: E402
 
 
 @pytest.fixture(params=['openmp', 'pool'])
 def threads(request, monkeypatch):
     """Run work items on three threads of either kind."""
-    if request.param == 'openmp' and numba_pool._openmp() is None:
+    if request.param == 'openmp' and numba_threads._openmp() is None:
         pytest.skip('torch comes without the GNU OpenMP runtime')
     monkeypatch.setenv('MMVIDEOMAMBA_THREADS', request.param)
     before = torch.get_num_threads()
@@ -29,7 +29,7 @@ def test_every_item_runs_once(threads, items):
         with lock:
             ranges.extend(range(start + first, start + end))
 
-    numba_pool.run(work, items, 10)
+    numba_threads.run(work, items, 10)
     assert sorted(ranges) == list(range(10, 10 + items))
 
 
@@ -40,12 +40,12 @@ def test_an_error_in_a_thread_is_raised(threads):
             raise KeyError('item 0')
 
     with pytest.raises(KeyError, match='item 0'):
-        numba_pool.run(work, 3)
+        numba_threads.run(work, 3)
 
 
 def test_arrays():
     x = torch.arange(6.).view(2, 3)
-    assert numba_pool.to_numpy(x).base is not None
-    array = numba_pool.to_numpy(x.t().bfloat16().requires_grad_())
+    assert numba_threads.to_numpy(x).base is not None
+    array = numba_threads.to_numpy(x.t().bfloat16().requires_grad_())
     assert array.dtype == 'float32' and array.flags.c_contiguous
     assert (array == x.t().numpy()).all()
