@@ -1,6 +1,6 @@
 # VideoMamba-Small at 576 px, from the weights of 448 px.
 _base_ = './videomamba-small_res224-pre_8xb64-30e_in1k-res448.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 load_from = 'checkpoints/videomamba-small_in1k_res448.pth'
 

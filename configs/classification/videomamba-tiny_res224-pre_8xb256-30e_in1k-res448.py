@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/schedules/in1k_finetune_30e.py',
     '../_base_/image_in1k_runtime.py'
 ]
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 load_from = 'checkpoints/videomamba-tiny_in1k_res224.pth'
 

@@ -1,6 +1,6 @@
 # VideoMamba-Tiny at 576 px, from the weights of 448 px.
 _base_ = './videomamba-tiny_res224-pre_8xb256-30e_in1k-res448.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 load_from = 'checkpoints/videomamba-tiny_in1k_res448.pth'
 

@@ -3,7 +3,7 @@
 # test.
 _base_ = ('../retrieval/'
           'videomamba-middle_umt-25m-pre_8xb32-u12-5e_msrvtt-7k.py')
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 max_epochs = 10
 model = dict(

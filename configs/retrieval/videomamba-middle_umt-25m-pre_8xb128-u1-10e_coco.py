@@ -1,6 +1,6 @@
 # COCO: images and captions.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
-from mmvideomamba.config import edit, remove
+from mmvideomamba.config_edit import edit, remove
 
 max_epochs = 10
 model = dict(tokenizer=dict(max_length=22))

@@ -1,7 +1,7 @@
 # Fine-tuning on DiDeMo with 12 frames; the best epoch on the validation
 # videos counts.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_didemo.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 max_epochs = 10
 num_frames = 12

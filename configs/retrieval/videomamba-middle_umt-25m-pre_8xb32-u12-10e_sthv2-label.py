@@ -1,6 +1,6 @@
 # Something-Something V2, texts made of the labels: several videos per text.
 _base_ = './videomamba-middle_umt-25m-pre_8xb32-u12-5e_msrvtt-9k.py'
-from mmvideomamba.config import remove
+from mmvideomamba.config_edit import remove
 
 max_epochs = 10
 model = dict(tokenizer=dict(max_length=25))

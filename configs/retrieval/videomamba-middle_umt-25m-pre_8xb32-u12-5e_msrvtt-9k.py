@@ -1,7 +1,7 @@
 # Fine-tuning on MSRVTT with 12 frames: 9k videos for training. As in the
 # published runs, the last epoch counts, not the best.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 max_epochs = 5
 num_frames = 12

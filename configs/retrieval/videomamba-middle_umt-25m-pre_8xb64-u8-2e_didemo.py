@@ -1,6 +1,6 @@
 # DiDeMo: all sentences of a video are one text.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 # Only the first 30 seconds are looked at.
 edit(_base_, '*_pipeline', 'mmvideomamba.IntervalSample', max_seconds=30)

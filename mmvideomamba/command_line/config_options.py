@@ -3,7 +3,7 @@ from typing import Any, NoReturn
 
 from mmengine.config import Config
 
-from mmvideomamba.config import option_keys
+from mmvideomamba.config_edit import option_keys
 
 
 def _check_value(node: Any, value: Any, in_list: bool) -> str:
@@ -57,7 +57,7 @@ def merge_options(cfg: Config, options: dict) -> None:
     Args:
         cfg (Config): The config, changed in place.
         options (dict): Dotted key to value. Items of lists are named by type
-            or number, see :func:`mmvideomamba.config.option_keys`.
+            or number, see :func:`mmvideomamba.config_edit.option_keys`.
 
     Raises:
         ValueError: If a key does not fit: an unknown type of an item, an

@@ -1,7 +1,7 @@
 """No config and no page of the docs addresses an item of a list by number.
 
-Numbers break when a base config gains a step; ``mmvideomamba.config`` finds
-items by type and refuses an unknown one.
+Numbers break when a base config gains a step; ``mmvideomamba.config_edit``
+finds items by type and refuses an unknown one.
 """
 import ast
 import re

@@ -14,7 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from test_resume import assert_same, load
 
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 pytestmark = pytest.mark.slow
 UMT_CONFIG = HERE / 'tiny_umt.py'

@@ -1,7 +1,7 @@
 # Breakfast: 10 activities of minutes, 32 frames spread over all of the video.
 # tools/data/breakfast.py writes the annotation files.
 _base_ = './kinetics400.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 data_root = 'data/breakfast'
 num_classes = 10

@@ -1,7 +1,7 @@
 # COIN: 180 tasks of minutes, 32 frames spread over all of the video, tested
 # on 10 clips x 3 crops. tools/data/coin.py writes the annotation files.
 _base_ = './breakfast.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 data_root = 'data/coin'
 num_classes = 180

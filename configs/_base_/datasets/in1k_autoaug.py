@@ -1,7 +1,7 @@
 # ImageNet-1K with the augmentation of the Tiny runs: AutoAugment "v0", each
 # picture once per epoch.
 _base_ = './in1k_randaug.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 # One of 25 pairs for each picture. It is not the 'imagenet' preset of the
 # host. Levels are worked out here: shear 0.03, translation 0.045 of the

@@ -2,7 +2,7 @@
 # tools/data/lvu.py writes the annotation files of all tasks, lines of
 # `path,label,seconds`.
 _base_ = './kinetics400.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 dataset_type = 'mmvideomamba.WindowVideoDataset'
 data_root = 'data/lvu'

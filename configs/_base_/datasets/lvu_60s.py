@@ -1,7 +1,7 @@
 # LVU, task `director`, cut into windows of 60 s that start each 16 s: each
 # window is a sample, and a video's prediction is the mean over its windows.
 _base_ = './lvu.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 num_frames = 32
 

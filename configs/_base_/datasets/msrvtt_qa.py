@@ -1,6 +1,6 @@
 # MSRVTT-QA: an open question per sample, answered from a list.
 _base_ = './msrvtt_captions.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 dataset_type = 'mmvideomamba.VideoQADataset'
 num_frames = 12

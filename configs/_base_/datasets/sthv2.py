@@ -2,7 +2,7 @@
 # and right make classes. tools/data/sthv2.py writes the annotation files,
 # lines of `path label`.
 _base_ = './kinetics400.py'
-from mmvideomamba.config import edit, remove
+from mmvideomamba.config_edit import edit, remove
 
 data_root = 'data/sthv2'
 num_classes = 174

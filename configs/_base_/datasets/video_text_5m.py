@@ -1,7 +1,7 @@
 # 5M: WebVid-2M and CC3M, validated on MSRVTT. Each source is a JSON list, a
 # .jsonl, an SQLite file or tar shards; see docs/video_text.md.
 _base_ = './msrvtt_captions.py'
-from mmvideomamba.config import edit, items_after
+from mmvideomamba.config_edit import edit, items_after
 
 edit(
     _base_,

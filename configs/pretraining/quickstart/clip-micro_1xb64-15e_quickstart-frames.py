@@ -5,7 +5,7 @@ _base_ = [
     '../../_base_/schedules/adamw_videomamba.py',
     '../../_base_/schedules/cosine_25e.py', '../../_base_/default_runtime.py'
 ]
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 default_scope = 'mmpretrain'
 data_root = 'data/quickstart_frames'

@@ -1,7 +1,7 @@
 # Masked distillation on the quickstart's training videos, labels unused: the
 # quickstart's student, with patches of 8 px, from the teacher beside this.
 _base_ = '../../quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py'
-from mmvideomamba.config import edit, insert
+from mmvideomamba.config_edit import edit, insert
 
 img_size = _base_.img_size
 teacher_checkpoint = 'work_dirs/quickstart_pretraining/teacher/epoch_15.pth'

@@ -1,6 +1,6 @@
 # 64 frames, from Kinetics-400 with as many.
 _base_ = './videomamba-middle_umt-k400-u32-pre_8xb8-u32-45e_breakfast-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 num_frames = 64
 init_cfg = dict(

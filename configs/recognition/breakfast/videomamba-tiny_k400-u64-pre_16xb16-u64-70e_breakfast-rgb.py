@@ -1,6 +1,6 @@
 # 64 frames, from Kinetics-400 with as many.
 _base_ = './videomamba-tiny_k400-u32-pre_8xb32-u32-70e_breakfast-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 num_frames = 64
 init_cfg = dict(

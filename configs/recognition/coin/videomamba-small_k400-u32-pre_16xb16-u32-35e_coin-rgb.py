@@ -4,7 +4,7 @@ _base_ = [
     '../../_base_/schedules/finetune_video.py',
     '../../_base_/default_runtime.py'
 ]
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 model = dict(
     backbone=dict(

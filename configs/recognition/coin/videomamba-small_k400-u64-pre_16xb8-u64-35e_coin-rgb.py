@@ -1,6 +1,6 @@
 # 64 frames, from Kinetics-400 with as many.
 _base_ = './videomamba-small_k400-u32-pre_16xb16-u32-35e_coin-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 num_frames = 64
 init_cfg = dict(

@@ -1,6 +1,6 @@
 # 32 frames.
 _base_ = './videomamba-middle_umt-k400-pre_16xb32-u8-45e_kinetics400-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 num_frames = 32
 model = dict(backbone=dict(num_frames=num_frames))

@@ -1,6 +1,6 @@
 # 64 frames of 384 px, from the file with 64 frames of 224 px.
 _base_ = './videomamba-middle_umt-k400-pre_16xb32-u8-45e_kinetics400-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 img_size = 384
 num_frames = 64

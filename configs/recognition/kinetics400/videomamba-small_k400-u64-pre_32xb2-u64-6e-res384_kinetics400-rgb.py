@@ -1,6 +1,6 @@
 # 64 frames of 384 px, from the file with 64 frames of 224 px.
 _base_ = './videomamba-small_in1k-pre_8xb64-u8-50e_kinetics400-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 img_size = 384
 num_frames = 64

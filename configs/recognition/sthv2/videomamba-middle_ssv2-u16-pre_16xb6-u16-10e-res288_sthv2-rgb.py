@@ -1,6 +1,6 @@
 # 16 frames of 288 px, from the file with 16 frames of 224 px.
 _base_ = './videomamba-middle_in1k-pre_16xb32-u8-30e_sthv2-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 img_size = 288
 num_frames = 16

@@ -1,6 +1,6 @@
 # 16 frames.
 _base_ = './videomamba-tiny_in1k-pre_8xb64-u8-35e_sthv2-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 num_frames = 16
 model = dict(backbone=dict(num_frames=num_frames))

@@ -1,6 +1,6 @@
 # 16 frames of 288 px, from the file with 16 frames of 224 px.
 _base_ = './videomamba-tiny_in1k-pre_8xb64-u8-35e_sthv2-rgb.py'
-from mmvideomamba.config import edit
+from mmvideomamba.config_edit import edit
 
 img_size = 288
 num_frames = 16

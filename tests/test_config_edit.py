@@ -6,7 +6,7 @@ from typing import Callable, List, Union
 import pytest
 from mmengine.config import Config, ConfigDict
 
-from mmvideomamba.config import edit, insert, option_keys, remove
+from mmvideomamba.config_edit import edit, insert, option_keys, remove
 
 PARTS = ('train', 'val', 'test')
 STEPS: List[dict] = [
@@ -37,7 +37,7 @@ max_epochs = 50
 """
 HEAD = """
 _base_ = './base.py'
-from mmvideomamba.config import edit, insert, items_after, remove
+from mmvideomamba.config_edit import edit, insert, items_after, remove
 """
 
 

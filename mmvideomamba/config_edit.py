@@ -4,7 +4,7 @@ A child config merges dicts key by key, but replaces a list as a whole. The
 functions below change items of an inherited list instead::
 
     _base_ = './videomamba-tiny_in1k-pre_8xb64-u8-70e_kinetics400-rgb.py'
-    from mmvideomamba.config import edit, insert, remove
+    from mmvideomamba.config_edit import edit, insert, remove
 
     edit(_base_, '*_pipeline', 'UniformSample', clip_len=16)
     insert(_base_, 'train_pipeline', dict(type='Flip'), before='FormatShape')
