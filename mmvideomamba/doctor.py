@@ -317,14 +317,14 @@ def check_traps() -> List[Finding]:
     return [_try(name, probe) for name, probe in probes.items()]
 
 
-def check_remedies() -> List[Finding]:
-    """Say which remedies of ``compat`` this machine needs."""
+def check_workarounds() -> List[Finding]:
+    """Say which workarounds of ``compat`` this machine needs."""
     found = []
-    for remedy in compat.REMEDIES:
-        text = remedy.state
-        if remedy.state == 'applied':
-            text = f'applied: {remedy.reason}; {remedy.link}'
-        found.append(Finding(OK, remedy.name, text))
+    for workaround in compat.WORKAROUNDS:
+        text = workaround.state
+        if workaround.state == 'applied':
+            text = f'applied: {workaround.reason}; {workaround.link}'
+        found.append(Finding(OK, workaround.name, text))
     return found
 
 
@@ -360,7 +360,7 @@ def main() -> int:
             ('Versions (tested range)', check_versions()),
             ('Machine', check_devices()),
             ('Scan backends', check_backends()),
-            ('Remedies for host bugs', check_remedies()),
+            ('Workarounds for host bugs', check_workarounds()),
             ('Tried on this machine', check_traps()),
         ]
     print(report(sections))

@@ -20,7 +20,7 @@ def test_healthy_machine(capsys) -> None:
     assert out.rstrip().endswith('healthy')
     for word in ('python', 'torch', 'mmengine', 'mmcv', 'mmaction2', 'decord',
                  'numba', 'setuptools', 'transformers', 'opencv', 'triton',
-                 'mamba_ssm', *(r.name for r in compat.REMEDIES)):
+                 'mamba_ssm', *(w.name for w in compat.WORKAROUNDS)):
         assert word in out
     assert doctor.FAIL not in out
 

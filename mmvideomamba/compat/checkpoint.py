@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 from torch.serialization import add_safe_globals
 
-from .remedy import Remedy, installed_version
+from .workaround import Workaround, installed_version
 
 
 def _history_method(obj: Any, name: Any) -> Callable:
@@ -90,7 +90,7 @@ def _cure() -> None:
     ])
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='checkpoint',
     cause=_cause,
     link='https://github.com/open-mmlab/mmengine/issues/1655',

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from .import_hooks import AfterImport
-from .remedy import Remedy, installed_version
+from .workaround import Workaround, installed_version
 
 
 @functools.lru_cache(maxsize=None)
@@ -44,7 +44,7 @@ def _cure() -> None:
     AfterImport.register('mmengine.runner.runner', _heal_runner)
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='compile',
     cause=_cause,
     link='https://github.com/open-mmlab/mmengine/blob/v0.10.7/mmengine/runner/'

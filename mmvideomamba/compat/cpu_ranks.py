@@ -6,7 +6,7 @@ import mmengine.dist.utils
 import torch
 from mmengine.device import get_device
 
-from .remedy import Remedy
+from .workaround import Workaround
 
 
 def cpu_ranks_cfg() -> dict:
@@ -42,7 +42,7 @@ def _cure() -> None:
     mmengine.dist.utils._init_dist_pytorch = init
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='cpu_ranks',
     cause=_cause,
     link='https://github.com/open-mmlab/mmengine/blob/v0.10.7/mmengine/dist/'

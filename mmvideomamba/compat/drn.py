@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from .import_hooks import stand_in
-from .remedy import Remedy, installed_version, package_dir
+from .workaround import Workaround, installed_version, package_dir
 
 _DRN = 'mmaction.models.localizers.drn.drn'
 
@@ -41,7 +41,7 @@ def _cure() -> None:
     stand_in(_DRN, attribute)
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='drn',
     cause=_cause,
     link='https://github.com/open-mmlab/mmaction2/issues/2714',

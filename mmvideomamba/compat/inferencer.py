@@ -5,7 +5,7 @@ import types
 from typing import Any
 
 from .import_hooks import AfterImport
-from .remedy import Remedy, installed_version
+from .workaround import Workaround, installed_version
 
 
 def _is_ours(step: dict) -> bool:
@@ -49,7 +49,7 @@ def _cure() -> None:
                          _heal_inferencer)
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='inferencer',
     cause=_cause,
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/apis/'

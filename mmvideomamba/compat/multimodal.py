@@ -8,7 +8,7 @@ from typing import List, Tuple
 from mmengine.logging import print_log
 from mmengine.utils import digit_version
 
-from .remedy import Remedy, installed_version, package_dir
+from .workaround import Workaround, installed_version, package_dir
 
 # Equal to the extra `multimodal` in setup.cfg; a test compares them.
 TRANSFORMERS_RANGE = ('4.36', '4.56')
@@ -86,7 +86,7 @@ def _cure() -> None:
             level=logging.WARNING)
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='multimodal',
     cause=_cause,
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/models/'

@@ -4,7 +4,7 @@ import importlib.util
 import sys
 from typing import Any
 
-from .remedy import Remedy, installed_version
+from .workaround import Workaround, installed_version
 
 
 class _NoPkgResources(importlib.abc.MetaPathFinder):
@@ -39,7 +39,7 @@ def _cure() -> None:
     sys.meta_path.append(_NoPkgResources())
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='pkg_resources',
     cause=_cause,
     link='https://github.com/pypa/setuptools/issues/3085',

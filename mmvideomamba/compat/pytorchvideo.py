@@ -3,7 +3,7 @@ import importlib
 from typing import Any
 
 from .import_hooks import stand_in
-from .remedy import Remedy, installed_version, package_dir
+from .workaround import Workaround, installed_version, package_dir
 
 _TENSOR_OPS = 'torchvision.transforms.functional_tensor'
 
@@ -28,7 +28,7 @@ def _cure() -> None:
     stand_in(_TENSOR_OPS, attribute)
 
 
-REMEDY = Remedy(
+WORKAROUND = Workaround(
     name='pytorchvideo',
     cause=_cause,
     link='https://github.com/facebookresearch/pytorchvideo/issues/258',

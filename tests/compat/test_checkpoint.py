@@ -64,10 +64,10 @@ def test_cause_is_tried() -> None:
     allowed = get_safe_globals()
     clear_safe_globals()
     try:
-        assert 'refuses' in checkpoint.REMEDY.cause()
+        assert 'refuses' in checkpoint.WORKAROUND.cause()
     finally:
         add_safe_globals(allowed)
-    assert checkpoint.REMEDY.cause() == ''
+    assert checkpoint.WORKAROUND.cause() == ''
 
 
 def test_history_keeps_its_statistics(tmp_path: Path) -> None:

@@ -27,6 +27,6 @@ def test_other_backends_go_to_mmengine(monkeypatch) -> None:
 
 
 def test_sound_machine(monkeypatch) -> None:
-    assert 'no accelerator' in cpu_ranks.REMEDY.cause()
+    assert 'no accelerator' in cpu_ranks.WORKAROUND.cause()
     monkeypatch.setattr(cpu_ranks, 'get_device', lambda: 'cuda')
-    assert cpu_ranks.REMEDY.cause() == ''
+    assert cpu_ranks.WORKAROUND.cause() == ''

@@ -17,6 +17,6 @@ def test_models_import_and_drn_says_why_not() -> None:
 def test_sound_wheel(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.delitem(sys.modules, drn._DRN, raising=False)
     monkeypatch.setattr(drn, 'package_dir', lambda name: tmp_path)
-    assert drn._DRN in drn.REMEDY.cause()
+    assert drn._DRN in drn.WORKAROUND.cause()
     (tmp_path / 'models/localizers/drn').mkdir(parents=True)
-    assert drn.REMEDY.cause() == ''
+    assert drn.WORKAROUND.cause() == ''

@@ -1,4 +1,4 @@
-"""An import of a missing pkg_resources names the remedy."""
+"""An import of a missing pkg_resources names the package to install."""
 from pathlib import Path
 
 from mmvideomamba.compat import pkg_resources
@@ -6,7 +6,7 @@ from .fresh_python import run_python
 
 
 def test_sound_setuptools() -> None:
-    assert pkg_resources.REMEDY.cause() == ''
+    assert pkg_resources.WORKAROUND.cause() == ''
 
 
 def test_missing_is_explained(tmp_path: Path) -> None:

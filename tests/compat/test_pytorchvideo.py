@@ -10,15 +10,15 @@ from .fresh_python import run_python
 
 def test_not_installed(monkeypatch) -> None:
     monkeypatch.setattr(pytorchvideo, 'package_dir', lambda name: None)
-    assert pytorchvideo.REMEDY.cause() == ''
+    assert pytorchvideo.WORKAROUND.cause() == ''
 
 
 def test_old_torchvision(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(pytorchvideo, 'package_dir', lambda name: tmp_path)
-    assert 'lacks' in pytorchvideo.REMEDY.cause()
+    assert 'lacks' in pytorchvideo.WORKAROUND.cause()
     (tmp_path / 'transforms').mkdir()
     (tmp_path / 'transforms/functional_tensor.py').touch()
-    assert pytorchvideo.REMEDY.cause() == ''
+    assert pytorchvideo.WORKAROUND.cause() == ''
 
 
 @pytest.mark.skipif(

@@ -104,10 +104,10 @@ def test_video_in_inference(bad_videos: Path, name: str) -> None:
 
 
 @pytest.mark.skipif(
-    'inferencer' not in {r.name
-                         for r in compat.REMEDIES},
+    'inferencer' not in {w.name
+                         for w in compat.WORKAROUNDS},
     reason='the inferencer of the host replaces the transforms that read '
-    'videos by its own; compat has no remedy for it')
+    'videos by its own; compat has no workaround for it')
 @pytest.mark.parametrize('name', UNREADABLE)
 def test_video_in_the_inferencer(bad_videos: Path, name: str) -> None:
     inferencer = MMAction2Inferencer(rec=str(CONFIG), device='cpu')

@@ -7,14 +7,14 @@ from typing import Callable, Optional
 
 
 @dataclass
-class Remedy:
+class Workaround:
     """Describe a workaround for a bug of a host.
 
     Args:
         name (str): Short name, also in docs/compatibility.md.
-        cause (Callable): Returns why the remedy is needed here, or ''.
+        cause (Callable): Returns why the workaround is needed here, or ''.
         link (str): Where the bug is reported or can be read upstream.
-        until (str): The release that makes the remedy superfluous.
+        until (str): The release that makes the workaround superfluous.
         cure (Callable): Heals it. Called once, and only with a cause.
         state (str): '' before ``apply``, then 'applied' or 'not needed'.
             Defaults to ''.

@@ -1,9 +1,10 @@
-"""A remedy heals once, only with a cause; packages are found unimported."""
+"""A workaround heals once, with a cause; packages are found unimported."""
 from typing import List
 
 import pytest
 
-from mmvideomamba.compat.remedy import Remedy, installed_version, package_dir
+from mmvideomamba.compat.workaround import (Workaround, installed_version,
+                                            package_dir)
 
 
 @pytest.mark.parametrize('cause, state, calls', [
@@ -12,15 +13,16 @@ from mmvideomamba.compat.remedy import Remedy, installed_version, package_dir
 ])
 def test_apply(cause: str, state: str, calls: List[str]) -> None:
     called: List[str] = []
-    remedy = Remedy(
+    workaround = Workaround(
         name='name',
         cause=lambda: cause,
         link='link',
         until='release',
         cure=lambda: called.append('cure'))
-    remedy.apply()
-    remedy.apply()
-    assert (remedy.state, remedy.reason, called) == (state, cause, calls)
+    workaround.apply()
+    workaround.apply()
+    assert (workaround.state, workaround.reason) == (state, cause)
+    assert called == calls
 
 
 def test_failed_cure_is_not_reported_as_applied() -> None:
@@ -28,10 +30,10 @@ def test_failed_cure_is_not_reported_as_applied() -> None:
     def fail() -> None:
         raise RuntimeError
 
-    remedy = Remedy('name', lambda: 'cause', 'link', 'release', fail)
+    workaround = Workaround('name', lambda: 'cause', 'link', 'release', fail)
     with pytest.raises(RuntimeError):
-        remedy.apply()
-    assert remedy.state == ''
+        workaround.apply()
+    assert workaround.state == ''
 
 
 def test_package_dir() -> None:

@@ -1,4 +1,4 @@
-"""Every remedy is decided once and documented; the import stays cheap."""
+"""Every workaround is decided once and documented; the import stays cheap."""
 import mmengine.dist.utils
 
 from mmvideomamba import compat
@@ -14,20 +14,20 @@ def test_import_stays_cheap() -> None:
     assert done.stdout.strip() == '[]', done.stdout + done.stderr
 
 
-def test_every_remedy_was_decided_once() -> None:
+def test_every_workaround_was_decided_once() -> None:
     """``apply`` ran at import; another run changes nothing."""
-    before = [(r.name, r.state) for r in compat.REMEDIES]
+    before = [(w.name, w.state) for w in compat.WORKAROUNDS]
     assert {state for _, state in before} <= {'applied', 'not needed'}
     init = mmengine.dist.utils._init_dist_pytorch
     compat.apply()
-    assert [(r.name, r.state) for r in compat.REMEDIES] == before
+    assert [(w.name, w.state) for w in compat.WORKAROUNDS] == before
     assert mmengine.dist.utils._init_dist_pytorch is init
 
 
-def test_remedies_are_documented() -> None:
-    """Users find each remedy and the link in the docs."""
+def test_workarounds_are_documented() -> None:
+    """Users find each workaround and the link in the docs."""
     text = (ROOT / 'docs' / 'compatibility.md').read_text()
-    for remedy in compat.REMEDIES:
-        assert f'`{remedy.name}`' in text
-        assert remedy.link in text
-        assert remedy.until and remedy.cure.__doc__
+    for workaround in compat.WORKAROUNDS:
+        assert f'`{workaround.name}`' in text
+        assert workaround.link in text
+        assert workaround.until and workaround.cure.__doc__
