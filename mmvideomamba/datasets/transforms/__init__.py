@@ -5,9 +5,9 @@ from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
 from .even_crops import EvenCrops
 from .interval_sample import IntervalSample
-from .masks import TokenMask
 from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
+from .token_mask import TokenMask
 from .uniform_window_sample import UniformWindowSample
 
 __all__ = [

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from .token_mask import (MASK_SOURCES, draw_attention_mask, masks_of,
-                         visible_features, visible_per_frame)
+from .visible_tokens import (MASK_SOURCES, draw_mask_from_attention, masks_of,
+                             visible_features, visible_per_frame)
 
 
 class TeacherTargets(NamedTuple):
@@ -106,7 +106,8 @@ class MaskedTeacher:
             mask = torch.zeros(
                 len(clips), tokens, dtype=torch.bool, device=attention.device)
         elif self.source == 'attention':
-            mask = draw_attention_mask(attention, self.grid[0], self.ratio)
+            mask = draw_mask_from_attention(attention, self.grid[0],
+                                            self.ratio)
         else:
             mask = masks_of(data_samples, tokens).to(attention.device)
         return TeacherTargets(

@@ -8,7 +8,7 @@ from torch import Tensor
 from mmvideomamba.checkpoints import (Change, fit_multimodal, init_from_file,
                                       register_load_hook)
 from mmvideomamba.registry import MODELS
-from ..masking import one_clip
+from ..masking import merge_single_view
 from .tokenizer import TextBatch, TextTokenizer
 from .vision_tower import VisionOutput
 
@@ -133,7 +133,7 @@ class VideoTextBase(BaseModel):
         Returns:
             VisionOutput: Tokens and pooled features.
         """
-        return self.vision_encoder(one_clip(inputs))
+        return self.vision_encoder(merge_single_view(inputs))
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
         """Turn texts into ids on the device of the model."""

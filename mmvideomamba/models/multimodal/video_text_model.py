@@ -7,7 +7,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..masking import MASK_SOURCES, MaskedTeacher, one_clip
+from ..masking import MASK_SOURCES, MaskedTeacher, merge_single_view
 from .gather import GATHER_GRADS, gather_features
 from .losses import contrastive_loss, mask_words, negative_weights, similarity
 from .retrieval import RetrievalScorer
@@ -173,7 +173,7 @@ class VideoTextModel(VideoTextBase):
         """
         with torch.no_grad():
             self.temp.clamp_(*self.temperature_range)
-        clips = one_clip(inputs)
+        clips = merge_single_view(inputs)
         losses = {}
         vision, alignment = self._see(clips, data_samples)
         if alignment is not None:

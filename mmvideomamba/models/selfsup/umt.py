@@ -7,7 +7,7 @@ from mmpretrain.models.selfsup import BaseSelfSupervisor
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..masking import MaskedTeacher, TeacherTargets, one_clip
+from ..masking import MaskedTeacher, TeacherTargets, merge_single_view
 
 
 def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:
@@ -134,7 +134,7 @@ class UMT(BaseSelfSupervisor):
         Raises:
             ValueError: If inputs, mask or teacher do not fit the student.
         """
-        decoded, targets = self.align(one_clip(inputs), data_samples)
+        decoded, targets = self.align(merge_single_view(inputs), data_samples)
         return dict(loss=self.head.loss(decoded, targets.features))
 
     def extract_feat(self, inputs: Tensor) -> Tuple[Tensor, ...]:
@@ -146,7 +146,7 @@ class UMT(BaseSelfSupervisor):
         Returns:
             tuple[Tensor]: What the backbone returns.
         """
-        return self.backbone(one_clip(inputs))
+        return self.backbone(merge_single_view(inputs))
 
     def _masked_teacher(self) -> MaskedTeacher:
         return MaskedTeacher(self.target_generator, self.backbone.grid,
@@ -194,7 +194,7 @@ class UMT(BaseSelfSupervisor):
         Returns:
             Alignment: On the grid of the student.
         """
-        clips = one_clip(inputs)
+        clips = merge_single_view(inputs)
         grid = (len(clips), *self.backbone.grid)
         decoded, targets = self.align(clips, data_samples, masked)
         mask = targets.mask

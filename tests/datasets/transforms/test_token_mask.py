@@ -3,7 +3,7 @@ import pytest
 from mmaction.datasets.transforms import PackActionInputs
 
 from mmvideomamba.datasets.transforms import TokenMask
-from mmvideomamba.datasets.transforms.masks import KINDS
+from mmvideomamba.datasets.transforms.token_mask import KINDS
 from mmvideomamba.registry import TRANSFORMS
 
 GRID = (3, 5, 4)

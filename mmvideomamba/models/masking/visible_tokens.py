@@ -1,4 +1,4 @@
-"""Masks over the patch tokens of a clip, True = dropped."""
+"""Patch tokens of a clip visible to a student: masks, True = dropped."""
 from math import isfinite
 from numbers import Real
 from typing import Any, List, Optional, Sequence, Union
@@ -38,8 +38,8 @@ def visible_per_frame(num_patches: int, mask_ratio: Optional[float]) -> int:
     return num_patches - masked
 
 
-def draw_attention_mask(attention: Tensor, num_frames: int,
-                        mask_ratio: Optional[float]) -> Tensor:
+def draw_mask_from_attention(attention: Tensor, num_frames: int,
+                             mask_ratio: Optional[float]) -> Tensor:
     """Draw the visible patches, likelier with more attention.
 
     In each frame all patches are drawn in turn, without replacement, with

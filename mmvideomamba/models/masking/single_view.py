@@ -1,9 +1,9 @@
-"""Batches with an axis of clips."""
+"""Batches with an axis of views, of length 1."""
 from torch import Tensor
 
 
-def one_clip(inputs: Tensor) -> Tensor:
-    """Merge the axis of a sample's only clip into the batch.
+def merge_single_view(inputs: Tensor) -> Tensor:
+    """Merge the axis of a sample's only view, a clip, into the batch.
 
     Args:
         inputs (Tensor): Shape (b, 3, frames, h, w) or, from mmaction2's

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmvideomamba.models.masking import (draw_attention_mask, masks_of,
+from mmvideomamba.models.masking import (draw_mask_from_attention, masks_of,
                                          stack_masks, visible_features,
                                          visible_per_frame, with_class_token)
 
@@ -19,18 +19,18 @@ def test_visible_per_frame(count: int, ratio: float, visible: int) -> None:
 @pytest.mark.parametrize('ratio', [0, 0.05, 1, 1.2, -0.5])
 def test_bad_ratio(ratio: float) -> None:
     with pytest.raises(ValueError, match=f'mask_ratio={ratio} leaves'):
-        draw_attention_mask(torch.ones(2, 16), 1, ratio)
+        draw_mask_from_attention(torch.ones(2, 16), 1, ratio)
 
 
 def test_as_many_in_each_frame() -> None:
-    mask = draw_attention_mask(torch.rand(6, 16), 3, 0.8)
+    mask = draw_mask_from_attention(torch.rand(6, 16), 3, 0.8)
     assert mask.shape == (2, 48) and mask.dtype == torch.bool
     assert ((~mask).view(6, 16).sum(1) == 4).all()
 
 
 def test_more_attention_is_seen_more_often() -> None:
     weights = torch.tensor([[8., 4., 2., 1.]]).repeat(20000, 1)
-    seen = (~draw_attention_mask(weights, 1, 0.75)).float().mean(0)
+    seen = (~draw_mask_from_attention(weights, 1, 0.75)).float().mean(0)
     # One is drawn: as often as its share of the weights.
     assert (seen - weights[0] / 15).abs().max() < 0.02
 
@@ -38,17 +38,17 @@ def test_more_attention_is_seen_more_often() -> None:
 def test_underflowed_weights_can_be_drawn() -> None:
     weights = torch.zeros(1, 16, dtype=torch.bfloat16)
     weights[0, 3] = 1
-    mask = draw_attention_mask(weights, 1, 0.8)
+    mask = draw_mask_from_attention(weights, 1, 0.8)
     assert not mask[0, 3] and (~mask).sum() == 4
 
 
 def test_same_seed_same_mask() -> None:
     weights = torch.rand(4, 16)
     torch.manual_seed(1)
-    first = draw_attention_mask(weights, 2, 0.5)
+    first = draw_mask_from_attention(weights, 2, 0.5)
     torch.manual_seed(1)
-    assert torch.equal(draw_attention_mask(weights, 2, 0.5), first)
-    assert not torch.equal(draw_attention_mask(weights, 2, 0.5), first)
+    assert torch.equal(draw_mask_from_attention(weights, 2, 0.5), first)
+    assert not torch.equal(draw_mask_from_attention(weights, 2, 0.5), first)
 
 
 def test_class_token_stays() -> None:
