@@ -6,10 +6,10 @@ matplotlib, the second a package of the extra ``demo``.
 from .alignment import (AlignmentPicture, draw_alignment, picture_of,
                         undisturbed)
 from .frame_strip import draw_frame_strip
-from .record import record_picture, save_picture
+from .log_picture import log_picture, save_picture
 from .text import write_line
 
 __all__ = [
     'AlignmentPicture', 'draw_alignment', 'draw_frame_strip', 'picture_of',
-    'record_picture', 'save_picture', 'undisturbed', 'write_line'
+    'log_picture', 'save_picture', 'undisturbed', 'write_line'
 ]

@@ -7,7 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from mmvideomamba.registry import HOOKS
-from mmvideomamba.visualization import picture_of, record_picture
+from mmvideomamba.visualization import log_picture, picture_of
 
 
 @HOOKS.register_module()
@@ -66,5 +66,4 @@ class AlignmentHook(Hook):
         for i, (inputs, sample) in enumerate(list(pairs)[:self.num_clips]):
             picture = picture_of(model, inputs, sample)
             name, step = f'alignment_{i}', runner.iter + 1
-            record_picture(runner.visualizer, name, picture, step,
-                           self.out_dir)
+            log_picture(runner.visualizer, name, picture, step, self.out_dir)

@@ -8,7 +8,7 @@ from mmaction.structures import ActionDataSample
 from torch import Tensor
 
 from mmvideomamba.registry import HOOKS
-from mmvideomamba.visualization import draw_frame_strip, record_picture
+from mmvideomamba.visualization import draw_frame_strip, log_picture
 
 
 @HOOKS.register_module()
@@ -87,4 +87,4 @@ class FrameStripHook(VisualizationHook):
         """Show a picture, and save or record the picture."""
         if self.draw_args['show']:
             self._visualizer.show(strip, name, self.wait_time)
-        record_picture(self._visualizer, name, strip, step, self.out_dir)
+        log_picture(self._visualizer, name, strip, step, self.out_dir)

@@ -17,11 +17,11 @@ def save_picture(picture: np.ndarray, path: Union[str, Path]) -> None:
     mmcv.imwrite(picture[..., ::-1], str(path))
 
 
-def record_picture(visualizer: Visualizer,
-                   name: str,
-                   picture: np.ndarray,
-                   step: int,
-                   out_dir: Optional[str] = None) -> None:
+def log_picture(visualizer: Visualizer,
+                name: str,
+                picture: np.ndarray,
+                step: int,
+                out_dir: Optional[str] = None) -> None:
     """Hand a picture to the backends of a visualizer, or save a .png file.
 
     Args:
