@@ -1,4 +1,5 @@
 """Sampler that lets each worker read shards of its own from start to end."""
+import math
 from typing import Any, Iterator, Optional
 
 import numpy as np
@@ -153,7 +154,7 @@ class ShardSampler(Sampler):
             rng = np.random.default_rng([self.seed, self.epoch])
             shards = rng.permutation(shards)
         needed = self.num_samples * self.world_size
-        return np.concatenate([shards] * -(-needed // len(self.dataset)))
+        return np.concatenate([shards] * math.ceil(needed / len(self.dataset)))
 
     def _stream(self, number: int, shards: np.ndarray) -> Iterator[int]:
         """Yield the samples of a worker."""

@@ -1,4 +1,5 @@
 """Evaluation of retrieval over a whole set."""
+import math
 from time import perf_counter
 from typing import Any, Dict, Iterator, List, Union
 
@@ -76,7 +77,7 @@ class _RetrievalMixin(BaseLoop):
         rank, world = dist.get_dist_info()
         # Each process takes as many; what is taken twice is cut off again.
         share = [(i * world + rank) % len(queries)
-                 for i in range(-(-len(queries) // world))]
+                 for i in range(math.ceil(len(queries) / world))]
         self.evaluator.process([queries[i] for i in share], None)
         return self.evaluator.evaluate(len(queries))
 

@@ -49,7 +49,7 @@ def layout(backbone: nn.Module) -> dict:
     return {k: v for k, v in found.items() if v is not None}
 
 
-def describe(backbone: nn.Module) -> str:
+def summary(backbone: nn.Module) -> str:
     """Name a backbone and its sizes in a line, for messages."""
     sizes = dict(width=getattr(backbone, 'embed_dims', None))
     sizes.update(layout(backbone))
@@ -134,11 +134,11 @@ class FrozenTeacher:
             self.backbone.load_state_dict(inside or weights)
         except (RuntimeError, ValueError) as error:
             raise ValueError(f'the checkpoint {self.checkpoint} does not fit '
-                             f'the teacher {describe(self.backbone)}: '
+                             f'the teacher {summary(self.backbone)}: '
                              f'{error}') from error
         self.loaded = True
         print_log(
-            f'teacher {describe(self.backbone)} loaded from '
+            f'teacher {summary(self.backbone)} loaded from '
             f'{self.checkpoint}', 'current')
 
     def check_student(self, student: nn.Module) -> None:
@@ -157,8 +157,8 @@ class FrozenTeacher:
         ]
         if different:
             raise ValueError(
-                f'the teacher {describe(self.backbone)} does not fit the '
-                f'student {describe(student)}: they must get the same images '
+                f'the teacher {summary(self.backbone)} does not fit the '
+                f'student {summary(student)}: they must get the same images '
                 f'and cut them into as many tokens; set the same '
                 f'{" and ".join(sorted(different))} (checkpoints adapt)')
 

@@ -9,7 +9,7 @@ from mmvideomamba.checkpoints import (Change, init_from_file,
                                       register_load_hook, unwrap)
 from mmvideomamba.registry import MODELS
 from ..layers import build_add_norm
-from .frozen_teacher import FrozenTeacher, all_tokens, describe
+from .frozen_teacher import FrozenTeacher, all_tokens, summary
 
 
 def unit(x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ class TokenDistillHead(Sequential):
                 f'the distill_head in the checkpoint leads from width '
                 f'{weight.shape[1]} to a teacher of width {weight.shape[0]}, '
                 f'but this one from width {self.in_channels} to the teacher '
-                f'{describe(self.teacher.backbone)}')
+                f'{summary(self.teacher.backbone)}')
         return state_dict, []
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'TokenDistillHead':
@@ -138,10 +138,10 @@ class TokenDistillHead(Sequential):
         if backbone.embed_dims != self.in_channels:
             raise ValueError(
                 f'distill_head.in_channels is {self.in_channels}, but the '
-                f'student is a {describe(backbone)}; set it to its width')
+                f'student is a {summary(backbone)}; set it to its width')
         if backbone.out_type != 'cls_token':
             raise ValueError(
-                f'the student {describe(backbone)} has the out_type '
+                f'the student {summary(backbone)} has the out_type '
                 f"{backbone.out_type!r}; set it to 'cls_token', which is what "
                 'a distilled model classifies by')
 
@@ -173,7 +173,7 @@ class TokenDistillHead(Sequential):
         found = self(tokens)
         if found.shape != wanted.shape:
             raise ValueError(
-                f'the teacher {describe(self.teacher.backbone)} returns '
+                f'the teacher {summary(self.teacher.backbone)} returns '
                 f'tokens of shape {tuple(wanted.shape)}, but those of the '
                 f'student become {tuple(found.shape)}; they must have the '
                 'same patch grid and a class token each')
