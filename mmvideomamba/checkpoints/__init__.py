@@ -4,6 +4,7 @@
 module                   holds
 =======================  ===================================================
 ``reader``               the safe reader, and the wording of each bad file
+``download``             files of an address, before the reader
 ``unwrap``               wrappers and prefixes of trainers; EMA weights
 ``rename``               published names of backbone and head
 ``rename_clip``          names of CLIP's publishers

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from .report import Change, log_changes
 
 State = Dict[str, Tensor]
+# Metadata of a backbone: names in the state dict that may have no place.
+SPARE = 'spare_names'
 
 
 class Loads(Protocol):
@@ -39,9 +41,12 @@ def register_load_hook(module: nn.Module) -> None:
     module.register_load_state_dict_pre_hook(_fit)
 
 
-def _fit(module: Loads, state_dict: Dict[str, Any], prefix: str, *_:
-         Any) -> None:
+def _fit(module: Loads, state_dict: Dict[str, Any], prefix: str,
+         metadata: Dict[str, Any], strict: bool, missing: List[str],
+         unexpected: List[str], *_: Any) -> None:
     """Replace the module's part of a state dict, in place."""
+    spare = metadata.get(SPARE, ())
+    unexpected[:] = [key for key in unexpected if key not in spare]
     part = {
         k[len(prefix):]: v
         for k, v in state_dict.items() if k.startswith(prefix)

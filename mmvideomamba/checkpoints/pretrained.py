@@ -2,28 +2,38 @@
 
 ``init_cfg=dict(type='Pretrained', ...)`` of our modules is served by
 ``init_from_file``. ``load_from``, ``tools/test.py`` and the inferencers ask
-mmengine's ``CheckpointLoader``; the functions registered there read local
-files by our reader, and give a VideoMamba file the names of a converted file.
-Files of other models pass unchanged.
+mmengine's ``CheckpointLoader``; the functions registered there read files by
+our reader, and give a VideoMamba file the names of a converted file. Files of
+other models pass unchanged.
 """
+import mmap
 import re
-from typing import Any, Callable, Dict, Iterable
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Callable, Dict, Mapping, Optional
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule, PretrainedInit
-from mmengine.registry import DefaultScope
 from mmengine.runner import CheckpointLoader
 from mmengine.runner import checkpoint as host
 from torch import Tensor, nn
 
 from .class_token import check_settings
 from .convert import convert
-from .reader import read_checkpoint, read_file
-from .rename import has_published_head
+from .download import download
+from .load_hook import SPARE
+from .reader import not_a_dict, read_checkpoint, read_file
+from .rename import CLASSIFIER_HEAD, RECOGNIZER_HEAD, has_published_head
 from .report import Change, log_changes
-from .unwrap import find_weights, holds_videomamba, trunk_prefixes, unwrap
+from .unwrap import (find_weights, holds_videomamba, is_averaged, state_dicts,
+                     trunk_prefixes, unwrap)
 
-_URL = re.compile(r'\w[\w+.-]*://')
+_URL = re.compile(r'[\w+.:-]+://')
+_WEB = ('http://', 'https://')
+# mmengine's prefixes of object storage: a cluster may stand in front.
+_STORAGE = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
+# In the names of every VideoMamba, and in the names of no model of a host.
+_MARK = b'mixer.A_log'
 
 
 def read_any(path: str, map_location: Any = 'cpu') -> Dict[str, Any]:
@@ -41,26 +51,59 @@ def read_any(path: str, map_location: Any = 'cpu') -> Dict[str, Any]:
         ValueError: If the file cannot be used.
     """
     path = str(path)
-    if path.startswith(('http://', 'https://')):
-        return host.load_from_http(path, map_location)
+    if path.startswith(_WEB):
+        return _read_download(path, download(path), map_location, True)
+    if any(re.match(prefix, path) for prefix in _STORAGE):
+        return host.load_from_ceph(path, map_location)
     if _URL.match(path):
         return CheckpointLoader.load_checkpoint(path, map_location)
     return read_checkpoint(path, map_location)
 
 
-def _below(checkpoint: Dict[str, Any], weights: Dict[str, Tensor],
-           prefix: str) -> Dict[str, Tensor]:
-    """Keep the tensors below the prefix in a config."""
+def _read_download(address: str, path: Path, map_location: Any,
+                   weights_only: Optional[bool]) -> Any:
+    """Read a downloaded file; name the address in errors."""
+    try:
+        return read_file(path, map_location, weights_only=weights_only)
+    except ValueError as error:
+        raise ValueError(f'{address}: {error}. The download is kept: remove '
+                         'it before the next') from error
+
+
+def _below(node: Mapping, prefix: str) -> Dict[str, Any]:
+    """Keep the tensors below a prefix, in all state dicts of a file."""
+    kept: Dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            kept[key] = _below(value, prefix)
+        elif not isinstance(value, Tensor):
+            kept[key] = value
+        elif isinstance(key, str) and key.startswith(prefix):
+            kept[key[len(prefix):]] = value
+    return kept
+
+
+def _unwrap_part(file: Dict[str, Any], prefix: str,
+                 ema: bool) -> Dict[str, Tensor]:
+    """Unwrap the tensors below the prefix in a config.
+
+    The prefix is that of the unwrapped names, else that of the file, and may
+    then choose one of several models, or name the EMA weights itself.
+    """
     prefix = prefix.rstrip('.') + '.'
-    stored = checkpoint.get('state_dict', checkpoint)
-    for state in (weights, stored):
-        part = {
-            k[len(prefix):]: v
-            for k, v in state.items()
-            if k.startswith(prefix) and isinstance(v, Tensor)
-        }
-        if part:
-            return part
+    stored = _below(file, prefix)
+    below = any(True for _ in state_dicts(stored))
+    try:
+        weights = unwrap(file, ema)
+    except ValueError:
+        if not below:
+            raise
+        weights = {}
+    part = _below(weights, prefix)
+    if part:
+        return part
+    if below:
+        return unwrap(stored, ema and not is_averaged(prefix))
     if prefix == 'backbone.' and '' in trunk_prefixes(weights):
         return weights  # of a backbone alone
     raise ValueError(f'no tensor begins with the prefix {prefix!r}; the first '
@@ -92,9 +135,10 @@ def load_pretrained(module: nn.Module,
     file = read_any(checkpoint, map_location)
     try:
         check_settings(file)
-        weights = unwrap(file, ema)
         if prefix:
-            weights = _below(file, weights, prefix)
+            weights = _unwrap_part(file, prefix, ema)
+        else:
+            weights = unwrap(file, ema)
         host.load_state_dict(module, weights, False, 'current')
     except ValueError as error:
         raise ValueError(f'{checkpoint}: {error}') from error
@@ -132,13 +176,26 @@ def init_from_file(module: BaseModule, init: Callable[[], None]) -> None:
     module.is_init = True
 
 
-def _task(names: Iterable[str]) -> str:
-    """Name the kind of the host's model by the default scope."""
-    scope = DefaultScope.get_current_instance()
-    if scope is None or scope.scope_name != 'mmpretrain':
-        return 'recognizer'
-    distilled = any(name.endswith('distill_head.1.weight') for name in names)
-    return 'distilled' if distilled else 'classifier'
+def _as_whole_model(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Give weights the names of a recognizer and of a classifier.
+
+    A reader of files does not know the model to load. The head is stored under
+    the names of both hosts, and the metadata of the state dict let the load
+    hook of the backbone forgive the names without a place.
+    """
+    distilled = any(k.endswith('distill_head.1.weight') for k in weights)
+    named, rows = convert(weights, 'distilled' if distilled else 'classifier')
+    log_changes([
+        Change('renamed', f'{len(weights)} tensors', 'as the converter does'),
+        *(row for row in rows if row.action not in ('kept', 'renamed'))
+    ])
+    for part in ('weight', 'bias'):
+        if CLASSIFIER_HEAD + part in named:
+            named[RECOGNIZER_HEAD + part] = named[CLASSIFIER_HEAD + part]
+    spare = [key for key in named if not key.startswith('backbone.')]
+    state_dict = OrderedDict(named)
+    setattr(state_dict, '_metadata', OrderedDict(backbone={SPARE: spare}))
+    return state_dict
 
 
 def for_whole_model(checkpoint: Any) -> Any:
@@ -146,7 +203,7 @@ def for_whole_model(checkpoint: Any) -> Any:
 
     Files of mmengine and of the converter have the names already, and models
     of videos and texts translate multimodal files: of both, wrappers alone are
-    removed. The default scope names the host of the model.
+    removed.
 
     Args:
         checkpoint (Any): The content of a file.
@@ -159,28 +216,27 @@ def for_whole_model(checkpoint: Any) -> Any:
         ValueError: If the file leaves a choice of weights, or has tensors
             unknown to VideoMamba.
     """
+    if isinstance(checkpoint, (list, tuple)):
+        if holds_videomamba(dict(checkpoint=checkpoint)):
+            raise ValueError(not_a_dict(checkpoint))
+        return checkpoint
     if not isinstance(checkpoint, dict) or not holds_videomamba(checkpoint):
         return checkpoint
+    meta = checkpoint.get('meta')
+    if isinstance(meta, dict) and 'mmengine_version' in meta:
+        return checkpoint  # names of the very model, which may be any
     check_settings(checkpoint)
     place = find_weights(checkpoint).place
     weights = unwrap(checkpoint)
     trunk = trunk_prefixes(weights)[0]
-    meta = checkpoint.get('meta')
-    known = trunk.startswith('vision_encoder.') or (isinstance(
-        meta, dict) and 'mmengine_version' in meta) or (
-            trunk == 'backbone.' and not has_published_head(weights))
+    known = trunk.startswith('vision_encoder.') or (
+        trunk == 'backbone.' and not has_published_head(weights))
     if known:
         stored = checkpoint.get('state_dict')
         if isinstance(stored, dict) and weights.keys() <= stored.keys():
             return checkpoint
     else:
-        task = _task(weights)
-        count = len(weights)
-        weights, rows = convert(weights, task)
-        log_changes([
-            Change('renamed', f'{count} tensors', f'as for --task {task}'),
-            *(row for row in rows if row.action not in ('kept', 'renamed'))
-        ])
+        weights = _as_whole_model(weights)
     rest = {k: v for k, v in checkpoint.items() if not isinstance(v, Tensor)}
     for key in place.split('.')[:1]:
         rest.pop(key, None)
@@ -205,15 +261,22 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     """
     # torch's own default, which users may change for models of the hosts.
     file = read_file(filename, map_location, weights_only=None)
+    return _renamed(filename, file)
+
+
+def _renamed(filename: str, file: Any) -> Any:
+    """Call ``for_whole_model``; name the file in errors."""
     try:
         return for_whole_model(file)
     except ValueError as error:
         raise ValueError(f'{filename}: {error}') from error
 
 
-@CheckpointLoader.register_scheme(prefixes=('http://', 'https://'), force=True)
+@CheckpointLoader.register_scheme(prefixes=_WEB, force=True)
 def load_from_http(filename: str, map_location: Any = None) -> Any:
     """Download a file for mmengine, see ``load_from_local``.
+
+    A file of another model that our reader refuses is read by mmengine.
 
     Args:
         filename (str): The address.
@@ -225,4 +288,38 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
     Raises:
         ValueError: If the file cannot be used.
     """
-    return for_whole_model(host.load_from_http(filename, map_location))
+    path = download(filename)
+    try:
+        file = _read_download(filename, path, map_location, None)
+    except ValueError as error:
+        if not path.stat().st_size or _has_mark(path):
+            raise
+        try:
+            return host.load_from_http(filename, map_location)
+        except Exception:
+            raise error from None
+    return _renamed(filename, file)
+
+
+def _has_mark(path: Path) -> bool:
+    """Tell from the bytes whether a file names tensors of a VideoMamba."""
+    with path.open('rb') as file, mmap.mmap(
+            file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(_MARK) >= 0
+
+
+@CheckpointLoader.register_scheme(prefixes=_STORAGE, force=True)
+def load_from_ceph(filename: str, map_location: Any = None) -> Any:
+    """Read a file of object storage for mmengine, see ``load_from_local``.
+
+    Args:
+        filename (str): The address.
+        map_location (Any): Device of the tensors. Defaults to None.
+
+    Returns:
+        Any: The content of the file, VideoMamba files under our names.
+
+    Raises:
+        ValueError: If the file cannot be used.
+    """
+    return _renamed(filename, host.load_from_ceph(filename, map_location))

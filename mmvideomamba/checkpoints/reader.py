@@ -5,7 +5,9 @@ read with torch's ``weights_only``, or as safetensors. Each fault of a file has
 a single wording, with the file's name and the remedy.
 """
 import json
+import pickletools
 import re
+import struct
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -19,8 +21,9 @@ _ANEW = 'get the file anew'
 _ZIP = b'PK\x03\x04'
 _PICKLE = b'\x80'
 _LFS = b'version https://git-lfs'
-_PAGE = re.compile(rb'\s*(<!--.*?-->\s*)?<(!doctype|html|head|\?xml)',
-                   re.IGNORECASE | re.DOTALL)
+_PAGE = re.compile(
+    rb'(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?<(!doctype|html|head|body|\?xml)',
+    re.IGNORECASE | re.DOTALL)
 _PACKED = {
     b'\x1f\x8b': 'gzip',
     b'BZh': 'bzip2',
@@ -30,7 +33,7 @@ _PACKED = {
 }
 # Errors of torch for a file that was cut off or changed.
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, ValueError,
-            TypeError, AttributeError, AssertionError)
+            TypeError, AttributeError, AssertionError, struct.error)
 
 
 def _refusal_of_start(path: Path, start: bytes, size: int) -> str:
@@ -168,10 +171,30 @@ def _is_whole(archive: zipfile.ZipFile, name: str) -> bool:
         return False
 
 
+def _is_cut_pickle(path: Path) -> bool:
+    """Tell whether a file ends within the pickles at the beginning.
+
+    torch's unpickler takes half a name for the name of another type.
+    """
+    with path.open('rb') as file:
+        # Before torch 1.6: a number, a version, the system, content, keys.
+        for _ in range(5):
+            start = file.peek(1)[:1]
+            if start != _PICKLE:
+                return False
+            try:
+                for _ in pickletools.genops(file):
+                    pass
+            except ValueError as error:
+                return not file.read(1) or 'exhausted' in str(error)
+    return False
+
+
 def _refused(path: Path, error: UnpicklingError) -> ValueError:
     """Turn torch's refusal of a pickle into the error to raise."""
     text = str(error)
-    if re.search('truncated|Ran out of input|EOF', text):
+    if re.search('truncated|Ran out of input|EOF',
+                 text) or _is_cut_pickle(path):
         return _cut_off(path)
     found = re.search(r'GLOBAL (\S+)|attempted to use ([\w.]+)|class (\S+)',
                       text)
@@ -208,8 +231,8 @@ def _read_torch(path: Path, start: bytes, map_location: Any,
                       torch.OutOfMemoryError) or ('deserialize object on'
                                                   in str(error)):
             raise
-        if isinstance(error, EOFError) or re.search('EOF|ran out of|truncated',
-                                                    str(error), re.IGNORECASE):
+        if isinstance(error, EOFError) or _is_cut_pickle(path) or re.search(
+                'EOF|ran out of|truncated', str(error), re.IGNORECASE):
             raise _cut_off(path) from error
         raise _damaged(path, error) from error
 
@@ -274,6 +297,18 @@ def read_checkpoint(path: Union[str, Path],
     """
     checkpoint = read_file(path, map_location, **kwargs)
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'{path} holds a {type(checkpoint).__name__}, not '
-                         'the dict of a checkpoint: save a state_dict')
+        raise ValueError(f'{path}: {not_a_dict(checkpoint)}')
     return checkpoint
+
+
+def not_a_dict(content: Any) -> str:
+    """Return the wording for a file that holds something else than a dict.
+
+    Args:
+        content (Any): What the file holds.
+
+    Returns:
+        str: The fault and the remedy, without the name of the file.
+    """
+    return (f'the file holds a {type(content).__name__}, not the dict of a '
+            'checkpoint: save a state_dict')

@@ -18,18 +18,20 @@ _PLAIN = frozenset(
     'state dict statedict model models module net network param params '
     'parameters weight weights student online backbone encoder trunk vision '
     'visual video checkpoint ckpt orig mod forward fsdp wrapped base best '
-    'final last latest pretrained trained'.split())
+    'final last latest pretrained trained classifier callback callbacks ddp '
+    'dp image unwrapped'.split())
 # Words of wrappers and prefixes around an average over the training.
 _AVERAGED = frozenset(
-    'ema avg averaged average mean polyak swa shadow teacher'.split())
+    'ema avg averaged averaging average mean polyak swa shadow teacher '
+    'target'.split())
 # Wrappers of single modules may stand anywhere in a name.
 _TRANSPARENT = re.compile(
     r'(?<![^.])(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|'
-    r'_forward_module)\.')
+    r'_forward_module|_fpw_module)\.')
 _BLOCK = re.compile(r'(?:^|(?<=\.))layers\.\d+\.mixer\.')
 # A prefix from here on is a part of the model, not a wrapper around all.
 _PARTS = ('backbone', 'encoder', 'vision_encoder')
-_MAX_DEPTH = 4
+_MAX_DEPTH = 8
 
 
 class Unwrapped(NamedTuple):
@@ -64,11 +66,19 @@ class _Found(NamedTuple):
 
 def _words(name: str) -> List[str]:
     """Split 'model_ema', 'modelEma' or 'ema.0.' into words, no numbers."""
-    spaced = re.sub(r'(?<=[a-z])(?=[A-Z])', '_', name)
+    spaced = re.sub(r'(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])', '_', name)
     return [w for w in re.split(r'[^a-z]+', spaced.lower()) if w]
 
 
-def _is_averaged(name: str) -> bool:
+def is_averaged(name: str) -> bool:
+    """Tell whether the name of a wrapper or prefix speaks of an average.
+
+    Args:
+        name (str): Keys and prefixes, joined by dots.
+
+    Returns:
+        bool: Whether a word such as 'ema' or 'teacher' is among the words.
+    """
     return not _AVERAGED.isdisjoint(_words(name))
 
 
@@ -76,10 +86,18 @@ def _is_known(name: str) -> bool:
     return set(_words(name)) <= _PLAIN | _AVERAGED
 
 
-def _state_dicts(
+def state_dicts(
     node: Mapping, path: Tuple[str, ...] = ()
 ) -> Iterator[Tuple[Tuple[str, ...], Dict[str, Tensor]]]:
-    """Yield the path of keys to each state dict in a file, and the dict."""
+    """Find the state dicts in a file.
+
+    Args:
+        node (Mapping): Content of the file, or a part.
+        path (tuple[str, ...]): Keys that lead to the part. Defaults to ().
+
+    Yields:
+        tuple: The path of keys to a state dict, and the tensors there.
+    """
     state = {
         k: v
         for k, v in node.items()
@@ -87,10 +105,13 @@ def _state_dicts(
     }
     if any('.' in key for key in state):
         yield path, state
-    elif len(path) < _MAX_DEPTH:
-        for key, value in node.items():
-            if isinstance(key, str) and isinstance(value, Mapping):
-                yield from _state_dicts(value, (*path, key))
+    if len(path) == _MAX_DEPTH:
+        return
+    for key, value in node.items():
+        if isinstance(value, (list, tuple)):
+            value = dict(zip(map(str, range(len(value))), value))
+        if isinstance(key, str) and isinstance(value, Mapping):
+            yield from state_dicts(value, (*path, key))
 
 
 def _clean(state: Dict[str, Tensor]) -> Dict[str, Tensor]:
@@ -123,12 +144,14 @@ def holds_videomamba(checkpoint: Mapping) -> bool:
         checkpoint (Mapping): What a file holds.
 
     Returns:
-        bool: Whether there are blocks with a mixer beside a patch embedding.
+        bool: Whether there are blocks with a mixer beside a patch embedding
+        and a class token.
     """
-    for _, state in _state_dicts(checkpoint):
+    for _, state in state_dicts(checkpoint):
         names = _clean(state)
-        if any(f'{p}patch_embed.proj.weight' in names
-               for p in trunk_prefixes(names)):
+        if any(
+            {f'{p}patch_embed.proj.weight', f'{p}cls_token'} <= names.keys()
+                for p in trunk_prefixes(names)):
             return True
     return False
 
@@ -156,17 +179,17 @@ def _choose(found: List[_Found], ema: bool,
                                                       'ema_state_dict',
                                                       'current_model_state'):
             return item.path[0] == 'state_dict'
-        return _is_averaged('.'.join((*item.path, item.prefix)))
+        return is_averaged('.'.join((*item.path, item.prefix)))
 
     if swapped and not ema:
         # Both trainers mean the averaged weights to be loaded.
         ema = any(f.path[:1] == ('state_dict', ) for f in found)
     known = [f for f in found if _is_known('.'.join((*f.path, f.prefix)))]
-    mean = [f for f in known if averaged(f)]
-    plain = [f for f in known if f not in mean]
     if not known and all(_is_known('.'.join(f.path)) for f in found):
         # The prefix is the name of an attribute in the trainer's module.
-        plain = found
+        known = found
+    mean = [f for f in known if averaged(f)]
+    plain = [f for f in known if f not in mean]
     choice = mean if ema or not plain else plain
     if not choice:
         places = ', '.join(f.place for f in found)
@@ -224,6 +247,17 @@ def _common_outer(state: Dict[str, Tensor]) -> str:
     return outer
 
 
+def _refuse_shard(state: Dict[str, Tensor]) -> None:
+    """Refuse the part of the weights that one process of several held."""
+    if any(
+            key.endswith('flat_param') or not value.numel()
+            for key, value in state.items()):
+        raise ValueError(
+            'the checkpoint is one shard of a model trained by FSDP or '
+            'DeepSpeed ZeRO-3, not the whole weights: gather them, by '
+            'zero_to_fp32.py of DeepSpeed or a FULL_STATE_DICT of FSDP')
+
+
 def find_weights(checkpoint: Mapping, ema: bool = False) -> Unwrapped:
     """Find the weights of a model in a file.
 
@@ -236,10 +270,10 @@ def find_weights(checkpoint: Mapping, ema: bool = False) -> Unwrapped:
         Unwrapped: The weights and the place.
 
     Raises:
-        ValueError: If there is no model under a known name, or several.
+        ValueError: If there is no model under a known name, or several, or
+            a shard of a model.
     """
-    states = [(path, _clean(state))
-              for path, state in _state_dicts(checkpoint)]
+    states = [(path, _clean(state)) for path, state in state_dicts(checkpoint)]
     found = [
         _Found(path, state, prefix) for path, state in states
         for prefix in trunk_prefixes(state)
@@ -249,9 +283,10 @@ def find_weights(checkpoint: Mapping, ema: bool = False) -> Unwrapped:
             _Found(path, state, _common_outer(state)) for path, state in states
             if _is_known('.'.join(path))
         ]
-        first = {f.path and _is_averaged('.'.join(f.path)): f for f in
-                 found[::-1]}  # yapf: disable
-        found = list(first.values())
+        # The largest state dict of each kind: metrics may stand beside.
+        found.sort(key=lambda f: len(f.state))
+        largest = {is_averaged('.'.join(f.path)): f for f in found}
+        found = list(largest.values())
     if not found:
         if ema:
             raise ValueError('the checkpoint holds no EMA weights; leave the '
@@ -259,6 +294,7 @@ def find_weights(checkpoint: Mapping, ema: bool = False) -> Unwrapped:
         plain = {k: v for k, v in checkpoint.items() if isinstance(v, Tensor)}
         return Unwrapped(plain, '', False)
     item, averaged, other = _choose(found, ema, _mmengine_swapped(checkpoint))
+    _refuse_shard(item.state)
     others = [
         f.prefix for f in found
         if f.path == item.path and f.prefix != item.prefix

@@ -36,10 +36,10 @@ def test_refusal() -> None:
         check_class_token(dict(cls_token_head=token, cls_token_tail=token))
 
 
-@pytest.mark.parametrize('channels', [4, 8, 16, 64, 192, 768])
+@pytest.mark.parametrize('channels', [4, 8, 9, 12, 16, 24, 192])
 def test_no_false_alarm(channels: int) -> None:
     """Random tables, as at the start of a training, tell nothing."""
-    for seed in range(20):
+    for seed in range(400 if channels < 32 else 20):
         torch.manual_seed(seed)
         embed = torch.randn(1, 197, channels)
         for token in (torch.randn(1, 1, channels), torch.zeros(1, 1,
@@ -50,6 +50,8 @@ def test_no_false_alarm(channels: int) -> None:
 def test_other_shapes() -> None:
     assert class_token_place(torch.ones(5, 4), torch.ones(1, 1, 4)) is None
     assert class_token_place(torch.ones(1, 5, 9), torch.ones(1, 1, 8)) is None
+    embed, token = table(98)
+    assert class_token_place(embed.to('meta'), token.to('meta')) is None
 
 
 def train(model: VideoMamba, middle: bool) -> None:
@@ -119,5 +121,6 @@ def test_settings(name: str) -> None:
 
 def test_settings_of_other_models() -> None:
     check_settings(dict(args=Namespace(model='videomamba_tiny', lr=1)))
+    check_settings(dict(arch='videomamba_middle_cls'))
     check_settings(dict(args=Namespace(output_dir='runs/vim_1'), arch=None))
     check_settings(dict(model={'a.weight': torch.ones(1)}))

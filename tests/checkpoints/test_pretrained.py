@@ -1,6 +1,6 @@
 """init_cfg and mmengine's loaders, beyond what the three ways share."""
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Union
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ from mmvideomamba.models import VideoMamba
 from mmvideomamba.registry import MODELS
 
 
-def backbone(path: Path, **options: Any) -> VideoMamba:
+def backbone(path: Union[str, Path], **options: Any) -> VideoMamba:
     cfg = dict(type='Pretrained', checkpoint=str(path), **options)
     model = MODELS.build(dict(SMALL, init_cfg=cfg))
     model.init_weights()
@@ -37,6 +37,37 @@ def test_prefix_of_a_config(stored: str, prefix: str, tmp_path: Path) -> None:
     path = save(tmp_path, dict(state_dict=prefixed(stored, weights)))
     found = backbone(path, prefix=prefix).state_dict()
     assert all(torch.equal(found[k], v) for k, v in weights.items())
+
+
+@pytest.mark.parametrize('wrapper', ['state_dict', 'model', 'net'])
+@pytest.mark.parametrize('prefix', [
+    'flow.', 'backbone.flow', 'module.backbone.flow.', 'ema_model.',
+    'momentum_encoder.'
+])  # yapf: disable
+def test_prefix_chooses_a_model(prefix: str, wrapper: str,
+                                tmp_path: Path) -> None:
+    """Of several models of equal rank, too, and with ``ema=True``."""
+    source, other = small_backbone(), small_backbone()
+    weights = {
+        **prefixed('backbone.rgb.', official_weights(other)),
+        **prefixed(prefix.rstrip('.') + '.', official_weights(source))
+    }
+    path = save(tmp_path, {wrapper: weights})
+    for options in [{}, dict(ema=True)] if 'ema' in prefix else [{}]:
+        found = backbone(path, prefix=prefix, **options)
+        assert torch.equal(found.cls_token, source.cls_token)
+
+
+def test_prefix_and_ema_weights(tmp_path: Path) -> None:
+    source, mean = small_backbone(), small_backbone()
+    path = save(
+        tmp_path,
+        dict(
+            model=prefixed('backbone.', official_weights(source)),
+            model_ema=prefixed('module.backbone.', official_weights(mean))))
+    for ema, wanted in ((False, source), (True, mean)):
+        found = backbone(path, prefix='backbone.', ema=ema)
+        assert torch.equal(found.cls_token, wanted.cls_token)
 
 
 def test_unknown_prefix(tmp_path: Path) -> None:
@@ -76,32 +107,39 @@ def test_module_without_a_file() -> None:
     assert calls == [1]
 
 
-@pytest.mark.parametrize('scope, wanted', [
-    ('mmaction', 'cls_head.fc_cls.weight'), ('mmpretrain', 'head.fc.weight')
-])  # yapf: disable
-def test_head_of_the_default_scope(scope: str, wanted: str) -> None:
-    weights = official_weights(small_backbone(num_frames=1))
-    with DefaultScope.overwrite_default_scope(scope):
-        found = for_whole_model(weights)['state_dict']
-    assert torch.equal(found[wanted], weights['head.weight'])
-    assert torch.equal(found['backbone.cls_token'], weights['cls_token'])
-
-
-def test_published_file_for_a_classifier(tmp_path: Path) -> None:
-    weights = official_weights(small_backbone(num_frames=1))
-    path = save(tmp_path, dict(model=weights, epoch=1))
+def whole_model(host_name: str) -> nn.Module:
+    """Build the model of a host around an image backbone."""
+    if host_name == 'mmaction':
+        return recognizer(num_frames=1)
     init_default_scope('mmpretrain')
-    with DefaultScope.overwrite_default_scope('mmpretrain'):
-        model = MODELS.build(
-            dict(
-                type='mmpretrain.ImageClassifier',
-                backbone=dict(SMALL, num_frames=1),
-                head=dict(
-                    type='mmpretrain.LinearClsHead',
-                    num_classes=5,
-                    in_channels=16)))
+    return MODELS.build(
+        dict(
+            type='mmpretrain.ImageClassifier',
+            backbone=dict(SMALL, num_frames=1),
+            head=dict(
+                type='mmpretrain.LinearClsHead', num_classes=5,
+                in_channels=16)))
+
+
+@pytest.mark.parametrize('scope', ['mmaction', 'mmpretrain', 'mmengine'])
+@pytest.mark.parametrize('host_name, head', [
+    ('mmaction', 'cls_head.fc_cls.'), ('mmpretrain', 'head.fc.')
+])  # yapf: disable
+def test_published_file_in_either_host(host_name: str, head: str, scope: str,
+                                       tmp_path: Path) -> None:
+    """Head and backbone arrive, whatever scope was set, and nothing spare."""
+    weights = official_weights(small_backbone(num_frames=1))
+    distilled = {
+        **weights, 'distill_head.0.bias': torch.ones(16),
+        'distill_head.1.weight': torch.ones(7, 16)
+    }
+    path = save(tmp_path, dict(model=distilled, epoch=1))
+    model = whole_model(host_name)
+    with DefaultScope.overwrite_default_scope(scope):
         load_checkpoint(model, str(path), strict=True)
-    assert torch.equal(model.head.fc.weight, weights['head.weight'])
+    found = model.state_dict()
+    assert torch.equal(found[f'{head}weight'], weights['head.weight'])
+    assert torch.equal(found['backbone.cls_token'], weights['cls_token'])
 
 
 def test_checkpoints_of_mmengine_are_untouched() -> None:
@@ -115,13 +153,36 @@ def test_checkpoints_of_mmengine_are_untouched() -> None:
     named = dict(own, state_dict=prefixed('encoder.', small_backbone().
                                           state_dict()))  # yapf: disable
     assert for_whole_model(named) is named
+    weights = small_backbone().state_dict()
+    streams = {**prefixed('rgb.', weights), **prefixed('flow.', weights)}
+    two = dict(own, state_dict=streams)
+    assert for_whole_model(two) is two
     converted = dict(state_dict=model.state_dict(), meta={})
     assert for_whole_model(converted) is converted
 
 
 def test_what_is_no_videomamba_is_untouched() -> None:
-    for file in ([1], None, {}, dict(model={'a.weight': torch.ones(1)})):
+    mamba = {
+        'layers.0.mixer.in_proj.weight': torch.ones(2, 2),
+        'patch_embed.proj.weight': torch.ones(2, 3, 1, 1),
+        'head.weight': torch.ones(1, 2)
+    }
+    for file in ([1], None, {}, dict(model={'a.weight': torch.ones(1)}), mamba,
+                 dict(state_dict=prefixed('backbone.', mamba))):
         assert for_whole_model(file) is file
+
+
+def test_tuple_with_a_model() -> None:
+    with pytest.raises(ValueError, match='holds a tuple, not the dict of a'):
+        for_whole_model((official_weights(small_backbone()), 3))
+
+
+def test_prefix_put_in_front_by_the_caller(tmp_path: Path) -> None:
+    """mmengine's ``revise_keys``, as used for backbones of other files."""
+    source, model = small_backbone(), recognizer()
+    path = save(tmp_path, source.state_dict())
+    load_checkpoint(model, str(path), revise_keys=[('^', 'backbone.')])
+    assert torch.equal(model.backbone.cls_token, source.cls_token)
 
 
 def test_multimodal_file_keeps_its_names() -> None:
@@ -131,14 +192,15 @@ def test_multimodal_file_keeps_its_names() -> None:
     assert found['state_dict'].keys() == weights.keys()
 
 
-def test_download(monkeypatch: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    'address', ['s3://a/in.pth', 'petrel://a/in.pth', 'cluster:s3://a/in.pth'])
+def test_object_storage(address: str, monkeypatch: Any) -> None:
     weights = official_weights(small_backbone())
-    monkeypatch.setattr(host, 'load_from_http', lambda *_: dict(net=weights))
-    url = 'https://host/file.pth'
-    found = CheckpointLoader.load_checkpoint(url)
+    monkeypatch.setattr(host, 'load_from_ceph', lambda *_: dict(net=weights))
+    found = CheckpointLoader.load_checkpoint(address)
     assert torch.equal(found['state_dict']['backbone.cls_token'],
                        weights['cls_token'])
-    model = backbone(url)  # type: ignore
+    model = backbone(address)
     assert torch.equal(model.cls_token, weights['cls_token'])
 
 

@@ -39,7 +39,7 @@ def test_home_folder(good: Path, monkeypatch: Any) -> None:
     assert read_checkpoint('~/file.pth').keys() == WEIGHTS.keys()
 
 
-@pytest.mark.parametrize('share', [0.3, 0.6, 0.99])
+@pytest.mark.parametrize('share', [0.001, 0.01, 0.3, 0.6, 0.99])
 def test_cut_files(share: float, good: Path) -> None:
     whole = good.read_bytes()
     good.write_bytes(whole[:int(share * len(whole))])
@@ -58,6 +58,8 @@ def test_cut_files(share: float, good: Path) -> None:
     (b'<html>not found</html>', 'is a web page, not a checkpoint'),
     (b'\n <!-- x --><!DOCTYPE HTML><title>Log in</title>',
      r'is a web page \("Log in"\)'),
+    (b'\xef\xbb\xbf<!doctype html>', 'is a web page, not a checkpoint'),
+    (b'<body>nothing here</body>', 'is a web page, not a checkpoint'),
     (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code>',
      'is a web page'),
     (b'\x1f\x8b\x08', 'is packed by gzip: unpack'),
@@ -65,7 +67,7 @@ def test_cut_files(share: float, good: Path) -> None:
     (b'{"weight_map": {}}', 'is not a checkpoint of torch or safetensors'),
     (b'PK\x03\x04truncated', 'is cut off after 13 bytes'),
     (b'\x80\x02', 'is cut off'),
-    (b'\x80\x02hello', 'is damaged'),
+    (b'\x80\x02\xff\xffhello', 'is damaged'),
 ])
 def test_what_a_file_is(content: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / 'in.pth'

@@ -297,6 +297,8 @@ def test_no_ema_weights_to_take(tmp_path: Path) -> None:
 @pytest.mark.parametrize('file, message', [
     (lambda w: dict(gradients=w), 'weights at gradients., no wrapper'),
     (lambda w: dict(model=w, net=w), 'several models, at model. and net.'),
+    (lambda w: dict(module={k: v[:0] if v.dim() else v for k, v in w.items()}),
+     'one shard of a model trained by FSDP or DeepSpeed ZeRO-3'),
     (lambda w: dict(generator=w, discriminator=w), 'at generator., disc'),
     (lambda w: dict(model={**prefixed('backbone.', w),
                            **prefixed('encoder.', w)}),

@@ -70,6 +70,52 @@ def test_other_models_are_named(mm_log: List[str]) -> None:
     ] == [True]
 
 
+def test_attribute_with_both_kinds() -> None:
+    """An unknown prefix does not hide which wrapper is the EMA one."""
+    other = official_weights(small_backbone())
+    file = dict(
+        model=prefixed('feature_extractor.', other),
+        model_ema=prefixed('feature_extractor.', WEIGHTS))
+    assert same(unwrap(file, ema=True)) and not same(unwrap(file))
+
+
+@pytest.mark.parametrize('file', [
+    dict(EMAModel=WEIGHTS),
+    dict(encoder=WEIGHTS, target_encoder=WEIGHTS),
+    dict(callbacks=dict(EMACallback=dict(ema_state_dict=WEIGHTS))),
+    dict(callbacks=dict(WeightAveraging=WEIGHTS)),
+])  # yapf: disable
+def test_names_of_ema_weights(file: Dict[str, Any]) -> None:
+    assert same(unwrap(file, ema=True))
+
+
+@pytest.mark.parametrize('file', [
+    {'model': WEIGHTS, 'metrics/acc.top1': torch.tensor(.5)},
+    dict(state_dict=[WEIGHTS]), dict(models=[WEIGHTS]),
+    dict(state=dict(model=dict(module=dict(net=dict(state_dict=WEIGHTS))))),
+    {k.replace('layers.0.', 'layers.0._fpw_module.'): v
+     for k, v in WEIGHTS.items()},
+])  # yapf: disable
+def test_other_nestings(file: Dict[str, Any]) -> None:
+    assert same(unwrap(file))
+
+
+def test_metric_beside_another_model() -> None:
+    inner = {'a.weight': torch.ones(1), 'a.bias': torch.ones(1)}
+    file = {'acc.top1': torch.ones(1), 'model': inner}
+    assert unwrap(file) == inner
+
+
+@pytest.mark.parametrize('file', [
+    dict(module={k: torch.empty(0) for k in WEIGHTS}),
+    {'_fsdp_wrapped_module._flat_param': torch.ones(3)},
+    {'layers.0._fsdp_wrapped_module.flat_param': torch.ones(3)},
+])  # yapf: disable
+def test_shards(file: Dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match='one shard .* gather them'):
+        unwrap(file)
+
+
 def test_place_and_kind() -> None:
     found = find_weights(dict(model_ema=prefixed('module.', WEIGHTS)))
     assert found.place == 'model_ema.module.' and found.averaged

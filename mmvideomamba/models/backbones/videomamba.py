@@ -8,8 +8,7 @@ from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 
 from mmvideomamba.checkpoints import (INFLATIONS, Change, adapt_checkpoint,
-                                      check_fit, fit_tensors, init_from_file,
-                                      register_load_hook)
+                                      init_from_file, register_load_hook)
 from mmvideomamba.registry import MODELS
 from ..layers import (MambaBlock, TubeletEmbed, block_orders, build_add_norm,
                       temporal_order)
@@ -254,22 +253,16 @@ class VideoMamba(BaseModule):
         Raises:
             ValueError: If they are of another model.
         """
-        own = self.state_dict()
-        grid = self.grid[1:]
-        if not prefix:
-            fitted, changes = adapt_checkpoint(state_dict, own, grid,
-                                               self.inflation)
-        elif state_dict:
-            fitted, changes = fit_tensors(state_dict, own, grid,
-                                          self.inflation)
-            changes = changes + check_fit(fitted, own)
-        else:
+        if prefix and not state_dict:
             raise ValueError(
                 'the checkpoint does not fit this VideoMamba: it names no '
                 f'tensor {prefix}*, as the whole model does. If it is a '
                 'published file, name it in the init_cfg of the backbone, or '
                 'convert it: python '
                 'tools/model_converters/videomamba_to_mm.py FILE OURS.pth')
+        own = self.state_dict()
+        fitted, changes = adapt_checkpoint(state_dict, own, self.grid[1:],
+                                           self.inflation)
         # What starts fresh is there all the same, for a strict load.
         fitted.update(
             {c.key: own[c.key]
