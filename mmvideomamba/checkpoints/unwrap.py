@@ -250,7 +250,8 @@ def _common_outer(state: Dict[str, Tensor]) -> str:
 def _refuse_shard(state: Dict[str, Tensor]) -> None:
     """Refuse the part of the weights that one process of several held."""
     if any(
-            key.endswith('flat_param') or not value.numel()
+            key.endswith('flat_param') or (
+                _BLOCK.search(key) and not value.numel())
             for key, value in state.items()):
         raise ValueError(
             'the checkpoint is one shard of a model trained by FSDP or '

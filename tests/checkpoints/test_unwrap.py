@@ -116,6 +116,11 @@ def test_shards(file: Dict[str, Any]) -> None:
         unwrap(file)
 
 
+def test_empty_tensor_of_another_model() -> None:
+    file = {'a.weight': torch.ones(1), 'a.cache': torch.empty(0)}
+    assert unwrap(file) == file
+
+
 def test_place_and_kind() -> None:
     found = find_weights(dict(model_ema=prefixed('module.', WEIGHTS)))
     assert found.place == 'model_ema.module.' and found.averaged
