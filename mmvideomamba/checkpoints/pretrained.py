@@ -218,7 +218,7 @@ def for_whole_model(checkpoint: Any) -> Any:
     """
     if isinstance(checkpoint, (list, tuple)):
         if holds_videomamba(dict(checkpoint=checkpoint)):
-            raise ValueError(not_a_dict(checkpoint))
+            raise ValueError(f'the file {not_a_dict(checkpoint)}')
         return checkpoint
     if not isinstance(checkpoint, dict) or not holds_videomamba(checkpoint):
         return checkpoint

@@ -297,7 +297,7 @@ def read_checkpoint(path: Union[str, Path],
     """
     checkpoint = read_file(path, map_location, **kwargs)
     if not isinstance(checkpoint, dict):
-        raise ValueError(f'{path}: {not_a_dict(checkpoint)}')
+        raise ValueError(f'{path} {not_a_dict(checkpoint)}')
     return checkpoint
 
 
@@ -310,5 +310,5 @@ def not_a_dict(content: Any) -> str:
     Returns:
         str: The fault and the remedy, without the name of the file.
     """
-    return (f'the file holds a {type(content).__name__}, not the dict of a '
+    return (f'holds a {type(content).__name__}, not the dict of a '
             'checkpoint: save a state_dict')
