@@ -57,6 +57,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
                  {'json_file', 'registry'}),
+    'datasets.video':
+    (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
     'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
                              {'datasets'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'},

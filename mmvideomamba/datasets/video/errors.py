@@ -1,0 +1,67 @@
+"""Errors of media: the file, the fault and the remedy in one message."""
+
+REMEDY = ('Copy or download it again, re-encode it (ffmpeg -i OLD NEW.mp4), '
+          'or leave it out of the list.')
+MISSING_REMEDY = ('Correct its path; in a dataset that is data_prefix and the '
+                  'annotation file.')
+
+
+class MediaError(ValueError):
+    """A video or an image is damaged, or of an unusable kind.
+
+    The policies for bad media act on this error alone; errors of a
+    transform or of an argument pass.
+
+    Args:
+        path (str): The file.
+        fault (str): What is wrong, a predicate such as 'is cut off'.
+        remedy (str): What the user can do. Defaults to ``REMEDY``.
+        kind (str): 'video' or 'image'. Defaults to 'video'.
+
+    Attributes:
+        path (str): The file.
+        fault (str): The predicate.
+    """
+
+    def __init__(self,
+                 path: str,
+                 fault: str,
+                 remedy: str = REMEDY,
+                 kind: str = 'video') -> None:
+        self.path, self.fault = path, fault
+        self.remedy, self.kind = remedy, kind
+        super().__init__(f'{kind} {path} {fault}. {remedy}')
+
+    def __reduce__(self) -> tuple:
+        # A worker of a data loader sends its error to the main process.
+        return type(self), (self.path, self.fault, self.remedy, self.kind)
+
+
+class MissingMediaError(MediaError, FileNotFoundError):
+    """A file does not exist.
+
+    Args:
+        path (str): The file.
+        fault (str): Defaults to 'does not exist'.
+        remedy (str): Defaults to ``MISSING_REMEDY``.
+        kind (str): 'video' or 'image'. Defaults to 'video'.
+    """
+
+    def __init__(self,
+                 path: str,
+                 fault: str = 'does not exist',
+                 remedy: str = MISSING_REMEDY,
+                 kind: str = 'video') -> None:
+        super().__init__(path, fault, remedy, kind)
+
+
+class UnsupportedVideoError(MediaError):
+    """A reader cannot give the right frames of a kind of file.
+
+    The file is not at fault; another reader may read it, and
+    ``reader='auto'`` tries the others.
+    """
+
+
+class HungMediaError(MediaError):
+    """A decoder did not answer within the time limit."""
