@@ -33,7 +33,7 @@ from .registry import MODELS
 from .version import __version__
 
 OK, NOTE, FAIL = 'ok', 'note', 'FAIL'
-_EXTRAS = ('quickstart', 'demo', 'multimodal', 'cuda')
+_EXTRAS = ('quickstart', 'demo', 'decord', 'torchcodec', 'multimodal', 'cuda')
 _PACKAGE = 'mmvideomamba'
 
 
