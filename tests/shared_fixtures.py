@@ -12,6 +12,7 @@ from common import device_of
 from filelock import FileLock
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
+from video_kinds import VideoKinds
 
 import mmvideomamba  # noqa: F401, heals the hosts before a test imports them
 from mmvideomamba.ops import (BACKENDS, causal_conv1d, selective_scan,
@@ -34,6 +35,18 @@ def compiled_kernels(pytestconfig: pytest.Config,
         x = causal_conv1d(x, torch.rand(16, 4), activation='silu')
         y = selective_scan(x, x, -torch.ones(16, 16), x, x)
         torch.autograd.backward(y, torch.ones_like(x))
+
+
+@pytest.fixture(scope='session')
+def video_kinds(pytestconfig: pytest.Config,
+                tmp_path_factory: pytest.TempPathFactory) -> VideoKinds:
+    """Return the videos of all kinds; the workers share the files."""
+    folder = tmp_path_factory.getbasetemp()
+    if hasattr(pytestconfig, 'workerinput'):
+        folder = folder.parent
+    folder = folder / 'video_kinds'
+    folder.mkdir(exist_ok=True)
+    return VideoKinds(folder)
 
 
 @pytest.fixture(autouse=True, scope='module')
