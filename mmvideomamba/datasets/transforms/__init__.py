@@ -5,6 +5,7 @@ from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
 from .even_crops import EvenCrops
 from .interval_sample import IntervalSample
+from .load_checked_image import LoadCheckedImage
 from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
 from .token_mask import TokenMask
@@ -12,7 +13,7 @@ from .uniform_window_sample import UniformWindowSample
 
 __all__ = [
     'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
-    'DecodeFrames', 'EvenCrops', 'IntervalSample', 'OpenClip', 'OpenVideo',
-    'ReadImage', 'SegmentSample', 'ShuffleFrames', 'TokenMask',
-    'UniformWindowSample'
+    'DecodeFrames', 'EvenCrops', 'IntervalSample', 'LoadCheckedImage',
+    'OpenClip', 'OpenVideo', 'ReadImage', 'SegmentSample', 'ShuffleFrames',
+    'TokenMask', 'UniformWindowSample'
 ]

@@ -5,6 +5,7 @@ from mmcv.transforms import BaseTransform
 
 from mmvideomamba.registry import TRANSFORMS
 from .decode import OpenVideo
+from .image_file import check_whole_image, image_error, read_image_file
 
 
 class _Memory:
@@ -74,26 +75,20 @@ class ReadImage(BaseTransform):
             dict: The sample, with the added keys.
 
         Raises:
-            FileNotFoundError: If the file does not exist.
-            ValueError: If it is no image.
+            MediaError: If the file does not exist, ends early, or is no
+                image.
         """
         content = results.pop('content', None)
         name = results['filename']
         if content is None:
-            try:
-                with open(name, 'rb') as file:
-                    content = file.read()
-            except FileNotFoundError as error:
-                raise FileNotFoundError(
-                    f'image {name} does not exist; correct media_root and '
-                    'the caption file') from error
-        image = None
-        if content:
-            image = cv2.imdecode(
-                np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+            content = read_image_file(
+                name, 'Correct media_root and the caption file.')
+        check_whole_image(name, content)
+        image = cv2.imdecode(
+            np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
-            raise ValueError(f'image {name} is damaged, or no image '
-                             f'({len(content)} bytes)')
+            raise image_error(
+                name, f'is damaged, or no image ({len(content)} bytes)')
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         results.update(
             imgs=[image],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from mmvideomamba.datasets.transforms import OpenClip, ReadImage
+from mmvideomamba.datasets.video.errors import MediaError, MissingMediaError
 
 
 def test_clip_from_content_equals_the_file(make_video: Callable) -> None:
@@ -53,12 +54,15 @@ def test_image_is_a_clip_of_one_frame(tmp_path: Path, memory: bool) -> None:
     assert 'content' not in found
 
 
-@pytest.mark.parametrize('content', [b'', b'no image'])
-def test_damaged_image_is_named(content: bytes) -> None:
-    with pytest.raises(ValueError, match='image a.png is damaged'):
+@pytest.mark.parametrize('content, fault', [
+    (b'', r'is empty \(0 bytes\)'),
+    (b'no image', 'is damaged, or no image'),
+])
+def test_damaged_image_is_named(content: bytes, fault: str) -> None:
+    with pytest.raises(MediaError, match=f'image a.png {fault}'):
         ReadImage()(dict(filename='a.png', content=content))
 
 
 def test_missing_image_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match='media_root'):
+    with pytest.raises(MissingMediaError, match='media_root'):
         ReadImage()(dict(filename=str(tmp_path / 'gone.png')))

@@ -1,0 +1,74 @@
+"""Files of images: regular ones only, and whole ones only."""
+import os
+import stat
+
+from ..video.errors import MISSING_REMEDY, MediaError, MissingMediaError
+
+IMAGE_REMEDY = 'Copy or download it again, or leave it out of the list.'
+_END_OF_IMAGE = b'\xff\xd9'
+_START_OF_SCAN = b'\xff\xda'
+_PNG = b'\x89PNG\r\n\x1a\n'
+
+
+def image_error(path: str, fault: str) -> MediaError:
+    """Build the error of an image.
+
+    Args:
+        path (str): The file.
+        fault (str): A predicate such as 'is damaged'.
+
+    Returns:
+        MediaError: Of the kind 'image'.
+    """
+    return MediaError(path, fault, IMAGE_REMEDY, 'image')
+
+
+def read_image_file(path: str, remedy: str = MISSING_REMEDY) -> bytes:
+    """Read a local file.
+
+    Args:
+        path (str): The file.
+        remedy (str): For a missing file. Defaults to ``MISSING_REMEDY``.
+
+    Returns:
+        bytes: The content.
+
+    Raises:
+        MediaError: If the file does not exist, cannot be read, or is a
+            folder, a pipe or a device: a pipe blocks for ever.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise image_error(path, 'is no regular file')
+        with open(path, 'rb') as file:
+            return file.read()
+    except FileNotFoundError as error:
+        raise MissingMediaError(path, remedy=remedy, kind='image') from error
+    except OSError as error:
+        raise image_error(path, f'cannot be read: {error}') from error
+
+
+def check_whole_image(path: str, content: bytes) -> None:
+    """Refuse an empty file, and a JPEG or PNG file that ends early.
+
+    OpenCV decodes the first part of a cut JPEG file, fills the rest with
+    grey, and reports nothing. In the data of a scan 0xff is followed by 0 or
+    a restart marker: the last start and the last end of a file are real.
+
+    Args:
+        path (str): Name for the error.
+        content (bytes): The file.
+
+    Raises:
+        MediaError: If the end is missing.
+    """
+    if not content:
+        raise image_error(path, 'is empty (0 bytes)')
+    if content.startswith(b'\xff\xd8\xff'):
+        end = content.rfind(_END_OF_IMAGE)
+        whole = end > content.rfind(_START_OF_SCAN)
+    else:
+        whole = not content.startswith(_PNG) or b'IEND' in content
+    if not whole:
+        raise image_error(path,
+                          f'is cut off: it ends after {len(content)} bytes')
