@@ -1,10 +1,12 @@
 """Datasets and transforms that the hosts do not have."""
 from .captions import (CaptionDataset, RetrievalDataset, VideoMCDataset,
                        VideoQADataset)
+from .checked_rawframe_dataset import CheckedRawframeDataset
 from .checked_video_dataset import CheckedVideoDataset
 from .window_video_dataset import WindowVideoDataset
 
 __all__ = [
-    'CaptionDataset', 'CheckedVideoDataset', 'RetrievalDataset',
-    'VideoMCDataset', 'VideoQADataset', 'WindowVideoDataset'
+    'CaptionDataset', 'CheckedRawframeDataset', 'CheckedVideoDataset',
+    'RetrievalDataset', 'VideoMCDataset', 'VideoQADataset',
+    'WindowVideoDataset'
 ]

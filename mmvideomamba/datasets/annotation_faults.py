@@ -25,6 +25,18 @@ def fault_list(summary: str, faults: Sequence[str], remedy: str = '') -> str:
     return '\n'.join([*lines, remedy] if remedy else lines)
 
 
+def quote_line(line: str) -> str:
+    """Quote a line, or the start of a long one.
+
+    Args:
+        line (str): Of an annotation file.
+
+    Returns:
+        str: In quotation marks, at most 100 characters.
+    """
+    return repr(line if len(line) <= 100 else line[:97] + '...')
+
+
 def read_all(entries: Sequence[Tuple[int, Any]],
              read: Callable[[int, Any], T],
              name: str,
@@ -62,7 +74,8 @@ def read_all(entries: Sequence[Tuple[int, Any]],
 def check_exist(paths: Sequence[str],
                 name: str,
                 remedy: str,
-                labels: Optional[Sequence[str]] = None) -> None:
+                labels: Optional[Sequence[str]] = None,
+                kind: str = 'videos') -> None:
     """Check that the videos of a file exist; a single error names the missing.
 
     Args:
@@ -71,6 +84,7 @@ def check_exist(paths: Sequence[str],
         remedy (str): Last line of the error.
         labels (Sequence[str], optional): Place of each path in the file, for
             the error. Defaults to None, none.
+        kind (str): Plural of what the paths are. Defaults to 'videos'.
 
     Raises:
         FileNotFoundError: If a video does not exist.
@@ -81,7 +95,7 @@ def check_exist(paths: Sequence[str],
                   for i in missing]
         raise FileNotFoundError(
             fault_list(
-                f'{name}: {len(missing)} of {len(paths)} videos do not exist',
+                f'{name}: {len(missing)} of {len(paths)} {kind} do not exist',
                 faults, remedy))
 
 

@@ -10,17 +10,12 @@ from mmaction.datasets import VideoDataset
 from mmengine.fileio import list_from_file
 
 from mmvideomamba.registry import DATASETS
-from .annotation_faults import check_exist, read_all
+from .annotation_faults import check_exist, quote_line, read_all
 from .transforms.decode import LOCAL_BACKENDS, video_path
 
 # A path with an extension, then another separator and labels.
 _OTHER_SEPARATOR = re.compile(
     r'\.\w+([,;\t ]+)-?\d+(\.\d+)?([,;\t ]+-?\d+(\.\d+)?)*$')
-
-
-def _quote(line: str) -> str:
-    """Quote a line, or the start of a long one."""
-    return repr(line if len(line) <= 100 else line[:97] + '...')
 
 
 def parse_number(text: str, name: str) -> float:
@@ -190,8 +185,9 @@ class CheckedVideoDataset(VideoDataset):
         if not labels:
             self._check_alone(line)
         elif 1 + len(labels) not in columns and not self.multi_class:
-            raise ValueError(f'{_quote(line)} has {len(labels) + 1} columns '
-                             f'instead of {" or ".join(map(str, columns))}')
+            raise ValueError(
+                f'{quote_line(line)} has {len(labels) + 1} columns '
+                f'instead of {" or ".join(map(str, columns))}')
         values = [
             self._parse_label(label)
             for label in labels[:len(labels) - len(extra)]
@@ -210,12 +206,12 @@ class CheckedVideoDataset(VideoDataset):
         """Raise ValueError if a line should have had a label."""
         other = _OTHER_SEPARATOR.search(line)
         if other:
-            raise ValueError(f'{_quote(line)} is not separated by '
+            raise ValueError(f'{quote_line(line)} is not separated by '
                              f'{self.delimiter!r} but by {other.group(1)!r}; '
                              f'set delimiter={other.group(1)!r}')
         needed = self.multi_class or self.regression or self.extra_columns
         if needed or not self.test_mode:
-            raise ValueError(f'{_quote(line)} has no label')
+            raise ValueError(f'{quote_line(line)} has no label')
 
     def _parse_label(self, text: str) -> Union[int, float]:
         """Read a label and check its range."""

@@ -19,6 +19,11 @@ class SegmentSample(BaseTransform):
     - test (``test_mode``, K clips), clip c: ``floor(F / T * (i + c / K))``.
       The published test takes two clips.
 
+    The published data set of raw frames, ``raw_frames``, differs in two
+    places: its validation takes ``i * floor(F / T) + floor(floor(F / T) /
+    2)``, and a video with fewer than T frames, in training or validation,
+    gives all frames once, after copies of frame 0.
+
     The host's ``SampleFrames(clip_len=1, num_clips=T)`` gives T clips of one
     frame instead of one clip of T frames, and spreads the frames of a short
     video.
@@ -41,6 +46,8 @@ class SegmentSample(BaseTransform):
         num_clips (int): Clips K per video, each drawn anew in training.
             Defaults to 1.
         test_mode (bool): Whether to take fixed frames. Defaults to False.
+        raw_frames (bool): Whether to follow the published rule for folders
+            of frames. Defaults to False.
 
     Raises:
         ValueError: If ``clip_len`` or ``num_clips`` is below 1.
@@ -51,7 +58,8 @@ class SegmentSample(BaseTransform):
     def __init__(self,
                  clip_len: int,
                  num_clips: int = 1,
-                 test_mode: bool = False) -> None:
+                 test_mode: bool = False,
+                 raw_frames: bool = False) -> None:
         for name, value in dict(
                 clip_len=clip_len, num_clips=num_clips).items():
             if value < 1:
@@ -59,17 +67,30 @@ class SegmentSample(BaseTransform):
         self.clip_len = clip_len
         self.num_clips = num_clips
         self.test_mode = test_mode
+        self.raw_frames = raw_frames
+
+    def _short_clip(self, total_frames: int) -> np.ndarray:
+        """Return the frames, (clip_len, ), of a video shorter than a clip."""
+        frames = np.zeros(self.clip_len, dtype=np.int64)
+        if self.raw_frames:
+            frames[self.clip_len - total_frames:] = np.arange(total_frames)
+        return frames
 
     def _random_clip(self, total_frames: int) -> np.ndarray:
         """Draw the frames of a clip, (clip_len, ), for training."""
         length = total_frames // self.clip_len
         if length == 0:
-            return np.zeros(self.clip_len, dtype=np.int64)
+            return self._short_clip(total_frames)
         return length * np.arange(self.clip_len) + np.random.randint(
             length, size=self.clip_len)
 
     def _fixed_clip(self, total_frames: int, clip: int) -> np.ndarray:
         """Return the frames of a clip, (clip_len, ), for test."""
+        if self.raw_frames and self.num_clips == 1:
+            whole = total_frames // self.clip_len
+            if whole == 0:
+                return self._short_clip(total_frames)
+            return whole * np.arange(self.clip_len) + whole // 2
         length = total_frames / self.clip_len
         # One clip looks at the middle of each segment.
         start = length / 2 if self.num_clips == 1 else (length * clip /
@@ -100,4 +121,5 @@ class SegmentSample(BaseTransform):
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(clip_len={self.clip_len}, '
-                f'num_clips={self.num_clips}, test_mode={self.test_mode})')
+                f'num_clips={self.num_clips}, test_mode={self.test_mode}, '
+                f'raw_frames={self.raw_frames})')

@@ -70,6 +70,46 @@ def test_frames_count_from_the_start_index() -> None:
     assert found['frame_interval'] is None
 
 
+@pytest.mark.parametrize('total_frames', [1, 7, 8, 15, 16, 100])
+def test_validation_of_raw_frames(total_frames: int) -> None:
+    """The middle of whole segments; a short video is padded on the left."""
+    if total_frames < 8:
+        expected = [0] * (8 - total_frames) + list(range(total_frames))
+    else:
+        m = total_frames // 8
+        expected = [i * m + m // 2 for i in range(8)]
+    kwargs = dict(test_mode=True, raw_frames=True)
+    assert clips(total_frames, 8, **kwargs) == [expected]
+
+
+def test_rules_for_raw_frames_and_videos_differ() -> None:
+    frames = [clips(23, 8, test_mode=True, raw_frames=r)[0] for r in (0, 1)]
+    assert frames == [[1, 4, 7, 10, 12, 15, 18, 21],
+                      [1, 3, 5, 7, 9, 11, 13, 15]]
+
+
+@pytest.mark.parametrize('total_frames', [1, 7, 8, 23, 100])
+@pytest.mark.parametrize('num_clips', [2, 3])
+def test_test_of_raw_frames(total_frames: int, num_clips: int) -> None:
+    share = total_frames / 8
+    expected = [[int(c * share / num_clips + share * i) for i in range(8)]
+                for c in range(num_clips)]
+    kwargs = dict(test_mode=True, raw_frames=True)
+    assert clips(total_frames, 8, num_clips, **kwargs) == expected
+
+
+def test_training_on_raw_frames() -> None:
+    """Long videos as before; a short one is padded on the left."""
+    draws = []
+    for raw_frames in (False, True):
+        np.random.seed(3)
+        draws.append(clips(23, 4, 5, raw_frames=raw_frames))
+    assert draws[0] == draws[1]
+    assert clips(3, 8, 2, raw_frames=True) == [[0, 0, 0, 0, 0, 0, 1, 2]] * 2
+    found = sample(3, 4, raw_frames=True, start_index=1)
+    assert found['frame_inds'].tolist() == [1, 1, 2, 3]
+
+
 @pytest.mark.parametrize('name', ['clip_len', 'num_clips'])
 def test_sizes_are_checked(name: str) -> None:
     with pytest.raises(ValueError, match=f'{name} must be at least 1.* 0'):
@@ -80,4 +120,4 @@ def test_built_by_its_config_name() -> None:
     step = TRANSFORMS.build(
         dict(type='mmvideomamba.SegmentSample', clip_len=8, test_mode=True))
     assert repr(step) == ('SegmentSample(clip_len=8, num_clips=1, '
-                          'test_mode=True)')
+                          'test_mode=True, raw_frames=False)')
