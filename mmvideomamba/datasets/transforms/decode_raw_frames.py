@@ -7,6 +7,8 @@ from mmengine.fileio import FileClient
 
 from mmvideomamba.registry import TRANSFORMS
 from ..video import MediaError, MissingMediaError
+from .decode import LOCAL_BACKENDS
+from .image_file import check_whole_image, image_error, read_image_file
 
 _REMEDY = ('Extract the frames of the video again, correct the number of '
            'frames, filename_tmpl or start_index, or leave the video out of '
@@ -15,26 +17,30 @@ _REMEDY = ('Extract the frames of the video again, correct the number of '
 _DECODE_ERRORS = (OSError, SyntaxError, ValueError, AttributeError, cv2.error)
 
 
-class _NotingClient:
-    """Remember the last image, for the error of a decoder.
+class _ImageReader:
+    """Read images that are there and whole; remember the last for errors.
 
     Args:
-        client (FileClient): Reads the files.
+        client (FileClient, optional): Reads the files. None reads from a
+            local disk.
     """
 
-    def __init__(self, client: FileClient) -> None:
+    def __init__(self, client: Optional[FileClient]) -> None:
         self.client = client
-        self.path = ''  # '' while an image is being read
+        self.path = ''
 
     def get(self, path: str) -> bytes:
-        """Read an image."""
-        self.path = ''
-        try:
-            content = self.client.get(path)
-        except FileNotFoundError as error:
-            raise MissingMediaError(
-                path, remedy=_REMEDY, kind='image') from error
+        """Read an image, called by the host."""
         self.path = path
+        if self.client is None:
+            content = read_image_file(path, _REMEDY)
+        else:
+            try:
+                content = self.client.get(path)
+            except FileNotFoundError as error:
+                raise MissingMediaError(
+                    path, remedy=_REMEDY, kind='image') from error
+        check_whole_image(path, content)
         return content
 
 
@@ -65,17 +71,16 @@ class DecodeRawFrames(RawFrameDecode):
         io_backend (str): Where the images are, see mmengine's
             ``FileClient``. Defaults to 'disk'.
         decoding_backend (str): Decoder of images, see ``mmcv.use_backend``.
-            The host's 'cv2' does not notice a cut off image. Defaults to
-            'pillow'.
+            Defaults to 'cv2'.
         **kwargs: Further arguments of the ``FileClient``.
     """
 
     def __init__(self,
                  io_backend: str = 'disk',
-                 decoding_backend: str = 'pillow',
+                 decoding_backend: str = 'cv2',
                  **kwargs: Any) -> None:
         super().__init__(io_backend, decoding_backend, **kwargs)
-        self.file_client: Optional[_NotingClient] = None
+        self.file_client: Optional[_ImageReader] = None
 
     def transform(self, results: dict) -> dict:
         """Decode the frames of a sample.
@@ -90,19 +95,18 @@ class DecodeRawFrames(RawFrameDecode):
             MissingMediaError: If an image does not exist.
             MediaError: If an image cannot be decoded or has another size.
         """
-        client = self.file_client
-        if client is None:
-            client = self.file_client = _NotingClient(
-                FileClient(self.io_backend, **self.kwargs))
+        reader = self.file_client
+        if reader is None:
+            local = self.io_backend in LOCAL_BACKENDS
+            reader = self.file_client = _ImageReader(
+                None if local else FileClient(self.io_backend, **self.kwargs))
         try:
             results = super().transform(results)
         except MediaError:
             raise
         except _DECODE_ERRORS as error:
-            if not client.path:  # the file cannot be read at all
-                raise
-            raise MediaError(client.path, 'is damaged, or no image', _REMEDY,
-                             'image') from error
+            raise image_error(reader.path,
+                              'is damaged, or no image') from error
         sizes = {image.shape[:2] for image in results['imgs']}
         if len(sizes) > 1:
             raise MediaError(

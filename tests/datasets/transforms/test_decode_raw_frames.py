@@ -1,6 +1,8 @@
 """A bad image of a folder is named; good images are the host's."""
+import os
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from mmaction.datasets.transforms import RawFrameDecode
 
 from mmvideomamba.datasets.transforms import DecodeRawFrames
+from mmvideomamba.datasets.transforms.decode_raw_frames import _ImageReader
 from mmvideomamba.datasets.video import MediaError, MissingMediaError
 
 
@@ -25,7 +28,7 @@ def sample(tmp_path: Path) -> dict:
         frame_inds=np.array([4, 1, 2, 4, 3]))
 
 
-@pytest.mark.parametrize('options', [dict(), dict(decoding_backend='cv2')])
+@pytest.mark.parametrize('options', [dict(), dict(decoding_backend='pillow')])
 def test_good_images_are_the_hosts(sample: dict, options: dict) -> None:
     found = DecodeRawFrames(**options)(dict(sample))
     expected = RawFrameDecode(**options)(dict(sample))
@@ -47,7 +50,8 @@ def test_no_image(sample: dict, tmp_path: Path, content: bytes,
                   backend: str) -> None:
     (tmp_path / 'img_00003.jpg').write_bytes(content)
     with pytest.raises(
-            MediaError, match='image .*/img_00003.jpg is damaged') as caught:
+            MediaError,
+            match='image .*/img_00003.jpg is (damaged|empty)') as caught:
         DecodeRawFrames(decoding_backend=backend)(sample)
     assert caught.value.path == str(tmp_path / 'img_00003.jpg')
 
@@ -55,7 +59,7 @@ def test_no_image(sample: dict, tmp_path: Path, content: bytes,
 def test_cut_off_image(sample: dict, tmp_path: Path) -> None:
     path = tmp_path / 'img_00001.jpg'
     path.write_bytes(path.read_bytes()[:-300])
-    with pytest.raises(MediaError, match=re.escape(str(path))):
+    with pytest.raises(MediaError, match=f'{re.escape(str(path))} is cut'):
         DecodeRawFrames()(sample)
 
 
@@ -65,9 +69,20 @@ def test_images_of_several_sizes(sample: dict, tmp_path: Path) -> None:
         DecodeRawFrames()(sample)
 
 
-def test_file_that_may_not_be_read_keeps_its_error(sample: dict,
-                                                   tmp_path: Path) -> None:
+def test_no_regular_file(sample: dict, tmp_path: Path) -> None:
     (tmp_path / 'img_00003.jpg').unlink()
-    (tmp_path / 'img_00003.jpg').mkdir()
-    with pytest.raises(IsADirectoryError):
+    os.mkfifo(tmp_path / 'img_00003.jpg')
+    with pytest.raises(MediaError, match='img_00003.jpg is no regular file'):
         DecodeRawFrames()(sample)
+
+
+def test_another_storage(sample: dict, tmp_path: Path) -> None:
+    """Bytes of a storage are checked alike."""
+    transform = DecodeRawFrames(io_backend='petrel')
+    transform.file_client = _ImageReader(
+        SimpleNamespace(get=lambda path: Path(path).read_bytes()))
+    expected = DecodeRawFrames()(dict(sample))['imgs']
+    np.testing.assert_array_equal(transform(dict(sample))['imgs'], expected)
+    (tmp_path / 'img_00003.jpg').unlink()
+    with pytest.raises(MissingMediaError, match='img_00003.jpg'):
+        transform(sample)
