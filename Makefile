@@ -17,11 +17,17 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --upgrade pip 'setuptools>=77.0.3,<82'
 
-$(VENV)/.quickstart: setup.cfg | $(BIN)/python
+# By itself, as its requirement decord has no wheel for some machines; where
+# there is a wheel, the next step installs decord.
+$(VENV)/.host: setup.cfg | $(BIN)/python
+	$(BIN)/python -m pip install --no-deps "$$(sed -n 's/^ *\(mmaction2==[0-9.]*\).*/\1/p' setup.cfg)"
+	touch $@
+
+$(VENV)/.quickstart: $(VENV)/.host
 	$(BIN)/python -m pip install -e '.[quickstart,demo]'
 	touch $@
 
-$(VENV)/.dev: setup.cfg | $(BIN)/python
+$(VENV)/.dev: $(VENV)/.host
 	$(BIN)/python -m pip install -e '.[dev,quickstart,demo,multimodal]'
 	touch $@ $(VENV)/.quickstart
 

@@ -67,7 +67,9 @@ def _declared() -> Tuple[str, List[Tuple[str, str]]]:
     rows = []
     for text in meta.get_all('Requires-Dist') or []:
         marker = Requirement(text).marker
-        extras = [''] if marker is None else [
+        # A marker of a machine is left out of account: mmaction2 is needed
+        # everywhere, though not installed everywhere by its requirement.
+        extras = [''] if marker is None or 'extra' not in str(marker) else [
             extra for extra in _EXTRAS if marker.evaluate(dict(extra=extra))
         ]
         rows += [(extra, text) for extra in extras]

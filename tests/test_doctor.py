@@ -76,14 +76,17 @@ def test_compiled_mmcv_counts_as_mmcv_lite(monkeypatch) -> None:
 
 
 def test_ranges_come_from_the_metadata(monkeypatch) -> None:
-    """Extras for developers are left out."""
+    """Extras for developers are left out; the hosts are needed anywhere."""
     meta = Message()
     meta['Requires-Python'] = '>=3.10'
     meta['Requires-Dist'] = 'torch>=2.6'
+    meta['Requires-Dist'] = 'mmaction2; platform_machine == "none"'
     meta['Requires-Dist'] = 'timm; extra == "multimodal"'
     meta['Requires-Dist'] = 'pytest; extra == "dev"'
     monkeypatch.setattr(importlib.metadata, 'metadata', lambda name: meta)
     assert doctor._declared() == ('>=3.10', [('', 'torch>=2.6'),
+                                             ('', 'mmaction2; '
+                                              'platform_machine == "none"'),
                                              ('multimodal',
                                               'timm; extra == "multimodal"')])
 
