@@ -12,10 +12,10 @@ import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from mmaction.apis import inference_recognizer, init_recognizer
 from mmengine.config import Config, DictAction
-from mmengine.fileio import list_from_file
 from torch import nn
 
 from mmvideomamba.command_line import require_files, user_errors
+from mmvideomamba.datasets.class_names import read_class_names
 from mmvideomamba.datasets.transforms.decode import open_whole_video
 from mmvideomamba.visualization.annotated_video import save_annotated_video
 from mmvideomamba.visualization.score_chart import Scores, save_score_chart
@@ -37,7 +37,7 @@ def load_names(path: Optional[str], num_classes: int) -> List[str]:
     """
     if path is None:
         return [f'class {i}' for i in range(num_classes)]
-    names = [line.strip() for line in list_from_file(path) if line.strip()]
+    names = read_class_names(path)
     if len(names) != num_classes:
         raise ValueError(
             f'the label file {path!r} names {len(names)} classes, but the '

@@ -11,6 +11,7 @@ from mmengine.fileio import list_from_file
 
 from mmvideomamba.registry import DATASETS
 from .annotation_faults import check_exist, quote_line, read_all
+from .class_names import clean_class_names
 from .transforms.decode import LOCAL_BACKENDS, video_path
 
 # A path with an extension, then another separator and labels.
@@ -104,6 +105,15 @@ class CheckedVideoDataset(VideoDataset):
         self.num_repeats = num_repeats
         super().__init__(ann_file, pipeline, **kwargs)
         self._check_names()
+
+    @classmethod
+    def _load_metainfo(cls, metainfo: Any = None) -> dict:
+        """Read the names of classes; blank lines do not shift labels."""
+        info = super()._load_metainfo(metainfo)
+        if metainfo and isinstance(metainfo.get('classes'), str) and \
+                isinstance(info['classes'], list):
+            info['classes'] = clean_class_names(info['classes'])
+        return info
 
     def load_data_list(self) -> List[dict]:
         """Read and check the annotation file.
