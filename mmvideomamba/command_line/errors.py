@@ -1,19 +1,21 @@
 """Errors of a user: a message instead of a traceback."""
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator, Tuple, Type
 
 
 @contextmanager
-def user_errors(*more: Type[Exception]) -> Iterator[None]:
+def user_errors(*more: Type[Exception], status: int = 1) -> Iterator[None]:
     """End the process with the message of an error that a user can mend.
 
     For OSError (a missing file) and ValueError (a bad value) inside the
-    ``with`` block, ``error: MESSAGE`` goes to stderr and the exit status is 1.
-    Any other error keeps the traceback.
+    ``with`` block, ``error: MESSAGE`` goes to stderr. Any other error keeps
+    the traceback.
 
     Args:
         *more (type): Further classes of errors to report by message.
+        status (int): Exit status after an error. Defaults to 1.
 
     Raises:
         SystemExit: For an error of the named classes.
@@ -22,7 +24,10 @@ def user_errors(*more: Type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise SystemExit(f'error: {error}') from error
+        if status == 1:
+            raise SystemExit(f'error: {error}') from error
+        sys.stderr.write(f'error: {error}\n')
+        raise SystemExit(status) from error
 
 
 def require_files(**paths: str) -> None:

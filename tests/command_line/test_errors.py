@@ -20,6 +20,14 @@ def test_message_and_status(error: Exception) -> None:
     assert stop.value.__cause__ is error
 
 
+def test_other_status(capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as stop:
+        with user_errors(status=2):
+            raise ValueError('a.py is empty')
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == 'error: a.py is empty\n'
+
+
 def test_other_errors_pass() -> None:
     with pytest.raises(RuntimeError):
         with user_errors():
