@@ -60,7 +60,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'datasets.video':
     (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
     'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
-                             {'datasets'}),
+                             {'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'},
                {'registry', 'visualization'}),
     'visualization':

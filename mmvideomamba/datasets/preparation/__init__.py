@@ -1,14 +1,16 @@
-"""Annotation files, and small data sets that are generated."""
+"""Annotation files, checks of videos, and small generated data sets."""
 from .annotation_files import (EXTENSIONS, Listing, index_videos, number_names,
                                read_table, write_lines)
-from .class_folders import (Videos, check_video, check_videos, find_videos,
-                            split_videos)
+from .check_report import read_checks, summarize, write_report
+from .class_folders import Videos, find_videos, fold_videos, split_videos
 from .clip_set import (SETTINGS_FILE, encode, ffmpeg_binary, make_all,
                        prepare_folder)
+from .media_check import CheckSettings, FileCheck, check_files
 
 __all__ = [
-    'EXTENSIONS', 'Listing', 'SETTINGS_FILE', 'Videos', 'check_video',
-    'check_videos', 'encode', 'ffmpeg_binary', 'find_videos', 'index_videos',
-    'make_all', 'number_names', 'prepare_folder', 'read_table', 'split_videos',
-    'write_lines'
+    'CheckSettings', 'EXTENSIONS', 'FileCheck', 'Listing', 'SETTINGS_FILE',
+    'Videos', 'check_files', 'encode', 'ffmpeg_binary', 'find_videos',
+    'fold_videos', 'index_videos', 'make_all', 'number_names',
+    'prepare_folder', 'read_checks', 'read_table', 'split_videos', 'summarize',
+    'write_lines', 'write_report'
 ]

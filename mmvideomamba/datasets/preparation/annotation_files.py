@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import Any, Dict, Iterable, List, Sequence
 
 EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.wmv',
-              '.flv', '.3gp')
+              '.flv', '.3gp', '.3g2', '.asf', '.divx', '.f4v', '.m2ts', '.m2v',
+              '.mpe', '.mpeg', '.mts', '.mxf', '.ogv', '.qt', '.rm', '.rmvb',
+              '.ts', '.vob', '.y4m')
 
 MAX_SHOWN = 5
 
@@ -16,7 +18,8 @@ def write_lines(path: Path, lines: Sequence[str]) -> None:
         path (Path): The file.
         lines (Sequence[str]): The lines.
     """
-    path.write_text(''.join(f'{line}\n' for line in lines))
+    text = ''.join(f'{line}\n' for line in lines)
+    path.write_text(text, encoding='utf-8')
 
 
 def index_videos(root: Path) -> Dict[str, str]:

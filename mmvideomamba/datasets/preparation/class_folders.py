@@ -1,120 +1,282 @@
-"""Videos sorted into a folder per class: found, checked, split."""
-import functools
+"""Videos sorted into a folder per class: found, named, split."""
+import os
+import stat
+import zlib
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
-from mmengine.utils import track_parallel_progress, track_progress
 
-from mmvideomamba.datasets.transforms.decode import open_whole_video
 from .annotation_files import EXTENSIONS
 
 Videos = Dict[str, List[str]]
+# Names of folders of splits, and of the lists written for them.
+SPLITS = dict(train='train', training='train', val='val', valid='val',
+              validation='val', test='test', testing='test')  # yapf: disable
+LIST_ENDINGS = ('.txt', '.csv', '.tsv', '.json', '.jsonl')
 
 
-def find_videos(root: Path, extensions: Sequence[str]) -> Videos:
-    """List the videos of each class.
+class ClassFolders(NamedTuple):
+    """The content of class folders.
+
+    Args:
+        videos (dict[str, list[str]]): Class names and the sorted paths of
+            the videos below the root, with forward slashes.
+        left_out (dict[str, str]): Path below the root of everything else,
+            and the reason.
+    """
+    videos: Videos
+    left_out: Dict[str, str]
+
+
+def find_videos(root: Path,
+                extensions: Sequence[str] = EXTENSIONS) -> ClassFolders:
+    """List the videos of each class, and all other files.
+
+    Hidden files and folders are left out, and links to folders below a class
+    folder are not followed. Lists directly below ``root`` (.txt, .csv,
+    .json) are not mentioned.
 
     Args:
         root (Path): Folder of class folders.
         extensions (Sequence[str]): File name endings of videos, lower case.
+            Defaults to ``EXTENSIONS``.
 
     Returns:
-        dict[str, list[str]]: Class names and the sorted paths of their
-        videos below ``root``, with forward slashes.
+        ClassFolders: Videos and the rest.
 
     Raises:
         FileNotFoundError: If ``root`` is no folder.
-        ValueError: If there are fewer than two classes.
     """
     if not root.is_dir():
         raise FileNotFoundError(f'{root} does not exist or is no folder')
-    videos = {
-        folder.name:
-        sorted(
-            path.relative_to(root).as_posix() for path in folder.rglob('*')
-            if path.suffix.lower() in extensions and path.is_file())
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and not folder.name.startswith('.')
-    }
-    if len(videos) < 2:
-        raise ValueError(
-            f'{root} must hold one folder of videos per class, at least two, '
-            f'but holds {sorted(videos) or "no folder"}')
-    return videos
+    found = ClassFolders({}, {})
+    for entry in sorted(root.iterdir()):
+        if not entry.is_dir():
+            if entry.suffix.lower() not in LIST_ENDINGS:
+                found.left_out[entry.name] = 'lies in no class folder'
+        elif entry.name.startswith('.'):
+            found.left_out[entry.name] = 'is a hidden folder'
+        elif root.resolve().is_relative_to(entry.resolve()):
+            found.left_out[entry.name] = 'is a link to a folder above it'
+        else:
+            found.videos[entry.name] = _videos_below(root, entry, extensions,
+                                                     found.left_out)
+    return found
 
 
-def check_video(path: str, root: Path) -> str:
-    """Look for faults of a video.
+def _videos_below(root: Path, folder: Path, extensions: Sequence[str],
+                  left_out: Dict[str, str]) -> List[str]:
+    """List the videos of a class, and note all other files."""
+    videos = []
+    for path, reason in _walk(folder, extensions):
+        name = path.relative_to(root).as_posix()
+        if reason:
+            left_out[name] = reason
+        else:
+            videos.append(name)
+    return sorted(videos)
+
+
+def _walk(folder: Path,
+          extensions: Sequence[str]) -> Iterator[Tuple[Path, str]]:
+    """Yield all files below a folder, and the reason to leave them out."""
+    failures: List[OSError] = []
+    for place, folders, files in os.walk(folder, onerror=failures.append):
+        here = Path(place)
+        if not folders and not files:
+            yield here, 'is an empty folder'
+        for name in sorted(folders):
+            if name.startswith('.'):
+                yield here / name, 'is a hidden folder'
+                folders.remove(name)
+            elif (here / name).is_symlink():
+                yield here / name, 'is a link to a folder, not followed'
+        for name in sorted(files):
+            yield here / name, _reason(here / name, extensions)
+    for failure in failures:
+        yield Path(failure.filename), f'cannot be read: {failure.strerror}'
+
+
+def _reason(path: Path, extensions: Sequence[str]) -> str:
+    """Say why a file cannot be a video of a class, '' if it can."""
+    if path.name.startswith('.'):
+        return 'is a hidden file'
+    ending = path.suffix.lower()
+    if not ending:
+        return 'has no file name ending, and would be looked for as .mp4'
+    if ending not in extensions:
+        return f'has the ending {ending} of no known kind of video'
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return f'cannot be reached: {error.strerror}'
+    return '' if stat.S_ISREG(mode) else 'is no regular file'
+
+
+def split_folders(root: Path) -> Dict[str, Path]:
+    """Find the folders of splits, each with class folders.
 
     Args:
-        path (str): Path below ``root``.
-        root (Path): Folder of class folders.
+        root (Path): A folder.
 
     Returns:
-        str: Empty for a usable video, else the fault.
+        dict[str, Path]: 'train', 'val' and 'test', as far as found, and
+        the folders; empty if ``root`` holds class folders.
+
+    Raises:
+        ValueError: If some folders are named like splits and hold folders,
+            and others are not; or two stand for a split.
     """
-    if any(c.isspace() for c in path):
-        return ('white space in the path, which separates the fields of an '
-                'annotation file: rename it, for example with underscores')
+    folders = [
+        f for f in sorted(root.iterdir())
+        if f.is_dir() and not f.name.startswith('.')
+    ] if root.is_dir() else []
+    found: Dict[str, Path] = {}
+    for folder in folders:
+        split = SPLITS.get(folder.name.lower())
+        if split and any(f.is_dir() for f in folder.iterdir()):
+            if split in found:
+                raise ValueError(f'{found[split]} and {folder} both stand for '
+                                 f'the split {split}; rename one')
+            found[split] = folder
+    others = [f.name for f in folders if f not in found.values()]
+    if others and 'train' in found and len(found) > 1:
+        raise ValueError(
+            f'{root} holds {", ".join(f.name for f in found.values())}, which '
+            f'look like splits of classes, beside {", ".join(others[:5])}. '
+            'Move the others away, or pass --layout classes if all of them '
+            'are classes.')
+    if others:
+        return {}
+    return {s: found[s] for s in ('train', 'val', 'test') if s in found}
+
+
+def name_fault(name: str, delimiter: str) -> str:
+    """Find the fault that keeps a name out of an annotation file.
+
+    Args:
+        name (str): Name of a file or a folder.
+        delimiter (str): Between the columns of the annotation file.
+
+    Returns:
+        str: The fault, '' for none.
+    """
+    if delimiter == ' ' and any(c.isspace() for c in name):
+        return ('white space in the name, which separates the columns: '
+                'rename, or pass another --delimiter, such as ","')
+    if delimiter in name:
+        return (f'{delimiter!r} in the name, which separates the columns: '
+                'rename, or pass another --delimiter')
+    if name.strip() != name or any(c in name for c in '\n\r'):
+        return 'a line break, or white space at an end of the name: rename'
     try:
-        open_whole_video(str(root / path))
-    except ValueError as error:
-        return str(error)
+        name.encode()
+    except UnicodeEncodeError:
+        return 'a name that is no UTF-8: rename'
     return ''
 
 
-def check_videos(root: Path, paths: List[str],
-                 num_workers: int) -> Dict[str, str]:
-    """Check all videos, with a progress bar.
+def name_faults(paths: Sequence[str],
+                delimiter: str) -> Tuple[Dict[str, str], Dict[str, str]]:
+    """Find the paths not fit for an annotation file.
 
     Args:
-        root (Path): Folder of class folders.
-        paths (list[str]): Paths below ``root``.
-        num_workers (int): Number of processes.
+        paths (Sequence[str]): Paths with forward slashes.
+        delimiter (str): Between the columns of the annotation file.
 
     Returns:
-        dict[str, str]: The unusable videos, and the faults.
+        tuple[dict, dict]: Path and fault; and the faults to be told, each
+        faulty folder once, with the number of files in the folder.
     """
-    check = functools.partial(check_video, root=root)
-    if num_workers > 1:
-        reasons = track_parallel_progress(check, paths, num_workers)
-    else:
-        reasons = track_progress(check, paths)
-    return {path: reason for path, reason in zip(paths, reasons) if reason}
+    bad: Dict[str, str] = {}
+    counts: Dict[str, int] = {}
+    for path in paths:
+        parts = path.split('/')
+        for depth, part in enumerate(parts, 1):
+            fault = name_fault(part, delimiter)
+            if fault:
+                bad[path] = fault
+                end = '/' if depth < len(parts) else ''
+                place = '/'.join(parts[:depth]) + end
+                counts[place] = counts.get(place, 0) + 1
+                break
+    told = {}
+    for place, count in counts.items():
+        fault = name_fault(place.strip('/').split('/')[-1], delimiter)
+        files = f' ({count} files in this folder)'
+        told[place] = fault + (files if place.endswith('/') else '')
+    return bad, told
 
 
-def split_videos(videos: Videos, val_ratio: float,
-                 seed: int) -> Tuple[List[str], List[str]]:
+def format_line(path: str, label: int, delimiter: str = ' ') -> str:
+    """Format a line of an annotation file."""
+    return f'{path}{delimiter}{label}'
+
+
+def split_videos(videos: Videos,
+                 val_ratio: float,
+                 seed: int,
+                 delimiter: str = ' ') -> Tuple[List[str], List[str]]:
     """Split each class and format the annotation lines.
 
     Args:
-        videos (dict[str, list[str]]): Videos of each class.
+        videos (dict[str, list[str]]): Videos of each class, in the order of
+            the labels; a class may be empty.
         val_ratio (float): Share of each class for validation; at least one
             video stays on each side.
         seed (int): Seed of the choice.
+        delimiter (str): Between path and label. Defaults to ' '.
 
     Returns:
         tuple[list[str], list[str]]: Lines of the training and of the
         validation split.
 
     Raises:
-        ValueError: If a class has fewer than two videos.
+        ValueError: If a class has a single video.
     """
-    small = [name for name, paths in videos.items() if len(paths) < 2]
+    small = [name for name, paths in videos.items() if len(paths) == 1]
     if small:
-        raise ValueError(
-            'each class needs a video for training and one for validation, '
-            f'but these have fewer than two: {", ".join(small)}; known file '
-            f'name endings are {" ".join(EXTENSIONS)}')
+        raise ValueError('each class needs a video for training and one for '
+                         f'validation: {", ".join(small)}')
     train: List[str] = []
     val: List[str] = []
     for label, paths in enumerate(videos.values()):
         # A source per class: a new class does not change the split of others.
         rng = np.random.default_rng([seed, len(paths)])
         num_val = min(max(1, round(val_ratio * len(paths))), len(paths) - 1)
-        chosen = set(rng.permutation(len(paths))[:num_val].tolist())
+        chosen = set(rng.permutation(len(paths))[:max(0, num_val)].tolist())
         for index, path in enumerate(paths):
             lines = val if index in chosen else train
-            lines.append(f'{path} {label}')
+            lines.append(format_line(path, label, delimiter))
     return train, val
+
+
+def fold_videos(videos: Videos,
+                folds: int,
+                seed: int,
+                delimiter: str = ' ') -> List[Tuple[List[str], List[str]]]:
+    """Divide each class into folds; each fold validates once.
+
+    Args:
+        videos (dict[str, list[str]]): Videos of each class, in the order of
+            the labels.
+        folds (int): Number of folds, at least 2.
+        seed (int): Seed of the choice.
+        delimiter (str): Between path and label. Defaults to ' '.
+
+    Returns:
+        list[tuple[list[str], list[str]]]: Lines of the training and of the
+        validation split of each fold.
+    """
+    found: List[Tuple[List[str], List[str]]] = [([], []) for _ in range(folds)]
+    for label, (name, paths) in enumerate(videos.items()):
+        rng = np.random.default_rng([seed, len(paths)])
+        # Surplus videos of small classes should not all be in fold 0.
+        start = zlib.crc32(name.encode(errors='replace')) % folds
+        places = (rng.permutation(len(paths)) + start) % folds
+        for path, place in zip(paths, places.tolist()):
+            for fold, (train, val) in enumerate(found):
+                lines = val if fold == place else train
+                lines.append(format_line(path, label, delimiter))
+    return found

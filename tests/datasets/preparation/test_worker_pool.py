@@ -1,0 +1,44 @@
+"""A task that hangs or crashes costs its own result only."""
+import os
+import signal
+import time
+from typing import Any, Callable
+
+import pytest
+
+from mmvideomamba.datasets.preparation.worker_pool import (WorkerFault,
+                                                           run_tasks)
+
+
+def work(task: Any, alive: Callable[[], None]) -> Any:
+    if task == 'hang':
+        time.sleep(60)
+    if task == 'crash':
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task == 'bug':
+        raise KeyError('bug')
+    if task == 'long':  # many steps, each within the limit
+        for _ in range(3):
+            time.sleep(0.5)
+            alive()
+    return task
+
+
+@pytest.mark.parametrize('workers', [1, 3])
+def test_every_task_has_an_outcome(workers: int) -> None:
+    tasks = ['a', 'hang', 'b', 'crash', 'long', 'c']
+    found = dict(run_tasks(work, tasks, workers, time_limit=1))
+    assert sorted(found) == list(range(6))
+    kinds = [getattr(found[i], 'kind', found[i]) for i in range(6)]
+    assert kinds == ['a', 'hung', 'b', 'crashed', 'long', 'c']
+    assert 'limit of 1 s' in str(found[1]) and '-9' in str(found[3])
+
+
+def test_error_of_the_function_is_raised() -> None:
+    with pytest.raises(KeyError, match='bug'):
+        list(run_tasks(work, ['a', 'bug'], 2))
+
+
+def test_fault_is_told_by_its_kind() -> None:
+    assert WorkerFault('hung', 'text').kind == 'hung'
+    assert not list(run_tasks(work, [], 2))

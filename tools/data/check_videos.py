@@ -1,0 +1,189 @@
+#!/usr/bin/env python
+"""Check lists of videos, and the videos, before a training meets the faults.
+
+    python tools/data/check_videos.py data/custom/train.txt data/custom/val.txt
+
+Takes annotation files (``PATH LABEL``, several labels, numbers, windows),
+JSON files of captions or questions, or a folder with such lists or with a
+folder per class. Opens each file once and decodes the first and the last
+frame, with ``--whole`` all frames; looks for faults of the lines, videos in
+two splits, labels out of range and classes without samples.
+
+Results go into a report (JSON). An interrupted check goes on from the report;
+files changed since are checked again. ``--write-clean DIR`` writes the
+lists without the faulty lines. Exit status: 0 without faults, 1 with faults,
+2 if the check could not run, 130 if interrupted.
+"""
+import argparse
+import functools
+import sys
+from pathlib import Path
+from typing import List, Optional
+
+from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.class_names import read_class_names
+from mmvideomamba.datasets.preparation import (CheckSettings, check_files,
+                                               read_checks, summarize,
+                                               write_report)
+from mmvideomamba.datasets.preparation.check_report import (clean_paths,
+                                                            only_faults,
+                                                            write_clean)
+from mmvideomamba.datasets.preparation.list_faults import (duplicate_faults,
+                                                           label_faults,
+                                                           media_faults)
+from mmvideomamba.datasets.preparation.list_lines import FORMS
+from mmvideomamba.datasets.preparation.media_check import add_digests
+from mmvideomamba.datasets.preparation.media_list import (MediaList, describe,
+                                                          find_lists,
+                                                          list_folders,
+                                                          read_list)
+from mmvideomamba.datasets.preparation.options import (add_check_options,
+                                                       delimiter_option,
+                                                       positive)
+
+
+def read_inputs(args: argparse.Namespace) -> List[MediaList]:
+    """Read the lists of the command line.
+
+    Args:
+        args (argparse.Namespace): From ``parse_args``.
+
+    Returns:
+        list[MediaList]: A list or more.
+
+    Raises:
+        FileNotFoundError: If a list is missing.
+        ValueError: If a list cannot be read, or a folder holds none.
+    """
+    found = []
+    for path in args.lists:
+        paths = find_lists(path) if path.is_dir() else [path]
+        if paths:
+            found += [
+                read_list(p, args.root, args.delimiter, args.form)
+                for p in paths
+            ]
+        else:
+            found += list_folders(path)
+            if not any(media.entries for media in found):
+                raise ValueError(f'{path} holds neither lists, such as '
+                                 'train.txt, nor class folders of videos')
+    names = [Path(media.path).resolve() for media in found]
+    if len(set(names)) < len(names):
+        raise ValueError('a list is given twice')
+    return found
+
+
+def count_classes(args: argparse.Namespace) -> Optional[int]:
+    """Find the number of classes; None if nothing tells it."""
+    if args.num_classes is not None:
+        return args.num_classes
+    path = args.classes
+    if path is None:
+        first = args.lists[0]
+        path = (first if first.is_dir() else first.parent) / 'classes.txt'
+        if not path.is_file():
+            return None
+    count = len(read_class_names(path))
+    print(f'{path}: {count} classes')
+    return count
+
+
+def check(args: argparse.Namespace) -> int:
+    """Check the lists and their files, and report.
+
+    Args:
+        args (argparse.Namespace): From ``parse_args``.
+
+    Returns:
+        int: Exit status.
+
+    Raises:
+        FileNotFoundError: If a list is missing.
+        ValueError: If an argument or a list cannot be used.
+    """
+    lists = read_inputs(args)
+    num_classes = count_classes(args)
+    targets = clean_paths(lists, args.write_clean) if args.write_clean else []
+    for media in lists:
+        print(describe(media))
+    settings = CheckSettings(args.whole, args.reader, args.workers,
+                             args.time_limit)
+    files = {
+        entry.file: entry.media
+        for media in lists
+        for entry in media.entries if '://' not in entry.file
+    }
+    save = functools.partial(write_report, args.out, settings)
+    known = read_checks(args.out)
+    save({path: known[path] for path in files if path in known})
+    checks = check_files(files, settings, known, save)
+    checks = add_digests(checks, settings)
+    faults = [fault for media in lists for fault in media.faults]
+    faults += media_faults(lists, checks, args.min_frames)
+    faults += label_faults(lists, num_classes)
+    faults += duplicate_faults(lists, checks)
+    save(checks, lists, faults, True)
+    print(summarize(faults))
+    if targets:
+        print('\n'.join(write_clean(lists, faults, targets)))
+    count = len(only_faults(faults))
+    print(f'{len(files)} files, {count or "no"} faults; report: {args.out}')
+    return 1 if count else 0
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line.
+
+    Returns:
+        argparse.Namespace: The arguments.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('lists', type=Path, nargs='+', help='lists, or a folder')
+    add('--root', type=Path, help='folder that paths begin at (data_prefix)')
+    add_check_options(parser)
+    add('--num-classes', type=positive, help='labels lie below it')
+    add('--classes',
+        type=Path,
+        help='names of the classes, instead of '
+        '--num-classes; classes.txt beside the list, if there is one')
+    add('--delimiter',
+        type=delimiter_option,
+        help='between columns: " ", "," or tab; as the lines tell')
+    add('--form',
+        choices=['auto', *FORMS],
+        default='auto',
+        help='columns behind the path; as the lines tell')
+    add('--out',
+        type=Path,
+        default=Path('work_dirs/check_videos.json'),
+        help='the report (work_dirs/check_videos.json)')
+    add('--write-clean',
+        type=Path,
+        metavar='DIR',
+        help='write the lists without faulty lines into this folder')
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Check; an error of the user ends with a message and status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        # Names of files may hold bytes that are no text.
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
+    args = parse_args()
+    try:
+        with user_errors(status=2):
+            status = check(args)
+    except KeyboardInterrupt:
+        print(f'\ninterrupted; {args.out} keeps what was checked, and the '
+              'same command goes on from there')
+        status = 130
+    sys.exit(status)
+
+
+if __name__ == '__main__':
+    main()
