@@ -11,6 +11,7 @@ import pytest
 from mmaction.datasets import RawframeDataset
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from script import ROOT
 
 from mmvideomamba.datasets import CheckedRawframeDataset
 from mmvideomamba.registry import DATASETS
@@ -162,29 +163,42 @@ def test_built_by_its_config_name(make: Make, tmp_path: Path) -> None:
     assert data.get_data_info(1)['frame_dir'] == str(tmp_path / 'sub/b')
 
 
-def test_recipe_of_the_readme(make: Make, tmp_path: Path) -> None:
+RECIPES = [
+    ('configs/recognition/sthv2/README.md',
+     'sthv2/videomamba-tiny_in1k-pre_8xb64-u8-35e_sthv2-rgb.py',
+     'SegmentSample'),
+    ('docs/your_own_videos.md',
+     'custom/videomamba-tiny_1xb8-u8-25e_custom-rgb.py', 'UniformSample'),
+]
+
+
+@pytest.mark.parametrize('page, recipe, sampler', RECIPES)
+def test_recipe_of_the_docs(make: Make, tmp_path: Path, page: str, recipe: str,
+                            sampler: str) -> None:
     """The child config shown there reads folders of frames."""
-    folder = Path(__file__).parents[2] / 'configs/recognition/sthv2'
-    text = (folder / 'README.md').read_text()
     shown = [
-        textwrap.dedent(code)
-        for code in re.findall(r'```python\n(.*?)```', text, re.S)
-        if 'CheckedRawframeDataset' in code
+        textwrap.dedent(code) for code in re.findall(r'```python\n(.*?)```', (
+            ROOT / page).read_text(), re.S) if 'CheckedRawframeDataset' in code
     ]
-    recipe = folder / 'videomamba-tiny_in1k-pre_8xb64-u8-35e_sthv2-rgb.py'
+    base = ROOT / 'configs/recognition' / recipe
+    lines = ''.join(shown).splitlines()
     child = tmp_path / 'child.py'
-    child.write_text(f'_base_ = {str(recipe)!r}\n' + ''.join(shown))
+    child.write_text('\n'.join([
+        f'_base_ = {str(base)!r}',
+        *(line for line in lines if not line.startswith('_base_ ='))
+    ]))
     config = Config.fromfile(child)
     init_default_scope(config.default_scope)
     make(GOOD)
     (tmp_path / 'frames').symlink_to(tmp_path)
     for part in ('train', 'val', 'test'):
         dataset = config[f'{part}_dataloader'].dataset
-        dataset.update(data_root=str(tmp_path), ann_file='ann.txt')
+        dataset.update(
+            data_root=str(tmp_path), ann_file='ann.txt', metainfo=None)
         data = DATASETS.build(dataset)
-        types = [type(step).__name__ for step in data.pipeline.transforms]
-        assert types[:2] == ['SegmentSample', 'DecodeRawFrames']
-        sampler = data.pipeline.transforms[0]
-        assert sampler.raw_frames
-        frames = data.pipeline.transforms[1](sampler(data.get_data_info(1)))
+        sample, decode = data.pipeline.transforms[:2]
+        assert type(sample).__name__ == sampler
+        assert type(decode).__name__ == 'DecodeRawFrames'
+        assert getattr(sample, 'raw_frames', True)
+        frames = decode(sample(data.get_data_info(1)))
         assert set(numbers(frames)) <= {0, 1}
