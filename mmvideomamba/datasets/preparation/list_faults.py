@@ -1,4 +1,5 @@
 """Faults of lists in view of their files and of each other."""
+import itertools
 from collections import defaultdict
 from typing import Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -77,11 +78,13 @@ def label_faults(lists: Sequence[MediaList],
                     labels.add(label)
     everywhere = set().union(*used.values())
     count = num_classes or int(max(everywhere, default=-1)) + 1
-    unused = set(range(count)) - everywhere
-    if unused:
+    if count > len(everywhere):
+        # A wrong label may be in the billions.
+        unused = (n for n in range(count) if n not in everywhere)
+        text = _labels(
+            itertools.islice(unused, MAX_NAMED), count - len(everywhere))
         found.append(
-            Fault('class-gap', f'{_labels(unused)} without a sample in any '
-                  'list'))
+            Fault('class-gap', f'{text} without a sample in any list'))
     for path, labels in used.items():
         if everywhere - labels and labels:
             found.append(
@@ -91,12 +94,13 @@ def label_faults(lists: Sequence[MediaList],
     return found
 
 
-def _labels(labels: Iterable[float]) -> str:
-    """Name some labels."""
+def _labels(labels: Iterable[float], count: Optional[int] = None) -> str:
+    """Name some labels, the first of ``count``."""
     ordered = sorted(labels)
-    more = len(ordered) - MAX_NAMED
+    count = len(ordered) if count is None else count
+    more = count - MAX_NAMED
     end = f' and {more} more' if more > 0 else ''
-    word = 'label' if len(ordered) == 1 else 'labels'
+    word = 'label' if count == 1 else 'labels'
     return f'{word} {", ".join(map(str, ordered[:MAX_NAMED]))}{end}'
 
 

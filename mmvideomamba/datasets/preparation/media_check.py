@@ -109,6 +109,8 @@ def check_file(task: Task, alive: Callable[[], None], whole: bool,
         status = os.stat(path)
     except OSError as error:
         return FileCheck('missing', _missing_text(path, error))
+    except ValueError as error:  # a zero byte in the path
+        return FileCheck('missing', f'is no path: {error}')
     facts = FileCheck(
         size=status.st_size,
         mtime=status.st_mtime_ns,

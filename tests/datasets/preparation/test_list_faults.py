@@ -69,6 +69,9 @@ def test_labels() -> None:
                              ('label-range', 'val.txt', 2)]
     gap, = (f for f in faults if f.kind == 'class-gap' and not f.list)
     assert gap.text.startswith('labels 1, 2, 4 without')
+    # A label in the billions costs neither time nor memory.
+    huge = label_faults([make('train.txt', ('a', 0), ('b', 10**12))], None)
+    assert 'labels 1, 2, 3' in huge[0].text and '999999999989' in huge[0].text
     # Without a number of classes the largest label is the last class.
     texts = [f.text for f in label_faults(lists[:1], None)]
     assert any('labels 1, 2 without' in text for text in texts)

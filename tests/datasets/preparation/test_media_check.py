@@ -118,6 +118,10 @@ def test_interruption_keeps_what_was_checked(
     }]
 
 
+def test_path_with_a_zero_byte() -> None:
+    assert check(['a\0b.mp4'])['a\0b.mp4'].kind == 'missing'
+
+
 def test_images(tmp_path: Path) -> None:
     (tmp_path / 'a.jpg').write_text('no image')
     path = str(tmp_path / 'a.jpg')
