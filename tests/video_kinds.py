@@ -43,7 +43,7 @@ class Kind(NamedTuple):
         frames (int): How many are drawn.
         colour (str): '8-bit 4:2:0' (all readers give the same pixels) or
             the reason for a tolerance: '10-bit', 'full range', 'BT.709',
-            '4:4:4', 'gray', 'alpha', 'palette'.
+            '4:4:4', 'gray', 'alpha', 'palette', 'interlaced', 'odd size'.
         complete (bool): If all drawn frames are in the file. An edit list or
             a variable rate may leave some out.
     """
@@ -72,6 +72,9 @@ KINDS: Dict[str, Kind] = {
     'h264.mov':
     copied('h264.mp4'),
     'h264.avi':
+    Kind(H264 + '-g 16 -bf 2'),
+    # Empty packets fill the gaps in time.
+    'h264_padded.avi':
     copied('h264.mp4'),
     'h264.ts':
     copied('h264.mp4'),
@@ -92,9 +95,9 @@ KINDS: Dict[str, Kind] = {
     'pyramid.mp4':
     Kind(H264 + '-g 24 -bf 8 -x264-params b-pyramid=normal:b-adapt=0'),
     'mbaff.ts':
-    Kind(H264 + '-g 16 -bf 2 -flags +ildct+ilme'),
+    Kind(H264 + '-g 16 -bf 2 -flags +ildct+ilme', colour='interlaced'),
     'mbaff.mp4':
-    copied('mbaff.ts'),
+    copied('mbaff.ts', colour='interlaced'),
     'fragmented.mp4':
     copied('h264.mp4', after='-c copy -movflags frag_keyframe+empty_moov'),
     'fast_start.mp4':
@@ -199,9 +202,9 @@ KINDS: Dict[str, Kind] = {
         size=(67, 51),
         colour='4:4:4'),
     'odd.webm':
-    Kind(VP9 + '-g 16 -pix_fmt yuv420p', size=(67, 51)),
+    Kind(VP9 + '-g 16 -pix_fmt yuv420p', size=(67, 51), colour='odd size'),
     'odd.mpg':
-    Kind(MPEG2, size=(99, 51)),
+    Kind(MPEG2, size=(99, 51), colour='odd size'),
     'tiny.mp4':
     Kind(H264 + '-g 16', size=(16, 16)),
     'tiny.avi':
