@@ -110,7 +110,7 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('video', help='any file that decord reads')
+    parser.add_argument('video', help='a video file')
     parser.add_argument('config', help='config the model was trained with')
     parser.add_argument('checkpoint', help='file written by the training')
     parser.add_argument(

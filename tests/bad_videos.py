@@ -1,4 +1,5 @@
 """Video files that cannot be used, and what the user is told about them."""
+import os
 import subprocess
 from pathlib import Path
 from typing import Dict, NamedTuple, Type
@@ -19,19 +20,22 @@ class Fault(NamedTuple):
     text: str
 
 
-CUT_OFF = Fault(ValueError, r'is cut off: \d+ bytes are left of the \d+')
+BYTES_LOST = Fault(ValueError, r'is cut off: \d+ bytes are left of the \d+')
+END_LOST = Fault(ValueError, 'is (cut off|damaged)')
 # Files that cannot be opened, by name.
 FAULTS: Dict[str, Fault] = {
     'missing.mp4': Fault(FileNotFoundError, 'does not exist'),
     'zero.mp4': Fault(ValueError, r'is empty \(0 bytes\)'),
     'text.mp4': Fault(ValueError, 'is not a video file'),
-    'picture.png': Fault(ValueError, 'is damaged, or a kind of file'),
-    'audio.mp4': Fault(ValueError, 'has no video stream .* only audio'),
-    'moov_lost.mp4': CUT_OFF,
-    'data_lost.mp4': CUT_OFF,
-    'lost.avi': CUT_OFF,
-    'lost.mkv': CUT_OFF,
-    'lost.webm': CUT_OFF,
+    'text.txt': Fault(ValueError, 'is a text file|is not a video file'),
+    'audio.mp4': Fault(ValueError, 'has no video stream, it holds only audio'),
+    'pipe.mp4': Fault(ValueError, 'is no regular file'),
+    'folder.mp4': Fault(ValueError, 'is no regular file'),
+    'moov_lost.mp4': Fault(ValueError, 'its header is damaged or cut off'),
+    'data_lost.mp4': BYTES_LOST,
+    'lost.avi': END_LOST,
+    'lost.mkv': END_LOST,
+    'lost.webm': END_LOST,
 }
 
 
@@ -72,14 +76,16 @@ def make_bad_videos(folder: Path) -> None:
     encode(folder / 'whole.mkv', *h264)
     encode(folder / 'whole.webm', '-c:v', 'libvpx')
     encode(folder / 'short.mp4', *h264, frames=3)
-    encode(folder / 'picture.png', frames=1)
     ffmpeg('-f', 'lavfi', '-i', 'sine=duration=1', str(folder / 'audio.mp4'))
     cut(folder / 'whole.mp4', folder / 'moov_lost.mp4')
     cut(folder / 'fast.mp4', folder / 'data_lost.mp4')
     for suffix in ('avi', 'mkv', 'webm'):
         cut(folder / f'whole.{suffix}', folder / f'lost.{suffix}')
     (folder / 'zero.mp4').touch()
-    (folder / 'text.mp4').write_text('<html>404 not found</html>\n' * 20)
+    for name in ('text.mp4', 'text.txt'):
+        (folder / name).write_text('<html>404 not found</html>\n' * 20)
+    os.mkfifo(folder / 'pipe.mp4')
+    (folder / 'folder.mp4').mkdir()
     data = bytearray((folder / 'fast.mp4').read_bytes())
     data[len(data) // 2:] = b'\xff' * (len(data) - len(data) // 2)
     (folder / 'damaged.mp4').write_bytes(data)

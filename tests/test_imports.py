@@ -55,7 +55,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'checkpoints', 'compat', 'json_file', 'ops', 'registry',
         'models.layers', 'models.masking'
     }),
-    'datasets': (ENGINE | {'cv2', 'decord', 'PIL', 'mmaction', 'torchvision'},
+    'datasets': (ENGINE | {'cv2', 'PIL', 'mmaction', 'torchvision'},
                  {'json_file', 'registry'}),
     'datasets.video':
     (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
@@ -63,8 +63,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                              {'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'},
                {'registry', 'visualization'}),
-    'visualization':
-    (ENGINE | {'cv2', 'decord', 'imageio_ffmpeg', 'matplotlib'}, set()),
+    'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
+                      {'datasets.video'}),
     'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
 }
 

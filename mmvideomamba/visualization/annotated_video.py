@@ -4,13 +4,14 @@ from pathlib import Path
 from typing import Iterator, List, Tuple
 
 import cv2
-import decord
 import imageio_ffmpeg
 import numpy as np
 
+from mmvideomamba.datasets.video import VideoReader
 from .text import write_line
 
 MAX_FRAMES = 300  # longer videos are thinned out
+BLOCK = 32  # frames decoded at a time
 VIDEO_HEIGHT = 288  # least height of the frames, in pixels
 
 Scores = List[Tuple[str, float]]
@@ -37,27 +38,27 @@ def annotate_frame(frame: np.ndarray, scores: Scores) -> np.ndarray:
     return np.concatenate([frame, panel])
 
 
-def _read_frames(reader: decord.VideoReader,
-                 step: int) -> Iterator[np.ndarray]:
+def _read_frames(reader: VideoReader, step: int) -> Iterator[np.ndarray]:
     """Read every n-th frame of a video.
 
     Args:
-        reader (decord.VideoReader): The video.
+        reader (VideoReader): The video.
         step (int): Distance of the frames.
 
     Yields:
         np.ndarray: RGB, shape (h, w, 3), uint8.
     """
-    for index in range(0, len(reader), step):
-        yield reader[index].asnumpy()
+    indices = range(0, len(reader), step)
+    for start in range(0, len(indices), BLOCK):
+        yield from reader.get_frames(indices[start:start + BLOCK])
 
 
-def save_annotated_video(reader: decord.VideoReader, scores: Scores,
+def save_annotated_video(reader: VideoReader, scores: Scores,
                          path: Path) -> None:
     """Write the annotated video, H.264, at the speed of the original.
 
     Args:
-        reader (decord.VideoReader): The video.
+        reader (VideoReader): The video.
         scores (list[tuple[str, float]]): Names and scores, best first.
         path (Path): The .mp4 file to write.
     """
@@ -67,7 +68,7 @@ def save_annotated_video(reader: decord.VideoReader, scores: Scores,
     first = next(frames)
     writer = imageio_ffmpeg.write_frames(
         str(path), (first.shape[1], first.shape[0]),
-        fps=reader.get_avg_fps() / step,
+        fps=reader.avg_fps / step,
         macro_block_size=2)
     writer.send(None)
     writer.send(np.ascontiguousarray(first))

@@ -2,27 +2,28 @@
 from pathlib import Path
 from typing import Any, List, Tuple
 
-import decord
 import numpy as np
 from matplotlib.figure import Figure
+
+from mmvideomamba.datasets.video import VideoReader
 
 STRIP_FRAMES = 8
 
 Scores = List[Tuple[str, float]]
 
 
-def save_score_chart(reader: decord.VideoReader, scores: Scores, title: str,
+def save_score_chart(reader: VideoReader, scores: Scores, title: str,
                      path: Path) -> None:
     """Write a picture: a strip of frames above bars of the scores.
 
     Args:
-        reader (decord.VideoReader): The video.
+        reader (VideoReader): The video.
         scores (list[tuple[str, float]]): Names and scores, best first.
         title (str): Title of the picture.
         path (Path): The .png file to write.
     """
     indices = np.linspace(0, len(reader) - 1, STRIP_FRAMES).round().astype(int)
-    frames = reader.get_batch(indices).asnumpy()
+    frames = reader.get_frames(indices)
     figure = Figure(
         figsize=(12, 2.6 + 0.35 * len(scores)), layout='constrained')
     figure.suptitle(title)

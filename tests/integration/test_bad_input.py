@@ -18,7 +18,7 @@ UNREADABLE = {
         for k, v in FAULTS.items() if k != 'missing.mp4'
     },
     'short.mp4': Fault(ValueError, 'has 3 frames, fewer than min_frames=4'),
-    'damaged.mp4': Fault(ValueError, 'is damaged: .* cannot be decoded'),
+    'damaged.mp4': Fault(ValueError, 'is damaged: '),
 }
 ANNOTATIONS = {
     'empty': ('', Fault(ValueError, 'bad.txt is empty')),
@@ -90,8 +90,8 @@ def test_process_ends_with_the_message(clips: Path, bad_videos: Path,
         cwd=clips)
     assert done.returncode == 1
     last = done.stderr.strip().splitlines()[-1]
-    assert last.startswith(f'ValueError: video {bad_videos / "audio.mp4"} has '
-                           'no video stream')
+    assert (f'MediaError: video {bad_videos / "audio.mp4"} has no video '
+            'stream') in last
 
 
 @pytest.mark.parametrize('name', UNREADABLE)

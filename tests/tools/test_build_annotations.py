@@ -88,7 +88,7 @@ def test_all_bad_videos_are_named_and_nothing_is_written(call, root):
         call()
     message = str(error.value)
     assert '3 of 8 files' in message and '--skip-bad' in message
-    for name in ('run/a.mp4: video', 'walk/b.mp4: video',
+    for name in ('run/a.mp4: is empty', 'walk/b.mp4: is not a video',
                  'walk/b c.mp4: white space'):
         assert name in message
     assert not list(root.glob('*.txt'))
@@ -97,7 +97,7 @@ def test_all_bad_videos_are_named_and_nothing_is_written(call, root):
 def test_bad_videos_can_be_left_out_but_are_named(call, root, capsys):
     (root / 'run/a.mp4').write_bytes(b'')
     call('--skip-bad')
-    assert 'run/a.mp4: video' in capsys.readouterr().out
+    assert 'run/a.mp4: is empty' in capsys.readouterr().out
     files = read(root)
     assert 'run/a.mp4 0' not in files['train'] + files['val']
     assert 'run/a.mp4' in (root / 'left_out.txt').read_text()

@@ -2,22 +2,21 @@
 from pathlib import Path
 from typing import Callable
 
-import decord
 import numpy as np
 import pytest
 
 pytest.importorskip('imageio_ffmpeg', reason='the extra demo is not installed')
 
+from mmvideomamba.datasets.video import VideoReader, open_video  # noqa: E402
 from mmvideomamba.visualization import annotated_video  # noqa: E402
 
 SCORES = [('rise', 0.75), ('fall', 0.25)]
 
 
-def save(video: Path, path: Path) -> decord.VideoReader:
+def save(video: Path, path: Path) -> VideoReader:
     """Annotate a video; return the result."""
-    annotated_video.save_annotated_video(
-        decord.VideoReader(str(video)), SCORES, path)
-    return decord.VideoReader(str(path))
+    annotated_video.save_annotated_video(open_video(str(video)), SCORES, path)
+    return open_video(str(path))
 
 
 def test_bars_are_as_long_as_the_scores() -> None:
@@ -41,4 +40,4 @@ def test_long_videos_are_thinned_out(make_video: Callable, tmp_path: Path,
     monkeypatch.setattr(annotated_video, 'MAX_FRAMES', 10)
     reader = save(make_video(frames=25), tmp_path / 'out.mp4')
     assert len(reader) == 9  # every third
-    assert round(reader.get_avg_fps(), 2) == 3.33
+    assert round(reader.avg_fps, 2) == 3.33

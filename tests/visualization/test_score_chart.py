@@ -3,14 +3,14 @@ from pathlib import Path
 from typing import Callable
 
 import cv2
-import decord
 
+from mmvideomamba.datasets.video import open_video
 from mmvideomamba.visualization.score_chart import save_score_chart
 
 
 def test_height_follows_the_classes(make_video: Callable,
                                     tmp_path: Path) -> None:
-    reader = decord.VideoReader(str(make_video(frames=3)))
+    reader = open_video(str(make_video(frames=3)))
     scores = [('rise', 0.5), ('fall', 0.3), ('stay', 0.2)]
     heights = []
     for count in (1, 3):

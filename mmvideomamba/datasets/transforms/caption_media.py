@@ -4,19 +4,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmvideomamba.registry import TRANSFORMS
+from ..video import open_video
+from ..video.time_limit import run_limited
 from .decode import OpenVideo
 from .image_file import check_whole_image, image_error, read_image_file
-
-
-class _Memory:
-    """Hand out one content for any path."""
-
-    def __init__(self, content: bytes) -> None:
-        self.content = content
-
-    def get(self, path: str) -> bytes:
-        """Return the content."""
-        return self.content
 
 
 @TRANSFORMS.register_module()
@@ -42,11 +33,12 @@ class OpenClip(OpenVideo):
         content = results.pop('content', None)
         if content is None:
             return super().transform(results)
-        # A second opener holds the content, so that no sample finds the
-        # bytes of another in this transform.
-        opener = OpenVideo(self.min_frames, 'memory', self.num_threads)
-        opener.file_client = _Memory(content)
-        return opener.transform(results)
+        path = results['filename']
+        video = run_limited(
+            lambda: open_video(content, self.reader, self.num_threads, path),
+            self.time_limit, path)
+        self._add(results, video)
+        return results
 
 
 @TRANSFORMS.register_module()

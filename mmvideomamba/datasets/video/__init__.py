@@ -1,8 +1,11 @@
-"""Readers of video files, and the policy for bad media."""
+"""Readers of video files, and their errors."""
 from .errors import (HungMediaError, MediaError, MissingMediaError,
                      UnsupportedVideoError)
+from .reader import (READERS, VideoReader, check_reader, open_video,
+                     reader_in_use, try_reader)
 
 __all__ = [
-    'HungMediaError', 'MediaError', 'MissingMediaError',
-    'UnsupportedVideoError'
+    'HungMediaError', 'MediaError', 'MissingMediaError', 'READERS',
+    'UnsupportedVideoError', 'VideoReader', 'check_reader', 'open_video',
+    'reader_in_use', 'try_reader'
 ]

@@ -15,6 +15,7 @@ class MediaError(ValueError):
     Args:
         path (str): The file.
         fault (str): What is wrong, a predicate such as 'is cut off'.
+            Defaults to '', for a ``path`` that is the whole message.
         remedy (str): What the user can do. Defaults to ``REMEDY``.
         kind (str): 'video' or 'image'. Defaults to 'video'.
 
@@ -25,12 +26,13 @@ class MediaError(ValueError):
 
     def __init__(self,
                  path: str,
-                 fault: str,
+                 fault: str = '',
                  remedy: str = REMEDY,
                  kind: str = 'video') -> None:
         self.path, self.fault = path, fault
         self.remedy, self.kind = remedy, kind
-        super().__init__(f'{kind} {path} {fault}. {remedy}')
+        # torch's data loader makes the error of a worker anew, from a text.
+        super().__init__(f'{kind} {path} {fault}. {remedy}' if fault else path)
 
     def __reduce__(self) -> tuple:
         # A worker of a data loader sends its error to the main process.
@@ -52,6 +54,8 @@ class MissingMediaError(MediaError, FileNotFoundError):
                  fault: str = 'does not exist',
                  remedy: str = MISSING_REMEDY,
                  kind: str = 'video') -> None:
+        if path.startswith('Caught '):  # the text of torch's data loader
+            fault = ''
         super().__init__(path, fault, remedy, kind)
 
 

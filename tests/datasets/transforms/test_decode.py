@@ -1,19 +1,21 @@
 """A bad video gives one error that names it, wherever it is read."""
-import io
 import re
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from bad_videos import FAULTS, FRAMES, make_bad_videos
-from mmaction.datasets.transforms import DecordDecode, DecordInit
 from mmengine.dataset import Compose
 from mmengine.fileio import BaseStorageBackend, FileClient
 from torch.utils.data import DataLoader, Dataset
 
 from mmvideomamba.datasets.transforms import DecodeFrames, OpenVideo
-from mmvideomamba.datasets.transforms.decode import missing_bytes, video_path
+from mmvideomamba.datasets.transforms.decode import (open_whole_video,
+                                                     video_path)
+from mmvideomamba.datasets.video import HungMediaError
+from mmvideomamba.datasets.video.time_limit import hung_files
 from mmvideomamba.registry import TRANSFORMS
 
 GOOD = ('whole.mp4', 'fast.mp4', 'whole.avi', 'whole.mkv', 'whole.webm')
@@ -42,11 +44,17 @@ def read(opener, decoder, path: Path) -> dict:
 
 @pytest.mark.parametrize('name', GOOD)
 def test_good_files_give_what_the_host_gives(folder: Path, name: str) -> None:
+    pytest.importorskip('decord', reason='decord is not installed')
+    from mmaction.datasets.transforms import DecordDecode, DecordInit
     expected = read(DecordInit(), DecordDecode(), folder / name)
     for opener in (OpenVideo(min_frames=FRAMES), from_memory(folder)):
         found = read(opener, DecodeFrames(), folder / name)
         assert found.keys() == expected.keys()
-        np.testing.assert_array_equal(found['imgs'], expected['imgs'])
+        # The decoders of MPEG-4 round otherwise from release to release.
+        np.testing.assert_allclose(
+            np.float32(found['imgs']),
+            np.float32(expected['imgs']),
+            atol=3 if name == 'whole.avi' else 0)
         for key in ('total_frames', 'avg_fps', 'original_shape', 'img_shape'):
             assert found[key] == expected[key]
         assert found['video_reader'] is None
@@ -55,6 +63,8 @@ def test_good_files_give_what_the_host_gives(folder: Path, name: str) -> None:
 @pytest.mark.parametrize('name', FAULTS)
 @pytest.mark.parametrize('memory', [False, True])
 def test_bad_files_are_named(folder: Path, name: str, memory: bool) -> None:
+    if memory and name in ('pipe.mp4', 'folder.mp4'):
+        pytest.skip('only a local path can be of this kind')
     opener = from_memory(folder) if memory else OpenVideo()
     path = folder / name
     fault = FAULTS[name]
@@ -65,19 +75,10 @@ def test_bad_files_are_named(folder: Path, name: str, memory: bool) -> None:
     assert re.search('Copy or download it again|Correct its path', message)
 
 
-@pytest.mark.parametrize('name', ['text.mp4', 'audio.mp4', 'data_lost.mp4'])
-def test_error_of_decord_is_chained(folder: Path, name: str) -> None:
-    with pytest.raises(ValueError) as caught:
-        OpenVideo()(dict(filename=str(folder / name)))
-    assert 'decord' in type(caught.value.__cause__).__module__ or isinstance(
-        caught.value.__cause__, RuntimeError)
-
-
 @pytest.mark.parametrize('mode', ['accurate', 'efficient'])
 def test_frames_that_cannot_be_decoded(folder: Path, mode: str) -> None:
     path = folder / 'damaged.mp4'
-    with pytest.raises(
-            ValueError, match=f'{path} is damaged: .* 0 and {FRAMES - 1}'):
+    with pytest.raises(ValueError, match=f'{path} is damaged: '):
         read(OpenVideo(), DecodeFrames(mode), path)
 
 
@@ -143,8 +144,8 @@ def test_videos_of_another_storage(folder: Path) -> None:
         found = opener(dict(filename=f'shelf://{name}'))
         local = OpenVideo()(dict(filename=str(folder / name)))
         assert found['total_frames'] == local['total_frames']
-        np.testing.assert_array_equal(found['video_reader'][0].asnumpy(),
-                                      local['video_reader'][0].asnumpy())
+        np.testing.assert_array_equal(found['video_reader'].get_frames([3]),
+                                      local['video_reader'].get_frames([3]))
     assert Shelf.built == 1
     with pytest.raises(
             FileNotFoundError, match='video shelf://no.mp4 does not exist'):
@@ -157,10 +158,54 @@ def test_colon_in_a_relative_name(folder: Path, monkeypatch) -> None:
     assert OpenVideo()(dict(filename='1:30.mp4'))['total_frames'] == FRAMES
 
 
-def test_unreadable_file_keeps_its_error(folder: Path) -> None:
-    (folder / 'folder.mp4').mkdir(exist_ok=True)
-    with pytest.raises(IsADirectoryError, match='folder.mp4'):
-        OpenVideo()(dict(filename=str(folder / 'folder.mp4')))
+def test_hung_decoder_is_bad_media(folder: Path, monkeypatch) -> None:
+    """A thread that waits is left behind; the file is not tried again."""
+    gate = threading.Event()
+    opener, decoder = OpenVideo(time_limit=0.2), DecodeFrames()
+    path = folder / 'hung.mp4'
+    path.write_bytes((folder / 'whole.mp4').read_bytes())
+    results = opener(dict(filename=str(path)))
+    video = results['video_reader']
+    monkeypatch.setattr(video, '_read', lambda indices: gate.wait())
+    results['frame_inds'] = np.array([0])
+    with pytest.raises(HungMediaError, match='hung.mp4 lets .* within 0.2 s'):
+        decoder(results)
+    gate.set()
+    with pytest.raises(HungMediaError, match='hung.mp4 has let a decoder ha'):
+        opener(dict(filename=str(path)))
+    assert str(path) in hung_files()
+
+
+@pytest.mark.parametrize('options, words', [
+    (dict(reader='vlc'), "'auto' or one of .*'vlc'"),
+    (dict(num_threads=0), 'num_threads must be at least 1, but is 0'),
+    (dict(time_limit=0), 'time_limit must be None or above 0 seconds'),
+])
+def test_bad_arguments(options: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        OpenVideo(**options)
+    with pytest.raises(ValueError, match="mode of DecodeFrames .*'fast'"):
+        DecodeFrames('fast')
+
+
+def test_boxes_become_pixels(folder: Path) -> None:
+    """As the host does for spatio-temporal detection."""
+    results = OpenVideo()(dict(filename=str(folder / 'whole.mp4')))
+    results.update(
+        frame_inds=np.array([[0, 1]]),
+        gt_bboxes=np.array([[0, 0.5, 1, 1]]),
+        proposals=None)
+    results = DecodeFrames()(results)
+    assert results['gt_bboxes'].tolist() == [[0, 24, 64, 48]]
+    assert results['gt_bboxes'].dtype == np.float32
+    assert len(results['imgs']) == 2
+
+
+def test_whole_video(folder: Path) -> None:
+    with open_whole_video(str(folder / 'whole')) as video:
+        assert len(video) == FRAMES and video.size == (48, 64)
+    with pytest.raises(ValueError, match='damaged.mp4 is damaged'):
+        open_whole_video(str(folder / 'damaged.mp4'))
 
 
 @pytest.mark.parametrize('key', ['array', 'frame_dir'])
@@ -203,60 +248,6 @@ def test_error_leaves_a_worker_whole(folder: Path, name: str) -> None:
         next(batches)
 
 
-def box(kind: bytes, size: int) -> bytes:
-    return size.to_bytes(4, 'big') + kind + bytes(max(0, size - 8))
-
-
-def long_box(kind: bytes, size: int) -> bytes:
-    return b'\0\0\0\1' + kind + size.to_bytes(8, 'big') + bytes(size - 16)
-
-
-def riff(kind: bytes, size: int) -> bytes:
-    return b'RIFF' + size.to_bytes(4, 'little') + kind + bytes(size - 4)
-
-
-EBML = b'\x1a\x45\xdf\xa3\x83\0\0\0\x18\x53\x80\x67'
-
-
-@pytest.mark.parametrize(
-    'whole', [
-        box(b'ftyp', 16) + box(b'moov', 40) + box(b'mdat', 100),
-        box(b'ftyp', 16) + long_box(b'mdat', 100),
-        riff(b'AVI ', 100),
-        riff(b'AVI ', 40) + riff(b'AVIX', 60),
-        EBML + b'\xc0' + bytes(64),
-        EBML + b'\x40\x40' + bytes(64),
-    ],
-    ids=[
-        'mp4', 'mp4-64-bit', 'avi', 'avi-large', 'matroska', 'matroska-2-bytes'
-    ])
-def test_lost_bytes_are_counted(whole: bytes) -> None:
-    assert missing_bytes(io.BytesIO(whole)) == 0
-    assert missing_bytes(io.BytesIO(whole + b'end')) == 0
-    for lost in (1, 30):
-        assert missing_bytes(io.BytesIO(whole[:-lost])) == lost
-
-
-@pytest.mark.parametrize(
-    'data', [
-        b'',
-        b'\0',
-        bytes(range(64)),
-        box(b'ftyp', 16) + box(b'mdat', 0)[:8] + bytes(50),
-        b'RIFF\0\0\0\0AVI ',
-        b'RIFF\xff\xff\xff\xffAVI ',
-        EBML + b'\x01' + b'\xff' * 7 + bytes(9),
-        EBML,
-        EBML[:6],
-    ],
-    ids=[
-        'empty', 'byte', 'noise', 'mp4-open-end', 'avi-0', 'avi-stream',
-        'matroska-live', 'matroska-cut-in-size', 'matroska-cut-in-header'
-    ])
-def test_files_that_do_not_tell_their_length(data: bytes) -> None:
-    assert missing_bytes(io.BytesIO(data)) == 0
-
-
 def test_built_by_their_config_names() -> None:
     steps = [
         TRANSFORMS.build(
@@ -264,5 +255,5 @@ def test_built_by_their_config_names() -> None:
         TRANSFORMS.build(dict(type='mmvideomamba.DecodeFrames'))
     ]
     assert repr(steps[0]) == ('OpenVideo(min_frames=8, io_backend=disk, '
-                              'num_threads=2)')
-    assert repr(steps[1]).startswith('DecodeFrames(mode=accurate')
+                              'num_threads=2, reader=auto, time_limit=300.0)')
+    assert repr(steps[1]) == "DecodeFrames(mode='accurate')"

@@ -23,3 +23,10 @@ def test_missing_file_is_both_kinds_of_error() -> None:
     with pytest.raises(FileNotFoundError, match='video a does not exist. Cor'):
         raise MissingMediaError('a')
     assert issubclass(MissingMediaError, ValueError)
+
+
+@pytest.mark.parametrize('kind', [MediaError, MissingMediaError])
+def test_text_of_a_data_loader_is_the_message(kind: type) -> None:
+    """torch raises the error of a worker anew, from a text alone."""
+    text = 'Caught error in DataLoader worker process 0.'
+    assert str(kind(text)) == text

@@ -1,0 +1,317 @@
+"""Tables of the packets of a video: which packet holds which frame."""
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Dict, List, Optional, Tuple
+
+import numpy as np
+
+from .errors import MediaError
+
+# Containers whose packets carry the time at which they are shown.
+TIMED = {'mov', 'matroska', 'mpegts', 'flv'}
+# Containers whose demuxers pass over damaged parts.
+LOSSY = {'mpegts', 'flv'}
+MANY = 8  # steps between frames that make a gap stand out
+# Containers without: a frame is shown in the order of the packets if the
+# codec has no B frames.
+UNTIMED = {'avi', 'asf'}
+# A packet of MPEG-4 below this size, in bytes, holds no picture of its own.
+LEAST_SIZE = 16
+# From this many packets on, the index of an .mp4 file is taken instead of
+# reading all of the file.
+LONG = 2000
+HIDDEN_VP8 = 0x10  # bit of the first byte of a packet that shows a frame
+
+
+@dataclass
+class FrameTable:
+    """Packets of a video stream, in the order of the file.
+
+    Args:
+        keys (np.ndarray): Whether a decoder can start at a packet, shape
+            (p, ), bool.
+        dts (np.ndarray): Decoding times, shape (p, ), int64, in units of the
+            stream.
+        pts (np.ndarray): Times at which the frames are shown, shape (p, ),
+            int64; not filled in where ``order`` is None.
+        order (np.ndarray, optional): Packet of each frame in the order of
+            presentation, shape (n, ), int64. None for a long .mp4 file, for
+            which parts of the table are read as needed.
+        sequential (str): Why only decoding from the start gives the right
+            frames; '' if frames can be sought. Defaults to ''.
+    """
+    keys: np.ndarray
+    dts: np.ndarray
+    pts: np.ndarray
+    order: Optional[np.ndarray]
+    sequential: str = ''
+    announces_end: bool = True
+    ranks: np.ndarray = field(init=False)
+    starts: np.ndarray = field(init=False)
+    times: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.order is not None:
+            self.ranks = np.full(len(self.keys), -1, np.int64)
+            self.ranks[self.order] = np.arange(len(self.order))
+            self.times = self.pts[self.order]
+            self.starts = self._find_starts()
+
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.keys if self.order is None else self.order)
+
+    def place(self, pts: int) -> int:
+        """Find a frame by its time.
+
+        Args:
+            pts (int): When the frame is shown.
+
+        Returns:
+            int: Number of the frame, -1 if there is none.
+        """
+        index = int(np.searchsorted(self.times, pts))
+        known = index < len(self.times) and self.times[index] == pts
+        return index if known else -1
+
+    def find(self, pts: Optional[int], dts: Optional[int]) -> int:
+        """Find a packet by its times.
+
+        Args:
+            pts (int, optional): When it is shown.
+            dts (int, optional): When it is decoded.
+
+        Returns:
+            int: Number of the packet, -1 if there is none.
+        """
+        times, wanted = ((self.dts, dts) if self.order is None else
+                         (self.pts, pts))
+        if wanted is None:
+            return -1
+        place = np.flatnonzero(times == wanted)
+        return int(place[0]) if len(place) == 1 else -1
+
+    def holds(self, packet: int, pts: Optional[int],
+              dts: Optional[int]) -> bool:
+        """Tell whether a packet has these times.
+
+        Args:
+            packet (int): Number of the packet.
+            pts (int, optional): When it is shown.
+            dts (int, optional): When it is decoded.
+
+        Returns:
+            bool: Whether the table says the same. Compared is ``pts``, as
+            the library makes ``dts`` up for some containers, or ``dts`` for
+            a long file.
+        """
+        if packet >= len(self.keys):
+            return False
+        if self.order is None:
+            return dts == self.dts[packet]
+        return pts == self.pts[packet]
+
+    def _find_starts(self) -> np.ndarray:
+        """Find the key packet to decode each packet from, -1 for none.
+
+        The frames of an open group of pictures come after the key packet and
+        are shown before it: decoding starts at the key packet before.
+        """
+        numbers = np.arange(len(self.keys))
+        last = np.maximum.accumulate(np.where(self.keys, numbers, -1))
+        before = np.append(-1, last[:-1])  # last key packet ahead of each
+        starts = last.copy()
+        while True:
+            late = (starts >= 0) & (self.pts[starts] > self.pts)
+            if not late.any():
+                return starts
+            starts[late] = before[starts[late]]
+
+
+class _Packets:
+    """What is kept of the packets of a stream."""
+
+    def __init__(self) -> None:
+        self.rows: List[Tuple[Any, Any, bool, bool, int]] = []
+        self.total = 0  # packets without content are counted
+        self.end = 0  # of the last frame
+
+    def read(self, container: Any, stream: Any, path: str) -> None:
+        """Read all packets of a stream."""
+        vp8 = stream.codec_context.name == 'vp8'
+        rows = self.rows
+        for packet in container.demux(stream):
+            size = packet.size
+            if packet.dts is None and not size:
+                continue  # ends the stream
+            self.total += 1
+            if packet.is_corrupt:
+                raise MediaError(
+                    path, f'is damaged or cut off: packet '
+                    f'{self.total - 1} is not whole')
+            if not size:
+                continue  # repeats the frame before
+            hidden = packet.is_discard or (
+                vp8 and not memoryview(packet)[0] & HIDDEN_VP8)
+            rows.append(
+                (packet.pts, packet.dts, packet.is_keyframe, hidden, size))
+            if packet.pts is not None:
+                self.end = max(self.end, packet.pts + (packet.duration or 0))
+
+
+def read_table(container: Any, stream: Any, path: str) -> FrameTable:
+    """Read the table of a stream.
+
+    Args:
+        container (av.container.InputContainer): The open file, at the start.
+        stream (av.video.stream.VideoStream): The stream.
+        path (str): The file, for errors.
+
+    Returns:
+        FrameTable: The table.
+
+    Raises:
+        MediaError: If the file ends before its header announces.
+    """
+    family = set(container.format.name.split(','))
+    if 'mov' in family:
+        table = _from_index(container, stream, path)
+        if table is not None:
+            return table
+    packets = _Packets()
+    packets.read(container, stream, path)
+    if not packets.rows:
+        raise MediaError(path, 'holds no frame')
+    announced = _check_end(container, stream, path, packets, family)
+    table = _from_packets(packets, family, stream)
+    table.announces_end = announced
+    if family & LOSSY and not table.sequential:
+        _check_gaps(path, table.times, stream.time_base)
+    return table
+
+
+def _check_cut(path: str, size: int, announced: int) -> None:
+    if announced > size:
+        raise MediaError(
+            path, f'is cut off: {size} bytes are left of the {announced} '
+            'that its header announces')
+
+
+def _from_index(container: Any, stream: Any,
+                path: str) -> Optional[FrameTable]:
+    """Check the index of an .mp4 file; for a long file, take it as table."""
+    entries = list(stream.index_entries)
+    if not entries:
+        return None
+    if container.size > 0:
+        _check_cut(path, container.size, max(e.pos + e.size for e in entries))
+    dts = np.array([e.timestamp for e in entries], np.int64)
+    keys = np.array([e.is_keyframe for e in entries], bool)
+    whole = stream.frames in (0, len(entries)) and keys[0]
+    plain = whole and (np.diff(dts) > 0).all() and not any(e.is_discard
+                                                           for e in entries)
+    if len(entries) < LONG or not plain:
+        return None
+    return FrameTable(keys, dts, np.zeros_like(dts), None)
+
+
+def _check_end(container: Any, stream: Any, path: str, packets: _Packets,
+               family: set) -> bool:
+    """Raise MediaError if packets are missing at the end.
+
+    Returns:
+        bool: Whether the container tells where the file should end.
+    """
+    if family & {'mov', 'avi'}:
+        announced = max(stream.frames,
+                        len(stream.index_entries) if 'mov' in family else 0)
+        if packets.total < announced:
+            raise MediaError(
+                path, f'is cut off or damaged: {packets.total} frames are '
+                f'left of the {announced} that its header announces')
+        return announced > 0
+    if family & {'matroska', 'flv', 'asf'} and container.duration:
+        announced = container.duration / 1e6
+        end = float(packets.end * stream.time_base)
+        # FLV counts the delay of the encoder in.
+        rate = stream.average_rate or stream.guessed_rate or 25
+        slack = max(0.2, 4 / float(rate))
+        if end < announced - slack and not _other_stream_ends(
+                container, stream, announced - slack):
+            raise MediaError(
+                path, f'is cut off or damaged: the pictures end at {end:.2f} '
+                f's of the {announced:.2f} s that its header announces')
+        return True
+    return False
+
+
+def _check_gaps(path: str, times: np.ndarray, unit: Fraction) -> None:
+    """Raise MediaError if frames are missing between others.
+
+    The demuxers of some containers pass over damaged parts without a word.
+    Where all frames but a few are equally far apart, a gap is such a part.
+    """
+    steps = np.diff(times) * float(unit)
+    if len(steps) < MANY:
+        return
+    step = np.median(steps)
+    even = np.abs(steps - step) <= 0.3 * step
+    gaps = np.flatnonzero(steps > 1.6 * step)
+    if len(gaps) and even.mean() > 0.9:
+        raise MediaError(
+            path, f'is damaged or cut off: {len(gaps)} times frames are '
+            f'missing, the first behind frame {gaps[0]}, where '
+            f'{steps[gaps[0]]:.3f} s pass instead of {step:.3f} s')
+
+
+def _other_stream_ends(container: Any, stream: Any, seconds: float) -> bool:
+    """Tell whether another stream goes on up to a time."""
+    others = [s for s in container.streams if s is not stream]
+    if not others:
+        return False
+    container.seek(0)
+    return any(
+        packet.pts is not None and float((packet.pts +
+                                          (packet.duration or 0)) *
+                                         packet.time_base) >= seconds
+        for packet in container.demux(others))
+
+
+def _from_packets(packets: _Packets, family: set, stream: Any) -> FrameTable:
+    """Sort the packets by time, or say why this gives no frames."""
+    pts, dts, keys, hidden, sizes = zip(*packets.rows)
+    shown = ~np.array(hidden, bool)
+    times: Dict[str, np.ndarray] = {}
+    for name, values in (('pts', pts), ('dts', dts)):
+        known = np.array([v is not None for v in values])
+        filled = [v if v is not None else 0 for v in values]
+        times[name] = np.array(filled, np.int64)
+        times[name + '_known'] = known
+    table = FrameTable(
+        np.array(keys, bool), times['dts'], times['pts'],
+        np.flatnonzero(shown)[np.argsort(times['pts'][shown], kind='stable')])
+    table.sequential = _reason(table, times, shown, family, stream, min(sizes))
+    return table
+
+
+def _reason(table: FrameTable, times: Dict[str, np.ndarray], shown: np.ndarray,
+            family: set, stream: Any, least: int) -> str:
+    """Say why the packets do not tell the frames; '' if they do."""
+    if not times['pts_known'].all():
+        return 'packets without time stamps'
+    if len(np.unique(table.pts[shown])) < shown.sum():
+        return 'two frames with the same time stamp'
+    if not table.keys[0]:
+        return 'it does not begin with a key frame'
+    if (table.starts[shown] < 0).any():
+        return 'frames shown before the first key frame'
+    if family & TIMED:
+        return ''
+    if family & UNTIMED:
+        rising = (np.diff(table.pts) > 0).all()
+        reordered = stream.codec_context.has_b_frames
+        if rising and not reordered and shown.all() and (table.pts
+                                                         == table.dts).all():
+            return '' if least >= LEAST_SIZE else 'packets without a picture'
+        return 'B frames without time stamps'
+    return f'the container {"/".join(sorted(family))}'

@@ -1,0 +1,56 @@
+"""What FFmpeg says of a file while PyAV reads it."""
+import threading
+from contextlib import contextmanager
+from typing import Iterator, List
+
+import av.logging
+
+# Warnings of demuxers that stand for lost bytes; other warnings do not.
+LOSSES = ('packet mismatch', 'packet corrupt', 'continuity check failed',
+          'size mismatch', 'partial file', 'truncated')
+_lock = threading.Lock()
+_before: List[tuple] = []  # the settings ahead of the open watches
+
+
+@contextmanager
+def watch() -> Iterator[List[str]]:
+    """Gather the complaints of FFmpeg in this thread.
+
+    Some decoders and demuxers hide damage behind a made-up picture or a gap,
+    and tell it in the log alone. The decoder must not run in threads of its
+    own.
+
+    Yields:
+        list[str]: Filled when the context ends.
+    """
+    found: List[str] = []
+    with _lock:
+        settings = av.logging.get_level(), av.logging.get_skip_repeated()
+        # Watches of other threads end in any order.
+        _before.append(_before[0] if _before else settings)
+        av.logging.set_level(av.logging.WARNING)
+        av.logging.set_skip_repeated(False)
+    try:
+        with av.logging.Capture() as logs:
+            try:
+                yield found
+            finally:
+                found.extend(_complaints(logs))
+    finally:
+        with _lock:
+            level, skip = _before.pop()
+            if not _before:
+                av.logging.set_skip_repeated(skip)
+                av.logging.set_level(level)
+
+
+def _complaints(logs: List[tuple]) -> List[str]:
+    """Choose the messages that stand for damage."""
+    found = []
+    for level, name, message in logs:
+        text = ' '.join(message.split())
+        lost = level <= av.logging.WARNING and any(loss in text.lower()
+                                                   for loss in LOSSES)
+        if level <= av.logging.ERROR or lost:
+            found.append(f'{name}: {text}')
+    return found

@@ -1,0 +1,455 @@
+"""Reader with PyAV, which brings FFmpeg along on each platform."""
+import io
+import os
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import chain
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+
+import av
+import numpy as np
+from av.stream import Disposition
+
+from .errors import MediaError
+from .frame_table import read_table
+from .library_log import watch
+from .reader import Source, VideoReader
+
+# Codecs that leave out pictures to which no other refers, when asked to.
+SKIPPABLE = {'h264', 'hevc', 'mpeg4', 'mpeg2video', 'mpeg1video'}
+# Containers whose packets are trusted to hold a frame each.
+TRUSTED = {'mov', 'matroska'}
+# Decoded pictures of a file without a usable table are kept up to this many
+# bytes, so that short files are decoded once.
+KEEP_BYTES = 64 << 20
+OPEN_OPTIONS = {'protocol_whitelist': 'file'}
+# A decoder reports damage instead of hiding it behind made-up pictures.
+DECODER_OPTIONS = {'err_detect': 'crccheck+explode'}
+
+
+class _TableError(Exception):
+    """The packets do not hold the frames that the table says."""
+
+
+class PyAVReader(VideoReader):
+    """Reader with PyAV; arguments and errors are those of ``VideoReader``.
+
+    The numbers of the frames come from a table of the packets. Where the
+    table tells the frames, the reader seeks to the nearest key frame and
+    checks, packet by packet and frame by frame, that the decoder gives what
+    the table says; else, or if a check fails, it decodes from the start and
+    counts.
+    """
+
+    name = 'pyav'
+
+    def __init__(self,
+                 source: Source,
+                 path: str,
+                 num_threads: int = 1) -> None:
+        super().__init__(source, path, num_threads)
+        self._container: Any = None
+        self._kept: Optional[List[Any]] = None
+        self._independent = True  # decoding can start at each key packet
+        self._parts: Dict[int, Tuple[List[int], int, int]] = {}
+        self._converter = av.video.reformatter.VideoReformatter()
+        self._open()
+        with self._strict('its packets cannot be read'):
+            self.table = read_table(self._container, self._stream, path)
+        self._count = len(self.table)
+        self.announces_end = self.table.announces_end
+        if self.table.sequential:
+            self._count = self._count_frames()
+        self.avg_fps = self._rate()
+
+    def __len__(self) -> int:
+        return self._count
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        container, self._container = getattr(self, '_container', None), None
+        self._kept = None
+        if container is not None:
+            container.close()
+
+    @contextmanager
+    def _strict(self, doing: str) -> Iterator[None]:
+        """Turn errors and complaints of the library into a MediaError."""
+        complaints: List[str] = []
+        try:
+            with watch() as complaints:
+                yield
+        except (av.FFmpegError, EOFError) as error:
+            words = complaints[0] if complaints else _reason(error)
+            raise MediaError(self.path,
+                             f'is damaged: {doing} ({words})') from error
+        if complaints:
+            raise MediaError(self.path,
+                             f'is damaged: {doing} ({complaints[0]})')
+
+    def _open(self) -> None:
+        """Open the file, at the start."""
+        self._container, container = None, self._container
+        if container is not None:
+            container.close()
+        source: Any = self.source
+        if isinstance(source, bytes):
+            source = io.BytesIO(source)
+        else:
+            # A name like 1:30.mp4 looks like a URL.
+            source = 'file:' + os.path.abspath(source)
+        try:
+            self._container = av.open(source, options=OPEN_OPTIONS)
+        except (av.FFmpegError, EOFError, ValueError) as error:
+            raise MediaError(
+                self.path, 'is not a video file, or its header is damaged or '
+                f'cut off ({_reason(error)})') from error
+        if self._container.format.name == 'tty':
+            raise MediaError(self.path, 'is a text file')
+        self._stream = _best_stream(self._container, self.path)
+        context = self._stream.codec_context
+        context.options = dict(DECODER_OPTIONS)
+        # Threads of the decoder would hide the complaints, see watch().
+        context.thread_count, context.thread_type = 1, 'NONE'
+
+    def _rate(self) -> float:
+        """Return the average number of frames a second."""
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        return float(rate or Fraction(25))
+
+    # Decoding from the start.
+
+    def _walk(self) -> Iterator[Any]:
+        """Yield all frames from the start of the file."""
+        self._open()
+        for packet in self._container.demux(self._stream):
+            yield from packet.decode()
+
+    def _count_frames(self) -> int:
+        """Count the frames, and keep the pictures of a short file."""
+        kept: Optional[List[Any]] = []
+        count = size = 0
+        with self._strict('some of its frames cannot be decoded'):
+            for frame in self._walk():
+                self._check_whole(frame, count)
+                count += 1
+                size += sum(plane.buffer_size for plane in frame.planes)
+                if size > KEEP_BYTES:
+                    kept = None
+                elif kept is not None:
+                    kept.append(frame)
+        if not count:
+            raise MediaError(self.path, 'holds no frame')
+        self._kept = kept
+        return count
+
+    def _read_from_start(self, wanted: Sequence[int]) -> Dict[int, Any]:
+        """Decode frames, counted from the start of the file."""
+        if self._kept is not None:
+            return {i: self._convert(self._kept[i], i) for i in wanted}
+        found: Dict[int, Any] = {}
+        targets = set(wanted)
+        with self._strict('some of its frames cannot be decoded'):
+            for number, frame in enumerate(self._walk()):
+                if number in targets:
+                    found[number] = self._convert(frame, number)
+                    if len(found) == len(targets):
+                        break
+        return found
+
+    # Decoding from key frames.
+
+    def _read(self, indices: Sequence[int]) -> Dict[int, np.ndarray]:
+        if self._container is None:
+            raise ValueError(f'video {self.path} is closed')
+        if not self.table.sequential:
+            try:
+                return self._read_sought(indices)
+            except _TableError as error:
+                self.table.sequential = str(error)
+                count = self._count_frames()
+                if count != self._count:
+                    raise MediaError(
+                        self.path, f'announces {self._count} frames, but '
+                        f'{count} can be decoded') from error
+        return self._read_from_start(indices)
+
+    def _read_sought(self, indices: Sequence[int]) -> Dict[int, np.ndarray]:
+        """Decode frames from the nearest key packets on."""
+        places = self._locate(indices)
+        groups: Dict[int, Dict[int, int]] = {}
+        for index, (start, packet) in zip(indices, places):
+            start = start if self._independent else 0
+            groups.setdefault(start, {})[packet] = index
+        found: Dict[int, np.ndarray] = {}
+        for start, targets in groups.items():
+            numbers = sorted(targets.values())
+            try:
+                with self._strict(f'frames from {numbers[0]} to {numbers[-1]} '
+                                  'cannot be decoded'):
+                    found.update(self._read_group(start, targets))
+            except MediaError:
+                if not start or not self._independent:
+                    raise
+                # A decoder may complain of pictures ahead of a key packet,
+                # for example where H.264 refreshes without key frames.
+                self._independent = False
+                return self._read_sought(indices)
+        return found
+
+    def _read_group(self, start: int,
+                    targets: Dict[int, int]) -> Dict[int, np.ndarray]:
+        """Decode some frames, given by packet, that follow a key packet."""
+        table = self.table
+        family = set(self._container.format.name.split(','))
+        skips = bool(family & TRUSTED)
+        times = {int(table.pts[p]): index for p, index in targets.items()}
+        found: Dict[int, np.ndarray] = {}
+        first, last = table.pts[start], None
+        for number, packet in self._packets_from(start):
+            # Such a frame refers to pictures ahead of the key packet.
+            if number >= 0 and packet.pts < first:
+                continue
+            context = self._stream.codec_context
+            if skips and context.name in SKIPPABLE:
+                context.skip_frame = ('DEFAULT' if number in targets
+                                      or number < 0 else 'NONREF')
+            for frame in packet.decode():
+                last = self._check_order(frame.pts, last, skips)
+                if frame.pts in times:
+                    index = times[frame.pts]
+                    found[index] = self._convert(frame, index)
+            if len(found) == len(targets):
+                return found
+        raise _TableError('packets without a frame')
+
+    def _check_order(self, pts: Optional[int], last: Optional[int],
+                     skips: bool) -> int:
+        """Check that a frame comes when the table says, return its place."""
+        if pts is None:
+            raise _TableError('frames without time stamps')
+        place = pts if self.table.order is None else self.table.place(pts)
+        follows = last is None or (place > last if skips else place == last +
+                                   1)
+        if place < 0 and self.table.order is not None or not follows:
+            raise _TableError('frames in another order than their packets')
+        return place
+
+    def _packets_from(self, start: int) -> Iterator[Tuple[int, Any]]:
+        """Yield numbers and packets from a key packet on.
+
+        The packet that ends the stream has the number -1.
+        """
+        for moment in self._moments(start):
+            if moment is None:
+                self._open()
+            else:
+                self._container.seek(moment, stream=self._stream)
+                self._stream.codec_context.flush_buffers()
+            packets = self._numbered()
+            first = next(packets, (-1, None))
+            if 0 <= first[0] <= start:
+                break
+        else:
+            raise _TableError('packets that cannot be found again')
+        for number, packet in chain([first], packets):
+            if number >= start or number < 0:
+                yield number, packet
+
+    def _moments(self, start: int) -> Iterator[Optional[int]]:
+        """Yield times to seek to, the best first; None is the start."""
+        table = self.table
+        if start == 0:
+            yield int(table.dts[0])
+        elif table.order is None:
+            later = np.flatnonzero(table.keys[start + 1:])
+            # The library compares with the time at which a frame is shown.
+            yield int(table.dts[start + 1 + later[0]]) - 1 if len(
+                later) else int(table.dts[-1])
+        else:
+            yield int(table.pts[start])
+        yield int(table.dts[start])
+        for key in np.flatnonzero(table.keys[:start])[::-1][:2]:
+            yield int(table.dts[key])
+        yield None
+
+    def _numbered(self) -> Iterator[Tuple[int, Any]]:
+        """Yield numbers and packets, -1 for the end of the stream."""
+        number = -1
+        for packet in self._container.demux(self._stream):
+            if not packet.size:
+                if packet.dts is None:
+                    yield -1, packet
+                continue
+            if packet.is_corrupt:
+                raise MediaError(
+                    self.path, 'is damaged or cut off: a packet '
+                    'is not whole')
+            if number < 0:
+                number = self.table.find(packet.pts, packet.dts)
+                if number < 0:  # the rest of a packet that begins earlier
+                    continue
+            else:
+                number += 1
+                if not self.table.holds(number, packet.pts, packet.dts):
+                    raise _TableError('packets in another order')
+            yield number, packet
+
+    def _locate(self, indices: Sequence[int]) -> List[Tuple[int, int]]:
+        """Find the key packet and the packet of frames."""
+        table = self.table
+        if table.order is None:
+            return [self._locate_in_part(i) for i in reversed(indices)][::-1]
+        packets = table.order[list(indices)]
+        return list(zip(table.starts[packets].tolist(), packets.tolist()))
+
+    def _locate_in_part(self, index: int) -> Tuple[int, int]:
+        """Find a frame in a long file; see ``FrameTable.order``.
+
+        All packets ahead of a key packet are shown before it, and of the
+        packets behind it those of an open group of pictures.
+        """
+        table = self.table
+        keys = np.flatnonzero(table.keys[:index + 1])
+        for start in keys[::-1].tolist():
+            numbers, early = self._times_from(start, index)
+            if index >= start + early:
+                return start, numbers[index - start - early]
+        raise _TableError('frames shown before the first key frame')
+
+    def _times_from(self, start: int, index: int) -> Tuple[List[int], int]:
+        """Read the times of the packets from a key packet to a frame.
+
+        Returns:
+            tuple[list[int], int]: Numbers of the packets that are shown no
+            earlier than the key packet, in the order of presentation; the
+            number of packets that are shown earlier.
+        """
+        table = self.table
+        if start in self._parts:
+            numbers, early, known = self._parts[start]
+            if index <= known:
+                return numbers, early
+        end = start
+        for number, packet in self._packets_from(start):
+            if number < 0:
+                end = len(table.keys)
+                break
+            table.pts[number], end = packet.pts, number + 1
+            # No later packet can be shown before its own decoding time.
+            if number > index and packet.dts >= np.sort(
+                    table.pts[start:end])[index - start]:
+                break
+        times = table.pts[start:end]
+        order = start + np.argsort(times, kind='stable')
+        early = int((times < times[0]).sum())
+        self._parts[start] = order[early:].tolist(), early, index
+        return self._parts[start][:2]
+
+    def key_frame(self, index: int) -> int:
+        """Return the nearest key frame at or before a frame.
+
+        Args:
+            index (int): Number of a frame.
+
+        Returns:
+            int: Number of the key frame; ``index`` itself where the file
+            tells no key frames.
+        """
+        table = self.table
+        if table.sequential:
+            return index
+        start, _ = self._locate([index])[0]
+        if table.order is not None:
+            # A hidden key frame, ahead of an edit list, has no number.
+            return int(table.ranks[start]) if table.ranks[start] >= 0 else 0
+        return start + self._parts[start][1]
+
+    def _check_whole(self, frame: Any, index: int) -> None:
+        """Raise MediaError for a frame that the decoder knows to be bad."""
+        if frame.is_corrupt:
+            raise MediaError(
+                self.path, f'is damaged: frame {index} cannot '
+                'be decoded without faults')
+
+    def _convert(self, frame: Any, index: int) -> np.ndarray:
+        """Turn a decoded picture into an array, the right way up."""
+        self._check_whole(frame, index)
+        picture = self._converter.reformat(frame, format='rgb24').to_ndarray()
+        matrix = frame.side_data.get('DISPLAYMATRIX')
+        if matrix is None:
+            return picture
+        return rotate(picture, np.frombuffer(matrix, np.int32), self.path)
+
+
+def rotate(picture: np.ndarray, matrix: np.ndarray, path: str) -> np.ndarray:
+    """Rotate and mirror a picture as its display matrix asks.
+
+    Args:
+        picture (np.ndarray): Shape (h, w, 3).
+        matrix (np.ndarray): Display matrix of FFmpeg, 9 integers, int32.
+        path (str): The file, for the error.
+
+    Returns:
+        np.ndarray: Shape (h, w, 3) or (w, h, 3).
+
+    Raises:
+        MediaError: If the angle is no multiple of 90 degrees.
+    """
+    rows = matrix.astype(float).reshape(3, 3)[:2, :2]
+    scale = np.hypot(*rows)
+    if not scale.all():
+        return picture
+    angle = round(np.degrees(np.arctan2(*(rows[0] / scale)[::-1]))) % 360
+    mirrored = np.linalg.det(rows) < 0
+    if angle not in (0, 90, 180, 270):
+        raise MediaError(
+            path, f'asks to be shown turned by {angle} degrees; '
+            'only quarter turns are known')
+    if angle in (90, 270):
+        picture = picture.swapaxes(0, 1)
+    flips = {
+        (0, False): (1, 1),
+        (0, True): (-1, 1),
+        (90, False): (1, -1),
+        (90, True): (1, 1),
+        (180, False): (-1, -1),
+        (180, True): (1, -1),
+        (270, False): (-1, 1),
+        (270, True): (-1, -1),
+    }
+    down, right = flips[angle, bool(mirrored)]
+    return np.ascontiguousarray(picture[::down, ::right])
+
+
+def _reason(error: Exception) -> str:
+    """Return the words of an error of the library."""
+    return str(getattr(error, 'strerror', None) or error).lower()
+
+
+def _best_stream(container: Any, path: str) -> Any:
+    """Return the video stream that the program ffmpeg takes.
+
+    The largest picture wins, a default stream first; a cover picture is
+    taken where nothing else is there.
+    """
+
+    def score(stream: Any) -> int:
+        if stream.disposition & Disposition.attached_pic:
+            return 1
+        default = bool(stream.disposition & Disposition.default)
+        return stream.width * stream.height + 5000000 * default
+
+    known = [s for s in container.streams.video if s.codec_context]
+    if not container.streams.video:
+        raise MediaError(
+            path, 'has no video stream, it holds only '
+            f'{_kinds(container)}')
+    if not known:
+        raise MediaError(
+            path, 'has a video stream of a codec that FFmpeg does not know')
+    return max(known, key=score)
+
+
+def _kinds(container: Any) -> str:
+    return ' and '.join(sorted({s.type for s in container.streams})) or 'data'
