@@ -1,0 +1,77 @@
+"""Complaints of the FFmpeg inside a library."""
+import atexit
+import ctypes
+import functools
+import os
+from typing import Any, List, Optional
+
+# Loaded libraries of this process; only Linux has the list.
+LOADED = '/proc/self/maps'
+AV_LOG_ERROR = 16
+CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int,
+                            ctypes.c_char_p, ctypes.c_void_p)
+
+
+class DecoderLog:
+    """Counter of the errors that a copy of FFmpeg reports.
+
+    Decoders hide damage behind pictures made up from others; the only trace
+    is a line in the log. The lines of a library stop to go to stderr.
+
+    Args:
+        util (ctypes.CDLL): libavutil of the library.
+
+    Attributes:
+        errors (int): Lines of level error and above so far.
+    """
+
+    def __init__(self, util: ctypes.CDLL) -> None:
+        self.errors = 0
+        self._util, self._callback = util, CALLBACK(self._note)
+        util.av_log_set_callback(self._callback)
+        # No line may reach Python while Python ends.
+        atexit.register(util.av_log_set_callback, util.av_log_default_callback)
+
+    def _note(self, source: Any, level: int, text: bytes, values: Any) -> None:
+        # Bits above the lowest 8 are colours; negative levels say nothing.
+        if 0 <= level & 0xff <= AV_LOG_ERROR and level >= 0:
+            self.errors += 1
+
+
+@functools.lru_cache(maxsize=None)
+def decoder_log(bundle: str) -> Optional[DecoderLog]:
+    """Return the log of the FFmpeg that a library uses.
+
+    Args:
+        bundle (str): Part of the name of the folder of libavutil in the
+            wheel of the library, such as 'decord'; '' for a library with the
+            FFmpeg of the system.
+
+    Returns:
+        DecoderLog: The log, None where the copy cannot be told from others.
+        The copy of PyAV stays untouched; PyAV gathers the log.
+    """
+    found = _copies_of_libavutil()
+    if 'av.libs' not in map(_bundle_of, found):
+        return None
+    if bundle:
+        found = [p for p in found if bundle in _bundle_of(p)]
+    else:
+        found = [p for p in found if not _bundle_of(p)]
+    return DecoderLog(ctypes.CDLL(found[0])) if len(found) == 1 else None
+
+
+def _bundle_of(path: str) -> str:
+    """Return the folder of a copy inside a wheel, else ''."""
+    folder = os.path.basename(os.path.dirname(path))
+    return folder if folder.endswith('.libs') else ''
+
+
+def _copies_of_libavutil() -> List[str]:
+    """Return the paths of the loaded copies, where the system lists them."""
+    try:
+        with open(LOADED) as lines:
+            paths = {line.split(maxsplit=5)[-1].strip() for line in lines}
+    except OSError:
+        return []
+    return sorted(p for p in paths if 'libavutil' in p)

@@ -1,0 +1,207 @@
+"""The base of readers other than PyAV, held to PyAV's table."""
+import functools
+import re
+from abc import abstractmethod
+from typing import ClassVar, Dict, List, Optional, Sequence, Set, Tuple
+
+import numpy as np
+
+from .decoder_log import decoder_log
+from .errors import UnsupportedVideoError
+from .pyav_reader import PyAVReader, _TableError
+from .reader import Source, VideoReader
+
+# Largest difference of a pixel, of 255, between two readers of a frame:
+# versions of FFmpeg round colours differently, at edges of colours most.
+SAME_FRAME = 48
+REMEDY = "Set reader='auto' or reader='pyav'."
+Fetched = Tuple[np.ndarray, Optional[float]]
+
+
+class _Truth(PyAVReader):
+    """PyAV's reader, with further facts about a file."""
+
+    @property
+    def time_base(self) -> float:
+        """Seconds of a unit of time of the stream."""
+        return float(self._stream.time_base)
+
+    @property
+    def formats(self) -> Set[str]:
+        """Names of the container."""
+        return set(self._container.format.name.split(','))
+
+    @property
+    def codec(self) -> str:
+        """Name of the codec."""
+        return self._stream.codec_context.name
+
+    @functools.cached_property
+    def mirrored(self) -> bool:
+        """Whether the display matrix mirrors the picture."""
+        with self._strict('its first frame cannot be decoded'):
+            frame = next(self._walk())
+        matrix = frame.side_data.get('DISPLAYMATRIX')
+        if matrix is None:
+            return False
+        rows = np.frombuffer(matrix, np.int32).astype(float).reshape(3, 3)
+        return bool(np.linalg.det(rows[:2, :2]) < 0)
+
+    @functools.cached_property
+    def open_groups(self) -> bool:
+        """Whether frames behind a key packet are shown before it."""
+        table = self.table
+        numbers = np.arange(len(table.keys))
+        last = np.maximum.accumulate(np.where(table.keys, numbers, 0))
+        return bool((table.pts < table.pts[last]).any())
+
+    def times(self, indices: Sequence[int]) -> List[float]:
+        """Return when frames are shown.
+
+        Args:
+            indices (Sequence[int]): Numbers of frames.
+
+        Returns:
+            list[float]: Seconds.
+        """
+        try:
+            with self._strict('its packets cannot be read'):
+                places = self._locate(indices)
+        except _TableError as error:
+            raise UnsupportedVideoError(
+                self.path, f'does not tell when its frames are shown: {error}',
+                REMEDY) from error
+        packets = [packet for _, packet in places]
+        return (self.table.pts[packets] * self.time_base).tolist()
+
+
+class IndexedReader(VideoReader):
+    """Reader with a library whose numbers of frames are not to be trusted.
+
+    The table of the packets, read with PyAV, tells number and times of the
+    frames. A file whose packets do not tell the frames is refused. Frames
+    with another time than in the table are refused. Where the library raises
+    an error, or FFmpeg inside reports errors, PyAV decodes the same frames
+    and judges: the file is damaged, or the library cannot read the kind of
+    file, or all is well.
+
+    Arguments are those of ``VideoReader``.
+    """
+
+    bundle: ClassVar[str]  # see decoder_log
+    faults: ClassVar[tuple]  # errors of the library
+    lost_in: ClassVar[Set[str]] = set()  # containers with wrong seeks
+
+    def __init__(self,
+                 source: Source,
+                 path: str,
+                 num_threads: int = 1) -> None:
+        super().__init__(source, path, num_threads)
+        self._truth: Optional[_Truth] = None
+        self._truth = _Truth(source, path, num_threads)
+        self.avg_fps = self.truth.avg_fps
+        if self.truth.table.sequential:
+            raise self._unsupported(self.truth.table.sequential)
+        for name in self.truth.formats & self.lost_in:
+            raise self._unsupported(f'the container {name}')
+        if self.truth.mirrored:
+            raise self._unsupported('a mirrored display matrix')
+        try:
+            self._open()
+        except self.faults as error:
+            self._raise_judged([0], _first_line(error))
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Open the file with the library."""
+
+    @abstractmethod
+    def _fetch(self, indices: Sequence[int]) -> Dict[int, Fetched]:
+        """Decode frames with the library.
+
+        Args:
+            indices (Sequence[int]): Distinct numbers of frames, rising.
+
+        Returns:
+            dict[int, tuple]: Number to frame, RGB, (h, w, 3), uint8, and
+            time at which the frame is shown, in seconds, None if the library
+            does not tell.
+        """
+
+    @property
+    def truth(self) -> _Truth:
+        """PyAV's view of the open file."""
+        if self._truth is None:
+            raise ValueError(f'video {self.path} is closed')
+        return self._truth
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    def key_frame(self, index: int) -> int:
+        """Return the nearest key frame at or before a frame.
+
+        Args:
+            index (int): Number of a frame.
+
+        Returns:
+            int: Number of the key frame.
+        """
+        return self.truth.key_frame(index)
+
+    def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        truth, self._truth = getattr(self, '_truth', None), None
+        if truth is not None:
+            truth.close()
+
+    def _unsupported(self, reason: str) -> UnsupportedVideoError:
+        return UnsupportedVideoError(
+            self.path, f'cannot be read with {self.name}: {reason}', REMEDY)
+
+    def _read(self, indices: Sequence[int]) -> Dict[int, np.ndarray]:
+        log = decoder_log(self.bundle)
+        before = log.errors if log else -1
+        try:
+            found = self._fetch(indices)
+        except self.faults as error:
+            self._raise_judged(indices, _first_line(error))
+        frames = {i: frame for i, (frame, _) in found.items()}
+        self._check_times({i: time for i, (_, time) in found.items()})
+        if log is None or log.errors != before:
+            self._judge(frames)
+        return frames
+
+    def _check_times(self, times: Dict[int, Optional[float]]) -> None:
+        """Compare the times of frames with the table."""
+        told = {i: time for i, time in times.items() if time is not None}
+        if not told:
+            return
+        unit = self.truth.time_base
+        for (index, time), right in zip(told.items(),
+                                        self.truth.times(list(told))):
+            if abs(time - right) > unit / 2:
+                self._raise_judged([index],
+                                   f'frame {index} has the time {time:.3f} s '
+                                   f'instead of {right:.3f} s')
+
+    def _judge(self, frames: Dict[int, np.ndarray]) -> None:
+        """Compare frames with those of PyAV."""
+        right = self.truth.get_frames(list(frames))
+        for (index, frame), other in zip(frames.items(), right):
+            if frame.shape != other.shape or np.abs(
+                    frame.astype(np.int16) - other).max() > SAME_FRAME:
+                raise self._unsupported(
+                    f'frame {index} is another than that of PyAV')
+
+    def _raise_judged(self, indices: Sequence[int], fault: str) -> None:
+        """Raise the error of PyAV, or else say what the library cannot do."""
+        self.truth.get_frames(indices)
+        raise self._unsupported(fault)
+
+
+def _first_line(error: BaseException) -> str:
+    """Return the first line of a message, without the place in the source."""
+    text = str(error).strip().split('\n', maxsplit=1)[0]
+    text = text.rsplit(' ERROR ', 1)[-1].rsplit('] ', 1)[-1]
+    return re.sub(r'^\S+:\d+: ', '', text) or type(error).__name__
