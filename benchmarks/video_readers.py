@@ -1,0 +1,217 @@
+"""Time opening and decoding of original videos, by reader.
+
+    python benchmarks/video_readers.py --out results.md
+
+Each file is opened and evenly spread frames are decoded: once with each
+installed reader, and once with plain decord, the way before there were
+readers. All take turns in one process with one thread of the decoder. Counted
+is processor time, as other load on the machine does not show there; a ratio
+below 1 is faster than plain decord. Readers other than PyAV read PyAV's table
+of a file first.
+"""
+import argparse
+import functools
+import platform
+import statistics
+import subprocess
+import tempfile
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Callable, Dict, List, NamedTuple
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+from cpu_models import cpu_name
+
+from mmvideomamba.datasets.video import MediaError
+from mmvideomamba.datasets.video.reader import (READERS, open_video,
+                                                reader_class, reader_version)
+
+OLD = 'plain decord'
+NOISE = (1280, 960)  # of the picture that slides through the frames
+
+
+class Case(NamedTuple):
+    """A kind of original file.
+
+    Args:
+        size (tuple[int]): Width and height.
+        frames (int): How many.
+        rate (int): Frames per second.
+        options (str): Of ffmpeg, for the encoder.
+    """
+    size: tuple
+    frames: int
+    rate: int
+    options: str
+
+
+H264 = '-c:v libx264 -preset medium -crf 23 -pix_fmt yuv420p '
+CASES: Dict[str, Case] = {
+    'kinetics_340x256.mp4':
+    Case((340, 256), 300, 30, H264),
+    'breakfast_320x240.avi':
+    Case((320, 240), 300, 15, '-c:v mpeg4 -q:v 5 -g 12 -bf 0'),
+    'b_frames_320x240.avi':
+    Case((320, 240), 300, 15, '-c:v mpeg4 -q:v 5 -g 12 -bf 2'),
+    'something_427x240.webm':
+    Case((426, 240), 48, 12, '-c:v libvpx-vp9 -crf 32 -b:v 0 -cpu-used 8 '
+         '-deadline realtime'),
+    'camera_1280x720.mp4':
+    Case((1280, 720), 300, 30, H264 + '-g 250'),
+}
+LONG = 'two_hours_320x240.mp4'
+LONG_FRAMES = 72000
+
+
+def encode(path: Path, inputs: List[str], options: str, send: bytes) -> None:
+    """Encode a file unless it is there."""
+    if path.exists():
+        return
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y', *inputs]
+    part = path.with_name('part_' + path.name)
+    subprocess.run(
+        [*command, *options.split(), str(part)], input=send, check=True)
+    part.replace(path)
+
+
+def make_video(folder: Path, name: str) -> Path:
+    """Encode a case: blurred noise slides over the picture.
+
+    Args:
+        folder (Path): Where to write; a file that is there is kept.
+        name (str): Key of ``CASES``.
+
+    Returns:
+        Path: The file.
+    """
+    case, path = CASES[name], folder / name
+    width, height = case.size
+    noise = np.random.default_rng(0).integers(0, 256, (*NOISE[::-1], 3))
+    picture = cv2.GaussianBlur(noise.astype('u1'), (0, 0), 2)
+    picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
+    picture = np.tile(picture, (2, 2, 1))
+    frames = []
+    for t in range(case.frames if not path.exists() else 0):
+        y, x = t % NOISE[1], 2 * t % NOISE[0]
+        frames.append(picture[y:y + height, x:x + width].tobytes())
+    raw = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-r', str(case.rate)]
+    encode(path, [*raw, '-s', f'{width}x{height}', '-i', '-'], case.options,
+           b''.join(frames))
+    return path
+
+
+def make_long_video(folder: Path) -> Path:
+    """Encode a video of two hours, with a key frame every 250 frames."""
+    path, rate = folder / LONG, LONG_FRAMES // 7200
+    source = f'testsrc2=size=320x240:rate={rate}'
+    encode(
+        path, ['-f', 'lavfi', '-i', source],
+        f'-frames:v {LONG_FRAMES} -c:v libx264 -preset ultrafast -bf 2 '
+        '-g 250 -keyint_min 250 -sc_threshold 0 -pix_fmt yuv420p', b'')
+    return path
+
+
+def spread(count: int, wanted: int) -> np.ndarray:
+    """Return numbers of frames spread evenly over a video."""
+    return np.linspace(0, count - 1, wanted).astype(int)
+
+
+def read_with(reader: str, path: Path, wanted: int) -> np.ndarray:
+    """Open a file with a reader and decode frames."""
+    with open_video(str(path), reader) as video:
+        return video.get_frames(spread(len(video), wanted).tolist())
+
+
+def read_plain(path: Path, wanted: int) -> np.ndarray:
+    """Open a file with plain decord and decode frames."""
+    import decord
+    video = decord.VideoReader(str(path), num_threads=1)
+    return video.get_batch(spread(len(video), wanted)).asnumpy()
+
+
+def ways() -> Dict[str, Callable[[Path, int], np.ndarray]]:
+    """Return the ways to read that are installed."""
+    found: Dict[str, Callable[[Path, int], np.ndarray]] = {}
+    for name in READERS:
+        try:
+            reader_class(name)
+        except ImportError as error:
+            print(f'{name}: {error}')
+            continue
+        found[name] = functools.partial(read_with, name)
+    if 'decord' in found:
+        found[OLD] = read_plain
+    return found
+
+
+def measure(path: Path, wanted: int, rounds: int) -> Dict[str, List[float]]:
+    """Read a file in turns; milliseconds of processor time."""
+    found: Dict[str, List[float]] = defaultdict(list)
+    for turn in range(rounds + 1):
+        for name, read in ways().items():
+            start = time.process_time()
+            try:
+                read(path, wanted)
+            except MediaError:
+                continue
+            if turn or not rounds:  # the first is a warm-up
+                found[name].append(1e3 * (time.process_time() - start))
+    return found
+
+
+def row(name: str, wanted: int, times: Dict[str, List[float]],
+        columns: List[str]) -> str:
+    """Write a line of the table."""
+    cells = [name, str(wanted)]
+    old = statistics.median(times.get(OLD) or [float('nan')])
+    for column in columns:
+        if not times.get(column):
+            cells.append('refused')
+            continue
+        middle = statistics.median(times[column])
+        ratio = '' if column == OLD else f' ({middle / old:.2f})'
+        cells.append(f'{middle:.1f}{ratio}')
+    return f'| {" | ".join(cells)} |'
+
+
+def main() -> None:
+    """Write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--folder', type=Path, help='keeps the videos')
+    parser.add_argument('--rounds', type=int, default=7)
+    parser.add_argument('--long', action='store_true', help='2 hours, too')
+    parser.add_argument('--out', type=Path, help='Markdown file to write')
+    args = parser.parse_args()
+    columns = list(ways())
+    versions = ', '.join(
+        reader_version(name) for name in columns if name != OLD)
+    lines = [
+        f'Processor: {cpu_name()}; Python {platform.python_version()}; '
+        f'{versions}. Milliseconds of processor time to open a file and '
+        'decode frames, median; in brackets the ratio to plain decord.', '',
+        f'| file | frames | {" | ".join(columns)} |',
+        f'|---|---{"|---" * len(columns)}|'
+    ]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = args.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in CASES:
+            path = make_video(folder, name)
+            for wanted in (8, 32):
+                times = measure(path, wanted, args.rounds)
+                lines.append(row(name, wanted, times, columns))
+                print(lines[-1], flush=True)
+        if args.long:
+            times = measure(make_long_video(folder), 64, min(2, args.rounds))
+            lines.append(row(LONG, 64, times, columns))
+    text = '\n'.join(lines) + '\n'
+    print(text)
+    if args.out:
+        args.out.write_text(text)
+
+
+if __name__ == '__main__':
+    main()
