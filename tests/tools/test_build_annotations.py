@@ -162,8 +162,10 @@ def test_split_folders(call, root, capsys):
         call('--folds', 2)
 
 
-def test_folds(call, root):
+def test_folds(call, root, capsys):
+    (root / 'val.txt').touch()
     call('--folds', 3)
+    assert 'val.txt is of an earlier run' in capsys.readouterr().out
     for number in (1, 2, 3):
         lines = [(root / f'{split}_fold{number}.txt').read_text().splitlines()
                  for split in ('train', 'val')]

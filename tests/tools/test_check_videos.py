@@ -51,7 +51,7 @@ def test_clean_lists(call: Call) -> None:
         val=['whole.mkv 0', 'short.mp4 1'])
     status, text = call('train.txt', 'val.txt', '--whole', '--workers', 2)
     assert status == 0, text
-    assert '4 files, no faults' in text
+    assert '4 files (every frame, pyav' in text and 'no faults' in text
     report = json.loads(Path('out.json').read_text())
     assert report['complete'] and report['counts'] == {}
     assert all(c['whole'] for c in report['files'].values())
@@ -111,6 +111,7 @@ def test_class_folders(call: Call, videos: Path, tmp_path: Path) -> None:
     (['a.txt', './a.txt'], 'given twice'),
     (['a.txt', '--write-clean', '.'], 'a.txt exists'),
     (['a.txt', '--classes', 'gone.txt'], 'gone.txt'),
+    (['a.txt', '--reader', 'ffms'], 'reader must be'),
 ])
 def test_check_that_cannot_run(call: Call, options: List[str],
                                text: str) -> None:

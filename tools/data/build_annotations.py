@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.datasets.preparation import (CheckSettings, check_files,
-                                               fold_videos, read_checks,
+from mmvideomamba.datasets.preparation import (check_files, fold_videos,
+                                               make_settings, read_checks,
                                                split_videos, summarize,
                                                write_lines, write_report)
 from mmvideomamba.datasets.preparation.annotation_builder import (
@@ -29,6 +29,7 @@ from mmvideomamba.datasets.preparation.annotation_builder import (
     number_classes, same_videos, without_classes)
 from mmvideomamba.datasets.preparation.annotation_files import EXTENSIONS
 from mmvideomamba.datasets.preparation.class_folders import format_line
+from mmvideomamba.datasets.preparation.media_list import find_lists
 from mmvideomamba.datasets.preparation.options import (add_check_options,
                                                        delimiter_option)
 
@@ -47,7 +48,7 @@ def usable_videos(tree: Tree, args: argparse.Namespace) -> Tree:
         ValueError: If something must not be left out.
     """
     root, total = args.video_root, len(tree.paths())
-    settings = CheckSettings(args.whole, args.reader, args.workers,
+    settings = make_settings(args.whole, args.reader, args.workers,
                              args.time_limit)
     files = {str(root / path): 'video' for path in tree.paths()}
     known, save = {}, None
@@ -184,6 +185,10 @@ def write_all(tree: Tree, args: argparse.Namespace) -> Tuple[Path, List[str]]:
             f'{path}\t{why}'.encode(errors='backslashreplace').decode()
             for path, why in sorted(tree.left_out.items())
         ])
+    for path in find_lists(out_dir):
+        if path.stem not in lists:
+            print(f'warning: {path} is of an earlier run and does not belong '
+                  'to the lists written now')
     return out_dir, [f'{len(x)} in {name}.txt' for name, x in lists.items()]
 
 
@@ -259,7 +264,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     """Build the files; an error of the user ends with a message."""
-    with user_errors():
+    with user_errors(ImportError):
         build(parse_args())
 
 

@@ -22,7 +22,7 @@ from typing import List, Optional
 
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.datasets.class_names import read_class_names
-from mmvideomamba.datasets.preparation import (CheckSettings, check_files,
+from mmvideomamba.datasets.preparation import (check_files, make_settings,
                                                read_checks, summarize,
                                                write_report)
 from mmvideomamba.datasets.preparation.check_report import (clean_paths,
@@ -107,7 +107,7 @@ def check(args: argparse.Namespace) -> int:
     targets = clean_paths(lists, args.write_clean) if args.write_clean else []
     for media in lists:
         print(describe(media))
-    settings = CheckSettings(args.whole, args.reader, args.workers,
+    settings = make_settings(args.whole, args.reader, args.workers,
                              args.time_limit)
     files = {
         entry.file: entry.media
@@ -124,11 +124,14 @@ def check(args: argparse.Namespace) -> int:
     faults += label_faults(lists, num_classes)
     faults += duplicate_faults(lists, checks)
     save(checks, lists, faults, True)
-    print(summarize(faults))
+    if faults:
+        print(summarize(faults))
     if targets:
         print('\n'.join(write_clean(lists, faults, targets)))
     count = len(only_faults(faults))
-    print(f'{len(files)} files, {count or "no"} faults; report: {args.out}')
+    how = 'every frame' if args.whole else 'first and last frame'
+    print(f'{len(files)} files ({how}, {settings.version}), {count or "no"} '
+          f'faults; report: {args.out}')
     return 1 if count else 0
 
 
@@ -176,7 +179,7 @@ def main() -> None:
             stream.reconfigure(errors='backslashreplace')
     args = parse_args()
     try:
-        with user_errors(status=2):
+        with user_errors(ImportError, status=2):
             status = check(args)
     except KeyboardInterrupt:
         print(f'\ninterrupted; {args.out} keeps what was checked, and the '

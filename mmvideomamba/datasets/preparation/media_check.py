@@ -9,12 +9,12 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from mmengine.utils import ProgressBar
 
 from mmvideomamba.datasets.transforms.caption_media import ReadImage
-from mmvideomamba.datasets.transforms.decode import open_whole_video
 from mmvideomamba.datasets.video import (MediaError, MissingMediaError,
-                                         UnsupportedVideoError)
+                                         UnsupportedVideoError, check_reader,
+                                         open_video, reader_in_use,
+                                         reader_version, try_reader)
 from .worker_pool import WorkerFault, run_tasks
 
-BLOCK_BYTES = 64 * 2**20  # of decoded frames held at once
 BAR_SECONDS = .2  # between two steps of the progress bar
 SAVE_SECONDS = 10.  # between two reports of an unfinished check
 
@@ -30,7 +30,7 @@ class FileCheck(NamedTuple):
         mtime (int): Time of the last change, in nanoseconds.
         file_id (str): Device and number of the file, the same for links.
         whole (bool): Whether all frames were decoded.
-        reader (str): Reader as asked for.
+        reader (str): Name and version of the reader.
         open_end (bool): Whether the container announces no length, and a
             missing end cannot be told.
         digest (str): Hash of the content, '' if not computed.
@@ -42,30 +42,59 @@ class FileCheck(NamedTuple):
     mtime: int = 0
     file_id: str = ''
     whole: bool = False
-    reader: str = 'auto'
+    reader: str = ''
     open_end: bool = False
     digest: str = ''
 
 
 class CheckSettings(NamedTuple):
-    """How files are checked.
+    """How files are checked, see ``make_settings``.
 
     Args:
         whole (bool): Whether to decode all frames, instead of the first and
             the last. Defaults to False.
         reader (str): Name of the video reader. Defaults to 'auto'.
+        version (str): Name and version of the reader; results
+            of other readers are not used again. Defaults to ''.
         workers (int): Number of processes. Defaults to 1.
         time_limit (float, optional): Seconds for a step: the opening of a
-            file, or a block of frames. Defaults to 60.
+            file, or a block of frames. Defaults to 300.
     """
     whole: bool = False
     reader: str = 'auto'
+    version: str = ''
     workers: int = 1
-    time_limit: Optional[float] = 60.
+    time_limit: Optional[float] = 300.
 
 
 # A path, 'video' or 'image', and an earlier result.
 Task = Tuple[str, str, Optional[FileCheck]]
+
+
+def make_settings(whole: bool, reader: str, workers: int,
+                  time_limit: Optional[float]) -> CheckSettings:
+    """Put settings together, and find the reader behind the name.
+
+    Args:
+        whole (bool): See ``CheckSettings``.
+        reader (str): See ``CheckSettings``.
+        workers (int): See ``CheckSettings``.
+        time_limit (float, optional): See ``CheckSettings``.
+
+    Returns:
+        CheckSettings: The settings.
+
+    Raises:
+        ValueError: If there is no such reader, or it does not work here.
+    """
+    if check_reader(reader) == 'auto':
+        version = reader_in_use()
+    else:
+        reason = try_reader(reader)
+        if reason:
+            raise ValueError(f'reader {reader!r} does not work here: {reason}')
+        version = reader_version(reader)
+    return CheckSettings(whole, reader, version, workers, time_limit)
 
 
 def decode_video(path: str, reader: str, whole: bool,
@@ -86,20 +115,24 @@ def decode_video(path: str, reader: str, whole: bool,
     Raises:
         ValueError: If the video cannot be used.
     """
-    video = open_whole_video(path)
-    return len(video), False
+    with open_video(path, reader) as video:
+        alive()
+        if whole:
+            video.decode_all(alive)
+        else:
+            video.get_frames([0, len(video) - 1])
+        return len(video), not video.announces_end
 
 
-def check_file(task: Task, alive: Callable[[], None], whole: bool,
-               reader: str) -> FileCheck:
+def check_file(task: Task, alive: Callable[[], None],
+               settings: CheckSettings) -> FileCheck:
     """Look for faults of a file.
 
     Args:
         task (tuple): Path, 'video' or 'image', and an earlier result, used
             again if the file is unchanged.
         alive (Callable): Called after each step.
-        whole (bool): See ``decode_video``.
-        reader (str): See ``decode_video``.
+        settings (CheckSettings): How to check.
 
     Returns:
         FileCheck: The result.
@@ -115,8 +148,8 @@ def check_file(task: Task, alive: Callable[[], None], whole: bool,
         size=status.st_size,
         mtime=status.st_mtime_ns,
         file_id=f'{status.st_dev}:{status.st_ino}',
-        whole=whole,
-        reader=reader)
+        whole=settings.whole,
+        reader=settings.version)
     if known is not None and _is_current(known, facts):
         return known
     if not stat.S_ISREG(status.st_mode):
@@ -126,7 +159,8 @@ def check_file(task: Task, alive: Callable[[], None], whole: bool,
         if media == 'image':
             ReadImage()(dict(filename=path))
             return facts._replace(frames=1)
-        frames, open_end = decode_video(path, reader, whole, alive)
+        frames, open_end = decode_video(path, settings.reader, settings.whole,
+                                        alive)
     except OSError as error:
         if isinstance(error, MissingMediaError):
             return facts._replace(kind='missing', text=error.fault)
@@ -180,8 +214,7 @@ def check_files(media: Dict[str, str],
     paths = list(media)
     tasks: List[Task] = [(p, media[p], known.get(p)) for p in paths]
     found: Dict[str, FileCheck] = {}
-    function = functools.partial(
-        check_file, whole=settings.whole, reader=settings.reader)
+    function = functools.partial(check_file, settings=settings)
     try:
         _collect(function, tasks, settings, found, save, bar)
     except BaseException:
@@ -205,7 +238,7 @@ def _collect(function: Callable, tasks: Sequence[Task],
                 result.kind,
                 str(result),
                 whole=settings.whole,
-                reader=settings.reader)
+                reader=settings.version)
         found[tasks[position][0]] = result
         now = time.monotonic()
         if progress and (now - shown > BAR_SECONDS

@@ -55,10 +55,10 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
     add('--reader', default='auto', help='video reader (auto)')
     add('--time-limit',
         type=positive,
-        default=60,
+        default=300,
         metavar='SECONDS',
         help='for the opening of a file or a block of frames; then the '
-        'decoder counts as hung (60)')
+        'decoder counts as hung (300)')
     add('--min-frames',
         type=positive,
         default=2,

@@ -5,7 +5,8 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
-from typing import ClassVar, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import (Callable, ClassVar, Dict, List, NamedTuple, Optional,
+                    Sequence, Union)
 
 import numpy as np
 from mmengine.logging import print_log
@@ -14,6 +15,7 @@ from .errors import MediaError, MissingMediaError, UnsupportedVideoError
 from .sample_clip import SAMPLE_CLIP, SAMPLE_FRAMES
 
 Source = Union[str, bytes]
+BLOCK_BYTES = 64 << 20  # of decoded frames held at once
 
 
 class VideoReader(ABC):
@@ -116,6 +118,20 @@ class VideoReader(ABC):
             MediaError: See ``get_frames``.
         """
         return self.get_frames([self.key_frame(int(i)) for i in indices])
+
+    def decode_all(self, step: Callable[[], None]) -> None:
+        """Decode every frame, which finds damage anywhere in the file.
+
+        Args:
+            step (Callable): Called from time to time.
+
+        Raises:
+            MediaError: If a frame cannot be decoded.
+        """
+        block = max(1, BLOCK_BYTES // (3 * self.height * self.width))
+        for start in range(0, len(self), block):
+            self.get_frames(range(start, min(start + block, len(self))))
+            step()
 
     def key_frame(self, index: int) -> int:
         """Return the nearest key frame at or before a frame.

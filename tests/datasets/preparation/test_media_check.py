@@ -2,16 +2,21 @@
 import os
 import time
 from pathlib import Path
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List, Sequence
 
+import numpy as np
 import pytest
+from bad_videos import encode
+from numbered_frames import damage
 
 from mmvideomamba.datasets.preparation import media_check
 from mmvideomamba.datasets.preparation.media_check import (CheckSettings,
                                                            FileCheck,
                                                            add_digests,
-                                                           check_files)
-from mmvideomamba.datasets.video import UnsupportedVideoError
+                                                           check_files,
+                                                           make_settings)
+from mmvideomamba.datasets.video import (UnsupportedVideoError, VideoReader,
+                                         reader_in_use)
 
 
 @pytest.fixture
@@ -68,11 +73,65 @@ def test_unchanged_files_are_not_decoded_again(
 
     assert frames(CheckSettings()) == 3
     assert frames(CheckSettings(whole=True)) == 99
-    assert frames(CheckSettings(reader='other')) == 99
+    assert frames(CheckSettings(version='other')) == 99
     os.utime(good, (1, 1))
     assert frames(CheckSettings()) == 99
     whole = {good: first[good]._replace(whole=True, mtime=10**9)}
     assert check([good], known=whole)[good].frames == 3
+
+
+def test_damage_in_the_middle(tmp_path: Path) -> None:
+    path = encode(tmp_path / 'a.mp4', '-c:v', 'libx264', '-g', '5')
+    damage(path, tmp_path / 'b.mp4', count=100)
+    paths = [str(path), str(tmp_path / 'b.mp4')]
+    quick = [result.kind for result in check(paths).values()]
+    whole = check(paths, CheckSettings(whole=True))
+    assert quick == ['', '']
+    assert [result.kind for result in whole.values()] == ['', 'damaged']
+
+
+def test_lost_end_that_nobody_can_see(tmp_path: Path) -> None:
+    path = encode(tmp_path / 'a.ts', '-c:v', 'libx264')
+    good = encode(tmp_path / 'a.mp4', '-c:v', 'libx264')
+    found = check([str(path), str(good)])
+    assert [result.open_end for result in found.values()] == [True, False]
+
+
+class Counting(VideoReader):
+    """A reader without a way of its own to decode all frames."""
+
+    name = 'counting'
+
+    def __len__(self) -> int:
+        return 25
+
+    def _read(self, indices: Sequence[int]) -> Dict[int, np.ndarray]:
+        self.seen = [*getattr(self, 'seen', []), *indices]
+        return {i: np.zeros((512, 512, 3), np.uint8) for i in indices}
+
+    def close(self) -> None:
+        pass
+
+
+def test_any_reader_decodes_all_in_blocks() -> None:
+    reader = Counting('a.mp4', 'a.mp4')
+    blocks: List[int] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('mmvideomamba.datasets.video.reader.BLOCK_BYTES',
+                      10 * 512 * 512 * 3)
+        reader.decode_all(lambda: blocks.append(len(reader.seen)))
+    first, *seen = reader.seen  # the first frame tells the size
+    assert first == 0 and seen == list(range(25))
+    assert blocks == [11, 21, 26]
+
+
+def test_settings_name_the_reader() -> None:
+    settings = make_settings(True, 'auto', 2, None)
+    assert settings.version == reader_in_use()
+    named = make_settings(False, 'pyav', 1, 5)
+    assert named.version.startswith('pyav ')
+    with pytest.raises(ValueError, match="reader must be .* 'ffms'"):
+        make_settings(False, 'ffms', 1, None)
 
 
 def hang(path: str, *args: Any) -> None:
