@@ -9,8 +9,10 @@ from .indexed_reader import Fetched, IndexedReader
 
 # Where the library seeks to the right frame, found by tests of many kinds of
 # file: codecs and containers. The library reads other files from the start.
-SOUGHT_CODECS = {'h264', 'hevc', 'vp8', 'vp9', 'mjpeg', 'prores'}
+SOUGHT_CODECS = {'h264', 'hevc', 'vp8', 'vp9', 'prores'}
 SOUGHT_CONTAINERS = {'mov', 'matroska', 'flv'}
+# The same in each container, for files without B frames.
+PLAIN_CODECS = {'mpeg4', 'h263', 'mjpeg'}
 
 
 class DecordReader(IndexedReader):
@@ -32,9 +34,10 @@ class DecordReader(IndexedReader):
         if len(self._reader) != len(truth):
             raise RuntimeError(f'it finds {len(self._reader)} frames instead '
                                f'of {len(truth)}')
-        self._seeks = bool(truth.codec in SOUGHT_CODECS
-                           and truth.formats & SOUGHT_CONTAINERS
-                           and not truth.open_groups)
+        self._seeks = truth.codec in SOUGHT_CODECS and bool(
+            truth.formats & SOUGHT_CONTAINERS)
+        if truth.codec in PLAIN_CODECS:
+            self._seeks = truth.in_order()
 
     def _start(self) -> Any:
         source: Any = self.source
@@ -46,6 +49,8 @@ class DecordReader(IndexedReader):
         return decord.VideoReader(source, num_threads=self.num_threads)
 
     def _fetch(self, indices: Sequence[int]) -> Dict[int, Fetched]:
+        if self._seeks and self.truth.open_groups(indices):
+            self._seeks = False
         if self._seeks:
             frames = self._reader.get_batch(list(indices)).asnumpy()
             return {i: (f, None) for i, f in zip(indices, frames)}

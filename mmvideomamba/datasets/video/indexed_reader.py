@@ -47,10 +47,25 @@ class _Truth(PyAVReader):
         rows = np.frombuffer(matrix, np.int32).astype(float).reshape(3, 3)
         return bool(np.linalg.det(rows[:2, :2]) < 0)
 
-    @functools.cached_property
-    def open_groups(self) -> bool:
-        """Whether frames behind a key packet are shown before it."""
+    def in_order(self) -> bool:
+        """Tell whether all frames are shown in the order of the packets."""
         table = self.table
+        return table.order is not None and bool((np.diff(table.pts) > 0).all())
+
+    def open_groups(self, indices: Sequence[int]) -> bool:
+        """Tell whether frames behind a key packet are shown before it.
+
+        Args:
+            indices (Sequence[int]): Numbers of frames; of a long file, the
+                groups of pictures around these frames are looked at.
+
+        Returns:
+            bool: Whether there are such frames.
+        """
+        table = self.table
+        if table.order is None:
+            self.times(indices)
+            return any(early for _, early, _ in self._parts.values())
         numbers = np.arange(len(table.keys))
         last = np.maximum.accumulate(np.where(table.keys, numbers, 0))
         return bool((table.pts < table.pts[last]).any())
@@ -100,6 +115,7 @@ class IndexedReader(VideoReader):
         self._truth: Optional[_Truth] = None
         self._truth = _Truth(source, path, num_threads)
         self.avg_fps = self.truth.avg_fps
+        self.announces_end = self.truth.announces_end
         if self.truth.table.sequential:
             raise self._unsupported(self.truth.table.sequential)
         for name in self.truth.formats & self.lost_in:

@@ -2,7 +2,7 @@
 from typing import List
 
 import pytest
-from video_kinds import VideoKinds, damage, read_number
+from video_kinds import VideoKinds, damage, draw, read_number, run_ffmpeg
 
 from mmvideomamba.datasets.video import MediaError, UnsupportedVideoError
 
@@ -22,6 +22,7 @@ def read(path: str, wanted: List[int]) -> List[int]:
     ('open_gop.mp4', False),
     ('hevc.mp4', False),
     ('mpeg4_b_frames.mp4', False),
+    ('mpeg4.avi', True),
 ])
 def test_ways(video_kinds: VideoKinds, name: str, sought: bool,
               monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,9 +31,33 @@ def test_ways(video_kinds: VideoKinds, name: str, sought: bool,
     wanted = [59, 30, 15, 30]
     plain = decord.VideoReader(path, num_threads=1).get_batch(wanted)
     assert sought == ([read_number(f) for f in plain.asnumpy()] == wanted)
-    with DecordReader(path, path) as reader:
-        assert reader._seeks == sought
-    assert read(path, wanted) == wanted
+    reader = DecordReader(path, path)
+    assert [read_number(f) for f in reader.get_frames(wanted)] == wanted
+    assert reader._seeks == sought
+    reader.close()
+
+
+@pytest.mark.parametrize('open_gop', [False, True])
+def test_long_file(tmp_path, open_gop: bool) -> None:
+    """Of a long file, the groups of pictures in question are looked at."""
+    path = str(tmp_path / 'long.mp4')
+    frames = b''.join(draw(i % 256, (64, 32)).tobytes() for i in range(2100))
+    options = f'open-gop={int(open_gop)}:b-adapt=0:scenecut=0'
+    done = run_ffmpeg(
+        *'-f rawvideo -pix_fmt rgb24 -s 64x32 -r 25 -i - '
+        '-c:v libx264 -preset ultrafast -crf 16 -bf 3 -g 50 '
+        '-pix_fmt yuv420p -x264-params'.split(),
+        options,
+        path,
+        content=frames)
+    assert not done.returncode
+    wanted = [2099, 1997, 1999, 1500, 1498, 3]
+    reader = DecordReader(path, path)
+    found = [read_number(frame) for frame in reader.get_frames(wanted)]
+    assert reader.truth.table.order is None
+    assert found == [i % 256 for i in wanted]
+    assert reader._seeks != open_gop
+    reader.close()
 
 
 def test_errors(video_kinds: VideoKinds, tmp_path) -> None:
