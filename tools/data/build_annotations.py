@@ -11,8 +11,8 @@ splits.
 
 Each video is opened first, and the first and the last frame are decoded,
 with ``--whole`` all frames. If a video cannot be used, all such files are
-named and nothing is written. Files that are no videos of a class are named
-with the reason, all of them in ``left_out.txt``.
+named and nothing is written. All other files are named with the reason, the
+whole list in ``left_out.txt``.
 """
 import argparse
 import functools
@@ -200,7 +200,7 @@ def build(args: argparse.Namespace) -> None:
 
     Raises:
         FileNotFoundError: If the folder is missing.
-        ValueError: If something in it cannot be used.
+        ValueError: If a part of the folder cannot be used.
     """
     check_options(args)
     tree = usable_videos(read_tree(args), args)

@@ -90,10 +90,11 @@ def test_damage_in_the_middle(tmp_path: Path) -> None:
     assert [result.kind for result in whole.values()] == ['', 'damaged']
 
 
-def test_lost_end_that_nobody_can_see(tmp_path: Path) -> None:
+@pytest.mark.parametrize('reader', ['pyav', 'opencv'])
+def test_lost_end_that_nobody_can_see(tmp_path: Path, reader: str) -> None:
     path = encode(tmp_path / 'a.ts', '-c:v', 'libx264')
     good = encode(tmp_path / 'a.mp4', '-c:v', 'libx264')
-    found = check([str(path), str(good)])
+    found = check([str(path), str(good)], CheckSettings(reader=reader))
     assert [result.open_end for result in found.values()] == [True, False]
 
 
