@@ -97,6 +97,8 @@ def _check_package(extra: str, text: str) -> Finding:
     tested = str(need.specifier) or 'any version'
     if not version:
         why = f'not installed (extra {extra})' if extra else 'not installed'
+        if name == 'mmaction2':
+            why += f': pip install --no-deps {name}{tested}'
         return Finding(NOTE if extra else FAIL, name, f'{why}, {tested}')
     if need.specifier.contains(version, prereleases=True):
         return Finding(OK, name, f'{version} ({tested})')
@@ -179,6 +181,25 @@ def check_backends() -> List[Finding]:
     return found
 
 
+# readers of videos ---------------------------------------------------------
+
+
+def _check_reader(name: str) -> Finding:
+    """Decode a small clip by a reader; its absence is a note."""
+    reason = _readers().try_reader(name)
+    if reason:
+        return Finding(NOTE, name, ' '.join(reason.split())[:300])
+    return Finding(OK, name, f'{_readers().reader_version(name)} decodes')
+
+
+def check_readers() -> List[Finding]:
+    """Decode by every reader of videos; name the choice of ``auto``."""
+    auto = _try("reader='auto'", lambda: f'takes {_readers().reader_in_use()}')
+    if auto.status == FAIL:
+        return [auto]
+    return [*map(_check_reader, _readers().READERS), auto]
+
+
 # traps ---------------------------------------------------------------------
 
 
@@ -252,8 +273,12 @@ def _probe_import(module: str) -> str:
     return 'imports'
 
 
+def _readers() -> Any:
+    """Import the readers of videos; an import needs mmaction2."""
+    return importlib.import_module('mmvideomamba.datasets.video.reader')
+
+
 def _probe_video() -> str:
-    decord = importlib.import_module('decord')
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder, 'clip.mp4'))
         writer = cv2.VideoWriter(path, cv2.VideoWriter_fourcc(*'mp4v'), 10,
@@ -261,11 +286,12 @@ def _probe_video() -> str:
         for value in range(0, 250, 25):
             writer.write(np.full((48, 64, 3), value, np.uint8))
         writer.release()
-        frames = decord.VideoReader(path, num_threads=1)[:].asnumpy()
+        with _readers().open_video(path) as reader:
+            frames = reader.get_frames(range(len(reader)))
     means = frames.mean((1, 2, 3))
     if len(means) != 10 or not (np.diff(means) > 0).all():
         raise RuntimeError(f'{len(means)} frames of mean {means.round()}')
-    return 'decord decodes what OpenCV encoded'
+    return f'{reader.name} decodes what OpenCV encoded'
 
 
 def _probe_model() -> str:
@@ -362,6 +388,7 @@ def main() -> int:
             ('Versions (tested range)', check_versions()),
             ('Machine', check_devices()),
             ('Scan backends', check_backends()),
+            ('Readers of videos', check_readers()),
             ('Workarounds for host bugs', check_workarounds()),
             ('Tried on this machine', check_traps()),
         ]

@@ -24,7 +24,7 @@ from unittest import mock
 
 # Neither a host nor this package. A library that is not installed is skipped.
 LIBRARIES = ('torch', 'torch._dynamo', 'torch.distributed.tensor',
-             'torch.utils.tensorboard', 'torchvision', 'cv2', 'decord',
+             'torch.utils.tensorboard', 'torchvision', 'av', 'cv2',
              'matplotlib.pyplot', 'numba', 'pandas', 'scipy.ndimage',
              'scipy.stats', 'sklearn.metrics', 'timm', 'triton',
              'transformers.generation.utils',

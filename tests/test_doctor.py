@@ -1,8 +1,11 @@
 """The doctor sees a healthy machine as healthy and a broken one as broken."""
+import importlib
 import importlib.metadata
+import sys
 from email.message import Message
 from typing import List
 
+import av
 import pytest
 
 from mmvideomamba import compat, doctor
@@ -20,7 +23,8 @@ def test_healthy_machine(capsys) -> None:
     assert out.rstrip().endswith('healthy')
     for word in ('python', 'torch', 'mmengine', 'mmcv', 'mmaction2', 'decord',
                  'numba', 'setuptools', 'transformers', 'opencv', 'triton',
-                 'mamba_ssm', *(w.name for w in compat.WORKAROUNDS)):
+                 'mamba_ssm', 'pyav', "reader='auto'",
+                 *(w.name for w in compat.WORKAROUNDS)):
         assert word in out
     assert doctor.FAIL not in out
 
@@ -53,6 +57,8 @@ def test_unsafe_loading_is_noticed(monkeypatch) -> None:
     ('', 'einops', '0.8', 'ok', '0.8 (any version)'),
     ('', 'torch>=2.6', '2.5.1', 'note', '2.5.1 is outside the tested >=2.6'),
     ('', 'torch>=2.6', '', 'FAIL', 'not installed, >=2.6'),
+    ('', 'mmaction2==1.2.0', '', 'FAIL',
+     'not installed: pip install --no-deps mmaction2==1.2.0, ==1.2.0'),
     ('demo', 'moviepy==1.0.3', '', 'note',
      'not installed (extra demo), ==1.0.3'),
     ('demo', 'moviepy==1.0.3', '2.1', 'note',
@@ -117,3 +123,28 @@ def test_backends(monkeypatch) -> None:
     monkeypatch.setattr(doctor, 'selective_scan', wrong)
     monkeypatch.setattr(doctor, 'available_backends', lambda: dict(numba=''))
     assert texts(doctor.check_backends())['numba'].status == doctor.FAIL
+
+
+def test_readers(monkeypatch) -> None:
+    """A reader that cannot run is a note, the one taken is named."""
+    monkeypatch.setitem(sys.modules, 'decord', None)
+    readers = importlib.import_module('mmvideomamba.datasets.video.reader')
+    readers.reader_class.cache_clear()
+    found = texts(doctor.check_readers())
+    assert list(found) == [*readers.READERS, "reader='auto'"]
+    assert found['pyav'].text == f'pyav {av.__version__} decodes'
+    assert found['decord'].status == doctor.NOTE
+    assert 'mmvideomamba[decord]' in found['decord'].text
+    assert found["reader='auto'"].text == f'takes {readers.reader_in_use()}'
+
+
+def test_no_reader_works(monkeypatch) -> None:
+    readers = importlib.import_module('mmvideomamba.datasets.video.reader')
+
+    def refuse() -> str:
+        raise ImportError('no reader of videos works here')
+
+    monkeypatch.setattr(readers, 'reader_in_use', refuse)
+    finding, = doctor.check_readers()
+    assert finding.status == doctor.FAIL
+    assert 'no reader of videos works here' in finding.text

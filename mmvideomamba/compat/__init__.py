@@ -9,7 +9,7 @@ because several workarounds must be in place before the first model is.
 from typing import List
 
 from . import (checkpoint, compile, cpu_ranks, drn, inferencer, multimodal,
-               pkg_resources, pytorchvideo)
+               pkg_resources, pytorchvideo, visualizer)
 from .cpu_ranks import cpu_ranks_cfg
 from .multimodal import TRANSFORMERS_RANGE, multimodal_trouble
 from .workaround import Workaround, installed_version, package_dir
@@ -23,7 +23,7 @@ __all__ = [
 WORKAROUNDS: List[Workaround] = [
     pkg_resources.WORKAROUND, drn.WORKAROUND, checkpoint.WORKAROUND,
     multimodal.WORKAROUND, cpu_ranks.WORKAROUND, compile.WORKAROUND,
-    pytorchvideo.WORKAROUND, inferencer.WORKAROUND
+    pytorchvideo.WORKAROUND, inferencer.WORKAROUND, visualizer.WORKAROUND
 ]
 
 

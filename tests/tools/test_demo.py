@@ -1,9 +1,10 @@
 import cv2
-import decord
 import pytest
 import torch
 from mmaction.apis import init_recognizer
 from script import load_script
+
+from mmvideomamba.datasets.video.reader import open_video
 
 pytest.importorskip('imageio_ffmpeg', reason='the extra demo is not installed')
 
@@ -26,9 +27,9 @@ model = dict(
         type='ActionDataPreprocessor', mean=[128.], std=[64.],
         format_shape='NCTHW'))
 test_pipeline = [
-    dict(type='DecordInit'),
+    dict(type='mmvideomamba.OpenVideo'),
     dict(type='UniformSample', clip_len=4, num_clips=2, test_mode=True),
-    dict(type='DecordDecode'),
+    dict(type='mmvideomamba.DecodeFrames'),
     dict(type='Resize', scale=(-1, 32)),
     dict(type='CenterCrop', crop_size=32),
     dict(type='FormatShape', input_format='NCTHW'),
@@ -75,10 +76,10 @@ def test_prints_scores_and_writes_picture_and_video(call, capsys):
     assert {name for _, name in scores} < {'rise', 'fall', 'stay'}
     assert 1 > float(scores[0][0]) >= float(scores[1][0]) > 0
     assert cv2.imread(str(out_dir / 'clip_scores.png')).shape[1] > 1000
-    reader = decord.VideoReader(str(out_dir / 'clip_annotated.mp4'))
-    assert len(reader) == 16 and round(reader.get_avg_fps()) == 10
-    height, width, _ = reader[0].shape
-    assert height > 288 and width == 384  # 64 x 48 enlarged, text below
+    with open_video(str(out_dir / 'clip_annotated.mp4')) as reader:
+        assert len(reader) == 16 and round(reader.avg_fps) == 10
+        # 64 x 48 enlarged, text below
+        assert reader.height > 288 and reader.width == 384
 
 
 def test_config_can_be_changed(call, demo, monkeypatch):
