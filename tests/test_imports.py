@@ -55,17 +55,18 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'checkpoints', 'compat', 'json_file', 'ops', 'registry',
         'models.layers', 'models.masking'
     }),
-    'datasets': (ENGINE | {'cv2', 'PIL', 'mmaction', 'torchvision'},
-                 {'json_file', 'registry'}),
+    'datasets':
+    (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain', 'torchvision'},
+     {'json_file', 'registry'}),
     'datasets.video':
     (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
     'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
                              {'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'},
-               {'registry', 'visualization'}),
+               {'datasets', 'evaluation', 'registry', 'visualization'}),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),
-    'evaluation': (ENGINE | {'mmaction'}, {'registry'}),
+    'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
 }
 
 

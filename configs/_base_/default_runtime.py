@@ -13,7 +13,9 @@ default_hooks = dict(
     checkpoint=dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
-    sync_buffers=dict(type='SyncBuffersHook'))
+    sync_buffers=dict(type='SyncBuffersHook'),
+    # Carries out bad_media of the data sets, and keeps bad_media.json.
+    bad_media=dict(type='mmvideomamba.BadMediaHook'))
 
 # Frames, classes and views that do not fit each other end a run at its start.
 custom_hooks = [dict(type='mmvideomamba.CheckConfigHook')]

@@ -1,7 +1,10 @@
 """Faults of an annotation file, gathered into a single error."""
+import logging
 import os
 from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
                     Set, Tuple, TypeVar)
+
+from mmengine.logging import print_log
 
 MAX_SHOWN = 10  # faults listed in an error
 T = TypeVar('T')
@@ -75,7 +78,8 @@ def check_exist(paths: Sequence[str],
                 name: str,
                 remedy: str,
                 labels: Optional[Sequence[str]] = None,
-                kind: str = 'videos') -> None:
+                kind: str = 'videos',
+                allowed: int = 0) -> None:
     """Check that the videos of a file exist; a single error names the missing.
 
     Args:
@@ -85,18 +89,21 @@ def check_exist(paths: Sequence[str],
         labels (Sequence[str], optional): Place of each path in the file, for
             the error. Defaults to None, none.
         kind (str): Plural of what the paths are. Defaults to 'videos'.
+        allowed (int): Missing ones that are logged instead. Defaults to 0.
 
     Raises:
-        FileNotFoundError: If a video does not exist.
+        FileNotFoundError: If more videos do not exist.
     """
     missing = find_missing(paths)
-    if missing:
-        faults = [(f'{labels[i]}: ' if labels else '') + paths[i]
-                  for i in missing]
-        raise FileNotFoundError(
-            fault_list(
-                f'{name}: {len(missing)} of {len(paths)} {kind} do not exist',
-                faults, remedy))
+    if not missing:
+        return
+    faults = [(f'{labels[i]}: ' if labels else '') + paths[i] for i in missing]
+    message = fault_list(
+        f'{name}: {len(missing)} of {len(paths)} {kind} do not exist', faults,
+        remedy)
+    if len(missing) > allowed:
+        raise FileNotFoundError(message)
+    print_log(message, 'current', logging.WARNING)
 
 
 def find_missing(paths: Iterable[str]) -> List[int]:

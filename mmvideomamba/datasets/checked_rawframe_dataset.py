@@ -1,11 +1,15 @@
 """Data set of folders of frames, with a checked annotation file."""
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
+
+from mmengine.logging import print_log
 
 from mmvideomamba.registry import DATASETS
 from .annotation_faults import check_exist, fault_list, quote_line
 from .checked_video_dataset import CheckedVideoDataset
+from .video.errors import MediaError
 
 # Key of a column in a sample, and its least value.
 _COLUMNS = dict(OFFSET=('offset', 0), FRAMES=('total_frames', 1))
@@ -38,11 +42,13 @@ class CheckedRawframeDataset(CheckedVideoDataset):
         **kwargs: Further arguments of ``CheckedVideoDataset``.
 
     Raises:
-        FileNotFoundError: If the annotation file, a folder or the last image
-            of a folder does not exist.
+        FileNotFoundError: If the annotation file does not exist, or more
+            folders, or last images of folders, than ``bad_media`` allows.
         ValueError: If a number of frames is below 1 or an offset below 0,
             and as in ``CheckedVideoDataset``.
     """
+
+    path_key = 'frame_dir'
 
     def __init__(self,
                  ann_file: str,
@@ -65,6 +71,18 @@ class CheckedRawframeDataset(CheckedVideoDataset):
             data_prefix=dict(img='') if data_prefix is None else data_prefix,
             start_index=start_index,
             **kwargs)
+
+    def locate(self, error: MediaError) -> Tuple[str, str]:
+        """Name the folder of a bad image.
+
+        Args:
+            error (MediaError): Of the image.
+
+        Returns:
+            tuple[str, str]: The folder, and its fault.
+        """
+        folder, name = os.path.split(error.path)
+        return folder, f'holds {name}, which {error.fault}'
 
     def _counts(self) -> List[str]:
         """Return the columns between the folder and the label."""
@@ -105,7 +123,8 @@ class CheckedRawframeDataset(CheckedVideoDataset):
                     name, 'Correct the file or data_prefix (now img='
                     f'{self.data_prefix["img"]!r}); {leave}',
                     labels=labels,
-                    kind='folders')
+                    kind='folders',
+                    allowed=self.allowed_missing(len(samples)))
         last = [self._last_image(sample) for sample in samples]
         # A network file system answers many questions side by side.
         with ThreadPoolExecutor(16) as pool:
@@ -114,15 +133,16 @@ class CheckedRawframeDataset(CheckedVideoDataset):
                 f'{label}: {path}'
                 for label, path, there in zip(labels, last, found) if not there
             ]
+        message = fault_list(
+            f'{name}: {len(faults)} of {len(samples)} folders have fewer '
+            'frames than announced; the last images do not exist', faults,
+            f'Correct the number of frames, filename_tmpl '
+            f'({self.filename_tmpl!r}) or start_index ({self.start_index}); '
+            f'{leave}')
+        if len(faults) > self.allowed_missing(len(samples)):
+            raise FileNotFoundError(message)
         if faults:
-            raise FileNotFoundError(
-                fault_list(
-                    f'{name}: {len(faults)} of {len(samples)} folders have '
-                    'fewer frames than announced; the last images do not '
-                    'exist', faults,
-                    f'Correct the number of frames, filename_tmpl '
-                    f'({self.filename_tmpl!r}) or start_index '
-                    f'({self.start_index}); {leave}'))
+            print_log(message, 'current', logging.WARNING)
 
     def _last_image(self, sample: dict) -> str:
         """Return the path of the last image, the first of a pair of flow."""

@@ -11,6 +11,7 @@ from mmengine.fileio import list_from_file
 
 from mmvideomamba.registry import DATASETS
 from .annotation_faults import check_exist, quote_line, read_all
+from .bad_media import BadMediaMixin
 from .class_names import clean_class_names
 from .transforms.decode import LOCAL_BACKENDS, video_path
 
@@ -42,7 +43,7 @@ def parse_number(text: str, name: str) -> float:
 
 
 @DATASETS.register_module()
-class CheckedVideoDataset(VideoDataset):
+class CheckedVideoDataset(BadMediaMixin, VideoDataset):
     """The host's ``VideoDataset``, which refuses a faulty annotation file.
 
     The host finds a bad line late or never: a missing video after some hours,
@@ -72,13 +73,15 @@ class CheckedVideoDataset(VideoDataset):
             Defaults to False.
         num_repeats (int): Copies of each video in a training batch.
             Defaults to 1, without the list.
-        **kwargs: Further arguments of ``VideoDataset``, such as
-            ``data_prefix``, ``delimiter`` and ``test_mode``. With
+        **kwargs: Further arguments of ``BadMediaMixin``, such as
+            ``bad_media``, and ``VideoDataset``, such as ``data_prefix``,
+            ``delimiter`` and ``test_mode``. With
             ``num_classes`` each label must be below it, and the names in
             ``metainfo.classes``, if any, must be as many.
 
     Raises:
-        FileNotFoundError: If the annotation file or a video does not exist.
+        FileNotFoundError: If the annotation file does not exist, or more
+            videos than ``bad_media`` allows.
         ValueError: If the file is empty or a line of it has another form or
             a label that is out of range.
     """
@@ -269,14 +272,16 @@ class CheckedVideoDataset(VideoDataset):
         return all(backend in LOCAL_BACKENDS for backend in backends)
 
     def _check_exist(self, samples: List[dict], numbers: List[int]) -> None:
-        """Raise FileNotFoundError if a video does not exist."""
+        """Raise FileNotFoundError if too many videos do not exist."""
+        paths = [video_path(sample['filename']) for sample in samples]
         check_exist(
-            [video_path(sample['filename']) for sample in samples],
+            paths,
             f'annotation file {self.ann_file}',
             'Correct the file or data_prefix (now video='
             f'{self.data_prefix["video"]!r}); check_files=False leaves this '
             'to the training.',
-            labels=[f'line {number}' for number in numbers])
+            labels=[f'line {number}' for number in numbers],
+            allowed=self.allowed_missing(len(paths)))
 
     def get_data_info(self, idx: int) -> dict:
         """Return a sample before its pipeline.

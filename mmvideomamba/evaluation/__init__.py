@@ -1,5 +1,9 @@
 """Metrics that the hosts do not have, or have wrong."""
+from .report_evaluator import ReportEvaluator
 from .video_metrics import MSEMetric, WindowAccMetric, merge_windows
 from .video_text_recall import VideoTextRecall
 
-__all__ = ['MSEMetric', 'VideoTextRecall', 'WindowAccMetric', 'merge_windows']
+__all__ = [
+    'MSEMetric', 'ReportEvaluator', 'VideoTextRecall', 'WindowAccMetric',
+    'merge_windows'
+]

@@ -268,6 +268,20 @@ def walk(node: Any, path: str = '') -> Iterator[Tuple[str, Any]]:
             yield from walk(value, f'{path}.{i}')
 
 
+@every_config
+def test_bad_media(cfg: Config) -> None:
+    """Training replaces bad media, validation and test report them."""
+    sets = [(path, value) for path, value in walk(cfg.to_dict())
+            if isinstance(value, dict) and 'pipeline' in value]
+    assert sets
+    for path, dataset in sets:
+        trains = path.startswith(('.train_', '.image_'))
+        policy = 'replace' if trains else 'report'
+        assert (path, dataset['bad_media']) == (path, policy)
+        assert dataset['type'].startswith('mmvideomamba.')
+    assert cfg.default_hooks.bad_media.type == 'mmvideomamba.BadMediaHook'
+
+
 def test_file_names_are_unique() -> None:
     """``mim train`` finds a config by its name alone."""
     names = Counter(path.name for path in CONFIGS.rglob('*.py'))

@@ -29,7 +29,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def make_config(root: Path, work_dir: Path) -> Config:
     dataset = dict(
-        type='CustomDataset',
+        type='mmvideomamba.CheckedImageFolder',
         data_root=str(root),
         pipeline=[
             dict(type='LoadImageFromFile'),

@@ -48,6 +48,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='train.txt',
         data_prefix=dict(video=''),
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=8,
@@ -59,6 +60,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='val.txt',
         data_prefix=dict(video=''),
+        bad_media='report',
         pipeline=val_pipeline,
         test_mode=True))
 test_dataloader = dict(
@@ -71,6 +73,7 @@ test_dataloader = dict(
         data_root=data_root,
         ann_file='val.txt',
         data_prefix=dict(video=''),
+        bad_media='report',
         pipeline=test_pipeline,
         test_mode=True))
 

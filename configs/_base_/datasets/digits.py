@@ -1,6 +1,6 @@
 # The digits of tools/data/digits/make_digits.py: 898 training and 899
 # validation scans of 8x8 pixels, 10 classes, enlarged to 32x32.
-dataset_type = 'CustomDataset'
+dataset_type = 'mmvideomamba.CheckedImageFolder'
 data_root = 'data/digits'
 num_classes = 10
 img_size = 32
@@ -41,6 +41,7 @@ train_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix='train',
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=128,
@@ -51,6 +52,7 @@ val_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         data_prefix='val',
+        bad_media='report',
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
 

@@ -2,7 +2,7 @@
 # augmentation of the Small, Middle and Base runs: RandAugment, random erasing
 # and three repeats of each picture. A leaf config sets the batch size; that
 # of validation is one and a half times as large.
-dataset_type = 'ImageNet'
+dataset_type = 'mmvideomamba.CheckedImageNet'
 data_root = 'data/imagenet'
 
 data_preprocessor = dict(
@@ -64,6 +64,7 @@ train_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         split='train',
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=768,
@@ -74,6 +75,7 @@ val_dataloader = dict(
         type=dataset_type,
         data_root=data_root,
         split='val',
+        bad_media='report',
         pipeline=test_pipeline))
 test_dataloader = val_dataloader
 

@@ -69,6 +69,7 @@ train_dataloader = dict(
         delimiter=',',
         num_classes=num_classes,
         num_repeats=2,
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=16,
@@ -82,6 +83,7 @@ val_dataloader = dict(
         data_prefix=dict(video='videos'),
         delimiter=',',
         num_classes=num_classes,
+        bad_media='report',
         pipeline=val_pipeline,
         test_mode=True))
 test_dataloader = dict(
@@ -96,6 +98,7 @@ test_dataloader = dict(
         data_prefix=dict(video='videos'),
         delimiter=',',
         num_classes=num_classes,
+        bad_media='report',
         pipeline=test_pipeline,
         test_mode=True))
 

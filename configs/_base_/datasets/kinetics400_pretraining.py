@@ -32,4 +32,5 @@ train_dataloader = dict(
         ann_file='train.csv',
         delimiter=',',
         data_prefix=dict(video='videos'),
+        bad_media='replace',
         pipeline=train_pipeline))

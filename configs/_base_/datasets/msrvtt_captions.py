@@ -44,6 +44,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='msrvtt_ret_train9k.json',
         data_prefix=dict(video='videos'),
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=64,
@@ -55,6 +56,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='msrvtt_ret_test1k.json',
         data_prefix=dict(video='videos'),
+        bad_media='report',
         pipeline=val_pipeline,
         test_mode=True))
 test_dataloader = val_dataloader

@@ -55,6 +55,7 @@ train_dataloader = dict(
         data_prefix=dict(video=''),
         num_classes=num_classes,
         metainfo=dict(classes=f'{data_root}/classes.txt'),
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=16,
@@ -68,6 +69,7 @@ val_dataloader = dict(
         data_prefix=dict(video=''),
         num_classes=num_classes,
         metainfo=dict(classes=f'{data_root}/classes.txt'),
+        bad_media='report',
         pipeline=val_pipeline,
         test_mode=True))
 test_dataloader = dict(
@@ -82,6 +84,7 @@ test_dataloader = dict(
         data_prefix=dict(video=''),
         num_classes=num_classes,
         metainfo=dict(classes=f'{data_root}/classes.txt'),
+        bad_media='report',
         pipeline=test_pipeline,
         test_mode=True))
 

@@ -41,6 +41,7 @@ train_dataloader = dict(
         data_prefix=dict(video=''),
         # A caption of each clip, in another wording each time.
         train_texts='random',
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=20,
@@ -52,6 +53,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='val.json',
         data_prefix=dict(video=''),
+        bad_media='report',
         pipeline=val_pipeline,
         test_mode=True))
 test_dataloader = val_dataloader

@@ -25,6 +25,7 @@ train_dataloader = dict(
             dict(
                 ann_file='webvid2m/train.sqlite', media_root='webvid2m/videos')
         ],
+        bad_media='replace',
         pipeline=_base_.train_pipeline))
 image_dataloader = dict(
     batch_size=128,
@@ -37,4 +38,5 @@ image_dataloader = dict(
         data_root='data',
         modality='image',
         sources=[dict(ann_file='cc3m/train.sqlite', media_root='cc3m')],
+        bad_media='replace',
         pipeline=image_pipeline))

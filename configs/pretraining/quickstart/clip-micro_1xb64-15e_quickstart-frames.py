@@ -48,9 +48,10 @@ train_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=True),
     dataset=dict(
-        type='CustomDataset',
+        type='mmvideomamba.CheckedImageFolder',
         data_root=data_root,
         data_prefix='train',
+        bad_media='replace',
         pipeline=train_pipeline))
 val_dataloader = dict(
     batch_size=64,
@@ -58,9 +59,10 @@ val_dataloader = dict(
     persistent_workers=False,
     sampler=dict(type='DefaultSampler', shuffle=False),
     dataset=dict(
-        type='CustomDataset',
+        type='mmvideomamba.CheckedImageFolder',
         data_root=data_root,
         data_prefix='val',
+        bad_media='report',
         pipeline=val_pipeline))
 test_dataloader = val_dataloader
 val_evaluator = dict(type='Accuracy', topk=(1, ))

@@ -7,11 +7,13 @@ from typing import Any, Dict, List, Sequence, Union
 
 import numpy as np
 from mmengine.dataset import Compose
-from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from mmvideomamba.registry import DATASETS
+from ..bad_media import BadMediaMixin
+from ..video.errors import MediaError
 from .formats import CaptionReader, open_captions
+from .record import Record
 from .tar_shard import ShardCutError
 
 MODALITIES = ('video', 'image')
@@ -20,16 +22,17 @@ STRETCH = 1000  # entries of other sources than shards
 
 
 @DATASETS.register_module()
-class CaptionDataset(Dataset):
+class CaptionDataset(BadMediaMixin, Dataset):
     """Pairs of a medium and a caption, of one modality.
 
     Samples of the pipeline have ``filename`` (str), ``text`` (str, drawn by
     Python's generator where an entry has several), ``pair_id`` (int) and,
     for shards, ``content`` (bytes), see ``OpenClip`` and ``ReadImage``.
 
-    An unreadable sample is replaced by another pair, drawn at random, and
-    counted in a warning; the published training keeps the text and takes
-    another video.
+    With ``bad_media='replace'`` another pair takes the place of a pair whose
+    medium or entry cannot be read; the published training keeps the text and
+    takes another video. A shard that ends early is another matter, see
+    ``ShardRecords``.
 
     Args:
         sources (Sequence[dict]): Each with ``ann_file``, by its ending a
@@ -46,7 +49,7 @@ class CaptionDataset(Dataset):
             as published: pairs of different sources can have the same id
             and then count as positives; 'global' for unequal ids.
             Defaults to 'source'.
-        max_refetch (int): Replacements tried for a sample. Defaults to 3.
+        **kwargs: Arguments of ``BadMediaMixin``, such as ``bad_media``.
 
     Raises:
         FileNotFoundError: If a source does not exist.
@@ -61,7 +64,7 @@ class CaptionDataset(Dataset):
                  modality: str = 'video',
                  data_root: str = '',
                  pair_ids: str = 'source',
-                 max_refetch: int = 3) -> None:
+                 **kwargs: Any) -> None:
         for name, value, allowed in (('modality', modality, MODALITIES),
                                      ('pair_ids', pair_ids, PAIR_IDS)):
             if value not in allowed:
@@ -69,12 +72,13 @@ class CaptionDataset(Dataset):
                                  f'{list(allowed)}, but is {value!r}')
         if not sources:
             raise ValueError('CaptionDataset needs at least one source')
+        super().__init__(**kwargs)
         self.modality, self.pair_ids = modality, pair_ids
-        self.max_refetch, self.replaced = max_refetch, 0
         self.pipeline = Compose(pipeline)
         self.metainfo: Dict[str, Any] = {}
         self.readers: List[CaptionReader] = []
         self.roots: List[str] = []
+        self.names: List[str] = []
         for source in sources:
             self._add(dict(source), data_root)
         self.ends = list(accumulate(len(reader) for reader in self.readers))
@@ -88,6 +92,12 @@ class CaptionDataset(Dataset):
                                                 source['count_file'])
         self.readers.append(open_captions(path, self.modality, **source))
         self.roots.append(root)
+        self.names.append(path)
+
+    @property
+    def source(self) -> str:
+        """The caption files, for messages."""
+        return ', '.join(self.names)
 
     def __len__(self) -> int:
         return self.ends[-1]
@@ -118,12 +128,14 @@ class CaptionDataset(Dataset):
             dict: Sample for the pipeline.
 
         Raises:
-            ValueError: If the entry cannot be read.
+            MediaError: If the entry cannot be read, or the decoder hung on
+                the medium before.
+            ShardCutError: If a shard ends early, see ``ShardRecords``.
         """
         source = bisect_right(self.ends, idx)
         place = idx - (self.ends[source - 1] if source else 0)
-        record = self.readers[source][place]
-        info = dict(
+        record = self._read(source, place)
+        info: Dict[str, Any] = dict(
             filename=record.name,
             # Of the frames, for the host's Flip.
             modality='RGB',
@@ -133,36 +145,32 @@ class CaptionDataset(Dataset):
             info['filename'] = os.path.join(self.roots[source], record.name)
         else:
             info['content'] = record.content
+        self.refuse_hung(info['filename'])
         return info
 
-    def __getitem__(self, idx: int) -> dict:
-        """Return a sample, or a replacement for an unreadable sample.
+    def _read(self, source: int, place: int) -> Record:
+        """Read an entry of a source."""
+        try:
+            return self.readers[source][place]
+        except ShardCutError:
+            raise
+        except (OSError, ValueError) as error:
+            raise MediaError(
+                f'{place} of {self.names[source]}',
+                f'cannot be read: {error}',
+                'Correct the entry or leave it out.',
+                kind='entry') from error
+
+    def prepare_data(self, idx: int) -> Any:
+        """Run the pipeline on a sample.
 
         Args:
             idx (int): Number of the sample.
 
         Returns:
             dict: The result of the pipeline.
-
-        Raises:
-            ShardCutError: If a shard ends early, see ``ShardRecords``.
-            ValueError: If the replacements cannot be read either.
         """
-        for attempt in range(self.max_refetch + 1):
-            try:
-                return self.pipeline(self.get_data_info(idx))
-            except ShardCutError:
-                raise
-            except (OSError, ValueError) as error:
-                if attempt == self.max_refetch:
-                    raise ValueError(
-                        f'{attempt + 1} samples in a row cannot be read, the '
-                        f'last is number {idx}: {error}') from error
-                self.replaced += 1
-                other = random.randrange(len(self))
-                print_log(
-                    f'sample {idx} is replaced by {other}, the '
-                    f'{self.replaced}. replacement of this process: {error}',
-                    'current', 30)
-                idx = other
-        raise AssertionError('the last attempt returns or raises')
+        return self.pipeline(self.get_data_info(idx))
+
+    def _strict(self, idx: int) -> Any:
+        return self.prepare_data(idx)

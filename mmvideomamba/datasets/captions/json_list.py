@@ -37,19 +37,24 @@ def read_json_entries(path: Union[str, Path], read: Callable[[int, Any],
         remedy='Correct these entries, or leave them out.')
 
 
-def check_videos(videos: Sequence[str], path: Union[str, Path],
-                 data_prefix: Dict[str, Any]) -> None:
+def check_videos(videos: Sequence[str],
+                 path: Union[str, Path],
+                 data_prefix: Dict[str, Any],
+                 allowed: int = 0) -> None:
     """Check that the videos of a caption file exist.
 
     Args:
         videos (Sequence[str]): Paths of the videos.
         path (str | Path): The caption file, for the error.
         data_prefix (dict): Of the data set, for the error.
+        allowed (int): Missing videos that are logged instead. Defaults to 0.
 
     Raises:
-        FileNotFoundError: If a video does not exist.
+        FileNotFoundError: If more videos do not exist.
     """
     check_exist(
-        videos, f'caption file {path}',
+        videos,
+        f'caption file {path}',
         f'Correct the file or data_prefix (now {dict(data_prefix)}), or '
-        'leave the videos out.')
+        'leave the videos out.',
+        allowed=allowed)

@@ -6,11 +6,12 @@ from typing import Any, Dict, List
 from mmaction.datasets import BaseActionDataset
 
 from mmvideomamba.registry import DATASETS
+from ..bad_media import BadMediaMixin
 from .json_list import check_videos, read_json_entries
 from .texts import captions_of, clean_caption, one_text, strings_of
 
 
-class _CheckedJson(BaseActionDataset):
+class _CheckedJson(BadMediaMixin, BaseActionDataset):
     """A JSON list whose entries are read, and checked, all at once.
 
     Args:
@@ -18,8 +19,9 @@ class _CheckedJson(BaseActionDataset):
         pipeline (list[dict]): Transforms; samples have ``filename``.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``,
-            ``data_prefix`` and ``test_mode`` among them.
+        **kwargs: Further arguments of ``BadMediaMixin``, such as
+            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``data_prefix`` and ``test_mode``.
     """
 
     def __init__(self,
@@ -56,7 +58,8 @@ class _CheckedJson(BaseActionDataset):
         samples = read_json_entries(self.ann_file, read)
         if self.check_files:
             videos = list(dict.fromkeys(s['filename'] for s in samples))
-            check_videos(videos, self.ann_file, self.data_prefix)
+            check_videos(videos, self.ann_file, self.data_prefix,
+                         self.allowed_missing(len(videos)))
         return samples
 
 
@@ -76,11 +79,13 @@ class VideoQADataset(_CheckedJson):
         pipeline (list[dict]): Transforms; samples have ``filename``.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``,
-            ``data_prefix`` and ``test_mode`` among them.
+        **kwargs: Further arguments of ``BadMediaMixin``, such as
+            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``data_prefix`` and ``test_mode``.
 
     Raises:
-        FileNotFoundError: If the file or a video does not exist.
+        FileNotFoundError: If the file does not exist, or more videos than
+            ``bad_media`` allows.
         ValueError: If an entry cannot be read.
     """
 
@@ -117,11 +122,13 @@ class VideoMCDataset(_CheckedJson):
         num_options (int): Captions of each entry. Defaults to 5.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``,
-            ``data_prefix`` and ``test_mode`` among them.
+        **kwargs: Further arguments of ``BadMediaMixin``, such as
+            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``data_prefix`` and ``test_mode``.
 
     Raises:
-        FileNotFoundError: If the file or a video does not exist.
+        FileNotFoundError: If the file does not exist, or more videos than
+            ``bad_media`` allows.
         ValueError: If an entry cannot be read, or ``num_options`` is below
             2.
     """

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Tuple
 from mmaction.datasets import BaseActionDataset
 
 from mmvideomamba.registry import DATASETS
+from ..bad_media import BadMediaMixin
 from .json_list import check_videos, read_json_entries
 from .texts import captions_of, clean_caption, strings_of
 
@@ -19,7 +20,7 @@ class _Entry(NamedTuple):
 
 
 @DATASETS.register_module()
-class RetrievalDataset(BaseActionDataset):
+class RetrievalDataset(BadMediaMixin, BaseActionDataset):
     """A JSON list of videos and captions, for fine-tuning and evaluation.
 
     An entry is ``{"video": PATH, "caption": TEXT}``, where ``image`` may
@@ -43,11 +44,13 @@ class RetrievalDataset(BaseActionDataset):
             each time from Python's generator. Defaults to 'each'.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
-        **kwargs: Further arguments of the host's ``BaseActionDataset``,
-            ``data_prefix`` and ``test_mode`` among them.
+        **kwargs: Further arguments of ``BadMediaMixin``, such as
+            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``data_prefix`` and ``test_mode``.
 
     Raises:
-        FileNotFoundError: If the file or a video does not exist.
+        FileNotFoundError: If the file does not exist, or more videos than
+            ``bad_media`` allows.
         ValueError: If an entry cannot be read, or an argument is not
             allowed.
     """
@@ -101,7 +104,9 @@ class RetrievalDataset(BaseActionDataset):
             for video in entry.videos:
                 numbers.setdefault(video, len(numbers))
         if self.check_files:
-            check_videos(list(numbers), self.ann_file, self.data_prefix)
+            check_videos(
+                list(numbers), self.ann_file, self.data_prefix,
+                self.allowed_missing(len(numbers)))
         if self.test_mode:
             self._relate(entries, numbers)
             return [

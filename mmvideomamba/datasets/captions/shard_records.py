@@ -37,8 +37,8 @@ class ShardRecords:
         on_short (str): For a shard that ends early 'raise', or 'skip' the
             incomplete rest and log the amount. If a shard turns out short
             in the middle of a training, 'skip' raises a ValueError for each
-            lost sample, and the data set replaces the sample. Defaults to
-            'raise'.
+            lost sample, which the data set treats as a bad medium. Defaults
+            to 'raise'.
         count_file (str, optional): A ``.json`` to keep the counts in:
             ``{SHARD: {"samples": COUNT, "bytes": SIZE}}``, paths relative to
             the file. Missing shards, and shards of another size, are
@@ -139,7 +139,9 @@ class ShardRecords:
         else:
             entry = dict(caption=text.decode('utf-8'))
         captions = captions_of(entry, where)
-        return Record(place.name, captions, shard.content(*place.medium))
+        return Record(
+            os.path.join(shard.path, place.name), captions,
+            shard.content(*place.medium))
 
     def _place(self, shard: TarShard, index: int, counted: int) -> Place:
         """Find a sample, or report the samples lost by the shard."""

@@ -1,11 +1,12 @@
 """Hooks that the hosts do not have."""
 from .alignment_hook import AlignmentHook
+from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
 from .finite_loss_hook import FiniteLossHook
 from .frame_strip_hook import FrameStripHook
 from .resumable_seed_hook import ResumableSeedHook
 
 __all__ = [
-    'AlignmentHook', 'CheckConfigHook', 'FiniteLossHook', 'FrameStripHook',
-    'ResumableSeedHook'
+    'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteLossHook',
+    'FrameStripHook', 'ResumableSeedHook'
 ]

@@ -1,14 +1,63 @@
 """Evaluation of retrieval over a whole set."""
 import math
 from time import perf_counter
-from typing import Any, Dict, Iterator, List, Union
+from typing import Any, Dict, Iterator, List, NamedTuple, Union
 
 import torch
 from mmengine import dist
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, TestLoop, ValLoop, autocast
 
+from mmvideomamba.datasets.bad_medium import BadMedium, bad_media_in
+from mmvideomamba.evaluation.report_evaluator import say_left_out
 from mmvideomamba.registry import LOOPS
+
+
+class Pairs(NamedTuple):
+    """Texts and videos of an evaluation, without those left out.
+
+    Args:
+        videos (list[int]): Numbers of the videos in the data set.
+        texts (list[str]): The texts.
+        videos_of_text (list[list[int]]): Positions in ``videos``.
+        texts_of_video (list[list[int]]): Positions in ``texts``.
+    """
+    videos: List[int]
+    texts: List[str]
+    videos_of_text: List[List[int]]
+    texts_of_video: List[List[int]]
+
+    @classmethod
+    def of(cls, dataset: Any, left_out: Dict[int, BadMedium]) -> 'Pairs':
+        """Leave out videos, and texts without any other video.
+
+        Args:
+            dataset (RetrievalDataset): In test mode.
+            left_out (dict[int, BadMedium]): By number of the video.
+
+        Returns:
+            Pairs: The rest.
+
+        Raises:
+            ValueError: If no video is left.
+        """
+        videos = [
+            i for i in range(len(dataset.texts_of_video)) if i not in left_out
+        ]
+        if not videos:
+            raise ValueError(say_left_out(left_out, len(left_out), 'videos'))
+        place = {video: i for i, video in enumerate(videos)}
+        texts = [
+            i for i, of_text in enumerate(dataset.videos_of_text)
+            if not place.keys().isdisjoint(of_text)
+        ]
+        text_place = {text: i for i, text in enumerate(texts)}
+        return cls(
+            videos, [dataset.texts[i] for i in texts],
+            [[place[v] for v in dataset.videos_of_text[i] if v in place]
+             for i in texts],
+            [[text_place[t] for t in dataset.texts_of_video[v]]
+             for v in videos])
 
 
 class _RetrievalMixin(BaseLoop):
@@ -53,36 +102,60 @@ class _RetrievalMixin(BaseLoop):
         model.tokenize(dataset.texts[:1])
         start = perf_counter()
         scorer = model.retrieval_scorer(**scorer_cfg)
+        left_out: Dict[int, BadMedium] = {}
         for index, batch in enumerate(self.dataloader):
             runner.call_hook(
                 f'before_{self.stage}_iter', batch_idx=index, data_batch=batch)
             data = model.data_preprocessor(batch, False)
-            with torch.no_grad(), autocast(enabled=self.fp16):
-                scorer.add_videos(
-                    data['inputs'],
-                    [s.video_index for s in data['data_samples']])
+            found = bad_media_in(data)
+            left_out.update((x.sample, x) for bad in found for x in bad)
+            self._encode(scorer, data, found)
             runner.call_hook(
                 f'after_{self.stage}_iter',
                 batch_idx=index,
                 data_batch=batch,
                 outputs=None)
         encoded = perf_counter()
+        for part in dist.all_gather_object(left_out):
+            left_out.update(part)
+        pairs = Pairs.of(dataset, left_out)
+        if left_out:
+            scorer.renumber(pairs.videos)
         with autocast(enabled=self.fp16):
-            scores = scorer.score(dataset.texts)
+            scores = scorer.score(pairs.texts)
         runner.logger.info(
-            f'retrieval among {len(dataset.texts_of_video)} videos and '
-            f'{len(dataset.texts)} texts: videos {encoded - start:.1f} s, '
+            f'retrieval among {len(pairs.videos)} videos and '
+            f'{len(pairs.texts)} texts: videos {encoded - start:.1f} s, '
             f'texts and pairs {perf_counter() - encoded:.1f} s')
-        queries = list(self._queries(scores, dataset, scorer.topk > 0))
+        queries = list(self._queries(scores, pairs, scorer.topk > 0))
         rank, world = dist.get_dist_info()
         # Each process takes as many; what is taken twice is cut off again.
         share = [(i * world + rank) % len(queries)
                  for i in range(math.ceil(len(queries) / world))]
         self.evaluator.process([queries[i] for i in share], None)
-        return self.evaluator.evaluate(len(queries))
+        metrics = self.evaluator.evaluate(len(queries))
+        if left_out:
+            lost = len(dataset.texts) - len(pairs.texts)
+            message = say_left_out(left_out, len(dataset), 'videos')
+            runner.logger.warning(
+                f'{message}\n  {lost} of {len(dataset.texts)} texts, which '
+                'have no other video, are left out as well')
+            metrics.update(bad_media=len(left_out), texts_left_out=lost)
+        return metrics
+
+    def _encode(self, scorer: Any, data: Dict[str, Any],
+                found: List[List[BadMedium]]) -> None:
+        """Encode the videos of a batch that are no stand-ins."""
+        keep = [i for i, bad in enumerate(found) if not bad]
+        if not keep:
+            return
+        samples = data['data_samples']
+        with torch.no_grad(), autocast(enabled=self.fp16):
+            scorer.add_videos(data['inputs'][keep],
+                              [samples[i].video_index for i in keep])
 
     @staticmethod
-    def _queries(scores: Any, dataset: Any,
+    def _queries(scores: Any, dataset: 'Pairs',
                  ranked: bool) -> Iterator[Dict[str, Any]]:
         """Yield the queries of both directions, dual scores apart."""
         ways = dict(

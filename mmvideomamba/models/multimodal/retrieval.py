@@ -87,6 +87,19 @@ class RetrievalScorer:
                 self.tokens[video] = vision.tokens[i].to(
                     self.storage, copy=True)
 
+    def renumber(self, videos: Sequence[int]) -> None:
+        """Give the videos new positions, where some of the set are left out.
+
+        Args:
+            videos (Sequence[int]): Old positions of the remaining videos, in
+                their new order.
+        """
+        places = {video: place for place, video in enumerate(videos)}
+        for held in (self.features, self.tokens):
+            new = {places[video]: value for video, value in held.items()}
+            held.clear()
+            held.update(new)
+
     @torch.no_grad()
     def score(self, texts: Sequence[str]) -> RetrievalScores:
         """Score all videos of all processes with all texts.

@@ -3,10 +3,13 @@ from pathlib import Path
 from typing import Callable
 
 import pytest
-from caption_files import FILES, build
+from caption_files import FILES, build, shard_samples
 from tar_shards import write_shard
 
+from mmvideomamba.datasets.bad_medium import BadMediaShareError
+from mmvideomamba.datasets.samplers import Place
 from mmvideomamba.datasets.transforms import OpenClip
+from mmvideomamba.datasets.video.errors import MediaError
 
 
 def test_no_list_of_samples_in_python(folder: Path) -> None:
@@ -35,20 +38,30 @@ def test_sources_are_joined(folder: Path) -> None:
     assert [dataset[i]['pair_id'] for i in range(6)] == list(range(6))
 
 
-def test_unreadable_media_are_replaced_and_counted(folder: Path,
-                                                   mm_log) -> None:
+def test_unreadable_media_are_replaced(folder: Path, mm_log) -> None:
     (folder / '1.png').write_bytes(b'no image')
-    dataset = build(folder, 'a.json', max_refetch=20)
-    found = {dataset[1]['text'] for _ in range(8)}
+    dataset = build(folder, 'a.json', bad_media='replace', max_bad_share=0.5)
+    found = {dataset[Place(1, position=i)]['text'] for i in range(8)}
     # The text goes with its picture.
     assert found == {'a cat', 'an elk'}
-    assert dataset.replaced >= 8
-    assert any('8. replacement' in x and '1.png is damaged' in x
-               for x in mm_log)
+    assert sum('1.png is damaged' in x for x in mm_log) == 8
+    with pytest.raises(MediaError, match='1.png is damaged'):
+        build(folder, 'a.json')[1]
     for i in (0, 2):
         (folder / f'{i}.png').unlink()
-    with pytest.raises(ValueError, match='21 samples in a row'):
-        dataset[1]
+    with pytest.raises(BadMediaShareError, match='2 of 3 files of .*a.json'):
+        dataset[0]
+
+
+def test_sample_of_a_shard_is_a_bad_medium(folder: Path) -> None:
+    """Its name tells the shard."""
+    samples = shard_samples()
+    samples[1]['.png'] = b'no image'
+    write_shard(folder / 'b-0.tar', samples)
+    with pytest.raises(MediaError, match='b-0.tar/b-0-001.png is damaged'):
+        build(folder, 'b-*.tar')[1]
+    dataset = build(folder, 'b-*.tar', bad_media='replace', max_bad_share=0.5)
+    assert dataset[1]['text'] in ('a cat', 'an elk')
 
 
 def test_video_in_a_shard(tmp_path: Path, make_video: Callable) -> None:
@@ -78,6 +91,8 @@ def test_bad_files(folder: Path, name: str, content: str, match: str) -> None:
     (dict(modality='audio'), "modality of .*'audio'"),
     (dict(pair_ids='none'), "pair_ids of .*'none'"),
     (dict(sources=[]), 'at least one source'),
+    (dict(sources=[dict(ann_file='a.json')],
+          max_refetch=3), "max_refetch limits .*bad_media='raise'"),
     (dict(sources=[dict(ann_file='a-*.tar', on_short='no')]), 'on_short'),
 ])
 def test_bad_arguments(folder: Path, kwargs: dict, match: str) -> None:

@@ -12,4 +12,4 @@ from caption_files import build
 def test_bad_lines(folder: Path, line: str, match: str) -> None:
     (folder / 'x.jsonl').write_text(line)
     with pytest.raises(ValueError, match=match):
-        build(folder, 'x.jsonl', max_refetch=0)[0]
+        build(folder, 'x.jsonl')[0]

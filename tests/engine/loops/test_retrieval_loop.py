@@ -5,12 +5,14 @@ from typing import Any, Dict, List
 
 import pytest
 import torch
+from bad_media_run import medium
 from mmengine.evaluator import Evaluator
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from mmvideomamba.engine.loops import (RetrievalTestLoop, RetrievalValLoop,
                                        retrieval_loop)
+from mmvideomamba.engine.loops.retrieval_loop import Pairs
 from mmvideomamba.evaluation import VideoTextRecall
 from mmvideomamba.models.multimodal import RetrievalScores
 
@@ -127,3 +129,39 @@ def test_queries_are_shared_by_the_processes(monkeypatch, world: int) -> None:
     assert counts == {-(-14 // world)}
     joined = [q for share in zip(*taken.values()) for q in share]
     assert joined[:14] == wanted
+
+
+def test_bad_videos_leave_the_candidates() -> None:
+    """And with them the texts that have no other video."""
+    data = SimpleNamespace(
+        texts=['a', 'b', 'c', 'd'],
+        videos_of_text=[[0], [1, 2], [1], [2]],
+        texts_of_video=[[0], [1, 2], [1, 3]])
+    assert Pairs.of(data, {}) == ([0, 1, 2], *vars(data).values())
+    pairs = Pairs.of(data, {1: medium('1.mp4')})
+    assert pairs == ([0, 2], ['a', 'b', 'd'], [[0], [1], [1]], [[0], [1, 2]])
+    with pytest.raises(ValueError, match='3 of 3 videos are left out'):
+        Pairs.of(data, {i: medium(f'{i}.mp4') for i in range(3)})
+
+
+def test_evaluation_without_a_bad_video(monkeypatch) -> None:
+    bad = {1: [medium('1.mp4', sample=1)]}
+    monkeypatch.setattr(
+        retrieval_loop, 'bad_media_in',
+        lambda data: [bad.get(i, []) for i in data['inputs'].tolist()])
+
+    def score(self, texts: List[str]) -> RetrievalScores:
+        assert texts == ['a', 'd'] and self.kept == [0, 2]
+        dual = DUAL[[0, 2]][:, [0, 3]]
+        return RetrievalScores(dual, dual, dual.t())
+
+    monkeypatch.setattr(Scorer, 'score', score)
+    monkeypatch.setattr(
+        Scorer,
+        'renumber',
+        lambda self, videos: setattr(self, 'kept', videos),
+        raising=False)
+    loop = build(RetrievalTestLoop)
+    found = loop.run()
+    assert found['bad_media'] == 1 and found['texts_left_out'] == 2
+    assert found['v2t_emb/R@1'] == found['t2v_emb/R@1'] == 100

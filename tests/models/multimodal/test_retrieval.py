@@ -150,6 +150,18 @@ def test_missing_videos() -> None:
         scores(3, videos=(), progress=False)
 
 
+def test_videos_that_are_left_out() -> None:
+    whole = scores(128, progress=False)
+    scorer = retrieval_model().retrieval_scorer(topk=128, progress=False)
+    clips = golden_inputs('video')
+    for i in (3, 0, 2):
+        scorer.add_videos(clips[i:i + 1], [i])
+    scorer.renumber([0, 2, 3])
+    found = scorer.score(TEXTS)
+    assert_close(found.dual, whole.dual[[0, 2, 3]])
+    assert_close(found.v2t, whole.v2t[[0, 2, 3]])
+
+
 def work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group(

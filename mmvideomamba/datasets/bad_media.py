@@ -1,0 +1,312 @@
+"""One policy for media that cannot be read, for all data sets."""
+import random
+from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+
+import numpy as np
+import torch
+from mmengine.dataset import BaseDataset
+from mmengine.logging import print_log
+from mmengine.structures import BaseDataElement
+
+from .annotation_faults import fault_list
+from .bad_medium import KEY, BadMediaShareError, BadMedium, share_error
+from .samplers.placed_sampler import Place
+from .video.errors import HungMediaError, MediaError
+
+POLICIES = ('raise', 'replace', 'report')
+MAX_DRAWS = 10_000  # in a row, all bad: no sample will be found
+DRAWS_OVER_SHARE = 100  # in a row, until a worker does not wait for the hook
+
+
+class BadMediaMixin:
+    """Let a data set raise, replace or report media that cannot be read.
+
+    - 'raise': the error ends the run.
+    - 'replace', for training: another sample takes the place, complete with
+      its own label or text. The other is drawn from seed, epoch, position
+      in the epoch and attempt, whatever the workers have drawn before. More
+      bad files than ``max_bad_share`` end the run.
+    - 'report', for validation and test: the sample is left out of the
+      metrics.
+
+    ``BadMediaHook`` tells the samplers of a training the seed and epoch,
+    gathers the bad files of all processes, ends the run, and leaves samples
+    out of the metrics. Without the hook 'replace' draws from the number of
+    the sample alone, each process counts for itself, and 'report' raises.
+
+    The class stands in front of the host's data set in the list of bases.
+
+    Args:
+        *args: Of the host's data set.
+        bad_media (str): The policy. Defaults to 'raise'.
+        max_bad_share (float): Share of the files, from 0 to 1. Defaults to
+            0.1.
+        max_refetch (int, optional): Replacements tried for a sample.
+            Defaults to None, no limit.
+        **kwargs: Of the host's data set.
+
+    Raises:
+        ValueError: If an argument is not allowed, or a test set has the
+            policy 'replace'.
+    """
+
+    path_key = 'filename'
+
+    def __init__(self,
+                 *args: Any,
+                 bad_media: str = 'raise',
+                 max_bad_share: float = 0.1,
+                 max_refetch: Optional[int] = None,
+                 **kwargs: Any) -> None:
+        if bad_media not in POLICIES:
+            raise ValueError(f'bad_media must be one of {list(POLICIES)}, but '
+                             f'is {bad_media!r}')
+        if not 0 <= max_bad_share <= 1:
+            raise ValueError('max_bad_share must be from 0 to 1, but is '
+                             f'{max_bad_share}')
+        if max_refetch is not None and max_refetch < 0:
+            raise ValueError('max_refetch must be at least 0, but is '
+                             f'{max_refetch}')
+        self.bad_media, self.max_bad_share = bad_media, max_bad_share
+        self.max_replacements = max_refetch
+        self.known_hung: Set[str] = set()
+        self._faults: Dict[str, str] = {}
+        self._good: Optional[int] = None
+        self._num_files: Optional[int] = None
+        if isinstance(self, BaseDataset):
+            if max_refetch is not None:
+                kwargs['max_refetch'] = max_refetch
+        elif max_refetch is not None and bad_media != 'replace':
+            raise ValueError('max_refetch limits the replacements of '
+                             f"bad_media='replace', but bad_media="
+                             f'{bad_media!r}')
+        super().__init__(*args, **kwargs)
+        if bad_media == 'replace' and getattr(self, 'test_mode', False):
+            raise ValueError("bad_media='replace' would test on other "
+                             "samples; a data set with test_mode=True takes "
+                             "'raise' or 'report'")
+
+    @property
+    def source(self) -> str:
+        """The list that names the files, for messages."""
+        prefix = getattr(self, 'data_prefix', {}).values()
+        return getattr(self, 'ann_file', '') or ', '.join(map(str, prefix))
+
+    @property
+    def num_files(self) -> int:
+        """Number of files, at most that of the samples."""
+        size = len(self)  # type: ignore[arg-type]
+        return min(self._num_files or size, size)
+
+    def filter_data(self) -> List[dict]:
+        """Count the files before the host packs the list of samples.
+
+        Returns:
+            list[dict]: All samples of the host.
+        """
+        samples = super().filter_data()  # type: ignore[misc]
+        self._num_files = len({one.get(self.path_key) for one in samples})
+        return samples
+
+    def allowed_missing(self, files: int) -> int:
+        """Return how many files may be missing at the start.
+
+        Args:
+            files (int): Files of the list.
+
+        Returns:
+            int: None, by the policy 'raise'; one less than all by 'report'.
+        """
+        allowed = dict(
+            replace=int(files * self.max_bad_share), report=files - 1)
+        return allowed.get(self.bad_media, 0)
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return a sample before its pipeline.
+
+        Args:
+            idx (int): Number of the sample.
+
+        Returns:
+            dict: Of the host's data set.
+
+        Raises:
+            HungMediaError: If the decoder hung on the file before.
+        """
+        info = super().get_data_info(idx)  # type: ignore[misc]
+        self.refuse_hung(info.get(self.path_key, ''))
+        return info
+
+    def locate(self, error: MediaError) -> Tuple[str, str]:
+        """Name the file that counts as bad.
+
+        Args:
+            error (MediaError): Of the file.
+
+        Returns:
+            tuple[str, str]: The path, and the fault.
+        """
+        return error.path, error.fault
+
+    def refuse_hung(self, path: str) -> None:
+        """Refuse a file on which the decoder hung before.
+
+        Args:
+            path (str): The file.
+
+        Raises:
+            HungMediaError: If it is one of these.
+        """
+        # Without an extension the host appends one.
+        hung = self.known_hung & {path, f'{path}.mp4'}
+        if hung:
+            raise HungMediaError(path, 'made the decoder hang before')
+
+    def __getitem__(self, idx: int) -> Any:
+        """Return a sample, by the policy.
+
+        Args:
+            idx (int): Number of the sample.
+
+        Returns:
+            Any: The result of the pipeline.
+
+        Raises:
+            BadMediaShareError: If too many files are bad.
+            MediaError: If the policy or a limit asks for it.
+        """
+        if self.bad_media == 'replace':
+            return self._replace(idx)
+        if self.bad_media == 'report':
+            return self._report(idx)
+        return self._strict(idx)
+
+    def _strict(self, idx: int) -> Any:
+        """Return a sample as the host does."""
+        return super().__getitem__(idx)  # type: ignore[misc]
+
+    def _try(self, index: int) -> Tuple[Any, Optional[BadMedium]]:
+        """Return a sample, or the reason why there is none."""
+        before = _generators()
+        try:
+            sample = self.prepare_data(index)  # type: ignore[attr-defined]
+            if sample is not None:
+                self._good = index
+                return sample, None
+            # By the host's convention the pipeline could not use the sample.
+            path = self.get_data_info(index).get(self.path_key, '')
+            error = MediaError(path, 'was given up by the pipeline')
+        except MediaError as caught:
+            error = caught
+        # The next attempt draws as if this had not been.
+        _set_generators(before)
+        hung = isinstance(error, HungMediaError)
+        if hung:
+            self.known_hung.add(error.path)
+        file, fault = self.locate(error)
+        self._faults[file] = fault
+        return None, BadMedium(file, fault, error.kind, hung, self.bad_media,
+                               index, self.source, self.num_files,
+                               self.max_bad_share)
+
+    def _replace(self, idx: int) -> Any:
+        """Return a sample, or the first good one of those drawn for it."""
+        watched = isinstance(idx, Place)
+        place = idx if isinstance(idx, Place) else Place(
+            idx, position=max(idx, 0))
+        index, tries = int(idx), 0
+        found: Dict[str, BadMedium] = {}
+        rng = None
+        while True:
+            sample, bad = self._try(index)
+            if bad is None:
+                return self._noted(sample, list(found.values()))
+            found.setdefault(bad.file, bad)
+            self._check_limits(bad, tries, watched)
+            tries += 1
+            rng = rng or np.random.default_rng(
+                [place.seed, place.epoch, place.position])
+            index = int(rng.integers(len(self)))  # type: ignore[arg-type]
+
+    def _check_limits(self, bad: BadMedium, tries: int, watched: bool) -> None:
+        """Raise if no further replacement is to be tried."""
+        limit = self.max_replacements
+        if limit is not None and tries >= limit:
+            raise MediaError(
+                bad.file, f'{bad.fault}, and max_refetch={limit} allows no '
+                'further replacement',
+                kind=bad.kind)
+        over = len(self._faults) > self.max_bad_share * self.num_files
+        patience = DRAWS_OVER_SHARE if watched else 0
+        if over and (tries >= patience or len(self._faults)
+                     >= self.num_files) or tries >= MAX_DRAWS:
+            raise share_error(self.source, self._faults, self.num_files,
+                              self.max_bad_share)
+
+    def _report(self, idx: int) -> Any:
+        """Return a sample, or a marked stand-in for it."""
+        sample, bad = self._try(int(idx))
+        if bad is None:
+            return self._numbered(sample, int(idx))
+        if not isinstance(idx, Place):
+            raise MediaError(
+                bad.file, bad.fault, "bad_media='report' leaves it out of "
+                'the metrics only with mmvideomamba.BadMediaHook among the '
+                'default_hooks.', bad.kind)
+        size = len(self)  # type: ignore[arg-type]
+        others: Iterable[int] = ((idx + i) % size for i in range(1, size))
+        if self._good is not None:
+            others = [self._good, *others]
+        for other in others:
+            sample, fault = self._try(int(other))
+            if fault is None:
+                sample = self._numbered(sample, int(idx))
+                return self._noted(sample, [bad])
+        raise BadMediaShareError(
+            fault_list(f'no file of {self.source} can be read',
+                       [f'{k} {v}' for k, v in self._faults.items()]))
+
+    def _numbered(self, sample: Any, index: int) -> Any:
+        """Write the number of a sample next to its future prediction."""
+        data_sample = _data_sample(sample)
+        if data_sample is not None:
+            data_sample.set_metainfo(dict(sample_idx=index))
+        return sample
+
+    def _noted(self, sample: Any, found: List[BadMedium]) -> Any:
+        """Write into a sample which files were bad."""
+        if not found:
+            return sample
+        data_sample = _data_sample(sample)
+        if data_sample is not None:
+            data_sample.set_metainfo({KEY: found})
+        elif self.bad_media == 'report':
+            raise MediaError(
+                found[0].file, found[0].fault, "With bad_media='report' the "
+                'pipeline must end with PackActionInputs or PackInputs.',
+                found[0].kind)
+        else:
+            for bad in found:
+                print_log(
+                    f'{bad.kind} {bad.file} {bad.fault}; another '
+                    'sample is taken', 'current', 30)
+        return sample
+
+
+def _data_sample(sample: Any) -> Optional[BaseDataElement]:
+    """Return the data sample of a result, the first of several copies."""
+    if isinstance(sample, list) and sample:
+        sample = sample[0]
+    found = sample.get('data_samples') if isinstance(sample, dict) else None
+    return found if isinstance(found, BaseDataElement) else None
+
+
+def _generators() -> Tuple[Any, Any, Any]:
+    """Return the states of the generators that transforms draw from."""
+    return random.getstate(), np.random.get_state(), torch.get_rng_state()
+
+
+def _set_generators(states: Tuple[Any, Any, Any]) -> None:
+    random.setstate(states[0])
+    np.random.set_state(states[1])
+    torch.set_rng_state(states[2])

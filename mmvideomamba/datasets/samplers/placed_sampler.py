@@ -1,0 +1,76 @@
+"""Numbers of samples that know their place in the training."""
+from typing import Any, Iterator, Tuple
+
+from mmengine.dist import get_dist_info
+from torch.utils.data import Sampler
+
+
+class Place(int):
+    """The number of a sample, with the sample's place in the training.
+
+    A data set may use a place as any number; differences and remainders,
+    with which wrappers of data sets pass a number on, keep the place.
+
+    Args:
+        index (int): Number of the sample.
+        epoch (int): Number of the epoch. Defaults to 0.
+        position (int): Position within the epoch, over all processes.
+            Defaults to 0.
+        seed (int): Of the training. Defaults to 0.
+    """
+
+    epoch: int
+    position: int
+    seed: int
+
+    def __new__(cls,
+                index: int,
+                epoch: int = 0,
+                position: int = 0,
+                seed: int = 0) -> 'Place':
+        place = super().__new__(cls, index)
+        place.epoch, place.position, place.seed = epoch, position, seed
+        return place
+
+    def __getnewargs__(self) -> Tuple[int, int, int, int]:  # type: ignore
+        return int(self), self.epoch, self.position, self.seed
+
+    def __sub__(self, other: Any) -> 'Place':
+        return Place(int(self) - other, self.epoch, self.position, self.seed)
+
+    def __mod__(self, other: Any) -> 'Place':
+        return Place(int(self) % other, self.epoch, self.position, self.seed)
+
+
+class PlacedSampler(Sampler):
+    """Turn the numbers of a sampler into places.
+
+    Position i of process r among n processes is position i * n + r of the
+    training, as the host's samplers deal them out.
+
+    Args:
+        sampler (Sampler): Draws the numbers; further attributes are those of
+            the sampler.
+        seed (int): The same on each process.
+
+    Attributes:
+        epoch (int): For a sampler that is not told the epoch.
+    """
+
+    def __init__(self, sampler: Any, seed: int) -> None:
+        self.sampler, self.seed = sampler, seed
+        self.own_epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.sampler)
+
+    def __iter__(self) -> Iterator[Place]:
+        epoch = int(getattr(self.sampler, 'epoch', self.own_epoch))
+        rank, world = get_dist_info()
+        for i, index in enumerate(self.sampler):
+            yield Place(index, epoch, i * world + rank, self.seed)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == 'sampler':  # not yet set, while being copied
+            raise AttributeError(name)
+        return getattr(self.sampler, name)

@@ -1,0 +1,328 @@
+"""Hook that keeps account of files that cannot be read."""
+from pathlib import Path
+from typing import Any, Dict, Iterator, List, Optional
+
+from mmengine import dist
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmvideomamba.datasets.bad_media import BadMediaMixin
+from mmvideomamba.datasets.bad_medium import (BadMedium, bad_media_in,
+                                              share_error)
+from mmvideomamba.datasets.samplers import PlacedSampler
+from mmvideomamba.evaluation import ReportEvaluator
+from mmvideomamba.registry import HOOKS
+from .bad_media_record import BadMediaRecord
+
+
+def loaders_of(loader: Any) -> List[Any]:
+    """Return the data loaders of a loop, of which a loader may join several.
+
+    Args:
+        loader (DataLoader | ModalityLoader): Of the loop.
+
+    Returns:
+        list[DataLoader]: One or more.
+    """
+    loaders = getattr(loader, 'loaders', None)
+    return list(loaders.values()) if isinstance(loaders, dict) else [loader]
+
+
+def policy_sets(dataset: Any) -> Iterator[BadMediaMixin]:
+    """Yield the data sets with a policy, inside of any wrappers.
+
+    Args:
+        dataset (Dataset): Of a data loader.
+
+    Yields:
+        BadMediaMixin: A data set.
+    """
+    if isinstance(dataset, BadMediaMixin):
+        yield dataset
+        return
+    inside = getattr(dataset, 'datasets',
+                     None) or [getattr(dataset, 'dataset', None)]
+    for one in inside:
+        if one is not None:
+            yield from policy_sets(one)
+
+
+def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
+    """Let a loader's numbers of samples carry seed, epoch and position.
+
+    Args:
+        loader (DataLoader): Not yet iterated over.
+        seed (int): The same on each process.
+
+    Returns:
+        PlacedSampler, optional: The sampler; None for a loader without
+        numbers.
+    """
+    batches = getattr(loader, 'batch_sampler', None)
+    batches = getattr(batches, 'batches', batches)
+    sampler = getattr(batches, 'sampler', None)
+    if sampler is None:
+        return None
+    if not isinstance(sampler, PlacedSampler):
+        batches.sampler = PlacedSampler(sampler, seed)  # type: ignore
+    return batches.sampler  # type: ignore[union-attr]
+
+
+@HOOKS.register_module()
+class BadMediaHook(Hook):
+    """Carry out the policies for bad media over processes, epochs and runs.
+
+    The data sets read ``bad_media``, see ``BadMediaMixin``; the hook
+
+    - tells them seed, epoch and position of each sample, from which a
+      replacement is drawn: a resumed training draws the same, with any
+      number of workers;
+    - gathers from all processes which files are bad, and writes
+      ``bad_media.json`` into the work dir: file, fault, policy, epochs,
+      count. A resumed training goes on with the list;
+    - logs one line for an epoch;
+    - ends the training, on all processes in the same iteration, when a
+      data set has more bad files than ``max_bad_share``;
+    - leaves the samples of ``bad_media='report'`` out of the metrics of
+      validation and test, see ``ReportEvaluator``;
+    - remembers files on which a decoder hung, which are not tried again.
+
+    ``IterBasedTrainLoop`` may read its first samples before the hook is
+    there; these draw replacements from the sample's number alone.
+
+    Args:
+        interval (int): Iterations from gathering to gathering, which is also
+            done at the end of an epoch. Defaults to 50.
+        file_name (str): In the work dir. Defaults to 'bad_media.json'.
+
+    Raises:
+        ValueError: If ``interval`` is below 1, or a policy is not for its
+            part of the run.
+    """
+
+    def __init__(self,
+                 interval: int = 50,
+                 file_name: str = 'bad_media.json') -> None:
+        if interval < 1:
+            raise ValueError(f'interval must be at least 1, but is {interval}')
+        self.interval, self.file_name = interval, file_name
+        self.record = BadMediaRecord()
+        self.found: List[BadMedium] = []
+        self.in_training = False
+        self.parts = ['train', 'val']
+
+    # Beginnings.
+
+    def before_train(self, runner: Runner) -> None:
+        """Read the list of a resumed training and prepare the loaders.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self.in_training, self.parts = True, ['train', 'val']
+        self._read(runner)
+        kept = runner.epoch if runner._resume else None
+        self.record.forget('val', kept)
+        if kept is not None and runner.iter > kept * len(
+                runner.train_dataloader):
+            kept += 1  # resumed within an epoch
+        self.record.forget('train', kept)
+        self._prepare(runner, runner.train_dataloader, 'report', 'training')
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Tell the samplers the epoch, and the data sets the hung files.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        for loader in loaders_of(runner.train_dataloader):
+            sampler = tell_places(loader, self._seed(runner))
+            if sampler is not None:
+                sampler.own_epoch = runner.epoch
+            self._tell_hung(loader)
+
+    def before_val(self, runner: Runner) -> None:
+        """Prepare a validation.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        if not self.in_training:
+            self._read(runner)
+            self.record.forget('val')
+        self._prepare_loop(runner, runner.val_loop, 'validation')
+
+    def before_test(self, runner: Runner) -> None:
+        """Prepare a test.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self._read(runner)
+        self.record.forget('test')
+        self.parts = ['test']
+        self._prepare_loop(runner, runner.test_loop, 'test')
+
+    def _read(self, runner: Runner) -> None:
+        """Read the list in one process, for all."""
+        found: List[Any] = [None]
+        if dist.is_main_process():
+            found = [BadMediaRecord.read(self._path(runner))]
+        dist.broadcast_object_list(found)
+        self.record, self.found = found[0], []
+
+    def _prepare_loop(self, runner: Runner, loop: Any, name: str) -> None:
+        """Let a loop leave samples out, where a data set asks for it."""
+        self._prepare(runner, loop.dataloader, 'replace', name)
+        reports = any(one.bad_media == 'report'
+                      for one in policy_sets(loop.dataloader.dataset))
+        if reports and not isinstance(loop.evaluator, ReportEvaluator):
+            loop.evaluator = ReportEvaluator(loop.evaluator, loop.dataloader)
+        if isinstance(loop.evaluator, ReportEvaluator):
+            loop.evaluator.start()
+
+    def _prepare(self, runner: Runner, loader: Any, refused: str,
+                 name: str) -> None:
+        """Check the policies of a loader and tell it the places."""
+        for one in loaders_of(loader):
+            for dataset in policy_sets(one.dataset):
+                if dataset.bad_media == refused:
+                    raise ValueError(
+                        f'bad_media={refused!r} is not for {name}, in which '
+                        f'{dataset.source} is used; set bad_media='
+                        f'{"replace" if refused == "report" else "report"!r} '
+                        "or 'raise'")
+            tell_places(one, self._seed(runner))
+            self._tell_hung(one)
+
+    def _tell_hung(self, loader: Any) -> None:
+        """Tell the data sets which files not to try; workers inherit it."""
+        for dataset in policy_sets(loader.dataset):
+            dataset.known_hung |= self.record.hung(self.parts)
+
+    @staticmethod
+    def _seed(runner: Runner) -> int:
+        """Return the seed that all processes share."""
+        # With different seeds the host adds the rank.
+        different = runner._randomness_cfg.get('diff_rank_seed', False)
+        return int(runner.seed) - (dist.get_rank() if different else 0)
+
+    def _path(self, runner: Runner) -> Path:
+        return Path(runner.work_dir, self.file_name)
+
+    # Batches.
+
+    def _before_iter(self,
+                     runner: Runner,
+                     batch_idx: int,
+                     data_batch: Any = None,
+                     mode: str = 'train') -> None:
+        """Take what happened to the samples of a batch.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Number of the batch.
+            data_batch (Any): The batch. Defaults to None.
+            mode (str): Unused. Defaults to 'train'.
+        """
+        for found in bad_media_in(data_batch):
+            self.found += found
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Gather the bad files at times.
+
+        Args:
+            runner (Runner): The runner.
+            batch_idx (int): Number of the batch.
+            data_batch (Any): Unused. Defaults to None.
+            outputs (dict, optional): Unused. Defaults to None.
+
+        Raises:
+            BadMediaShareError: If too many files are bad.
+        """
+        if self.every_n_train_iters(runner, self.interval):
+            self._gather(runner, 'train', runner.epoch + 1)
+
+    # Ends.
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Gather the bad files, and log a line.
+
+        Args:
+            runner (Runner): The runner.
+
+        Raises:
+            BadMediaShareError: If too many files are bad.
+        """
+        epoch = runner.epoch + 1
+        self._gather(runner, 'train', epoch)
+        entries = self.record.of_epoch('train', epoch)
+        if entries:
+            bad = sum(entry['part'] == 'train'
+                      for entry in self.record.entries.values())
+            replaced = sum(entry['epochs'][str(epoch)] for entry in entries)
+            files = sum(
+                dataset.num_files
+                for loader in loaders_of(runner.train_dataloader)
+                for dataset in policy_sets(loader.dataset))
+            runner.logger.warning(
+                f'bad media in epoch {epoch}: {len(entries)} files, for '
+                f'which {replaced} samples were replaced; so far {bad} of '
+                f'{files} files, {100 * bad / max(files, 1):.3g} %, see '
+                f'{self._path(runner)}')
+
+    def after_train(self, runner: Runner) -> None:
+        """Gather what the last iterations found.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        self._gather(runner, 'train', runner.epoch)
+        self.in_training = False
+
+    def after_val_epoch(self,
+                        runner: Runner,
+                        metrics: Optional[Dict[str, float]] = None) -> None:
+        """Gather the bad files of a validation.
+
+        Args:
+            runner (Runner): The runner.
+            metrics (dict, optional): Unused. Defaults to None.
+        """
+        self._gather(runner, 'val', max(runner.epoch, 1))
+
+    def after_test_epoch(self,
+                         runner: Runner,
+                         metrics: Optional[Dict[str, float]] = None) -> None:
+        """Gather the bad files of a test.
+
+        Args:
+            runner (Runner): The runner.
+            metrics (dict, optional): Unused. Defaults to None.
+        """
+        self._gather(runner, 'test', 1)
+
+    def _gather(self, runner: Runner, part: str, epoch: int) -> None:
+        """Merge what the processes found since the last time."""
+        found = [
+            bad for share in dist.all_gather_object(self.found)
+            for bad in share
+        ]
+        self.found = []
+        if not found:
+            return
+        if part != 'train':
+            found = list(dict.fromkeys(found))  # padding counts once
+        self.record.add(part, epoch, found)
+        if dist.is_main_process():
+            self.record.write(self._path(runner))
+        for dataset in {bad.source: bad for bad in found}.values():
+            faults = self.record.faults(part, dataset.source)
+            limit = dataset.max_share * dataset.num_files
+            if dataset.policy == 'replace' and len(faults) > limit:
+                raise share_error(dataset.source, faults, dataset.num_files,
+                                  dataset.max_share, str(self._path(runner)))

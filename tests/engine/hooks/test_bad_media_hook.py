@@ -1,0 +1,221 @@
+"""Bad files are replaced, reported, counted, and end a run beyond a share."""
+from pathlib import Path
+from typing import Any, List
+
+import mmengine
+import pytest
+import torch
+from bad_media_run import OPENED, FakeDecode, Stop, build, listed, logged, run
+from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
+from preloaded_python import spawn
+
+from mmvideomamba.datasets.bad_medium import BadMediaShareError
+from mmvideomamba.engine.hooks import BadMediaHook
+
+TRAIN = ['0', '1_bad', '2', '3', '4_bad', '5', '6', '7']
+
+
+def replaced(batches: List[List[int]]) -> None:
+    """Check the batches of 3 epochs."""
+    assert len(batches) == 12
+    for start in range(0, 12, 4):
+        epoch = [n for batch in batches[start:start + 4] for n in batch]
+        assert len(epoch) == 8 and not {1, 4} & set(epoch)
+        assert {0, 2, 3, 5, 6, 7} <= set(epoch)
+
+
+def test_training_replaces_and_tells(tmp_path: Path) -> None:
+    replaced(run(build(tmp_path, TRAIN)))
+    found = listed(tmp_path)
+    assert found.keys() == {'1_bad', '4_bad'}
+    entry = found['1_bad']
+    # Once a epoch for itself, and more where it was drawn.
+    assert entry['epochs'].keys() == {'1', '2', '3'}
+    assert entry['count'] == sum(entry['epochs'].values()) >= 3
+    assert (entry['fault'], entry['policy'],
+            entry['hung']) == ('is damaged', 'replace', False)
+    lines = [x for x in logged(tmp_path) if '_bad' in x or 'bad media' in x]
+    assert len(lines) == 3
+    assert 'bad media in epoch 1: 2 files' in lines[0]
+    assert '2 of 8 files, 25 %' in lines[0]
+
+
+@pytest.mark.parametrize('loader', [
+    dict(num_workers=0),
+    dict(num_workers=2, persistent_workers=True),
+    dict(num_workers=1, persistent_workers=False),
+])
+def test_resumed_training_draws_the_same(tmp_path: Path, loader: dict) -> None:
+    """With any number of workers, and the list goes on."""
+    whole = run(build(tmp_path / 'a', TRAIN))
+    killed = build(tmp_path / 'b', TRAIN, [Stop(6)], loader=loader)
+    assert run(killed) == whole[:6]
+    after = run(build(tmp_path / 'b', TRAIN, resume=True))
+    assert after == whole[4:]
+    for name, entry in listed(tmp_path / 'a').items():
+        same = listed(tmp_path / 'b')[name]
+        assert same['epochs'] == entry['epochs']
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path) -> None:
+    OPENED.clear()
+    MessageHub.get_current_instance()
+    for name in ('a', 'b'):
+        (tmp_path / name).mkdir()
+
+
+def test_share_ends_the_run(tmp_path: Path) -> None:
+    """At the interval, before a checkpoint is written."""
+    runner = build(tmp_path, TRAIN, share=0.2, hook=BadMediaHook(interval=3))
+    with pytest.raises(
+            BadMediaShareError, match='2 of 8 files of .*train.txt') as caught:
+        runner.train()
+    assert 'max_bad_share=0.2' in str(caught.value)
+    assert '1_bad.mp4 is damaged' in str(caught.value)
+    assert 'bad_media.json' in str(caught.value)
+    assert runner.iter in (2, 3) and not list(tmp_path.glob('*.pth'))
+    assert listed(tmp_path).keys() == {'1_bad', '4_bad'}
+
+
+def test_share_ends_the_run_at_the_end_of_the_epoch(tmp_path: Path) -> None:
+    runner = build(tmp_path, TRAIN, share=0.2)
+    with pytest.raises(BadMediaShareError):
+        runner.train()
+    assert runner.iter == 4 and not list(tmp_path.glob('*.pth'))
+
+
+def test_hung_files_are_remembered(tmp_path: Path) -> None:
+    """Over epochs and a resume, but not into a new training."""
+    names = ['0', '1_hung', '2', '3']
+    run(build(tmp_path, names, [Stop(3)]))
+    assert OPENED.count('1_hung') == 1
+    assert listed(tmp_path)['1_hung']['hung']
+    run(build(tmp_path, names, resume=True))
+    assert OPENED.count('1_hung') == 1
+    assert listed(tmp_path)['1_hung']['epochs'].keys() == {'1', '2', '3'}
+    run(build(tmp_path, names, epochs=1))
+    assert OPENED.count('1_hung') == 2
+    assert listed(tmp_path)['1_hung']['epochs'].keys() == {'1'}
+
+
+def dumped(folder: Path) -> List[int]:
+    return [x['sample_idx'] for x in mmengine.load(folder / 'dump.pkl')]
+
+
+@pytest.mark.parametrize('test, left', [
+    (['0', '1', '2_bad', '3', '4_bad'], [0, 1, 3]),
+    (['0_bad', '1', '2'], [1, 2]),
+    (['0', '1', '2', '3'], [0, 1, 2, 3]),
+])
+def test_report(tmp_path: Path, test: List[str], left: List[int]) -> None:
+    """All other predictions are kept and dumped, the last file too."""
+    metrics = build(tmp_path, test=test).test()
+    assert metrics['all/numbers'] == left == dumped(tmp_path)
+    bad = len(test) - len(left)
+    assert metrics.get('bad_media', 0) == bad
+    if bad:
+        assert len(listed(tmp_path, 'test')) == bad
+        assert any(f'{bad} of {len(test)} samples are left out' in line
+                   for line in logged(tmp_path))
+
+
+def test_nothing_left_to_test(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match='no file of .*test.txt can be read'):
+        build(tmp_path, test=['0_bad', '1_bad']).test()
+
+
+def test_a_test_leaves_the_list_of_the_training(tmp_path: Path) -> None:
+    run(build(tmp_path, TRAIN, epochs=1))
+    build(tmp_path, test=['0', '1_bad']).test()
+    assert listed(tmp_path).keys() == {'1_bad', '4_bad'}
+    build(tmp_path, test=['0', '2_bad']).test()
+    assert listed(tmp_path, 'test').keys() == {'2_bad'}
+    assert not list(tmp_path.glob('bad_media.json.*'))
+
+
+def test_list_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / 'bad_media.json').write_text('[')
+    run(build(tmp_path, TRAIN, epochs=1))
+    assert any('begun anew' in line for line in logged(tmp_path))
+    assert len(listed(tmp_path)) == 2
+
+
+@pytest.mark.parametrize('policies, match', [
+    (('report', 'report'), "'report' is not for training"),
+    (('replace', 'replace'), "'replace' is not for test"),
+])
+def test_policies_in_the_wrong_place(tmp_path: Path, policies: tuple,
+                                     match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        runner = build(tmp_path, TRAIN, test=['0'], policies=policies)
+        runner.train() if policies[0] == 'report' else runner.test()
+
+
+def test_bad_interval() -> None:
+    with pytest.raises(ValueError, match='interval must be at least 1'):
+        BadMediaHook(interval=0)
+
+
+# On two processes.
+
+TEST = ['0', '1', '2_bad', '3', '4', '5', '6_bad']
+
+
+class Iterations(Hook):
+    """Note how far the training came."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def after_train_iter(self, runner: Any, *args: Any, **_: Any) -> None:
+        self.path.write_text(str(runner.iter + 1))
+
+
+def work(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    torch.distributed.init_process_group(
+        'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
+    found: dict = {}
+    path = Path(folder)
+    for device in ('cpu', 'gpu'):
+        runner = build(path, test=TEST)
+        for metric in runner._test_evaluator:
+            metric.collect_device = device
+        found[device] = runner.test()
+    # The bad files are of one process alone, as far as it can see.
+    runner = build(
+        path, [*map(str, range(15)), '15_bad'],
+        [Iterations(path / f'{rank}.txt')],
+        share=0.01,
+        hook=BadMediaHook(interval=3))
+    try:
+        runner.train()
+    except BadMediaShareError as error:
+        found['error'] = str(error)
+    torch.save(found, path / f'{rank}.pth')
+    torch.distributed.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_two_processes(tmp_path: Path) -> None:
+    """Nothing is lost or counted twice, and both end together."""
+    spawn(work, (str(tmp_path), ), 2)
+    one, other = (torch.load(tmp_path / f'{i}.pth') for i in range(2))
+    assert one == other
+    for device in ('cpu', 'gpu'):
+        assert one[device]['all/numbers'] == [0, 1, 3, 4, 5]
+        assert one[device]['bad_media'] == 2
+    assert dumped(tmp_path) == [0, 1, 3, 4, 5]
+    assert '1 of 16 files' in one['error']
+    # The hook in front of ours has seen the same number of iterations.
+    ends = [(tmp_path / f'{i}.txt').read_text() for i in range(2)]
+    assert ends[0] == ends[1] and int(ends[0]) <= 4
+    assert listed(tmp_path).keys() == {'15_bad'}
+    assert listed(tmp_path, 'test').keys() == {'2_bad', '6_bad'}
+
+
+def test_decoder_of_these_tests_draws() -> None:
+    """Else a resumed training would be the same without our doing."""
+    assert FakeDecode()(dict(filename='3.mp4'))['imgs'].tolist() == [3.]

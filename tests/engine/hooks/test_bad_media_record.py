@@ -1,0 +1,35 @@
+"""The list of bad files is written whole and goes on after a resume."""
+from pathlib import Path
+
+from bad_media_run import medium
+
+from mmvideomamba.engine.hooks.bad_media_record import BadMediaRecord
+
+
+def test_counts(tmp_path: Path) -> None:
+    record = BadMediaRecord()
+    record.add('train', 1, [medium('a'), medium('a'), medium('b', hung=True)])
+    record.add('train', 2, [medium('a', fault='is gone')])
+    record.add('val', 1, [medium('a')])
+    record.write(tmp_path / 'new' / 'x.json')
+    record = BadMediaRecord.read(tmp_path / 'new' / 'x.json')
+    entry = record.entries['train', 'a']
+    assert (entry['epochs'], entry['count']) == ({'1': 2, '2': 1}, 3)
+    assert record.faults('train', 'a.txt') == dict(a='is gone', b='is damaged')
+    assert record.hung(['train']) == {'b'} and not record.hung(['val'])
+    assert [e['file'] for e in record.of_epoch('train', 2)] == ['a']
+
+
+def test_what_a_resumed_run_keeps() -> None:
+    record = BadMediaRecord()
+    record.add('train', 1, [medium('a')])
+    record.add('train', 2, [medium('a'), medium('b'), medium('c', hung=True)])
+    record.forget('train', 1)
+    assert record.entries['train', 'a']['count'] == 1
+    assert {key[1] for key in record.entries} == {'a', 'c'}
+    record.forget('train')
+    assert not record.entries
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    assert not BadMediaRecord.read(tmp_path / 'x.json').entries
