@@ -113,6 +113,7 @@ def build(folder: Path,
           share: float = 0.5,
           policies: Sequence[str] = ('replace', 'report'),
           metrics: Sequence[Any] = (),
+          images: Sequence[str] = (),
           **kwargs: Any) -> Runner:
     """Build a runner; a list of names without entries has no loop."""
     loader = dict(dict(batch_size=2, num_workers=0), **(loader or {}))
@@ -130,6 +131,19 @@ def build(folder: Path,
                     max_bad_share=share)),
             train_cfg=dict(by_epoch=True, max_epochs=epochs),
             optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.)))
+    if images:
+        parts['train_cfg'] = dict(
+            type='mmvideomamba.ModalityTrainLoop',
+            max_epochs=epochs,
+            image_dataloader=dict(
+                loader,
+                sampler=dict(type='DefaultSampler', shuffle=True),
+                dataset=video_set(
+                    folder,
+                    'images',
+                    list(images),
+                    bad_media='replace',
+                    max_bad_share=share)))
     if test:
         parts.update(
             test_dataloader=dict(

@@ -1,4 +1,4 @@
-"""One policy for media that cannot be read, for all data sets."""
+"""One policy for unreadable media, for all data sets."""
 import random
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
@@ -19,13 +19,13 @@ DRAWS_OVER_SHARE = 100  # in a row, until a worker does not wait for the hook
 
 
 class BadMediaMixin:
-    """Let a data set raise, replace or report media that cannot be read.
+    """Let a data set raise, replace or report unreadable media.
 
     - 'raise': the error ends the run.
     - 'replace', for training: another sample takes the place, complete with
-      its own label or text. The other is drawn from seed, epoch, position
-      in the epoch and attempt, whatever the workers have drawn before. More
-      bad files than ``max_bad_share`` end the run.
+      label or text. The other sample is drawn from seed, epoch, position in
+      the epoch and attempt, independent of all other draws. More bad files
+      than ``max_bad_share`` end the run.
     - 'report', for validation and test: the sample is left out of the
       metrics.
 
@@ -88,13 +88,13 @@ class BadMediaMixin:
 
     @property
     def source(self) -> str:
-        """The list that names the files, for messages."""
+        """Name of the annotation file, for messages."""
         prefix = getattr(self, 'data_prefix', {}).values()
         return getattr(self, 'ann_file', '') or ', '.join(map(str, prefix))
 
     @property
     def num_files(self) -> int:
-        """Number of files, at most that of the samples."""
+        """Number of files, at most the number of samples."""
         size = len(self)  # type: ignore[arg-type]
         return min(self._num_files or size, size)
 
@@ -115,14 +115,14 @@ class BadMediaMixin:
             files (int): Files of the list.
 
         Returns:
-            int: None, by the policy 'raise'; one less than all by 'report'.
+            int: 0 by the policy 'raise', all files but a single by 'report'.
         """
         allowed = dict(
             replace=int(files * self.max_bad_share), report=files - 1)
         return allowed.get(self.bad_media, 0)
 
     def get_data_info(self, idx: int) -> dict:
-        """Return a sample before its pipeline.
+        """Return a sample before the pipeline.
 
         Args:
             idx (int): Number of the sample.
@@ -138,7 +138,7 @@ class BadMediaMixin:
         return info
 
     def locate(self, error: MediaError) -> Tuple[str, str]:
-        """Name the file that counts as bad.
+        """Name the bad file of an error.
 
         Args:
             error (MediaError): Of the file.
@@ -149,13 +149,13 @@ class BadMediaMixin:
         return error.path, error.fault
 
     def refuse_hung(self, path: str) -> None:
-        """Refuse a file on which the decoder hung before.
+        """Refuse a file after a hanging decoder.
 
         Args:
             path (str): The file.
 
         Raises:
-            HungMediaError: If it is one of these.
+            HungMediaError: If the decoder did.
         """
         # Without an extension the host appends one.
         hung = self.known_hung & {path, f'{path}.mp4'}
@@ -173,7 +173,7 @@ class BadMediaMixin:
 
         Raises:
             BadMediaShareError: If too many files are bad.
-            MediaError: If the policy or a limit asks for it.
+            MediaError: If the policy is 'raise', or ``max_refetch`` is reached.
         """
         if self.bad_media == 'replace':
             return self._replace(idx)
@@ -186,7 +186,7 @@ class BadMediaMixin:
         return super().__getitem__(idx)  # type: ignore[misc]
 
     def _try(self, index: int) -> Tuple[Any, Optional[BadMedium]]:
-        """Return a sample, or the reason why there is none."""
+        """Return a sample, or the reason of a failure."""
         before = _generators()
         try:
             sample = self.prepare_data(index)  # type: ignore[attr-defined]
@@ -198,7 +198,7 @@ class BadMediaMixin:
             error = MediaError(path, 'was given up by the pipeline')
         except MediaError as caught:
             error = caught
-        # The next attempt draws as if this had not been.
+        # The next attempt draws as if nothing had been drawn.
         _set_generators(before)
         hung = isinstance(error, HungMediaError)
         if hung:
@@ -210,7 +210,7 @@ class BadMediaMixin:
                                self.max_bad_share)
 
     def _replace(self, idx: int) -> Any:
-        """Return a sample, or the first good one of those drawn for it."""
+        """Return a sample, or the first good replacement."""
         watched = isinstance(idx, Place)
         place = idx if isinstance(idx, Place) else Place(
             idx, position=max(idx, 0))
@@ -244,7 +244,7 @@ class BadMediaMixin:
                               self.max_bad_share)
 
     def _report(self, idx: int) -> Any:
-        """Return a sample, or a marked stand-in for it."""
+        """Return a sample, or a marked stand-in."""
         sample, bad = self._try(int(idx))
         if bad is None:
             return self._numbered(sample, int(idx))
@@ -267,14 +267,14 @@ class BadMediaMixin:
                        [f'{k} {v}' for k, v in self._faults.items()]))
 
     def _numbered(self, sample: Any, index: int) -> Any:
-        """Write the number of a sample next to its future prediction."""
+        """Write the number of a sample next to the future prediction."""
         data_sample = _data_sample(sample)
         if data_sample is not None:
             data_sample.set_metainfo(dict(sample_idx=index))
         return sample
 
     def _noted(self, sample: Any, found: List[BadMedium]) -> Any:
-        """Write into a sample which files were bad."""
+        """Write the bad files into a sample."""
         if not found:
             return sample
         data_sample = _data_sample(sample)
@@ -302,7 +302,7 @@ def _data_sample(sample: Any) -> Optional[BaseDataElement]:
 
 
 def _generators() -> Tuple[Any, Any, Any]:
-    """Return the states of the generators that transforms draw from."""
+    """Return the states of the generators of all transforms."""
     return random.getstate(), np.random.get_state(), torch.get_rng_state()
 
 

@@ -1,4 +1,4 @@
-"""What is told about a medium that cannot be read."""
+"""Reports of unreadable media, from data sets to hooks."""
 from typing import Any, Dict, List, NamedTuple
 
 from mmengine.structures import BaseDataElement
@@ -9,7 +9,7 @@ KEY = 'bad_media'  # of a data sample's metainfo
 
 
 class BadMedium(NamedTuple):
-    """A file that could not be read.
+    """A file, found unreadable.
 
     Args:
         file (str): The path.
@@ -17,10 +17,10 @@ class BadMedium(NamedTuple):
         kind (str): 'video', 'image' or 'entry'.
         hung (bool): Whether the decoder did not answer.
         policy (str): Of the data set.
-        sample (int): Number of the sample that wanted the file.
-        source (str): The list that names the file.
+        sample (int): Number of the sample of the file.
+        source (str): Annotation file of the data set.
         num_files (int): Files of the data set.
-        max_share (float): Share of bad files that ends a training.
+        max_share (float): Largest share of bad files in a training.
     """
     file: str
     fault: str
@@ -34,7 +34,7 @@ class BadMedium(NamedTuple):
 
 
 class BadMediaShareError(ValueError):
-    """More files are bad than the data set allows."""
+    """The share of bad files is above ``max_bad_share``."""
 
 
 def share_error(source: str,
@@ -42,10 +42,10 @@ def share_error(source: str,
                 num_files: int,
                 max_share: float,
                 listing: str = '') -> BadMediaShareError:
-    """Build the error that ends a training.
+    """Build the error at the end of a training.
 
     Args:
-        source (str): The list that names the files.
+        source (str): Annotation file of the data set.
         faults (dict[str, str]): Fault by file.
         num_files (int): Files of the data set.
         max_share (float): Share allowed.
@@ -66,10 +66,10 @@ def share_error(source: str,
 
 
 def bad_media_in(data_batch: Any) -> List[List[BadMedium]]:
-    """Find what happened to the samples of a batch.
+    """Find the bad media of a batch.
 
     Args:
-        data_batch (Any): As the data loader yields it.
+        data_batch (Any): A batch of the data loader.
 
     Returns:
         list[list[BadMedium]]: For each data sample of the batch, mostly

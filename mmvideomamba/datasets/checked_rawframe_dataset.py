@@ -82,6 +82,9 @@ class CheckedRawframeDataset(CheckedVideoDataset):
             tuple[str, str]: The folder, and its fault.
         """
         folder, name = os.path.split(error.path)
+        ending = os.path.splitext(self.filename_tmpl)[1]
+        if not name.endswith(ending):  # the error is of the folder
+            return error.path, error.fault
         return folder, f'holds {name}, which {error.fault}'
 
     def _counts(self) -> List[str]:

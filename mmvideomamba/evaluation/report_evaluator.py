@@ -1,4 +1,4 @@
-"""Evaluator that leaves samples with bad media out of the metrics."""
+"""Evaluator without the samples of bad media."""
 import logging
 from typing import Any, Dict, List, Optional, Sequence
 
@@ -15,10 +15,9 @@ class ReportEvaluator:
     """Hand the host's evaluator only the predictions of real samples.
 
     A data set with ``bad_media='report'`` puts a marked stand-in in the
-    place of a sample that cannot be read. The stand-ins are left out here,
-    and so are the samples with which the host's sampler pads the processes'
-    shares: the host would cut the padding off by counting, and would cut
-    wrongly where samples are missing.
+    place of an unreadable sample. The stand-ins are left out here, and so is
+    the padding of the processes' shares by the host's sampler: the host would
+    cut the padding off by counting, and wrongly where samples are missing.
 
     Args:
         evaluator (Evaluator): The host's.
@@ -37,7 +36,7 @@ class ReportEvaluator:
         return getattr(self.evaluator, name)
 
     def start(self) -> None:
-        """Forget what an interrupted evaluation left behind."""
+        """Forget an interrupted evaluation."""
         self.seen = 0
         self.left_out.clear()
 
@@ -49,7 +48,7 @@ class ReportEvaluator:
         Args:
             data_samples (Sequence[BaseDataElement | dict]): Predictions.
             data_batch (Any, optional): Of the data loader. Defaults to None,
-                predictions that belong to no batch.
+                predictions without a batch.
 
         Raises:
             ValueError: If the model's predictions cannot be assigned to the
@@ -83,7 +82,7 @@ class ReportEvaluator:
         return getattr(metric, 'results', [])
 
     def _take(self, bad: List[BadMedium]) -> bool:
-        """Count a sample; tell whether the metrics get it."""
+        """Count a sample; tell whether the sample is for the metrics."""
         rank, world = dist.get_dist_info()
         position = self.seen * world + rank
         self.seen += 1
@@ -97,15 +96,14 @@ class ReportEvaluator:
         return not bad
 
     def _check_sampler(self) -> None:
-        """Refuse samplers that deal out the samples in an unknown way."""
+        """Refuse samplers with an unknown order of the samples."""
         sampler = getattr(self.dataloader, 'sampler', None)
         if not isinstance(sampler, DefaultSampler):
-            raise ValueError(
-                "bad_media='report' on several processes needs "
-                f'DefaultSampler, not {type(sampler).__name__}')
+            raise ValueError("bad_media='report' on several processes needs "
+                             f'DefaultSampler, not {type(sampler).__name__}')
 
     def evaluate(self, size: int) -> Dict[str, float]:
-        """Compute the metrics over the samples that are left.
+        """Compute the metrics over the remaining samples.
 
         Args:
             size (int): Samples of the data set.
@@ -158,9 +156,9 @@ def _only(values: Any, keep: Sequence[bool]) -> Any:
 
 
 def _hold_places(results: list, before: int, keep: Sequence[bool]) -> None:
-    """Put None, which the host drops, in the place of samples left out.
+    """Put None in the place of samples left out; the host drops None.
 
-    The host takes a result of each process in turn; with the places held,
+    The host takes a result of each process in turn: with the places held,
     the results come in the order of the data set.
     """
     new = iter(results[before:])

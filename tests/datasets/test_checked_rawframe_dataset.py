@@ -14,6 +14,8 @@ from mmengine.registry import init_default_scope
 from script import ROOT
 
 from mmvideomamba.datasets import CheckedRawframeDataset
+from mmvideomamba.datasets.bad_medium import bad_media_in
+from mmvideomamba.datasets.samplers import Place
 from mmvideomamba.registry import DATASETS
 
 Make = Callable[..., CheckedRawframeDataset]
@@ -202,3 +204,22 @@ def test_recipe_of_the_docs(make: Make, tmp_path: Path, page: str, recipe: str,
         assert getattr(sample, 'raw_frames', True)
         frames = decode(sample(data.get_data_info(1)))
         assert set(numbers(frames)) <= {0, 1}
+
+
+def test_bad_images_count_by_folder(make: Make, tmp_path: Path) -> None:
+    for number in (1, 2):
+        (tmp_path / f'a/img_{number:05}.jpg').write_bytes(b'no image')
+    pipeline = [
+        dict(type='UniformSample', clip_len=2, test_mode=True),
+        dict(type='mmvideomamba.DecodeRawFrames'),
+        dict(type='PackActionInputs')
+    ]
+    init_default_scope('mmaction')
+    data = make(
+        GOOD, pipeline=pipeline, bad_media='replace', max_bad_share=0.5)
+    for position in range(6):
+        sample = data[Place(0, position=position)]['data_samples']
+        assert int(sample.gt_label) == 2
+        bad = bad_media_in(dict(data_samples=[sample]))[0]
+        assert [one.file for one in bad] == [str(tmp_path / 'a')]
+        assert 'holds img_' in bad[0].fault

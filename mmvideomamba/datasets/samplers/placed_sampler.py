@@ -1,4 +1,4 @@
-"""Numbers of samples that know their place in the training."""
+"""Numbers of samples with a place in the training."""
 from typing import Any, Iterator, Tuple
 
 from mmengine.dist import get_dist_info
@@ -8,8 +8,8 @@ from torch.utils.data import Sampler
 class Place(int):
     """The number of a sample, with the sample's place in the training.
 
-    A data set may use a place as any number; differences and remainders,
-    with which wrappers of data sets pass a number on, keep the place.
+    A data set may use a place as any number. Wrappers of data sets pass
+    differences and remainders on, and both keep the place.
 
     Args:
         index (int): Number of the sample.
@@ -49,12 +49,12 @@ class PlacedSampler(Sampler):
     training, as the host's samplers deal them out.
 
     Args:
-        sampler (Sampler): Draws the numbers; further attributes are those of
-            the sampler.
+        sampler (Sampler): Draws the numbers, and has all further
+            attributes.
         seed (int): The same on each process.
 
     Attributes:
-        epoch (int): For a sampler that is not told the epoch.
+        own_epoch (int): For a sampler without ``set_epoch``.
     """
 
     def __init__(self, sampler: Any, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Hook that keeps account of files that cannot be read."""
+"""Hook with an account of all unreadable files."""
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional
 
@@ -16,13 +16,13 @@ from .bad_media_record import BadMediaRecord
 
 
 def loaders_of(loader: Any) -> List[Any]:
-    """Return the data loaders of a loop, of which a loader may join several.
+    """Return the data loaders of a loop; a loader may join several.
 
     Args:
         loader (DataLoader | ModalityLoader): Of the loop.
 
     Returns:
-        list[DataLoader]: One or more.
+        list[DataLoader]: At least a loader.
     """
     loaders = getattr(loader, 'loaders', None)
     return list(loaders.values()) if isinstance(loaders, dict) else [loader]
@@ -74,29 +74,29 @@ class BadMediaHook(Hook):
 
     The data sets read ``bad_media``, see ``BadMediaMixin``; the hook
 
-    - tells them seed, epoch and position of each sample, from which a
-      replacement is drawn: a resumed training draws the same, with any
-      number of workers;
-    - gathers from all processes which files are bad, and writes
+    - tells the data sets seed, epoch and position of each sample, the source
+      of a replacement: a resumed training draws the same, with any number
+      of workers;
+    - gathers the bad files of all processes, and writes
       ``bad_media.json`` into the work dir: file, fault, policy, epochs,
       count. A resumed training goes on with the list;
-    - logs one line for an epoch;
+    - logs a line for an epoch;
     - ends the training, on all processes in the same iteration, when a
       data set has more bad files than ``max_bad_share``;
     - leaves the samples of ``bad_media='report'`` out of the metrics of
       validation and test, see ``ReportEvaluator``;
-    - remembers files on which a decoder hung, which are not tried again.
+    - remembers files after a hanging decoder, and does not try again.
 
-    ``IterBasedTrainLoop`` may read its first samples before the hook is
-    there; these draw replacements from the sample's number alone.
+    ``IterBasedTrainLoop`` may read the first samples before the hook is
+    there, with replacements drawn from the sample's number alone.
 
     Args:
-        interval (int): Iterations from gathering to gathering, which is also
-            done at the end of an epoch. Defaults to 50.
+        interval (int): Iterations from gathering to gathering; the end of an
+            epoch gathers as well. Defaults to 50.
         file_name (str): In the work dir. Defaults to 'bad_media.json'.
 
     Raises:
-        ValueError: If ``interval`` is below 1, or a policy is not for its
+        ValueError: If ``interval`` is below 1, or a policy is not for the
             part of the run.
     """
 
@@ -164,7 +164,7 @@ class BadMediaHook(Hook):
         self._prepare_loop(runner, runner.test_loop, 'test')
 
     def _read(self, runner: Runner) -> None:
-        """Read the list in one process, for all."""
+        """Read the list in the main process, for all."""
         found: List[Any] = [None]
         if dist.is_main_process():
             found = [BadMediaRecord.read(self._path(runner))]
@@ -172,7 +172,7 @@ class BadMediaHook(Hook):
         self.record, self.found = found[0], []
 
     def _prepare_loop(self, runner: Runner, loop: Any, name: str) -> None:
-        """Let a loop leave samples out, where a data set asks for it."""
+        """Let a loop leave samples out by the policy of the data set."""
         self._prepare(runner, loop.dataloader, 'replace', name)
         reports = any(one.bad_media == 'report'
                       for one in policy_sets(loop.dataloader.dataset))
@@ -183,7 +183,7 @@ class BadMediaHook(Hook):
 
     def _prepare(self, runner: Runner, loader: Any, refused: str,
                  name: str) -> None:
-        """Check the policies of a loader and tell it the places."""
+        """Check the policies of a loader and tell the places."""
         for one in loaders_of(loader):
             for dataset in policy_sets(one.dataset):
                 if dataset.bad_media == refused:
@@ -196,7 +196,7 @@ class BadMediaHook(Hook):
             self._tell_hung(one)
 
     def _tell_hung(self, loader: Any) -> None:
-        """Tell the data sets which files not to try; workers inherit it."""
+        """Tell the data sets the hung files; workers inherit the list."""
         for dataset in policy_sets(loader.dataset):
             dataset.known_hung |= self.record.hung(self.parts)
 
@@ -217,7 +217,7 @@ class BadMediaHook(Hook):
                      batch_idx: int,
                      data_batch: Any = None,
                      mode: str = 'train') -> None:
-        """Take what happened to the samples of a batch.
+        """Take the bad media of a batch.
 
         Args:
             runner (Runner): The runner.
@@ -276,7 +276,7 @@ class BadMediaHook(Hook):
                 f'{self._path(runner)}')
 
     def after_train(self, runner: Runner) -> None:
-        """Gather what the last iterations found.
+        """Gather the bad files of the last iterations.
 
         Args:
             runner (Runner): The runner.
@@ -307,7 +307,7 @@ class BadMediaHook(Hook):
         self._gather(runner, 'test', 1)
 
     def _gather(self, runner: Runner, part: str, epoch: int) -> None:
-        """Merge what the processes found since the last time."""
+        """Merge the findings of the processes since the last time."""
         found = [
             bad for share in dist.all_gather_object(self.found)
             for bad in share

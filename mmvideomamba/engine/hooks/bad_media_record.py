@@ -13,9 +13,8 @@ class BadMediaRecord:
     """Bad files with faults, policies, epochs and counts.
 
     An entry has ``part`` ('train', 'val' or 'test'), ``file``, ``fault``,
-    ``kind``, ``hung``, ``policy``, ``source`` (the list that names the
-    file), ``epochs`` (samples that wanted the file, by epoch, from 1 on) and
-    ``count`` (of these samples).
+    ``kind``, ``hung``, ``policy``, ``source`` (annotation file), ``epochs``
+    (samples of the file by epoch, from 1 on) and ``count`` (the sum).
 
     Args:
         entries (Iterable[dict]): As written. Defaults to (), none.
@@ -29,14 +28,14 @@ class BadMediaRecord:
 
     @classmethod
     def read(cls, path: Path) -> 'BadMediaRecord':
-        """Read a file; a missing one is an empty record.
+        """Read a file; a missing file is an empty record.
 
         Args:
             path (Path): The file.
 
         Returns:
             BadMediaRecord: The record; empty, with a warning, for a file
-            that holds something else.
+            of another content.
         """
         if not path.is_file():
             return cls()
@@ -62,12 +61,12 @@ class BadMediaRecord:
         os.replace(draft, path)
 
     def add(self, part: str, epoch: int, found: Iterable[BadMedium]) -> None:
-        """Take what happened to samples.
+        """Take bad media.
 
         Args:
             part (str): 'train', 'val' or 'test'.
             epoch (int): Number of the epoch, from 1 on.
-            found (Iterable[BadMedium]): One for each sample and file.
+            found (Iterable[BadMedium]): A report for each sample and file.
         """
         for bad in found:
             entry = self.entries.setdefault((part, bad.file),
@@ -85,13 +84,12 @@ class BadMediaRecord:
             entry['count'] = sum(epochs.values())
 
     def forget(self, part: str, after: Optional[int] = None) -> None:
-        """Leave out what a run repeats.
+        """Leave out the part to be repeated.
 
         Args:
             part (str): 'train', 'val' or 'test'.
-            after (int, optional): Last epoch to keep, of a resumed run,
-                which keeps all files on which a decoder hung. Defaults to
-                None, nothing is kept.
+            after (int, optional): Last epoch to keep, of a resumed run, with
+                all hung files. Defaults to None, nothing is kept.
         """
         for key, entry in list(self.entries.items()):
             if key[0] != part:
@@ -107,7 +105,7 @@ class BadMediaRecord:
                 del self.entries[key]
 
     def hung(self, parts: Iterable[str]) -> Set[str]:
-        """Return the files on which a decoder hung.
+        """Return the files after a hanging decoder.
 
         Args:
             parts (Iterable[str]): Of 'train', 'val' and 'test'.
@@ -125,7 +123,7 @@ class BadMediaRecord:
 
         Args:
             part (str): 'train', 'val' or 'test'.
-            source (str): The list that names the files.
+            source (str): Annotation file of the data set.
 
         Returns:
             dict[str, str]: Fault by file.

@@ -14,7 +14,7 @@ from mmvideomamba.registry import LOOPS
 
 
 class Pairs(NamedTuple):
-    """Texts and videos of an evaluation, without those left out.
+    """The remaining texts and videos of an evaluation.
 
     Args:
         videos (list[int]): Numbers of the videos in the data set.
@@ -145,7 +145,7 @@ class _RetrievalMixin(BaseLoop):
 
     def _encode(self, scorer: Any, data: Dict[str, Any],
                 found: List[List[BadMedium]]) -> None:
-        """Encode the videos of a batch that are no stand-ins."""
+        """Encode the videos of a batch, no stand-ins."""
         keep = [i for i, bad in enumerate(found) if not bad]
         if not keep:
             return

@@ -4,11 +4,12 @@ from typing import Callable
 
 import pytest
 from caption_files import FILES, build, shard_samples
-from tar_shards import write_shard
+from mmaction.datasets.transforms import PackActionInputs
+from tar_shards import picture, write_shard
 
 from mmvideomamba.datasets.bad_medium import BadMediaShareError
 from mmvideomamba.datasets.samplers import Place
-from mmvideomamba.datasets.transforms import OpenClip
+from mmvideomamba.datasets.transforms import OpenClip, ReadImage
 from mmvideomamba.datasets.video.errors import MediaError
 
 
@@ -51,6 +52,28 @@ def test_unreadable_media_are_replaced(folder: Path, mm_log) -> None:
         (folder / f'{i}.png').unlink()
     with pytest.raises(BadMediaShareError, match='2 of 3 files of .*a.json'):
         dataset[0]
+
+
+@pytest.mark.parametrize('share', [0.1, 0.3])
+def test_many_missing_files(tmp_path: Path, share: float) -> None:
+    """Each sample is drawn, and drawn again alike."""
+    lines = []
+    for i in range(100):
+        lines.append(json.dumps(dict(image=f'{i}.png', caption=f'grey {i}')))
+        if i >= 100 * share:
+            (tmp_path / f'{i}.png').write_bytes(picture(i))
+    (tmp_path / 'a.jsonl').write_text('\n'.join(lines))
+    kwargs = dict(bad_media='replace', max_bad_share=0.4)
+    pipeline = [ReadImage(), PackActionInputs(algorithm_keys=('text', ))]
+    data = build(tmp_path, 'a.jsonl', pipeline=pipeline, **kwargs)
+    again = build(tmp_path, 'a.jsonl', pipeline=pipeline, **kwargs)
+    for position in range(600):
+        place = Place(position % 100, position // 100, position, seed=3)
+        sample = data[place]
+        # The text goes with its picture.
+        text = sample['data_samples'].text
+        assert text == f'grey {int(sample["inputs"][0][0, 0, 0])}'
+        assert text == again[place]['data_samples'].text
 
 
 def test_sample_of_a_shard_is_a_bad_medium(folder: Path) -> None:

@@ -58,6 +58,29 @@ def test_resumed_training_draws_the_same(tmp_path: Path, loader: dict) -> None:
         assert same['epochs'] == entry['epochs']
 
 
+def test_training_goes_on_within_an_epoch(tmp_path: Path) -> None:
+    """Of videos and images, each list with bad files of its own."""
+
+    def start(folder: Path, **kwargs: Any) -> Any:
+        checkpoint = dict(type='CheckpointHook', interval=3, by_epoch=False)
+        return build(
+            folder,
+            TRAIN,
+            images=['10', '11_bad', '12', '13'],
+            default_hooks=dict(checkpoint=checkpoint),
+            **kwargs)
+
+    whole = run(start(tmp_path / 'a'))
+    assert len(whole) == 18  # 4 batches of videos, 2 of images
+    killed = start(
+        tmp_path / 'b', hooks=[Stop(10)], loader=dict(num_workers=1))
+    assert run(killed) == whole[:10]
+    assert run(start(tmp_path / 'b', resume=True)) == whole[9:]
+    found = listed(tmp_path / 'b')
+    assert found.keys() == {'1_bad', '4_bad', '11_bad'}
+    assert found['11_bad']['source'].endswith('images.txt')
+
+
 @pytest.fixture(autouse=True)
 def folders(tmp_path: Path) -> None:
     OPENED.clear()
