@@ -173,7 +173,7 @@ class BadMediaMixin:
 
         Raises:
             BadMediaShareError: If too many files are bad.
-            MediaError: If the policy is 'raise', or ``max_refetch`` is reached.
+            MediaError: By the policy, or beyond ``max_refetch``.
         """
         if self.bad_media == 'replace':
             return self._replace(idx)
