@@ -1,15 +1,22 @@
 """All videos and texts are encoded, scored and handed to the metric once."""
+import json
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import pytest
 import torch
-from bad_media_run import medium
+from bad_media_run import FakeDecode, listed, medium
+from mmaction.datasets.transforms import PackActionInputs
 from mmengine.evaluator import Evaluator
+from mmengine.model import BaseDataPreprocessor, BaseModel
+from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from mmvideomamba.datasets import RetrievalDataset
+from mmvideomamba.engine.hooks import BadMediaHook
 from mmvideomamba.engine.loops import (RetrievalTestLoop, RetrievalValLoop,
                                        retrieval_loop)
 from mmvideomamba.engine.loops.retrieval_loop import Pairs
@@ -165,3 +172,73 @@ def test_evaluation_without_a_bad_video(monkeypatch) -> None:
     found = loop.run()
     assert found['bad_media'] == 1 and found['texts_left_out'] == 2
     assert found['v2t_emb/R@1'] == found['t2v_emb/R@1'] == 100
+
+
+class RealScorer(Scorer):
+    """Score videos by their numbers, which stand in their texts."""
+
+    def add_videos(self, inputs: torch.Tensor, ids: List[int]) -> None:
+        self.added += zip(ids, inputs[:, 0].int().tolist())
+
+    def renumber(self, videos: List[int]) -> None:
+        places = {video: i for i, video in enumerate(videos)}
+        self.added = [(places[video], n) for video, n in self.added]
+
+    def score(self, texts: List[str]) -> RetrievalScores:
+        numbers = [n for _, n in sorted(self.added)]
+        dual = torch.tensor([[float(str(n) in text) for text in texts]
+                             for n in numbers])
+        return RetrievalScores(dual, dual, dual.t())
+
+
+class RealModel(BaseModel):
+    """A model of the samples of a ``RetrievalDataset``."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> None:
+        """Do nothing."""
+
+    def tokenize(self, texts: List[str]) -> None:
+        """Do nothing."""
+
+    def retrieval_scorer(self) -> RealScorer:
+        return RealScorer(2)
+
+
+class Stack(BaseDataPreprocessor):
+    """Stack the videos."""
+
+    def forward(self, data: dict, training: bool = False) -> dict:
+        return dict(data, inputs=torch.stack(data['inputs']))
+
+
+def test_bad_files_of_a_real_set(tmp_path: Path) -> None:
+    names = ['0', '1_bad', '2', '3', '4_bad']
+    entries = [
+        dict(video=f'{n}.mp4', caption=[f'a {n[0]}', f'the {n[0]}'])
+        for n in names
+    ]
+    # A text that has another video.
+    entries.append(dict(video=['4_bad.mp4', '3.mp4'], caption='with 3'))
+    (tmp_path / 'x.json').write_text(json.dumps(entries))
+    steps = [FakeDecode(), PackActionInputs(algorithm_keys=('video_index', ))]
+    runner = Runner(
+        RealModel(Stack()),
+        str(tmp_path),
+        default_scope='mmengine',
+        custom_hooks=[BadMediaHook()],
+        test_dataloader=dict(
+            batch_size=2,
+            num_workers=0,
+            sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+            dataset=RetrievalDataset(
+                str(tmp_path / 'x.json'),
+                steps,
+                check_files=False,
+                test_mode=True,
+                bad_media='report')),
+        test_cfg=dict(type='mmvideomamba.RetrievalTestLoop'),
+        test_evaluator=[VideoTextRecall(topk=(1, ))])
+    found = runner.test()
+    assert found['bad_media'] == 2 and found['texts_left_out'] == 4
+    assert found['t2v/R@1'] == found['v2t/R@1'] == 100
+    assert listed(tmp_path, 'test').keys() == {'1_bad', '4_bad'}
