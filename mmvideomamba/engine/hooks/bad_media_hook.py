@@ -1,14 +1,14 @@
 """Hook with an account of all unreadable files."""
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Set
 
 from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmvideomamba.datasets.bad_media import BadMediaMixin
-from mmvideomamba.datasets.bad_medium import (BadMedium, bad_media_in,
-                                              share_error)
+from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
+                                              bad_media_in, share_error)
 from mmvideomamba.datasets.samplers import PlacedSampler
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
@@ -106,8 +106,10 @@ class BadMediaHook(Hook):
         if interval < 1:
             raise ValueError(f'interval must be at least 1, but is {interval}')
         self.interval, self.file_name = interval, file_name
-        self.record = BadMediaRecord()
+        self.record = BadMediaRecord()  # of the main process
         self.found: List[BadMedium] = []
+        self.hung: Set[str] = set()
+        self.written = 0  # entries of the file
         self.in_training = False
         self.parts = ['train', 'val']
 
@@ -127,6 +129,7 @@ class BadMediaHook(Hook):
                 runner.train_dataloader):
             kept += 1  # resumed within an epoch
         self.record.forget('train', kept)
+        self._share_hung()
         self._prepare(runner, runner.train_dataloader, 'report', 'training')
 
     def before_train_epoch(self, runner: Runner) -> None:
@@ -150,6 +153,7 @@ class BadMediaHook(Hook):
         if not self.in_training:
             self._read(runner)
             self.record.forget('val')
+            self._share_hung()
         self._prepare_loop(runner, runner.val_loop, 'validation')
 
     def before_test(self, runner: Runner) -> None:
@@ -161,15 +165,21 @@ class BadMediaHook(Hook):
         self._read(runner)
         self.record.forget('test')
         self.parts = ['test']
+        self._share_hung()
         self._prepare_loop(runner, runner.test_loop, 'test')
 
     def _read(self, runner: Runner) -> None:
-        """Read the list in the main process, for all."""
-        found: List[Any] = [None]
+        """Read the list, in the main process."""
+        self.found, self.written = [], 0
+        self.record = BadMediaRecord()
         if dist.is_main_process():
-            found = [BadMediaRecord.read(self._path(runner))]
-        dist.broadcast_object_list(found)
-        self.record, self.found = found[0], []
+            self.record = BadMediaRecord.read(self._path(runner))
+
+    def _share_hung(self) -> None:
+        """Tell all processes the hung files of the list."""
+        hung = [self.record.hung(self.parts)]
+        dist.broadcast_object_list(hung)
+        self.hung = hung[0]
 
     def _prepare_loop(self, runner: Runner, loop: Any, name: str) -> None:
         """Let a loop leave samples out by the policy of the data set."""
@@ -198,7 +208,7 @@ class BadMediaHook(Hook):
     def _tell_hung(self, loader: Any) -> None:
         """Tell the data sets the hung files; workers inherit the list."""
         for dataset in policy_sets(loader.dataset):
-            dataset.known_hung |= self.record.hung(self.parts)
+            dataset.known_hung |= self.hung
 
     @staticmethod
     def _seed(runner: Runner) -> int:
@@ -259,7 +269,7 @@ class BadMediaHook(Hook):
             BadMediaShareError: If too many files are bad.
         """
         epoch = runner.epoch + 1
-        self._gather(runner, 'train', epoch)
+        self._gather(runner, 'train', epoch, True)
         entries = self.record.of_epoch('train', epoch)
         if entries:
             bad = sum(entry['part'] == 'train'
@@ -281,7 +291,7 @@ class BadMediaHook(Hook):
         Args:
             runner (Runner): The runner.
         """
-        self._gather(runner, 'train', runner.epoch)
+        self._gather(runner, 'train', runner.epoch, True)
         self.in_training = False
 
     def after_val_epoch(self,
@@ -293,7 +303,7 @@ class BadMediaHook(Hook):
             runner (Runner): The runner.
             metrics (dict, optional): Unused. Defaults to None.
         """
-        self._gather(runner, 'val', max(runner.epoch, 1))
+        self._gather(runner, 'val', max(runner.epoch, 1), True)
 
     def after_test_epoch(self,
                          runner: Runner,
@@ -304,25 +314,51 @@ class BadMediaHook(Hook):
             runner (Runner): The runner.
             metrics (dict, optional): Unused. Defaults to None.
         """
-        self._gather(runner, 'test', 1)
+        self._gather(runner, 'test', 1, True)
 
-    def _gather(self, runner: Runner, part: str, epoch: int) -> None:
+    def _gather(self,
+                runner: Runner,
+                part: str,
+                epoch: int,
+                last: bool = False) -> None:
         """Merge the findings of the processes since the last time."""
         found = [
             bad for share in dist.all_gather_object(self.found)
             for bad in share
         ]
         self.found = []
-        if not found:
-            return
         if part != 'train':
             found = list(dict.fromkeys(found))  # padding counts once
-        self.record.add(part, epoch, found)
-        if dist.is_main_process():
-            self.record.write(self._path(runner))
-        for dataset in {bad.source: bad for bad in found}.values():
-            faults = self.record.faults(part, dataset.source)
-            limit = dataset.max_share * dataset.num_files
-            if dataset.policy == 'replace' and len(faults) > limit:
-                raise share_error(dataset.source, faults, dataset.num_files,
-                                  dataset.max_share, str(self._path(runner)))
+        self.hung |= {bad.file for bad in found if bad.hung}
+        self.record.add(part, epoch, found if dist.is_main_process() else [])
+        verdict = [self._verdict(runner, part, found)]
+        self._write(runner, last or any(bad.hung for bad in found))
+        if found:
+            dist.broadcast_object_list(verdict)
+        if verdict[0]:
+            raise BadMediaShareError(verdict[0])
+
+    def _verdict(self, runner: Runner, part: str,
+                 found: List[BadMedium]) -> str:
+        """Return the text of an error if too many files are bad, or ''."""
+        for one in {bad.source: bad for bad in found}.values():
+            count = self.record.counts[part, one.source]
+            if one.policy == 'replace' and (count
+                                            > one.max_share * one.num_files):
+                self._write(runner, True)
+                return str(
+                    share_error(one.source,
+                                self.record.faults(part, one.source),
+                                one.num_files, one.max_share,
+                                str(self._path(runner))))
+        return ''
+
+    def _write(self, runner: Runner, now: bool) -> None:
+        """Write the list, between epochs only after some growth."""
+        size, path = len(self.record.entries), self._path(runner)
+        # Lists of caption sets may have a million entries. An old list is
+        # emptied.
+        grown = now or size > 1.05 * self.written
+        if dist.is_main_process() and grown and (size or path.exists()):
+            self.record.write(path)
+            self.written = size

@@ -1,6 +1,7 @@
 """The list of bad files of a work dir, ``bad_media.json``."""
 import json
 import os
+from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
@@ -18,6 +19,9 @@ class BadMediaRecord:
 
     Args:
         entries (Iterable[dict]): As written. Defaults to (), none.
+
+    Attributes:
+        counts (Counter): Files by part and source.
     """
 
     def __init__(self, entries: Iterable[Dict[str, Any]] = ()) -> None:
@@ -25,6 +29,13 @@ class BadMediaRecord:
             (entry['part'], entry['file']): dict(entry)
             for entry in entries
         }
+        self.counts: Counter = Counter()
+        self._count()
+
+    def _count(self) -> None:
+        """Count the files of each data set."""
+        self.counts = Counter((entry['part'], entry['source'])
+                              for entry in self.entries.values())
 
     @classmethod
     def read(cls, path: Path) -> 'BadMediaRecord':
@@ -69,6 +80,8 @@ class BadMediaRecord:
             found (Iterable[BadMedium]): A report for each sample and file.
         """
         for bad in found:
+            if (part, bad.file) not in self.entries:
+                self.counts[part, bad.source] += 1
             entry = self.entries.setdefault((part, bad.file),
                                             dict(epochs={}, count=0))
             entry.update(
@@ -103,6 +116,7 @@ class BadMediaRecord:
             hung = entry['hung'] and after is not None
             if not entry['epochs'] and not hung:
                 del self.entries[key]
+        self._count()
 
     def hung(self, parts: Iterable[str]) -> Set[str]:
         """Return the files after a hanging decoder.

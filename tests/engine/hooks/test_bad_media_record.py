@@ -16,6 +16,7 @@ def test_counts(tmp_path: Path) -> None:
     entry = record.entries['train', 'a']
     assert (entry['epochs'], entry['count']) == ({'1': 2, '2': 1}, 3)
     assert record.faults('train', 'a.txt') == dict(a='is gone', b='is damaged')
+    assert record.counts == {('train', 'a.txt'): 2, ('val', 'a.txt'): 1}
     assert record.hung(['train']) == {'b'} and not record.hung(['val'])
     assert [e['file'] for e in record.of_epoch('train', 2)] == ['a']
 
@@ -27,6 +28,7 @@ def test_what_a_resumed_run_keeps() -> None:
     record.forget('train', 1)
     assert record.entries['train', 'a']['count'] == 1
     assert {key[1] for key in record.entries} == {'a', 'c'}
+    assert record.counts == {('train', 'a.txt'): 2}
     record.forget('train')
     assert not record.entries
 
