@@ -10,6 +10,8 @@ from mmvideomamba.datasets.bad_media import BadMediaMixin
 from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
                                               bad_media_in, share_error)
 from mmvideomamba.datasets.samplers import PlacedSampler
+from mmvideomamba.datasets.transforms import OpenVideo
+from mmvideomamba.datasets.video.reader import reader_in_use, reader_version
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
 from .bad_media_record import BadMediaRecord
@@ -28,6 +30,24 @@ def loaders_of(loader: Any) -> List[Any]:
     return list(loaders.values()) if isinstance(loaders, dict) else [loader]
 
 
+def inner_sets(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets inside of any wrappers.
+
+    Args:
+        dataset (Dataset): Of a data loader.
+
+    Yields:
+        Dataset: A data set without a data set inside.
+    """
+    inside = getattr(dataset, 'datasets',
+                     None) or [getattr(dataset, 'dataset', None)]
+    for one in inside:
+        if one is None:
+            yield dataset
+        else:
+            yield from inner_sets(one)
+
+
 def policy_sets(dataset: Any) -> Iterator[BadMediaMixin]:
     """Yield the data sets with a policy, inside of any wrappers.
 
@@ -37,14 +57,29 @@ def policy_sets(dataset: Any) -> Iterator[BadMediaMixin]:
     Yields:
         BadMediaMixin: A data set.
     """
-    if isinstance(dataset, BadMediaMixin):
-        yield dataset
-        return
-    inside = getattr(dataset, 'datasets',
-                     None) or [getattr(dataset, 'dataset', None)]
-    for one in inside:
-        if one is not None:
-            yield from policy_sets(one)
+    for one in inner_sets(dataset):
+        if isinstance(one, BadMediaMixin):
+            yield one
+
+
+def readers_of(loader: Any) -> List[str]:
+    """Return the names of the readers of videos in the pipelines of a loop.
+
+    Args:
+        loader (DataLoader | ModalityLoader): Of the loop.
+
+    Returns:
+        list[str]: Each name once, such as 'auto'.
+    """
+    found = {
+        step.reader
+        for one in loaders_of(loader)
+        for dataset in inner_sets(one.dataset)
+        for step in getattr(
+            getattr(dataset, 'pipeline', None), 'transforms', [])
+        if isinstance(step, OpenVideo)
+    }
+    return sorted(found)
 
 
 def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
@@ -56,8 +91,10 @@ def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
 
     Returns:
         PlacedSampler, optional: The sampler; None for a loader without
-        numbers.
+        numbers, or without a policy.
     """
+    if not list(policy_sets(loader.dataset)):
+        return None
     batches = getattr(loader, 'batch_sampler', None)
     batches = getattr(batches, 'batches', batches)
     sampler = getattr(batches, 'sampler', None)
@@ -85,7 +122,8 @@ class BadMediaHook(Hook):
       data set has more bad files than ``max_bad_share``;
     - leaves the samples of ``bad_media='report'`` out of the metrics of
       validation and test, see ``ReportEvaluator``;
-    - remembers files after a hanging decoder, and does not try again.
+    - remembers files after a hanging decoder, and does not try again;
+    - writes the readers of the videos into the checkpoints' meta.
 
     ``IterBasedTrainLoop`` may read the first samples before the hook is
     there, with replacements drawn from the sample's number alone.
@@ -258,6 +296,21 @@ class BadMediaHook(Hook):
             self._gather(runner, 'train', runner.epoch + 1)
 
     # Ends.
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Write the readers of the videos into the meta of a checkpoint.
+
+        Args:
+            runner (Runner): The runner.
+            checkpoint (dict): Its ``meta`` gets ``video_reader`` (str), names
+                and versions, if the training reads videos.
+        """
+        names = [
+            reader_in_use() if name == 'auto' else reader_version(name)
+            for name in readers_of(runner.train_dataloader)
+        ]
+        if names:
+            checkpoint['meta']['video_reader'] = ', '.join(names)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Gather the bad files, and log a line.

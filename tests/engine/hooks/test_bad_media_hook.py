@@ -11,6 +11,8 @@ from mmengine.logging import MessageHub
 from preloaded_python import spawn
 
 from mmvideomamba.datasets.bad_medium import BadMediaShareError
+from mmvideomamba.datasets.transforms import OpenVideo
+from mmvideomamba.datasets.video.reader import reader_in_use
 from mmvideomamba.engine.hooks import BadMediaHook
 
 TRAIN = ['0', '1_bad', '2', '3', '4_bad', '5', '6', '7']
@@ -156,6 +158,30 @@ def test_a_test_leaves_the_list_of_the_training(tmp_path: Path) -> None:
     build(tmp_path, test=['0', '2_bad']).test()
     assert listed(tmp_path, 'test').keys() == {'2_bad'}
     assert not list(tmp_path.glob('bad_media.json.*'))
+
+
+def test_checkpoints_tell_the_reader(tmp_path: Path) -> None:
+
+    def meta(*steps: Any) -> dict:
+        runner = build(tmp_path, ['0', '1'], epochs=1)
+        pipeline = runner.train_dataloader.dataset.pipeline
+        pipeline.transforms[:0] = steps
+        checkpoint: dict = dict(meta={})
+        run(runner)
+        for hook in runner.hooks:
+            if isinstance(hook, BadMediaHook):
+                hook.before_save_checkpoint(runner, checkpoint)
+        return checkpoint['meta']
+
+    class Opener(OpenVideo):
+        """Open nothing."""
+
+        def transform(self, results: dict) -> dict:
+            return results
+
+    assert meta() == {}
+    assert meta(Opener()) == dict(video_reader=reader_in_use())
+    assert meta(Opener(reader='pyav'))['video_reader'].startswith('pyav ')
 
 
 def test_list_that_cannot_be_read(tmp_path: Path) -> None:
