@@ -94,6 +94,8 @@ KINDS: Dict[str, Kind] = {
     copied('open_gop.mp4'),
     'intra_refresh.mp4':
     Kind(H264 + '-g 16 -x264-params intra-refresh=1'),
+    'intra_refresh.ts':
+    copied('intra_refresh.mp4'),
     'pyramid.mp4':
     Kind(H264 + '-g 24 -bf 8 -x264-params b-pyramid=normal:b-adapt=0'),
     'mbaff.ts':
@@ -176,6 +178,15 @@ KINDS: Dict[str, Kind] = {
     'edit_list_delay.mp4':
     Kind('-map 0 -map 1:v -c:v copy -c:a aac',
          TONE + '-itsoffset 0.5 -i {h264.mp4}'),
+    # Cut at a key frame: the pictures behind it refer to lost ones.
+    'hevc_cut.mkv':
+    copied('hevc.mp4', '-ss 1.4', complete=False),
+    'hevc_cut.mp4':
+    copied('hevc.mp4', '-ss 1.4', complete=False),
+    'hevc_cut.ts':
+    copied('hevc.mp4', '-ss 1.4', complete=False),
+    'mpeg2_cut.ts':
+    copied('mpeg2.ts', '-ss 1.4', complete=False),
     # Place and streams.
     'turned_90.mp4':
     copied('h264.mp4', '-display_rotation 90'),

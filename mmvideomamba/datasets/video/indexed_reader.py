@@ -4,10 +4,12 @@ import re
 from abc import abstractmethod
 from typing import ClassVar, Dict, List, Optional, Sequence, Set, Tuple
 
+import av
 import numpy as np
 
 from .decoder_log import decoder_log
-from .errors import UnsupportedVideoError
+from .errors import MediaError, UnsupportedVideoError
+from .library_log import watch
 from .pyav_reader import PyAVReader, _TableError
 from .reader import Source, VideoReader
 
@@ -39,7 +41,7 @@ class _Truth(PyAVReader):
     @functools.cached_property
     def mirrored(self) -> bool:
         """Whether the display matrix mirrors the picture."""
-        with self._strict('its first frame cannot be decoded'):
+        with watch():  # whether the file is whole is found out later
             frame = next(self._walk())
         matrix = frame.side_data.get('DISPLAYMATRIX')
         if matrix is None:
@@ -120,11 +122,13 @@ class IndexedReader(VideoReader):
             raise self._unsupported(self.truth.table.sequential)
         for name in self.truth.formats & self.lost_in:
             raise self._unsupported(f'the container {name}')
-        if self.truth.mirrored:
-            raise self._unsupported('a mirrored display matrix')
         try:
+            if self.truth.mirrored:
+                raise self._unsupported('a mirrored display matrix')
             self._open()
-        except self.faults as error:
+        except (*self.faults, av.FFmpegError) as error:
+            if isinstance(error, MediaError):
+                raise
             self._raise_judged([0], _first_line(error))
 
     @abstractmethod

@@ -21,22 +21,27 @@ NO_TIMES = {
     'wmv1.asf', 'theora.ogv', 'palette.gif', 'odd.mpg'
 }
 TS = {
-    'h264.ts', 'open_gop.ts', 'mbaff.ts', 'clock_wrap.ts', 'hevc.ts',
-    'mpeg2.ts'
+    'intra_refresh.ts', 'h264.ts', 'open_gop.ts', 'mbaff.ts', 'clock_wrap.ts',
+    'hevc.ts', 'mpeg2.ts'
 }
+# Frames shown before the first key frame are in the file.
+CUT = {'hevc_cut.mkv', 'hevc_cut.ts', 'mpeg2_cut.ts'}
 MIRRORED = {'mirrored.mp4', 'mirrored_turned.mov'}
 # Kinds that a reader may refuse; the reader has to read all others.
 REFUSED: Dict[str, set] = {
     'pyav': {'h264_padded.avi', 'packed_xvid.avi'},
-    'torchcodec': NO_TIMES | TS | MIRRORED | {'intra_refresh.mp4'},
-    'decord': NO_TIMES | TS | MIRRORED | {
+    'torchcodec':
+    NO_TIMES | TS | CUT | MIRRORED | {'intra_refresh.mp4', 'hevc_cut.mp4'},
+    'decord': NO_TIMES | TS | CUT | MIRRORED | {
         'intra_refresh.mp4', 'live.webm', 'av1.mp4', 'av1.webm',
-        'edit_list_cut.mp4', 'tiny.mp4'
+        'edit_list_cut.mp4', 'tiny.mp4', 'hevc_cut.mp4'
     },
-    'opencv': NO_TIMES | MIRRORED,
+    'opencv': NO_TIMES | CUT | MIRRORED,
 }
 # Files that may end early, as the container does not tell the length.
-UNANNOUNCED = {'h264.ts', 'open_gop.ts', 'mbaff.ts', 'clock_wrap.ts'}
+UNANNOUNCED = {
+    'h264.ts', 'open_gop.ts', 'mbaff.ts', 'clock_wrap.ts', 'mpeg2_cut.ts'
+}
 # FFmpeg drops the length told by a file of another size than announced.
 LENGTH_DROPPED = {'wmv2.wmv'}
 # Files with damage that still decodes to some picture.
