@@ -122,6 +122,8 @@ def guess_form(lines: Sequence[Line], path: str) -> str:
     labelled = [line.columns for line in lines if line.columns]
     if not labelled:
         return 'unlabelled'
+    # A path with the separator in it gives more columns, not all numbers.
+    labelled = [c for c in labelled if all(map(is_number, c))] or labelled
     counts = Counter(min(len(columns), 3) for columns in labelled)
     few = len(labelled) / 10  # faulty lines do not make a form
     fractions = sum(

@@ -208,6 +208,11 @@ def _read_text(found: MediaList, path: Path, delimiter: Optional[str],
     found.delimiter = delimiter or guess_delimiter([x for _, x in lines],
                                                    str(path))
     cut = [cut_line(line, found.delimiter) for _, line in lines]
+    if form == 'auto' and not any(line.columns for line in cut):
+        other = other_delimiter(lines[0][1], found.delimiter)
+        if other is not None:
+            raise ValueError(f'no line of {path} holds {found.delimiter!r}; '
+                             f'the first is {other.fault}')
     found.form = guess_form(cut, str(path)) if form == 'auto' else form
     if found.form == 'unlabelled' and form == 'auto':
         found.add_fault(

@@ -34,6 +34,7 @@ def test_unclear_delimiter(lines: List[str], text: str) -> None:
 
 @pytest.mark.parametrize('text, form', [
     ('a 0;b 1', 'class'),
+    ('a 0;my b 1', 'class'),
     ('a 0.5;b 1', 'number'),
     ('a;b', 'unlabelled'),
     ('a 0 1;b 2;c 0 1 2', 'multi-class'),

@@ -80,6 +80,13 @@ def test_list_without_labels(tmp_path: Path) -> None:
     assert len(kinds(read_list(path, form='class'))) == 2
 
 
+def test_wrong_delimiter(tmp_path: Path) -> None:
+    path = tmp_path / 'a.txt'
+    path.write_text('a.mp4 0\nb.mp4 1\n')
+    with pytest.raises(ValueError, match="holds ','; .* by a space instead"):
+        read_list(path, delimiter=',')
+
+
 @pytest.mark.parametrize('name, content, text', [
     ('a.tar', b'x', 'must end in'),
     ('a.json', b'{}', 'must hold a list'),
