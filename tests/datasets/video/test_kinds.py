@@ -11,6 +11,7 @@ from video_kinds import (KINDS, Video, VideoKinds, damage, decode, read_number,
 
 from mmvideomamba.datasets.transforms import DecodeFrames, OpenClip, OpenVideo
 from mmvideomamba.datasets.video import MediaError
+from mmvideomamba.datasets.video.indexed_reader import PIXEL_TOLERANCES
 from mmvideomamba.datasets.video.reader import (READERS, open_video,
                                                 reader_class)
 from mmvideomamba.visualization.annotated_video import _read_frames
@@ -48,13 +49,6 @@ LENGTH_DROPPED = {'wmv2.wmv'}
 UNNOTICED = {'prores.mov', 'full_range.mp4'}
 # A pixel of a damaged picture is off by more than readers differ.
 WRONG_PIXEL = 60
-# Largest and mean difference of a pixel from PyAV's, of 255. All other
-# colours are the same to the bit.
-TOLERANCES: Dict[str, Tuple[int, float]] = {
-    '10-bit': (40, 1.),
-    'interlaced': (16, 1.),
-    'odd size': (48, 1.),
-}
 
 
 def index_lists(count: int) -> Dict[str, List[int]]:
@@ -116,7 +110,7 @@ def test_frames(video_kinds: VideoKinds, name: str) -> None:
         except MediaError as error:
             assert str(video.path) in str(error)
             assert name in REFUSED[reader], str(error)
-    largest, mean = TOLERANCES.get(video.kind.colour, (0, 0.))
+    largest, mean = PIXEL_TOLERANCES.get(video.kind.colour, (0, 0.))
     for reader, frames in found.items():
         assert numbers(frames) == video.numbers, reader
         difference = np.abs(frames.astype(np.int16) - found['pyav'])
