@@ -1,108 +1,18 @@
 """Hook with an account of all unreadable files."""
 from pathlib import Path
-from typing import Any, Dict, Iterator, List, Optional, Set
+from typing import Any, Dict, List, Optional, Set
 
 from mmengine import dist
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from mmvideomamba.datasets.bad_media import BadMediaMixin
 from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
                                               bad_media_in, share_error)
-from mmvideomamba.datasets.samplers import PlacedSampler
-from mmvideomamba.datasets.transforms import OpenVideo
 from mmvideomamba.datasets.video.reader import reader_in_use, reader_version
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
+from .bad_media_loaders import loaders_of, policy_sets, readers_of, tell_places
 from .bad_media_record import BadMediaRecord
-
-
-def loaders_of(loader: Any) -> List[Any]:
-    """Return the data loaders of a loop; a loader may join several.
-
-    Args:
-        loader (DataLoader | ModalityLoader): Of the loop.
-
-    Returns:
-        list[DataLoader]: At least a loader.
-    """
-    loaders = getattr(loader, 'loaders', None)
-    return list(loaders.values()) if isinstance(loaders, dict) else [loader]
-
-
-def inner_sets(dataset: Any) -> Iterator[Any]:
-    """Yield the data sets inside of any wrappers.
-
-    Args:
-        dataset (Dataset): Of a data loader.
-
-    Yields:
-        Dataset: A data set without a data set inside.
-    """
-    inside = getattr(dataset, 'datasets',
-                     None) or [getattr(dataset, 'dataset', None)]
-    for one in inside:
-        if one is None:
-            yield dataset
-        else:
-            yield from inner_sets(one)
-
-
-def policy_sets(dataset: Any) -> Iterator[BadMediaMixin]:
-    """Yield the data sets with a policy, inside of any wrappers.
-
-    Args:
-        dataset (Dataset): Of a data loader.
-
-    Yields:
-        BadMediaMixin: A data set.
-    """
-    for one in inner_sets(dataset):
-        if isinstance(one, BadMediaMixin):
-            yield one
-
-
-def readers_of(loader: Any) -> List[str]:
-    """Return the names of the readers of videos in the pipelines of a loop.
-
-    Args:
-        loader (DataLoader | ModalityLoader): Of the loop.
-
-    Returns:
-        list[str]: Each name once, such as 'auto'.
-    """
-    found = {
-        step.reader
-        for one in loaders_of(loader)
-        for dataset in inner_sets(one.dataset)
-        for step in getattr(
-            getattr(dataset, 'pipeline', None), 'transforms', [])
-        if isinstance(step, OpenVideo)
-    }
-    return sorted(found)
-
-
-def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
-    """Let a loader's numbers of samples carry seed, epoch and position.
-
-    Args:
-        loader (DataLoader): Not yet iterated over.
-        seed (int): The same on each process.
-
-    Returns:
-        PlacedSampler, optional: The sampler; None for a loader without
-        numbers, or without a policy.
-    """
-    if not list(policy_sets(loader.dataset)):
-        return None
-    batches = getattr(loader, 'batch_sampler', None)
-    batches = getattr(batches, 'batches', batches)
-    sampler = getattr(batches, 'sampler', None)
-    if sampler is None:
-        return None
-    if not isinstance(sampler, PlacedSampler):
-        batches.sampler = PlacedSampler(sampler, seed)  # type: ignore
-    return batches.sampler  # type: ignore[union-attr]
 
 
 @HOOKS.register_module()

@@ -1,0 +1,94 @@
+"""Loaders, samplers and data sets under a policy for bad media."""
+from typing import Any, Iterator, List, Optional
+
+from mmvideomamba.datasets.bad_media import BadMediaMixin
+from mmvideomamba.datasets.samplers import PlacedSampler
+from mmvideomamba.datasets.transforms import OpenVideo
+
+
+def loaders_of(loader: Any) -> List[Any]:
+    """Return the data loaders of a loop; a loader may join several.
+
+    Args:
+        loader (DataLoader | ModalityLoader): Of the loop.
+
+    Returns:
+        list[DataLoader]: At least a loader.
+    """
+    loaders = getattr(loader, 'loaders', None)
+    return list(loaders.values()) if isinstance(loaders, dict) else [loader]
+
+
+def inner_sets(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets inside of any wrappers.
+
+    Args:
+        dataset (Dataset): Of a data loader.
+
+    Yields:
+        Dataset: A data set without a data set inside.
+    """
+    inside = getattr(dataset, 'datasets',
+                     None) or [getattr(dataset, 'dataset', None)]
+    for one in inside:
+        if one is None:
+            yield dataset
+        else:
+            yield from inner_sets(one)
+
+
+def policy_sets(dataset: Any) -> Iterator[BadMediaMixin]:
+    """Yield the data sets with a policy, inside of any wrappers.
+
+    Args:
+        dataset (Dataset): Of a data loader.
+
+    Yields:
+        BadMediaMixin: A data set.
+    """
+    for one in inner_sets(dataset):
+        if isinstance(one, BadMediaMixin):
+            yield one
+
+
+def readers_of(loader: Any) -> List[str]:
+    """Return the names of the readers of videos in the pipelines of a loop.
+
+    Args:
+        loader (DataLoader | ModalityLoader): Of the loop.
+
+    Returns:
+        list[str]: Each name once, such as 'auto'.
+    """
+    found = {
+        step.reader
+        for one in loaders_of(loader)
+        for dataset in inner_sets(one.dataset)
+        for step in getattr(
+            getattr(dataset, 'pipeline', None), 'transforms', [])
+        if isinstance(step, OpenVideo)
+    }
+    return sorted(found)
+
+
+def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
+    """Let a loader's numbers of samples carry seed, epoch and position.
+
+    Args:
+        loader (DataLoader): Not yet iterated over.
+        seed (int): The same on each process.
+
+    Returns:
+        PlacedSampler, optional: The sampler; None for a loader without
+        numbers, or without a policy.
+    """
+    if not list(policy_sets(loader.dataset)):
+        return None
+    batches = getattr(loader, 'batch_sampler', None)
+    batches = getattr(batches, 'batches', batches)
+    sampler = getattr(batches, 'sampler', None)
+    if sampler is None:
+        return None
+    if not isinstance(sampler, PlacedSampler):
+        batches.sampler = PlacedSampler(sampler, seed)  # type: ignore
+    return batches.sampler  # type: ignore[union-attr]
