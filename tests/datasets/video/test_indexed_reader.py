@@ -83,6 +83,18 @@ def test_complaint_is_judged(library: Library,
     assert read_number(library.get_frames([2])[0]) == 2
 
 
+def test_decoder_without_lines_is_judged(
+        video_kinds: VideoKinds, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The decoder of AV1 writes no line about damage."""
+    monkeypatch.setattr(indexed_reader, 'decoder_log', lambda _: NoErrors)
+    path = str(video_kinds.get('av1.mp4').path)
+    reader = Library(path, path)
+    reader.late = 1
+    with pytest.raises(UnsupportedVideoError, match='frame 2 is another'):
+        reader.get_frames([2])
+    reader.close()
+
+
 def test_error_of_the_library_is_judged(library: Library) -> None:
     """A file is not called damaged for a fault of the library."""
     library.late = 60
