@@ -135,9 +135,11 @@ class _Packets:
         self.rows: List[Tuple[Any, Any, bool, bool, int]] = []
         self.total = 0  # packets without content are counted
         self.end = 0  # of the last frame
+        self.indexed = 0  # packets that an index names
 
     def read(self, container: Any, stream: Any, path: str) -> None:
         """Read all packets of a stream."""
+        self.indexed = len(stream.index_entries)
         vp8 = stream.codec_context.name == 'vp8'
         rows = self.rows
         for packet in container.demux(stream):
@@ -186,7 +188,7 @@ def read_table(container: Any, stream: Any, path: str) -> FrameTable:
     table = _from_packets(packets, family, stream)
     table.announces_end = announced
     if family & LOSSY and not table.sequential:
-        _check_gaps(path, table.times, stream.time_base)
+        check_gaps(path, table.times, stream.time_base)
     return table
 
 
@@ -223,13 +225,19 @@ def _check_end(container: Any, stream: Any, path: str, packets: _Packets,
         bool: Whether the container tells where the file should end.
     """
     if family & {'mov', 'avi'}:
-        announced = max(stream.frames,
-                        len(stream.index_entries) if 'mov' in family else 0)
+        announced = packets.indexed
+        if 'mov' in family:
+            announced = max(announced, stream.frames)
         if packets.total < announced:
             raise MediaError(
                 path, f'is cut off or damaged: {packets.total} frames are '
                 f'left of the {announced} that its header announces')
-        return announced > 0
+        # The library shortens the duration of an .avi file without an end.
+        if 'avi' in family and (stream.duration or 0) < stream.frames:
+            raise MediaError(
+                path, f'is cut off: about {stream.duration} frames are left '
+                f'of the {stream.frames} that its header announces')
+        return max(announced, stream.frames) > 0
     if family & {'matroska', 'flv', 'asf'} and container.duration:
         announced = container.duration / 1e6
         end = float(packets.end * stream.time_base)
@@ -245,23 +253,37 @@ def _check_end(container: Any, stream: Any, path: str, packets: _Packets,
     return False
 
 
-def _check_gaps(path: str, times: np.ndarray, unit: Fraction) -> None:
+def check_gaps(path: str, times: np.ndarray, unit: Fraction) -> None:
     """Raise MediaError if frames are missing between others.
 
     The demuxers of some containers pass over damaged parts without a word.
-    Where all frames but a few are equally far apart, a gap is such a part.
+    Where nearly all frames are equally far apart, a lasting gap is such a
+    part.
+
+    Args:
+        path (str): The file, for the error.
+        times (np.ndarray): When the frames are shown, shape (n, ), int64.
+        unit (Fraction): Seconds of a unit of ``times``.
+
+    Raises:
+        MediaError: If there is a gap.
     """
-    steps = np.diff(times) * float(unit)
+    steps = np.diff(times)
     if len(steps) < MANY:
         return
     step = np.median(steps)
-    even = np.abs(steps - step) <= 0.3 * step
-    gaps = np.flatnonzero(steps > 1.6 * step)
-    if len(gaps) and even.mean() > 0.9:
+    if step <= 0 or (np.abs(steps - step) <= 0.3 * step).mean() < 0.9:
+        return
+    late = (times - times[0]) / step - np.arange(len(times))
+    # A single wrong time is made up for by the next.
+    before = np.maximum.accumulate(late)[:-1]
+    behind = np.append(late[3:], [late[-1]] * 2)
+    gaps = np.flatnonzero((steps > 1.6 * step) & (behind - before > 0.6))
+    if len(gaps):
         raise MediaError(
-            path, f'is damaged or cut off: {len(gaps)} times frames are '
-            f'missing, the first behind frame {gaps[0]}, where '
-            f'{steps[gaps[0]]:.3f} s pass instead of {step:.3f} s')
+            path, f'is damaged or cut off: frames are missing behind frame '
+            f'{gaps[0]}, where {float(steps[gaps[0]] * unit):.3f} s pass '
+            f'instead of {float(int(step) * unit):.3f} s')
 
 
 def _other_stream_ends(container: Any, stream: Any, seconds: float) -> bool:

@@ -21,7 +21,8 @@ def watch() -> Iterator[List[str]]:
     own.
 
     Yields:
-        list[str]: Filled when the context ends.
+        list[str]: 'NAME: MESSAGE', with the name of a demuxer or decoder;
+        filled when the context ends.
     """
     found: List[str] = []
     with _lock:

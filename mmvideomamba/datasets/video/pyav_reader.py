@@ -11,7 +11,7 @@ import numpy as np
 from av.stream import Disposition
 
 from .errors import MediaError
-from .frame_table import read_table
+from .frame_table import check_gaps, read_table
 from .library_log import watch
 from .reader import Source, VideoReader
 
@@ -98,12 +98,19 @@ class PyAVReader(VideoReader):
         else:
             # A name like 1:30.mp4 looks like a URL.
             source = 'file:' + os.path.abspath(source)
+        complaints: List[str] = []
         try:
-            self._container = av.open(source, options=OPEN_OPTIONS)
+            # Probing starts decoders where they may complain of a good file.
+            with watch() as complaints:
+                self._container = av.open(source, options=OPEN_OPTIONS)
         except (av.FFmpegError, EOFError, ValueError) as error:
             raise MediaError(
                 self.path, 'is not a video file, or its header is damaged or '
                 f'cut off ({_reason(error)})') from error
+        demuxer = self._container.format.name
+        for complaint in complaints:
+            if complaint.startswith(f'{demuxer}: '):
+                raise MediaError(self.path, f'is damaged ({complaint})')
         if self._container.format.name == 'tty':
             raise MediaError(self.path, 'is a text file')
         self._stream = _best_stream(self._container, self.path)
@@ -128,11 +135,14 @@ class PyAVReader(VideoReader):
     def _count_frames(self) -> int:
         """Count the frames, and keep the pictures of a short file."""
         kept: Optional[List[Any]] = []
+        times: List[int] = []
         count = size = 0
         with self._strict('some of its frames cannot be decoded'):
             for frame in self._walk():
                 self._check_whole(frame, count)
                 count += 1
+                if frame.pts is not None:
+                    times.append(frame.pts)
                 size += sum(plane.buffer_size for plane in frame.planes)
                 if size > KEEP_BYTES:
                     kept = None
@@ -140,6 +150,8 @@ class PyAVReader(VideoReader):
                     kept.append(frame)
         if not count:
             raise MediaError(self.path, 'holds no frame')
+        if len(times) == count and self._container.format.name == 'mpeg':
+            check_gaps(self.path, np.array(times), self._stream.time_base)
         self._kept = kept
         return count
 
@@ -375,7 +387,8 @@ class PyAVReader(VideoReader):
     def _convert(self, frame: Any, index: int) -> np.ndarray:
         """Turn a decoded picture into an array, the right way up."""
         self._check_whole(frame, index)
-        picture = self._converter.reformat(frame, format='rgb24').to_ndarray()
+        picture = self._converter.reformat(
+            frame, format='rgb24', interpolation='BICUBIC').to_ndarray()
         matrix = frame.side_data.get('DISPLAYMATRIX')
         if matrix is None:
             return picture
