@@ -387,8 +387,10 @@ class PyAVReader(VideoReader):
     def _convert(self, frame: Any, index: int) -> np.ndarray:
         """Turn a decoded picture into an array, the right way up."""
         self._check_whole(frame, index)
+        # Threads of the converter would hang in a forked process.
         picture = self._converter.reformat(
-            frame, format='rgb24', interpolation='BICUBIC').to_ndarray()
+            frame, format='rgb24', interpolation='BICUBIC',
+            threads=1).to_ndarray()
         matrix = frame.side_data.get('DISPLAYMATRIX')
         if matrix is None:
             return picture

@@ -5,7 +5,7 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
-from typing import (Callable, ClassVar, Dict, List, NamedTuple, Optional,
+from typing import (Any, Callable, ClassVar, Dict, List, NamedTuple, Optional,
                     Sequence, Union)
 
 import numpy as np
@@ -15,6 +15,9 @@ from .errors import MediaError, MissingMediaError, UnsupportedVideoError
 from .sample_clip import SAMPLE_CLIP, SAMPLE_FRAMES
 
 Source = Union[str, bytes]
+# Parts of readers of a parent process. A forked process lacks the threads of
+# a decoder, and would wait for ever where it ended them.
+_INHERITED: List[Dict[str, Any]] = []
 BLOCK_BYTES = 64 << 20  # of decoded frames held at once
 
 
@@ -52,6 +55,7 @@ class VideoReader(ABC):
                  path: str,
                  num_threads: int = 1) -> None:
         self.source, self.path, self.num_threads = source, path, num_threads
+        self._process = os.getpid()
 
     @abstractmethod
     def __len__(self) -> int:
@@ -167,7 +171,10 @@ class VideoReader(ABC):
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        if getattr(self, '_process', None) in (None, os.getpid()):
+            self.close()
+        else:
+            _INHERITED.append(dict(vars(self)))
 
 
 class ReaderInfo(NamedTuple):
