@@ -26,7 +26,7 @@ import numpy as np
 from cpu_models import cpu_name
 
 from mmvideomamba.datasets.video import MediaError
-from mmvideomamba.datasets.video.reader import (READERS, open_video,
+from mmvideomamba.datasets.video.choice import (READERS, open_video,
                                                 reader_class, reader_version)
 
 OLD = 'plain decord'

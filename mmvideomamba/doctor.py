@@ -275,7 +275,7 @@ def _probe_import(module: str) -> str:
 
 def _readers() -> Any:
     """Import the readers of videos; an import needs mmaction2."""
-    return importlib.import_module('mmvideomamba.datasets.video.reader')
+    return importlib.import_module('mmvideomamba.datasets.video.choice')
 
 
 def _probe_video() -> str:

@@ -128,7 +128,7 @@ def test_backends(monkeypatch) -> None:
 def test_readers(monkeypatch) -> None:
     """A reader that cannot run is a note, the one taken is named."""
     monkeypatch.setitem(sys.modules, 'decord', None)
-    readers = importlib.import_module('mmvideomamba.datasets.video.reader')
+    readers = importlib.import_module('mmvideomamba.datasets.video.choice')
     readers.reader_class.cache_clear()
     found = texts(doctor.check_readers())
     assert list(found) == [*readers.READERS, "reader='auto'"]
@@ -139,7 +139,7 @@ def test_readers(monkeypatch) -> None:
 
 
 def test_no_reader_works(monkeypatch) -> None:
-    readers = importlib.import_module('mmvideomamba.datasets.video.reader')
+    readers = importlib.import_module('mmvideomamba.datasets.video.choice')
 
     def refuse() -> str:
         raise ImportError('no reader of videos works here')

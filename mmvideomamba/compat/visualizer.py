@@ -18,7 +18,7 @@ def _heal_visualizer(module: types.ModuleType) -> None:
         if isinstance(video, str) and os.path.isfile(video):
             # Not at the top: the readers need modules of the host.
             readers = importlib.import_module(
-                'mmvideomamba.datasets.video.reader')
+                'mmvideomamba.datasets.video.choice')
             with readers.open_video(video) as reader:
                 frames = reader.get_frames(range(len(reader)))
             video = list(frames[..., ::-1])  # BGR, as by the host

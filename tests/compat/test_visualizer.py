@@ -9,7 +9,7 @@ from mmaction.structures import ActionDataSample
 from mmaction.visualization import ActionVisualizer
 
 from mmvideomamba.datasets.video import MediaError
-from mmvideomamba.datasets.video.reader import open_video
+from mmvideomamba.datasets.video.choice import open_video
 
 
 @pytest.fixture

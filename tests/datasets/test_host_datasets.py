@@ -8,7 +8,7 @@ import pytest
 from mmaction.datasets import RawframeDataset, VideoDataset
 
 from mmvideomamba.datasets import CheckedRawframeDataset, CheckedVideoDataset
-from mmvideomamba.datasets.video.reader import open_video
+from mmvideomamba.datasets.video.choice import open_video
 
 SAMPLERS: List[dict] = [
     dict(

@@ -12,7 +12,7 @@ from mmaction.apis import inference_recognizer, init_recognizer
 from mmaction.apis.inferencers import MMAction2Inferencer
 from mmengine.fileio import list_from_file
 
-from mmvideomamba.datasets.video.reader import open_video
+from mmvideomamba.datasets.video.choice import open_video
 
 pytestmark = pytest.mark.slow
 

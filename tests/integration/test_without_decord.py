@@ -85,7 +85,7 @@ def test_doctor_training_test_and_demo(clips: Path, tmp_path: Path) -> None:
 
 def test_named_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch,
                                       clips: Path) -> None:
-    readers = importlib.import_module('mmvideomamba.datasets.video.reader')
+    readers = importlib.import_module('mmvideomamba.datasets.video.choice')
     monkeypatch.setitem(sys.modules, 'decord', None)
     readers.reader_class.cache_clear()
     path = str(clips / 'data' / '0_0.mp4')

@@ -4,7 +4,7 @@ import torch
 from mmaction.apis import init_recognizer
 from script import load_script
 
-from mmvideomamba.datasets.video.reader import open_video
+from mmvideomamba.datasets.video.choice import open_video
 
 pytest.importorskip('imageio_ffmpeg', reason='the extra demo is not installed')
 

@@ -8,7 +8,7 @@ import pytest
 from script import ROOT, load_script
 
 from mmvideomamba.datasets.preparation import quickstart_scene
-from mmvideomamba.datasets.video.reader import open_video
+from mmvideomamba.datasets.video.choice import open_video
 
 pytest.importorskip('skimage', reason='the extra quickstart is not installed')
 pytest.importorskip('imageio_ffmpeg', reason='quickstart is not installed')

@@ -13,7 +13,6 @@ from mmvideomamba.datasets.video import (MediaError, MissingMediaError,
                                          UnsupportedVideoError, check_reader,
                                          open_video, reader_in_use,
                                          reader_version, try_reader)
-from mmvideomamba.datasets.video.whole_decode import decode_all
 from .worker_pool import WorkerFault, run_tasks
 
 BAR_SECONDS = .2  # between two steps of the progress bar
@@ -119,7 +118,7 @@ def decode_video(path: str, reader: str, whole: bool,
     with open_video(path, reader) as video:
         alive()
         if whole:
-            decode_all(video, alive)
+            video.decode_all(alive)
         else:
             video.get_frames([0, len(video) - 1])
         return len(video), not video.announces_end

@@ -1,4 +1,4 @@
-"""Errors of media: the file, the fault and the remedy in one message."""
+"""Errors of media: file, fault and remedy in a single message."""
 
 REMEDY = ('Copy or download it again, re-encode it (ffmpeg -i OLD NEW.mp4), '
           'or leave it out of the list.')
@@ -14,9 +14,9 @@ class MediaError(ValueError):
 
     Args:
         path (str): The file.
-        fault (str): What is wrong, a predicate such as 'is cut off'.
-            Defaults to '', for a ``path`` that is the whole message.
-        remedy (str): What the user can do. Defaults to ``REMEDY``.
+        fault (str): The fault as a predicate, for example 'is cut off'.
+            Defaults to '', where ``path`` is the whole message.
+        remedy (str): Advice to the user. Defaults to ``REMEDY``.
         kind (str): 'video' or 'image'. Defaults to 'video'.
 
     Attributes:

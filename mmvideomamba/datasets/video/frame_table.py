@@ -1,4 +1,4 @@
-"""Tables of the packets of a video: which packet holds which frame."""
+"""Tables of the packets of a video, and of the frames in the packets."""
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Dict, List, Optional, Tuple
@@ -7,7 +7,7 @@ import numpy as np
 
 from .errors import MediaError
 
-# Containers whose packets carry the time at which they are shown.
+# Containers whose packets carry presentation times.
 TIMED = {'mov', 'matroska', 'mpegts', 'flv'}
 # Containers whose demuxers pass over damaged parts.
 LOSSY = {'mpegts', 'flv'}
@@ -32,8 +32,7 @@ class FrameTable:
             (p, ), bool.
         dts (np.ndarray): Decoding times, shape (p, ), int64, in units of the
             stream.
-        pts (np.ndarray): Times at which the frames are shown, shape (p, ),
-            int64; not filled in where ``order`` is None.
+        pts (np.ndarray): Presentation times, shape (p, ), int64; not filled in where ``order`` is None.
         order (np.ndarray, optional): Packet of each frame in the order of
             presentation, shape (n, ), int64. None for a long .mp4 file, for
             which parts of the table are read as needed.
@@ -62,7 +61,7 @@ class FrameTable:
         return len(self.keys if self.order is None else self.order)
 
     def place(self, pts: int) -> int:
-        """Find a frame by its time.
+        """Find a frame by time.
 
         Args:
             pts (int): When the frame is shown.
@@ -75,7 +74,7 @@ class FrameTable:
         return index if known else -1
 
     def find(self, pts: Optional[int], dts: Optional[int]) -> int:
-        """Find a packet by its times.
+        """Find a packet by time.
 
         Args:
             pts (int, optional): When it is shown.
@@ -129,7 +128,7 @@ class FrameTable:
 
 
 class _Packets:
-    """What is kept of the packets of a stream."""
+    """Times, flags and sizes of the packets of a stream."""
 
     def __init__(self) -> None:
         self.rows: List[Tuple[Any, Any, bool, bool, int]] = []
@@ -257,8 +256,8 @@ def check_gaps(path: str, times: np.ndarray, unit: Fraction) -> None:
     """Raise MediaError if frames are missing between others.
 
     The demuxers of some containers pass over damaged parts without a word.
-    Where nearly all frames are equally far apart, a lasting gap is such a
-    part.
+    Where nearly all frames are equally far apart, a lasting gap is a
+    damaged part.
 
     Args:
         path (str): The file, for the error.
@@ -318,7 +317,7 @@ def _from_packets(packets: _Packets, family: set, stream: Any) -> FrameTable:
 
 def _reason(table: FrameTable, times: Dict[str, np.ndarray], shown: np.ndarray,
             family: set, stream: Any, least: int) -> str:
-    """Say why the packets do not tell the frames; '' if they do."""
+    """Return why the packets do not tell the frames, '' where they do."""
     if not times['pts_known'].all():
         return 'packets without time stamps'
     if len(np.unique(table.pts[shown])) < shown.sum():

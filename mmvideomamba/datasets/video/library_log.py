@@ -1,4 +1,4 @@
-"""What FFmpeg says of a file while PyAV reads it."""
+"""Complaints of FFmpeg about a file that PyAV reads."""
 import threading
 from contextlib import contextmanager
 from typing import Iterator, List
@@ -17,8 +17,8 @@ def watch() -> Iterator[List[str]]:
     """Gather the complaints of FFmpeg in this thread.
 
     Some decoders and demuxers hide damage behind a made-up picture or a gap,
-    and tell it in the log alone. The decoder must not run in threads of its
-    own.
+    and mention the damage in the log alone. The decoder must run in the
+    calling thread.
 
     Yields:
         list[str]: 'NAME: MESSAGE', with the name of a demuxer or decoder;

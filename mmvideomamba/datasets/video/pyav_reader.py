@@ -4,25 +4,30 @@ import os
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
+                    Tuple)
 
 import av
 import numpy as np
-from av.stream import Disposition
 
 from .errors import MediaError
 from .frame_table import check_gaps, read_table
 from .library_log import watch
+from .pyav_stream import best_stream, reason_of, rotate
 from .reader import Source, VideoReader
 
-# Codecs that leave out pictures to which no other refers, when asked to.
+# Codecs with an option to leave out pictures without references.
 SKIPPABLE = {'h264', 'hevc', 'mpeg4', 'mpeg2video', 'mpeg1video'}
 # Containers whose packets are trusted to hold a frame each.
 TRUSTED = {'mov', 'matroska'}
 # Decoded pictures of a file without a usable table are kept up to this many
 # bytes, so that short files are decoded once.
 KEEP_BYTES = 64 << 20
-OPEN_OPTIONS = {'protocol_whitelist': 'file'}
+STEP = 100  # frames between two signs of life of decode_all
+# No address is followed, and % in the name of an image is no pattern.
+OPEN_OPTIONS = {'protocol_whitelist': 'file', 'pattern_type': 'none'}
+# Text files, some of which name other files, and are no video themselves.
+TEXTS = {'tty', 'concat', 'hls', 'dash', 'imf', 'sdp', 'webm_dash_manifest'}
 # A decoder reports damage instead of hiding it behind made-up pictures.
 DECODER_OPTIONS = {'err_detect': 'crccheck+explode'}
 
@@ -36,8 +41,8 @@ class PyAVReader(VideoReader):
 
     The numbers of the frames come from a table of the packets. Where the
     table tells the frames, the reader seeks to the nearest key frame and
-    checks, packet by packet and frame by frame, that the decoder gives what
-    the table says; else, or if a check fails, it decodes from the start and
+    checks, packet by packet and frame by frame, the output of the decoder
+    against the table; else, or if a check fails, it decodes from the start and
     counts.
     """
 
@@ -80,7 +85,7 @@ class PyAVReader(VideoReader):
             with watch() as complaints:
                 yield
         except (av.FFmpegError, EOFError) as error:
-            words = complaints[0] if complaints else _reason(error)
+            words = complaints[0] if complaints else reason_of(error)
             raise MediaError(self.path,
                              f'is damaged: {doing} ({words})') from error
         if complaints:
@@ -106,14 +111,14 @@ class PyAVReader(VideoReader):
         except (av.FFmpegError, EOFError, ValueError) as error:
             raise MediaError(
                 self.path, 'is not a video file, or its header is damaged or '
-                f'cut off ({_reason(error)})') from error
+                f'cut off ({reason_of(error)})') from error
         demuxer = self._container.format.name
         for complaint in complaints:
             if complaint.startswith(f'{demuxer}: '):
                 raise MediaError(self.path, f'is damaged ({complaint})')
-        if self._container.format.name == 'tty':
-            raise MediaError(self.path, 'is a text file')
-        self._stream = _best_stream(self._container, self.path)
+        if TEXTS & set(self._container.format.name.split(',')):
+            raise MediaError(self.path, 'is a text file, not a video')
+        self._stream = best_stream(self._container, self.path)
         context = self._stream.codec_context
         context.options = dict(DECODER_OPTIONS)
         # Threads of the decoder would hide the complaints, see watch().
@@ -168,6 +173,29 @@ class PyAVReader(VideoReader):
                     if len(found) == len(targets):
                         break
         return found
+
+    def decode_all(self, step: Callable[[], None]) -> None:
+        """Decode every frame once, in flat memory.
+
+        Args:
+            step (Callable): Called from time to time.
+
+        Raises:
+            MediaError: If a frame cannot be decoded.
+        """
+        if self.table.sequential:
+            return  # the file was decoded when it was opened
+        count = 0
+        with self._strict('some of its frames cannot be decoded'):
+            for frame in self._walk():
+                self._check_whole(frame, count)
+                count += 1
+                if count % STEP == 0:
+                    step()
+        if count != len(self):
+            raise MediaError(
+                self.path, f'is damaged: {len(self)} frames are announced, '
+                f'but {count} can be decoded')
 
     # Decoding from key frames.
 
@@ -237,7 +265,7 @@ class PyAVReader(VideoReader):
 
     def _check_order(self, pts: Optional[int], last: Optional[int],
                      skips: bool) -> int:
-        """Check that a frame comes when the table says, return its place."""
+        """Check the order of a frame against the table; return the place."""
         if pts is None:
             raise _TableError('frames without time stamps')
         place = pts if self.table.order is None else self.table.place(pts)
@@ -395,76 +423,3 @@ class PyAVReader(VideoReader):
         if matrix is None:
             return picture
         return rotate(picture, np.frombuffer(matrix, np.int32), self.path)
-
-
-def rotate(picture: np.ndarray, matrix: np.ndarray, path: str) -> np.ndarray:
-    """Rotate and mirror a picture as its display matrix asks.
-
-    Args:
-        picture (np.ndarray): Shape (h, w, 3).
-        matrix (np.ndarray): Display matrix of FFmpeg, 9 integers, int32.
-        path (str): The file, for the error.
-
-    Returns:
-        np.ndarray: Shape (h, w, 3) or (w, h, 3).
-
-    Raises:
-        MediaError: If the angle is no multiple of 90 degrees.
-    """
-    rows = matrix.astype(float).reshape(3, 3)[:2, :2]
-    scale = np.hypot(*rows)
-    if not scale.all():
-        return picture
-    angle = round(np.degrees(np.arctan2(*(rows[0] / scale)[::-1]))) % 360
-    mirrored = np.linalg.det(rows) < 0
-    if angle not in (0, 90, 180, 270):
-        raise MediaError(
-            path, f'asks to be shown turned by {angle} degrees; '
-            'only quarter turns are known')
-    if angle in (90, 270):
-        picture = picture.swapaxes(0, 1)
-    flips = {
-        (0, False): (1, 1),
-        (0, True): (-1, 1),
-        (90, False): (1, -1),
-        (90, True): (1, 1),
-        (180, False): (-1, -1),
-        (180, True): (1, -1),
-        (270, False): (-1, 1),
-        (270, True): (-1, -1),
-    }
-    down, right = flips[angle, bool(mirrored)]
-    return np.ascontiguousarray(picture[::down, ::right])
-
-
-def _reason(error: Exception) -> str:
-    """Return the words of an error of the library."""
-    return str(getattr(error, 'strerror', None) or error).lower()
-
-
-def _best_stream(container: Any, path: str) -> Any:
-    """Return the video stream that the program ffmpeg takes.
-
-    The largest picture wins, a default stream first; a cover picture is
-    taken where nothing else is there.
-    """
-
-    def score(stream: Any) -> int:
-        if stream.disposition & Disposition.attached_pic:
-            return 1
-        default = bool(stream.disposition & Disposition.default)
-        return stream.width * stream.height + 5000000 * default
-
-    known = [s for s in container.streams.video if s.codec_context]
-    if not container.streams.video:
-        raise MediaError(
-            path, 'has no video stream, it holds only '
-            f'{_kinds(container)}')
-    if not known:
-        raise MediaError(
-            path, 'has a video stream of a codec that FFmpeg does not know')
-    return max(known, key=score)
-
-
-def _kinds(container: Any) -> str:
-    return ' and '.join(sorted({s.type for s in container.streams})) or 'data'

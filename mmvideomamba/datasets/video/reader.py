@@ -1,20 +1,16 @@
-"""The interface of video readers, and the choice among them."""
+"""The interface of video readers."""
 import functools
-import importlib
 import os
-import stat
 from abc import ABC, abstractmethod
-from importlib.metadata import PackageNotFoundError, version
-from typing import (Any, Callable, ClassVar, Dict, List, NamedTuple, Optional,
-                    Sequence, Union)
+from typing import (Any, Callable, ClassVar, Dict, List, Optional, Sequence,
+                    TypeVar, Union)
 
 import numpy as np
-from mmengine.logging import print_log
 
-from .errors import MediaError, MissingMediaError, UnsupportedVideoError
-from .sample_clip import SAMPLE_CLIP, SAMPLE_FRAMES
+from .errors import MediaError
 
 Source = Union[str, bytes]
+T = TypeVar('T', bound='VideoReader')
 # Parts of readers of a parent process. A forked process lacks the threads of
 # a decoder, and would wait for ever where it ended them.
 _INHERITED: List[Dict[str, Any]] = []
@@ -164,7 +160,7 @@ class VideoReader(ABC):
         """Width after rotation, in pixels."""
         return self.size[1]
 
-    def __enter__(self) -> 'VideoReader':
+    def __enter__(self: T) -> T:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -175,223 +171,3 @@ class VideoReader(ABC):
             self.close()
         else:
             _INHERITED.append(dict(vars(self)))
-
-
-class ReaderInfo(NamedTuple):
-    """Where a reader is found.
-
-    Args:
-        module (str): Module of the class, in this room.
-        cls (str): Class in it.
-        package (str): What has to be importable.
-        extra (str): Extra of this package that installs it; '' for none.
-    """
-    module: str
-    cls: str
-    package: str
-    extra: str
-
-
-# In the order in which 'auto' tries the readers, the fastest first; the
-# order is measured by benchmarks/video_readers.py.
-READERS: Dict[str, ReaderInfo] = {
-    'pyav':
-    ReaderInfo('pyav_reader', 'PyAVReader', 'av', ''),
-    'torchcodec':
-    ReaderInfo('torchcodec_reader', 'TorchCodecReader', 'torchcodec',
-               'torchcodec'),
-    'decord':
-    ReaderInfo('decord_reader', 'DecordReader', 'decord', 'decord'),
-    'opencv':
-    ReaderInfo('opencv_reader', 'OpenCVReader', 'cv2', ''),
-}
-
-
-def check_reader(name: str) -> str:
-    """Check the name of a reader.
-
-    Args:
-        name (str): From a config.
-
-    Returns:
-        str: The name.
-
-    Raises:
-        ValueError: If there is no reader of this name.
-    """
-    if name != 'auto' and name not in READERS:
-        raise ValueError(f"reader must be 'auto' or one of {list(READERS)}, "
-                         f'but is {name!r}')
-    return name
-
-
-@functools.lru_cache(maxsize=None)
-def reader_class(name: str) -> type:
-    """Import a reader.
-
-    Args:
-        name (str): A key of ``READERS``.
-
-    Returns:
-        type: Subclass of ``VideoReader``.
-
-    Raises:
-        ImportError: If the package of the reader is not installed or cannot
-            be loaded; the message names the remedy.
-    """
-    info = READERS[check_reader(name)]
-    try:
-        importlib.import_module(info.package)
-        module = importlib.import_module(f'{__package__}.{info.module}')
-    except (ImportError, OSError, RuntimeError) as error:
-        remedy = (f"pip install 'mmvideomamba[{info.extra}]'"
-                  if info.extra else f'pip install {info.package}')
-        reason = str(error).strip().split('\n', maxsplit=1)[0]
-        raise ImportError(
-            f'reader {name!r} cannot be used: {reason}. Install it '
-            f"({remedy}), or set reader='auto'") from error
-    return getattr(module, info.cls)
-
-
-def reader_version(name: str) -> str:
-    """Return name and version of a reader.
-
-    Args:
-        name (str): A key of ``READERS``.
-
-    Returns:
-        str: Such as 'pyav 18.1.0'; the version is that of the imported
-        package.
-    """
-    package = READERS[name].package
-    module = importlib.import_module(package)
-    found = getattr(module, '__version__', None)
-    if found is None:
-        try:
-            found = version(package)
-        except PackageNotFoundError:
-            found = 'of unknown version'
-    return f'{name} {found}'
-
-
-def try_reader(name: str) -> str:
-    """Try whether a reader decodes a small clip here.
-
-    Args:
-        name (str): A key of ``READERS``.
-
-    Returns:
-        str: '' if the reader works, else the reason why not.
-    """
-    try:
-        with reader_class(name)(SAMPLE_CLIP, 'sample clip') as video:
-            found = video.get_frames(range(len(video))).shape[0]
-    except (ImportError, MediaError) as error:
-        return str(error)
-    if found != SAMPLE_FRAMES:
-        return f'it finds {found} frames in a clip of {SAMPLE_FRAMES}'
-    return ''
-
-
-@functools.lru_cache(maxsize=None)
-def usable_readers() -> List[str]:
-    """Find the readers that work here, once in a process.
-
-    Returns:
-        list[str]: Names, the fastest first.
-
-    Raises:
-        ImportError: If no reader works.
-    """
-    reasons: Dict[str, str] = {}
-    for name in READERS:
-        reason = try_reader(name)
-        if not reason:
-            print_log(f"reader='auto' of videos is {reader_version(name)}",
-                      'current')
-            return [name, *(n for n in READERS if n not in (name, *reasons))]
-        reasons[name] = reason
-    lines = [f'  {name}: {reason}' for name, reason in reasons.items()]
-    raise ImportError('\n'.join(['no reader of videos works here:', *lines]))
-
-
-def reader_in_use() -> str:
-    """Return the reader that ``reader='auto'`` takes here.
-
-    Returns:
-        str: Name and version, such as 'pyav 18.1.0'.
-    """
-    return reader_version(usable_readers()[0])
-
-
-def check_file(path: str) -> None:
-    """Check that a path is a regular file with content.
-
-    A device, a socket or a pipe would let a reader wait for ever.
-
-    Args:
-        path (str): The file.
-
-    Raises:
-        MissingMediaError: If the file does not exist.
-        MediaError: If the path is no regular file or an empty one.
-    """
-    try:
-        status = os.stat(path)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise MissingMediaError(path) from error
-    except (OSError, ValueError) as error:
-        raise MediaError(path, f'cannot be opened ({error})') from error
-    if not stat.S_ISREG(status.st_mode):
-        raise MediaError(path, 'is no regular file')
-    if status.st_size == 0:
-        raise MediaError(path, 'is empty (0 bytes)')
-    if not os.access(path, os.R_OK):
-        raise MediaError(path, 'may not be read (permission denied)')
-
-
-def open_video(source: Source,
-               reader: str = 'auto',
-               num_threads: int = 1,
-               path: Optional[str] = None) -> VideoReader:
-    """Open a video.
-
-    Args:
-        source (str | bytes): Path of a local file, or the content of a file.
-        reader (str): A key of ``READERS``, for no other; 'auto' for the
-            fastest that works here, and for a file that it cannot read each
-            of the others. Defaults to 'auto'.
-        num_threads (int): Threads of the decoder. Defaults to 1.
-        path (str, optional): Name of the file in messages. Defaults to None,
-            ``source`` if a path.
-
-    Returns:
-        VideoReader: The open video.
-
-    Raises:
-        ValueError: If ``reader`` is unknown.
-        ImportError: If ``reader`` is not installed.
-        MissingMediaError: If the file does not exist.
-        MediaError: If the file is no video, damaged, cut off or of a kind
-            that the reader cannot read.
-    """
-    check_reader(reader)
-    if isinstance(source, str):
-        path = path or source
-        check_file(source)
-    else:
-        path = path or 'in memory'
-        if not source:
-            raise MediaError(path, 'is empty (0 bytes)')
-    if reader != 'auto':
-        return reader_class(reader)(source, path, num_threads)
-    first, *others = usable_readers()
-    try:
-        return reader_class(first)(source, path, num_threads)
-    except UnsupportedVideoError as error:
-        for name in others:
-            try:
-                return reader_class(name)(source, path, num_threads)
-            except (ImportError, MediaError):
-                continue
-        raise error

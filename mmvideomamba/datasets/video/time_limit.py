@@ -30,8 +30,8 @@ def run_limited(function: Callable[[], T], seconds: Optional[float],
                 path: str) -> T:
     """Call a function, for a limited time.
 
-    A thread that does not come back cannot be ended; it is left behind as a
-    daemon, and the file is not tried again in this process.
+    A hanging thread cannot be ended; the thread is left behind as a daemon,
+    and the file is not tried again in this process.
 
     Args:
         function (Callable): Without arguments.

@@ -10,7 +10,7 @@ MISSING = 'Could not load libtorchcodec'
 
 
 def check_libraries() -> None:
-    """Check that the library finds FFmpeg, which it loads on first use.
+    """Check the FFmpeg libraries, loaded on first use only.
 
     Raises:
         ImportError: If it does not; the message names the remedy.

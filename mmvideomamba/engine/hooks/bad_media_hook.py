@@ -8,7 +8,7 @@ from mmengine.runner import Runner
 
 from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
                                               bad_media_in, share_error)
-from mmvideomamba.datasets.video.reader import reader_in_use, reader_version
+from mmvideomamba.datasets.video.choice import reader_in_use, reader_version
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
 from .bad_media_loaders import loaders_of, policy_sets, readers_of, tell_places

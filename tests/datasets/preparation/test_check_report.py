@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from mmvideomamba.datasets.preparation.check_report import (
-    KINDS, MENDED, NOTES, clean_paths, only_faults, read_checks, summarize,
-    write_clean, write_report)
+from mmvideomamba.datasets.preparation.check_report import (KINDS, MENDED,
+                                                            NOTES, clean_paths,
+                                                            only_faults,
+                                                            read_checks,
+                                                            summarize,
+                                                            write_clean,
+                                                            write_report)
 from mmvideomamba.datasets.preparation.media_check import (CheckSettings,
                                                            FileCheck)
 from mmvideomamba.datasets.preparation.media_list import Fault, read_list

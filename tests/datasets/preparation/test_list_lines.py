@@ -3,9 +3,12 @@ from typing import List
 
 import pytest
 
-from mmvideomamba.datasets.preparation.list_lines import (
-    cut_line, guess_delimiter, guess_form, label_fault, other_delimiter,
-    read_labels)
+from mmvideomamba.datasets.preparation.list_lines import (cut_line,
+                                                          guess_delimiter,
+                                                          guess_form,
+                                                          label_fault,
+                                                          other_delimiter,
+                                                          read_labels)
 
 
 @pytest.mark.parametrize('lines, delimiter', [

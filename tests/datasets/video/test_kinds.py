@@ -11,9 +11,9 @@ from video_kinds import (KINDS, Video, VideoKinds, damage, decode, read_number,
 
 from mmvideomamba.datasets.transforms import DecodeFrames, OpenClip, OpenVideo
 from mmvideomamba.datasets.video import MediaError
-from mmvideomamba.datasets.video.indexed_reader import PIXEL_TOLERANCES
-from mmvideomamba.datasets.video.reader import (READERS, open_video,
+from mmvideomamba.datasets.video.choice import (READERS, open_video,
                                                 reader_class)
+from mmvideomamba.datasets.video.indexed_reader import PIXEL_TOLERANCES
 from mmvideomamba.visualization.annotated_video import _read_frames
 
 NO_TIMES = {
@@ -30,7 +30,7 @@ CUT = {'hevc_cut.mkv', 'hevc_cut.ts', 'mpeg2_cut.ts'}
 MIRRORED = {'mirrored.mp4', 'mirrored_turned.mov'}
 # Kinds that a reader may refuse; the reader has to read all others.
 REFUSED: Dict[str, set] = {
-    'pyav': {'h264_padded.avi', 'packed_xvid.avi'},
+    'pyav': set(),
     'torchcodec':
     NO_TIMES | TS | CUT | MIRRORED | {'intra_refresh.mp4', 'hevc_cut.mp4'},
     'decord': NO_TIMES | TS | CUT | MIRRORED | {

@@ -5,7 +5,7 @@ import pytest
 from video_kinds import VideoKinds, damage, read_number
 
 from mmvideomamba.datasets.video import MediaError, UnsupportedVideoError
-from mmvideomamba.datasets.video.reader import reader_class
+from mmvideomamba.datasets.video.choice import reader_class
 
 
 @pytest.fixture(scope='module')

@@ -12,7 +12,7 @@ from preloaded_python import spawn
 
 from mmvideomamba.datasets.bad_medium import BadMediaShareError
 from mmvideomamba.datasets.transforms import OpenVideo
-from mmvideomamba.datasets.video.reader import reader_in_use
+from mmvideomamba.datasets.video.choice import reader_in_use
 from mmvideomamba.engine.hooks import BadMediaHook
 
 TRAIN = ['0', '1_bad', '2', '3', '4_bad', '5', '6', '7']
