@@ -32,7 +32,8 @@ class FrameTable:
             (p, ), bool.
         dts (np.ndarray): Decoding times, shape (p, ), int64, in units of the
             stream.
-        pts (np.ndarray): Presentation times, shape (p, ), int64; not filled in where ``order`` is None.
+        pts (np.ndarray): Presentation times, shape (p, ), int64; not filled
+            in where ``order`` is None.
         order (np.ndarray, optional): Packet of each frame in the order of
             presentation, shape (n, ), int64. None for a long .mp4 file, for
             which parts of the table are read as needed.
