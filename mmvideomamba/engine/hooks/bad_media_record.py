@@ -9,6 +9,17 @@ from mmengine.logging import print_log
 
 from mmvideomamba.datasets.bad_medium import BadMedium
 
+_FORM = dict(
+    part=str,
+    file=str,
+    fault=str,
+    kind=str,
+    hung=bool,
+    policy=str,
+    source=str,
+    epochs=dict,
+    count=int)
+
 
 class BadMediaRecord:
     """Bad files with faults, policies, epochs and counts.
@@ -51,7 +62,8 @@ class BadMediaRecord:
         if not path.is_file():
             return cls()
         try:
-            return cls(json.loads(path.read_text(encoding='utf-8'))['files'])
+            entries = json.loads(path.read_text(encoding='utf-8'))['files']
+            return cls(_checked(entry) for entry in entries)
         except (KeyError, OSError, TypeError, ValueError) as error:
             print_log(f'{path} cannot be read ({error!r}) and is begun anew',
                       'current', 30)
@@ -62,14 +74,24 @@ class BadMediaRecord:
 
         Args:
             path (Path): The file.
+
+        Raises:
+            OSError: If the file cannot be written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f'{path.name}.{os.getpid()}')
         content = dict(files=list(self.entries.values()))
-        draft.write_text(
-            json.dumps(content, indent=1, ensure_ascii=False) + '\n',
-            encoding='utf-8')
-        os.replace(draft, path)
+        try:
+            draft.write_text(
+                json.dumps(content, indent=1, ensure_ascii=False) + '\n',
+                encoding='utf-8',
+                # A name of other bytes than UTF-8 holds surrogates, which
+                # become escapes of JSON.
+                errors='backslashreplace')
+            os.replace(draft, path)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
 
     def add(self, part: str, epoch: int, found: Iterable[BadMedium]) -> None:
         """Take bad media.
@@ -162,3 +184,14 @@ class BadMediaRecord:
             entry for entry in self.entries.values()
             if entry['part'] == part and str(epoch) in entry['epochs']
         ]
+
+
+def _checked(entry: Dict[str, Any]) -> Dict[str, Any]:
+    """Return an entry, or raise if a hand has changed its form."""
+    for name, kind in _FORM.items():
+        if not isinstance(entry[name], kind):
+            raise TypeError(f'{name} is {entry[name]!r}')
+    for epoch, count in entry['epochs'].items():
+        if not epoch.isdecimal() or not isinstance(count, int):
+            raise TypeError(f'epochs is {entry["epochs"]!r}')
+    return entry

@@ -1,6 +1,8 @@
 """The list of bad files is written whole and goes on after a resume."""
+import os
 from pathlib import Path
 
+import pytest
 from bad_media_run import medium
 
 from mmvideomamba.engine.hooks.bad_media_record import BadMediaRecord
@@ -35,3 +37,34 @@ def test_what_a_resumed_run_keeps() -> None:
 
 def test_missing_file(tmp_path: Path) -> None:
     assert not BadMediaRecord.read(tmp_path / 'x.json').entries
+
+
+def test_name_of_other_bytes_than_utf8(tmp_path: Path) -> None:
+    record = BadMediaRecord()
+    record.add('train', 1, [medium(os.fsdecode(b'\xe4.mp4')), medium('ä')])
+    record.write(tmp_path / 'x.json')
+    assert BadMediaRecord.read(tmp_path / 'x.json').entries == record.entries
+    assert '"ä"' in (tmp_path / 'x.json').read_text(encoding='utf-8')
+
+
+@pytest.mark.parametrize('change', [
+    dict(hung='no'),
+    dict(epochs=[1]),
+    dict(epochs={'x': 1}),
+    dict(epochs={'1': 'x'}),
+    dict(source=None),
+])
+def test_list_changed_by_hand(tmp_path: Path, change: dict, mm_log) -> None:
+    record = BadMediaRecord()
+    record.add('train', 1, [medium('a')])
+    record.entries['train', 'a'].update(change)
+    record.write(tmp_path / 'x.json')
+    assert not BadMediaRecord.read(tmp_path / 'x.json').entries
+    assert any('is begun anew' in line for line in mm_log)
+
+
+def test_no_draft_is_left(tmp_path: Path) -> None:
+    (tmp_path / 'x.json').mkdir()
+    with pytest.raises(OSError):
+        BadMediaRecord().write(tmp_path / 'x.json')
+    assert [path.name for path in tmp_path.iterdir()] == ['x.json']
