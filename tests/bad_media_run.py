@@ -168,8 +168,7 @@ def build(folder: Path,
         custom_hooks=[hook or BadMediaHook(),
                       ResumableSeedHook(), *hooks],
         randomness=dict(seed=5),
-        **parts,
-        **kwargs)
+        **dict(parts, **kwargs))
 
 
 def run(runner: Runner) -> List[List[int]]:

@@ -9,7 +9,8 @@ from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 
 from .annotation_faults import fault_list
-from .bad_medium import KEY, BadMediaShareError, BadMedium, share_error
+from .bad_medium import (KEY, BadMediaShareError, BadMedium, allowed_bad,
+                         share_error)
 from .samplers.placed_sampler import Place
 from .video.errors import HungMediaError, MediaError
 
@@ -61,25 +62,30 @@ class BadMediaMixin:
         if bad_media not in POLICIES:
             raise ValueError(f'bad_media must be one of {list(POLICIES)}, but '
                              f'is {bad_media!r}')
-        if not 0 <= max_bad_share <= 1:
+        if not (isinstance(max_bad_share,
+                           (int, float)) and 0 <= max_bad_share <= 1):
             raise ValueError('max_bad_share must be from 0 to 1, but is '
-                             f'{max_bad_share}')
-        if max_refetch is not None and max_refetch < 0:
+                             f'{max_bad_share!r}')
+        if max_refetch is not None and not (isinstance(max_refetch, int)
+                                            and max_refetch >= 0):
             raise ValueError('max_refetch must be at least 0, but is '
-                             f'{max_refetch}')
+                             f'{max_refetch!r}')
         self.bad_media, self.max_bad_share = bad_media, max_bad_share
         self.max_replacements = max_refetch
+        self.watched = False  # by a hook, which leaves samples out
         self.known_hung: Set[str] = set()
         self._faults: Dict[str, str] = {}
         self._good: Optional[int] = None
         self._num_files: Optional[int] = None
-        if isinstance(self, BaseDataset):
-            if max_refetch is not None:
+        if max_refetch is not None:
+            # The host draws again where a pipeline gives up.
+            by_host = isinstance(self, BaseDataset) and bad_media == 'raise'
+            if not by_host and bad_media != 'replace':
+                raise ValueError('max_refetch limits the replacements of '
+                                 f"bad_media='replace', but bad_media="
+                                 f'{bad_media!r}')
+            if by_host:
                 kwargs['max_refetch'] = max_refetch
-        elif max_refetch is not None and bad_media != 'replace':
-            raise ValueError('max_refetch limits the replacements of '
-                             f"bad_media='replace', but bad_media="
-                             f'{bad_media!r}')
         super().__init__(*args, **kwargs)
         if bad_media == 'replace' and getattr(self, 'test_mode', False):
             raise ValueError("bad_media='replace' would test on other "
@@ -118,7 +124,7 @@ class BadMediaMixin:
             int: 0 by the policy 'raise', all files but a single by 'report'.
         """
         allowed = dict(
-            replace=int(files * self.max_bad_share), report=files - 1)
+            replace=allowed_bad(files, self.max_bad_share), report=files - 1)
         return allowed.get(self.bad_media, 0)
 
     def get_data_info(self, idx: int) -> dict:
@@ -211,10 +217,11 @@ class BadMediaMixin:
 
     def _replace(self, idx: int) -> Any:
         """Return a sample, or the first good replacement."""
-        watched = isinstance(idx, Place)
+        watched = self.watched or isinstance(idx, Place)
         place = idx if isinstance(idx, Place) else Place(
             idx, position=max(idx, 0))
-        index, tries = int(idx), 0
+        index, size = int(idx), len(self)  # type: ignore[arg-type]
+        tried: Set[int] = set()
         found: Dict[str, BadMedium] = {}
         rng = None
         while True:
@@ -222,11 +229,14 @@ class BadMediaMixin:
             if bad is None:
                 return self._noted(sample, list(found.values()))
             found.setdefault(bad.file, bad)
-            self._check_limits(bad, tries, watched)
-            tries += 1
+            self._check_limits(bad, len(tried), watched)
+            tried.add(index)
+            if len(tried) >= size:
+                raise self._nothing_left()
             rng = rng or np.random.default_rng(
                 [place.seed, place.epoch, place.position])
-            index = int(rng.integers(len(self)))  # type: ignore[arg-type]
+            while index in tried:
+                index = int(rng.integers(size))
 
     def _check_limits(self, bad: BadMedium, tries: int, watched: bool) -> None:
         """Raise if no further replacement is to be tried."""
@@ -236,7 +246,8 @@ class BadMediaMixin:
                 bad.file, f'{bad.fault}, and max_refetch={limit} allows no '
                 'further replacement',
                 kind=bad.kind)
-        over = len(self._faults) > self.max_bad_share * self.num_files
+        over = len(self._faults) > allowed_bad(self.num_files,
+                                               self.max_bad_share)
         patience = DRAWS_OVER_SHARE if watched else 0
         if over and (tries >= patience or len(self._faults)
                      >= self.num_files) or tries >= MAX_DRAWS:
@@ -248,7 +259,7 @@ class BadMediaMixin:
         sample, bad = self._try(int(idx))
         if bad is None:
             return self._numbered(sample, int(idx))
-        if not isinstance(idx, Place):
+        if not (self.watched or isinstance(idx, Place)):
             raise MediaError(
                 bad.file, bad.fault, "bad_media='report' leaves it out of "
                 'the metrics only with mmvideomamba.BadMediaHook among the '
@@ -262,7 +273,11 @@ class BadMediaMixin:
             if fault is None:
                 sample = self._numbered(sample, int(idx))
                 return self._noted(sample, [bad])
-        raise BadMediaShareError(
+        raise self._nothing_left()
+
+    def _nothing_left(self) -> BadMediaShareError:
+        """Build the error of a data set without any good file."""
+        return BadMediaShareError(
             fault_list(f'no file of {self.source} can be read',
                        [f'{k} {v}' for k, v in self._faults.items()]))
 
@@ -298,6 +313,8 @@ def _data_sample(sample: Any) -> Optional[BaseDataElement]:
     if isinstance(sample, list) and sample:
         sample = sample[0]
     found = sample.get('data_samples') if isinstance(sample, dict) else None
+    if isinstance(found, list) and found:  # of test-time augmentation
+        found = found[0]
     return found if isinstance(found, BaseDataElement) else None
 
 

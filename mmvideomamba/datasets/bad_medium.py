@@ -33,6 +33,20 @@ class BadMedium(NamedTuple):
     max_share: float
 
 
+def allowed_bad(files: int, share: float) -> int:
+    """Return how many files a share is.
+
+    Args:
+        files (int): All files.
+        share (float): From 0 to 1.
+
+    Returns:
+        int: Rounded down.
+    """
+    # 0.29 * 100 is 28.999999999999996.
+    return int(files * share + 1e-6)
+
+
 class BadMediaShareError(ValueError):
     """The share of bad files is above ``max_bad_share``."""
 
@@ -79,6 +93,9 @@ def bad_media_in(data_batch: Any) -> List[List[BadMedium]]:
                                                            dict) else None
     if not isinstance(samples, (list, tuple)):
         return []
+    # Of test-time augmentation, a batch for each view.
+    if samples and isinstance(samples[0], (list, tuple)):
+        samples = samples[0]
     return [
         sample.metainfo.get(KEY, [])
         if isinstance(sample, BaseDataElement) else [] for sample in samples

@@ -298,15 +298,15 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
             info['label'] = torch.tensor([info['label']])
         return info
 
-    def prepare_data(self, idx: int) -> Union[dict, List[dict]]:
+    def prepare_data(self, idx: int) -> Union[dict, List[dict], None]:
         """Run the pipeline on a sample.
 
         Args:
             idx (int): Number of the sample.
 
         Returns:
-            dict | list[dict]: The result, ``num_repeats`` of them if more
-            than one.
+            dict | list[dict] | None: The result, ``num_repeats`` of them if
+            more than one; None where a step gives the sample up.
         """
         if self.num_repeats == 1:
             return super().prepare_data(idx)
@@ -314,9 +314,13 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         shared = 0
         while 'imgs' not in sample and shared < len(steps):
             sample = steps[shared](sample)
+            if sample is None:
+                return None
             shared += 1
         copies = [copy.deepcopy(sample) for _ in range(self.num_repeats - 1)]
         copies.append(sample)
         for step in steps[shared:]:
             copies = [step(one) for one in copies]
+            if any(one is None for one in copies):
+                return None
         return copies

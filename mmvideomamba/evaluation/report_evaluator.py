@@ -87,12 +87,14 @@ class ReportEvaluator:
         position = self.seen * world + rank
         self.seen += 1
         # Behind the end, the host's sampler starts again.
-        if world > 1 and position >= self.size:
-            return False
-        for one in bad:
-            self.left_out[one.sample] = one
-        if bad and world > 1:
+        padding = position >= self.size
+        if world > 1 and (bad or padding):
             self._check_sampler()
+        if world > 1 and padding:
+            return False
+        if bad:
+            # Two sets side by side number their samples alike.
+            self.left_out[position] = bad[0]
         return not bad
 
     def _check_sampler(self) -> None:
@@ -150,6 +152,9 @@ def say_left_out(left_out: Dict[int, BadMedium],
 
 def _only(values: Any, keep: Sequence[bool]) -> Any:
     """Take the marked entries of something with an entry for each sample."""
+    if isinstance(values, (list, tuple)) and values and isinstance(
+            values[0], (list, tuple)):  # of test-time augmentation
+        return [_only(view, keep) for view in values]
     if isinstance(values, (list, tuple)) and len(values) == len(keep):
         return [value for value, wanted in zip(values, keep) if wanted]
     return values

@@ -174,9 +174,10 @@ def test_all_bad_ends_soon(tmp_path: Path, policy: str) -> None:
                   bad_media=policy,
                   max_bad_share=1.,
                   test_mode=policy == 'report')
-    match = '2 of 2 files|no file of .*list.txt can be read'
-    with pytest.raises(BadMediaShareError, match=match):
+    with pytest.raises(
+            BadMediaShareError, match='no file of .*list.txt can be read'):
         data[Place(0)]
+    assert sorted(data.pipeline.transforms[0].opened) == ['0_bad', '1_bad']
 
 
 def test_many_bad_files_end_a_worker_that_nobody_stops(tmp_path: Path) -> None:
@@ -214,6 +215,26 @@ def test_copies(tmp_path: Path) -> None:
     assert len({label(copy) for copy in copies}) == 1 and len(copies) == 2
     # Told once, not once a copy.
     assert [len(events(copy)) for copy in copies] == [1, 0]
+
+
+def test_copies_that_the_pipeline_gives_up(tmp_path: Path) -> None:
+    for place in (0, 1):
+        data = videos(NAMES, tmp_path, bad_media='replace', num_repeats=2)
+        data.pipeline.transforms.insert(
+            place, lambda x: None if x['label'] == 3 else dict(x))
+        copies = data[Place(3)]
+        assert len({label(copy) for copy in copies} - {3}) == 1
+
+
+def test_views_of_test_time_augmentation(tmp_path: Path) -> None:
+    data = videos(NAMES, tmp_path, bad_media='report', test_mode=True)
+    data.pipeline.transforms.append(lambda x: {
+        k: [v, v]
+        for k, v in x.items()
+    })
+    views = data[Place(1)]['data_samples']
+    assert events(dict(data_samples=views[0]))[0].sample == 1
+    assert views[0].sample_idx == 1
 
 
 def test_windows(tmp_path: Path) -> None:
@@ -297,7 +318,11 @@ def test_missing_files_at_the_start(tmp_path: Path, mm_log, policy: str,
      r"one of \['raise', 'replace', 'report'\], but is 'skip'"),
     (dict(max_bad_share=1.5), 'max_bad_share must be from 0 to 1.* 1.5'),
     (dict(max_bad_share=-.1), 'max_bad_share must be from 0 to 1.* -0.1'),
+    (dict(max_bad_share='x'), "max_bad_share must be from 0 to 1.* 'x'"),
     (dict(max_refetch=-1), 'max_refetch must be at least 0'),
+    (dict(max_refetch='3'), "max_refetch must be at least 0, but is '3'"),
+    (dict(bad_media='report', test_mode=True,
+          max_refetch=3), "max_refetch limits .*bad_media='report'"),
     (dict(bad_media='replace', test_mode=True), 'would test on other'),
 ])
 def test_bad_arguments(tmp_path: Path, kwargs: dict, match: str) -> None:

@@ -2,13 +2,17 @@
 from bad_media_run import medium
 from mmaction.structures import ActionDataSample
 
-from mmvideomamba.datasets.bad_medium import KEY, bad_media_in, share_error
+from mmvideomamba.datasets.bad_medium import (KEY, allowed_bad, bad_media_in,
+                                              share_error)
 
 
 def test_found_in_a_batch() -> None:
     good, bad = ActionDataSample(), ActionDataSample()
     bad.set_metainfo({KEY: [medium('a')]})
     assert bad_media_in(dict(data_samples=[good, bad])) == [[], [medium('a')]]
+    # Two views of test-time augmentation; a file is told of once.
+    views = [(good, bad), (ActionDataSample(), ActionDataSample())]
+    assert bad_media_in(dict(data_samples=views)) == [[], [medium('a')]]
     for other in (None, [1, 2], dict(inputs=3), dict(data_samples=None)):
         assert bad_media_in(other) == []
 
@@ -20,3 +24,8 @@ def test_error_names_the_first_files() -> None:
                            'max_bad_share=0.1 ends the training')
     assert '9.mp4 is empty\n  and 2 more' in text
     assert 'All of them are in bad_media.json' in text
+
+
+def test_share_of_files() -> None:
+    assert [allowed_bad(100, i / 100) for i in range(101)] == list(range(101))
+    assert allowed_bad(7, 0.1) == 0 and allowed_bad(19, 0.1) == 1

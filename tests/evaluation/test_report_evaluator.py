@@ -90,3 +90,26 @@ def test_unknown_sampler_of_two_processes(monkeypatch) -> None:
     one = batch(0, bad=[0])
     with pytest.raises(ValueError, match='needs DefaultSampler'):
         build(3).process(one['data_samples'], one)
+
+
+def test_unknown_padding_of_two_processes(monkeypatch) -> None:
+    """Else a prediction would be taken for padding, and lost."""
+    monkeypatch.setattr(report_evaluator.dist, 'get_dist_info', lambda: (1, 2))
+    one = batch(2, 0)
+    with pytest.raises(ValueError, match='needs DefaultSampler'):
+        build(3).process(one['data_samples'], one)
+
+
+def test_same_numbers_of_two_data_sets() -> None:
+    evaluator = build(4)
+    one = batch(0, 1, 0, 1, bad=[1])
+    evaluator.process(one['data_samples'], one)
+    assert evaluator.evaluate(4) == {'all/numbers': [0, 0], 'bad_media': 2}
+
+
+def test_views_of_test_time_augmentation() -> None:
+    evaluator = build(3)
+    one = batch(0, 1, 2, bad=[1])
+    views = dict(inputs=one['inputs'], data_samples=[one['data_samples']] * 2)
+    evaluator.process(one['data_samples'], views)
+    assert evaluator.evaluate(3) == {'all/numbers': [0, 2], 'bad_media': 1}

@@ -7,7 +7,8 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
 from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
-                                              bad_media_in, share_error)
+                                              allowed_bad, bad_media_in,
+                                              share_error)
 from mmvideomamba.datasets.video.choice import reader_in_use, reader_version
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
@@ -58,6 +59,7 @@ class BadMediaHook(Hook):
         self.found: List[BadMedium] = []
         self.hung: Set[str] = set()
         self.written = 0  # entries of the file
+        self.unwritten = False  # whether writing has failed
         self.in_training = False
         self.parts = ['train', 'val']
 
@@ -102,6 +104,9 @@ class BadMediaHook(Hook):
             self._read(runner)
             self.record.forget('val')
             self._share_hung()
+        else:
+            # A training by iterations validates in between.
+            self._gather(runner, 'train', runner.epoch + 1)
         self._prepare_loop(runner, runner.val_loop, 'validation')
 
     def before_test(self, runner: Runner) -> None:
@@ -306,14 +311,14 @@ class BadMediaHook(Hook):
         """Return the text of an error if too many files are bad, or ''."""
         for one in {bad.source: bad for bad in found}.values():
             count = self.record.counts[part, one.source]
-            if one.policy == 'replace' and (count
-                                            > one.max_share * one.num_files):
+            if one.policy == 'replace' and count > allowed_bad(
+                    one.num_files, one.max_share):
                 self._write(runner, True)
                 return str(
-                    share_error(one.source,
-                                self.record.faults(part, one.source),
-                                one.num_files, one.max_share,
-                                str(self._path(runner))))
+                    share_error(
+                        one.source, self.record.faults(part, one.source),
+                        one.num_files, one.max_share,
+                        '' if self.unwritten else str(self._path(runner))))
         return ''
 
     def _write(self, runner: Runner, now: bool) -> None:
@@ -323,5 +328,12 @@ class BadMediaHook(Hook):
         # emptied.
         grown = now or size > 1.05 * self.written
         if dist.is_main_process() and grown and (size or path.exists()):
-            self.record.write(path)
-            self.written = size
+            try:
+                self.record.write(path)
+                self.written = size
+            except OSError as error:  # no reason to end a training
+                if not self.unwritten:
+                    runner.logger.warning(
+                        f'{path} cannot be written ({error}); the run goes on '
+                        'without it')
+                self.unwritten = True

@@ -82,8 +82,11 @@ def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
         PlacedSampler, optional: The sampler; None for a loader without
         numbers, or without a policy.
     """
-    if not list(policy_sets(loader.dataset)):
+    datasets = list(policy_sets(loader.dataset))
+    if not datasets:
         return None
+    for dataset in datasets:
+        dataset.watched = True
     batches = getattr(loader, 'batch_sampler', None)
     batches = getattr(batches, 'batches', batches)
     sampler = getattr(batches, 'sampler', None)

@@ -5,10 +5,12 @@ from typing import Any, List
 import mmengine
 import pytest
 import torch
-from bad_media_run import OPENED, FakeDecode, Stop, build, listed, logged, run
+from bad_media_run import (OPENED, FakeDecode, Numbers, Stop, build, listed,
+                           logged, run, video_set)
 from mmengine.hooks import Hook
 from mmengine.logging import MessageHub
 from preloaded_python import spawn
+from torch.utils.data import ConcatDataset, Subset
 
 from mmvideomamba.datasets.bad_medium import BadMediaShareError
 from mmvideomamba.datasets.transforms import OpenVideo
@@ -189,6 +191,48 @@ def test_list_that_cannot_be_read(tmp_path: Path) -> None:
     run(build(tmp_path, TRAIN, epochs=1))
     assert any('begun anew' in line for line in logged(tmp_path))
     assert len(listed(tmp_path)) == 2
+
+
+def test_list_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / 'bad_media.json').mkdir()
+    replaced(run(build(tmp_path, TRAIN)))
+    assert sum('cannot be written' in line for line in logged(tmp_path)) == 1
+
+
+def test_validation_between_iterations(tmp_path: Path) -> None:
+    """Training files are not counted as files of the validation."""
+    validation = dict(
+        batch_size=2,
+        num_workers=0,
+        sampler=dict(type='DefaultSampler', shuffle=False),
+        dataset=video_set(
+            tmp_path,
+            'val', ['0', '9_bad'],
+            bad_media='report',
+            test_mode=True))
+    runner = build(
+        tmp_path,
+        TRAIN,
+        train_cfg=dict(by_epoch=False, max_iters=6, val_interval=3),
+        val_dataloader=validation,
+        val_cfg=dict(),
+        val_evaluator=[Numbers()])
+    run(runner)
+    assert listed(tmp_path).keys() == {'1_bad', '4_bad'}
+    assert listed(tmp_path, 'val').keys() == {'9_bad'}
+
+
+def test_wrappers_with_a_list_of_numbers(tmp_path: Path) -> None:
+    """Two sets side by side, one through a list of plain numbers."""
+    one, other = (video_set(
+        tmp_path, name, names, bad_media='report', test_mode=True)
+                  for name, names in dict(
+                      a=['0', '1_bad', '2'], b=['3', '4_bad']).items())
+    runner = build(tmp_path, test=['0'])
+    runner._test_dataloader['dataset'] = ConcatDataset(
+        [one, Subset(other, [0, 1])])
+    metrics = runner.test()
+    assert metrics['all/numbers'] == [0, 2, 3] and metrics['bad_media'] == 2
 
 
 @pytest.mark.parametrize('policies, match', [
