@@ -104,6 +104,9 @@ KINDS: Dict[str, Kind] = {
     copied('mbaff.ts', colour='interlaced'),
     'fragmented.mp4':
     copied('h264.mp4', after='-c copy -movflags frag_keyframe+empty_moov'),
+    'dash.mp4':
+    copied(
+        'h264.mp4', after='-c copy -movflags dash+delay_moov+frag_keyframe'),
     'fast_start.mp4':
     copied('h264.mp4', after='-c copy -movflags +faststart'),
     'negative_start.mp4':
@@ -166,6 +169,9 @@ KINDS: Dict[str, Kind] = {
     Kind('-c:v libtheora -q:v 9 -g 16 -pix_fmt yuv420p'),
     'palette.gif':
     Kind('', colour='palette'),
+    # All packets are called key packets.
+    'rpza.mov':
+    Kind('-c:v rpza', colour='4:4:4'),
     'prores.mov':
     Kind('-c:v prores -pix_fmt yuv422p10le', colour='10-bit'),
     # Time.
@@ -218,6 +224,8 @@ KINDS: Dict[str, Kind] = {
     Kind(VP9 + '-g 16 -pix_fmt yuv420p', size=(67, 51), colour='odd size'),
     'odd.mpg':
     Kind(MPEG2, size=(99, 51), colour='odd size'),
+    'cropped.mp4':
+    copied('h264.mp4', after='-c copy -bsf:v h264_metadata=crop_left=4'),
     'tiny.mp4':
     Kind(H264 + '-g 16', size=(16, 16)),
     'tiny.avi':

@@ -214,7 +214,20 @@ def _from_index(container: Any, stream: Any,
                                                            for e in entries)
     if len(entries) < LONG or not plain:
         return None
+    # Frames in another order than their packets need true key packets.
+    if keys.all() and stream.codec_context.has_b_frames:
+        return None
+    if _goes_on(container, stream, dts):
+        return None
     return FrameTable(keys, dts, np.zeros_like(dts), None)
+
+
+def _goes_on(container: Any, stream: Any, dts: np.ndarray) -> bool:
+    """Tell whether packets follow those of the index, as in fragments."""
+    container.seek(int(dts[-1]), stream=stream)
+    late = any(p.size and p.dts > dts[-1] for p in container.demux(stream))
+    container.seek(int(dts[0]), stream=stream)
+    return late
 
 
 def _check_end(container: Any, stream: Any, path: str, packets: _Packets,

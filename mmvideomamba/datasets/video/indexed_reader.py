@@ -1,11 +1,11 @@
 """The base of readers other than PyAV, held to PyAV's table."""
-import functools
 import re
 from abc import abstractmethod
 from typing import ClassVar, Dict, List, Optional, Sequence, Set, Tuple
 
 import av
 import numpy as np
+from av.codec.context import Flags
 
 from .decoder_log import decoder_log
 from .errors import MediaError, UnsupportedVideoError
@@ -46,16 +46,39 @@ class _Truth(PyAVReader):
         """Name of the decoder."""
         return self._stream.codec_context.name
 
-    @functools.cached_property
-    def mirrored(self) -> bool:
-        """Whether the display matrix mirrors the picture."""
+    def special_display(self) -> str:
+        """Find what libraries are known to do wrong with the picture.
+
+        Returns:
+            str: The feature of the file, '' for none.
+        """
         with watch():  # whether the file is whole is found out later
-            frame = next(self._walk())
+            self._open()
+            context = self._stream.codec_context
+            context.flags &= ~Flags.unaligned
+            frame = next(self._container.decode(self._stream), None)
+        context.flags |= Flags.unaligned
+        if frame is None:
+            return ''
+        if frame.width != context.width:
+            return 'a crop at the left that is no multiple of 32'
         matrix = frame.side_data.get('DISPLAYMATRIX')
         if matrix is None:
-            return False
+            return ''
         rows = np.frombuffer(matrix, np.int32).astype(float).reshape(3, 3)
-        return bool(np.linalg.det(rows[:2, :2]) < 0)
+        mirrored = np.linalg.det(rows[:2, :2]) < 0
+        return 'a mirrored display matrix' if mirrored else ''
+
+    def false_keys(self) -> bool:
+        """Tell whether all packets are called key packets, wrongly.
+
+        Returns:
+            bool: Whether the second frame needs the first.
+        """
+        codec = self._stream.codec_context.codec
+        if len(self) > 1 and self.table.keys.all() and not codec.intra_only:
+            self.get_frames([1])
+        return bool(self.table.sequential)
 
     def in_order(self) -> bool:
         """Tell whether all frames are shown in the order of the packets."""
@@ -131,8 +154,11 @@ class IndexedReader(VideoReader):
         for name in self.truth.formats & self.lost_in:
             raise self._unsupported(f'the container {name}')
         try:
-            if self.truth.mirrored:
-                raise self._unsupported('a mirrored display matrix')
+            if self.truth.false_keys():
+                raise self._unsupported('key packets without a key frame')
+            special = self.truth.special_display()
+            if special:
+                raise self._unsupported(special)
             self._open()
         except (*self.faults, av.FFmpegError) as error:
             if isinstance(error, MediaError):

@@ -9,6 +9,7 @@ from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
 
 import av
 import numpy as np
+from av.codec.context import Flags
 
 from .errors import MediaError
 from .frame_table import check_gaps, read_table
@@ -123,6 +124,8 @@ class PyAVReader(VideoReader):
         context.options = dict(DECODER_OPTIONS)
         # Threads of the decoder would hide the complaints, see watch().
         context.thread_count, context.thread_type = 1, 'NONE'
+        # Else a decoder leaves a part of what the file crops at the left.
+        context.flags |= Flags.unaligned
 
     def _rate(self) -> float:
         """Return the average number of frames a second."""
@@ -217,6 +220,8 @@ class PyAVReader(VideoReader):
     def _read_sought(self, indices: Sequence[int]) -> Dict[int, np.ndarray]:
         """Decode frames from the nearest key packets on."""
         places = self._locate(indices)
+        if len({packet for _, packet in places}) < len(places):
+            raise _TableError('two frames in a packet')
         groups: Dict[int, Dict[int, int]] = {}
         for index, (start, packet) in zip(indices, places):
             start = start if self._independent else 0
@@ -246,6 +251,9 @@ class PyAVReader(VideoReader):
         times = {int(table.pts[p]): index for p, index in targets.items()}
         found: Dict[int, np.ndarray] = {}
         first, last = table.pts[start], None
+        # From the start of the file on, decoding is always right.
+        doubtful = start > 0 and (table.order is None
+                                  or table.ranks[start] >= 0)
         for number, packet in self._packets_from(start):
             # Such a frame refers to pictures ahead of the key packet.
             if number >= 0 and packet.pts < first:
@@ -255,6 +263,9 @@ class PyAVReader(VideoReader):
                 context.skip_frame = ('DEFAULT' if number in targets
                                       or number < 0 else 'NONREF')
             for frame in packet.decode():
+                if doubtful and not (frame.pts == first and frame.key_frame):
+                    raise _TableError('key packets without a key frame')
+                doubtful = False
                 last = self._check_order(frame.pts, last, skips)
                 if frame.pts in times:
                     index = times[frame.pts]

@@ -27,17 +27,18 @@ TS = {
 }
 # Frames shown before the first key frame are in the file.
 CUT = {'hevc_cut.mkv', 'hevc_cut.ts', 'mpeg2_cut.ts'}
-MIRRORED = {'mirrored.mp4', 'mirrored_turned.mov'}
+# The libraries are known to show another picture, or other frames.
+SPECIAL = {'mirrored.mp4', 'mirrored_turned.mov', 'cropped.mp4', 'rpza.mov'}
 # Kinds that a reader may refuse; the reader has to read all others.
 REFUSED: Dict[str, set] = {
     'pyav': set(),
     'torchcodec':
-    NO_TIMES | TS | CUT | MIRRORED | {'intra_refresh.mp4', 'hevc_cut.mp4'},
-    'decord': NO_TIMES | TS | CUT | MIRRORED | {
+    NO_TIMES | TS | CUT | SPECIAL | {'intra_refresh.mp4', 'hevc_cut.mp4'},
+    'decord': NO_TIMES | TS | CUT | SPECIAL | {
         'intra_refresh.mp4', 'live.webm', 'av1.mp4', 'av1.webm',
         'edit_list_cut.mp4', 'tiny.mp4', 'hevc_cut.mp4'
     },
-    'opencv': NO_TIMES | CUT | MIRRORED,
+    'opencv': NO_TIMES | CUT | SPECIAL,
 }
 # Files that may end early, as the container does not tell the length.
 UNANNOUNCED = {
