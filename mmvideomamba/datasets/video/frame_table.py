@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from .errors import MediaError
+from .pyav_stream import packets_of
 
 # Containers whose packets carry presentation times.
 TIMED = {'mov', 'matroska', 'mpegts', 'flv'}
@@ -142,7 +143,7 @@ class _Packets:
         self.indexed = len(stream.index_entries)
         vp8 = stream.codec_context.name == 'vp8'
         rows = self.rows
-        for packet in container.demux(stream):
+        for packet in packets_of(container, stream):
             size = packet.size
             if packet.dts is None and not size:
                 continue  # ends the stream
@@ -309,7 +310,7 @@ def _other_stream_ends(container: Any, stream: Any, seconds: float) -> bool:
         packet.pts is not None and float((packet.pts +
                                           (packet.duration or 0)) *
                                          packet.time_base) >= seconds
-        for packet in container.demux(others))
+        for packet in packets_of(container, others))
 
 
 def _from_packets(packets: _Packets, family: set, stream: Any) -> FrameTable:

@@ -14,7 +14,7 @@ from av.codec.context import Flags
 from .errors import MediaError
 from .frame_table import check_gaps, read_table
 from .library_log import watch
-from .pyav_stream import best_stream, reason_of, rotate
+from .pyav_stream import best_stream, packets_of, reason_of, rotate
 from .reader import Source, VideoReader
 
 # Codecs with an option to leave out pictures without references.
@@ -137,7 +137,7 @@ class PyAVReader(VideoReader):
     def _walk(self) -> Iterator[Any]:
         """Yield all frames from the start of the file."""
         self._open()
-        for packet in self._container.demux(self._stream):
+        for packet in packets_of(self._container, self._stream):
             yield from packet.decode()
 
     def _count_frames(self) -> int:
@@ -327,7 +327,7 @@ class PyAVReader(VideoReader):
     def _numbered(self) -> Iterator[Tuple[int, Any]]:
         """Yield numbers and packets, -1 for the end of the stream."""
         number = -1
-        for packet in self._container.demux(self._stream):
+        for packet in packets_of(self._container, self._stream):
             if not packet.size:
                 if packet.dts is None:
                     yield -1, packet

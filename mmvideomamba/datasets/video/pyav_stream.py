@@ -1,5 +1,5 @@
 """Streams and pictures of PyAV: the choice of a stream, the right way up."""
-from typing import Any
+from typing import Any, Iterator
 
 import numpy as np
 from av.stream import Disposition
@@ -91,6 +91,26 @@ def best_stream(container: Any, path: str) -> Any:
         raise MediaError(
             path, 'has a video stream of a codec that FFmpeg does not know')
     return max(known, key=score)
+
+
+def packets_of(container: Any, streams: Any) -> Iterator[Any]:
+    """Yield the packets of streams, up to the end of the file.
+
+    A further stream may begin amid the packets of .ts and .flv files, by
+    damage or by intent. PyAV has no object for such a stream, and can fail
+    at flushing it, behind the last packet of all.
+
+    Args:
+        container (av.container.InputContainer): The open file.
+        streams (av.stream.Stream | list[av.stream.Stream]): Of the file.
+
+    Yields:
+        av.Packet: In the order of the file.
+    """
+    try:
+        yield from container.demux(streams)
+    except IndexError:
+        return
 
 
 def _kinds(container: Any) -> str:

@@ -1,9 +1,11 @@
 """Pictures are turned as their display matrix asks."""
+from typing import Any, Iterator
+
 import numpy as np
 import pytest
 
 from mmvideomamba.datasets.video import MediaError
-from mmvideomamba.datasets.video.pyav_stream import rotate
+from mmvideomamba.datasets.video.pyav_stream import packets_of, rotate
 
 PICTURE = np.arange(6).reshape(2, 3, 1).repeat(3, 2).astype(np.uint8)
 
@@ -32,3 +34,16 @@ def test_other_angles_are_refused() -> None:
     turn = np.array([eighth, eighth, 0, -eighth, eighth, 0, 0, 0, 1 << 30])
     with pytest.raises(MediaError, match='a.mp4 .* turned by 45 degrees'):
         rotate(PICTURE, turn, 'a.mp4')
+
+
+class LateStream:
+    """A container in which a stream begins amid the packets."""
+
+    def demux(self, streams: Any) -> Iterator[int]:
+        yield from (1, 2)
+        # What PyAV does depends on a byte behind its list of streams.
+        raise IndexError('list index out of range')
+
+
+def test_stream_amid_the_packets() -> None:
+    assert list(packets_of(LateStream(), 0)) == [1, 2]
