@@ -76,8 +76,11 @@ class ReadImage(BaseTransform):
             content = read_image_file(
                 name, 'Correct media_root and the caption file.')
         check_whole_image(name, content)
-        image = cv2.imdecode(
-            np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        try:
+            image = cv2.imdecode(
+                np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        except cv2.error as error:  # such as a size beyond all limits
+            raise image_error(name, f'is damaged: {error}') from error
         if image is None:
             raise image_error(
                 name, f'is damaged, or no image ({len(content)} bytes)')

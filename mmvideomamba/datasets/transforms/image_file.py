@@ -44,7 +44,9 @@ def read_image_file(path: str, remedy: str = MISSING_REMEDY) -> bytes:
             return file.read()
     except FileNotFoundError as error:
         raise MissingMediaError(path, remedy=remedy, kind='image') from error
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a name with a null byte
+        if isinstance(error, MediaError):
+            raise
         raise image_error(path, f'cannot be read: {error}') from error
 
 

@@ -6,13 +6,15 @@ import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
+from PIL import Image
 
 from mmvideomamba.registry import TRANSFORMS
 from ..video.errors import MediaError, MissingMediaError
 from .image_file import check_whole_image, image_error, read_image_file
 
 # Of OpenCV, Pillow (SyntaxError for a broken PNG) and the host's decoders.
-_DECODE_ERRORS = (cv2.error, AssertionError, OSError, SyntaxError, ValueError)
+_DECODE_ERRORS = (cv2.error, AssertionError, Image.DecompressionBombError,
+                  OSError, SyntaxError, ValueError)
 
 
 @TRANSFORMS.register_module()

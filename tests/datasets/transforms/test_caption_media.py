@@ -54,10 +54,14 @@ def test_image_is_a_clip_of_one_frame(tmp_path: Path, memory: bool) -> None:
     assert 'content' not in found
 
 
-@pytest.mark.parametrize('content, fault', [
-    (b'', r'is empty \(0 bytes\)'),
-    (b'no image', 'is damaged, or no image'),
-])
+@pytest.mark.parametrize(
+    'content, fault',
+    [
+        (b'', r'is empty \(0 bytes\)'),
+        (b'no image', 'is damaged, or no image'),
+        # A size beyond the limit of OpenCV.
+        (b'P6\n65536 32768\n255\n' + bytes(99), 'is damaged: '),
+    ])
 def test_damaged_image_is_named(content: bytes, fault: str) -> None:
     with pytest.raises(MediaError, match=f'image a.png {fault}'):
         ReadImage()(dict(filename='a.png', content=content))

@@ -38,3 +38,8 @@ def test_pipe_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / 'a.jpg', tmp_path):
         with pytest.raises(MediaError, match='is no regular file'):
             read_image_file(str(path))
+
+
+def test_name_that_no_file_can_have() -> None:
+    with pytest.raises(MediaError, match='cannot be read: embedded null'):
+        read_image_file('a\0.jpg')

@@ -1,4 +1,5 @@
 """Images load as with the host, or are refused by name."""
+import struct
 from pathlib import Path
 
 import cv2
@@ -36,7 +37,14 @@ def test_loads_as_the_host(jpeg: Path, kwargs: dict) -> None:
 def test_bad_files(jpeg: Path, backend: str) -> None:
     whole = jpeg.read_bytes()
     load = LoadCheckedImage(imdecode_backend=backend)
-    faults = {whole[:-50]: 'cut off', b'<html>': 'damaged', b'': 'empty'}
+    bitmap = bytearray(cv2.imencode('.bmp', cv2.imread(str(jpeg)))[1])
+    bitmap[18:26] = struct.pack('<II', 1 << 16, 1 << 15)  # a size too large
+    faults = {
+        whole[:-50]: 'cut off',
+        b'<html>': 'damaged',
+        b'': 'empty',
+        bytes(bitmap): 'damaged'
+    }
     for content, fault in faults.items():
         jpeg.write_bytes(content)
         with pytest.raises(MediaError, match=f'image {jpeg} is {fault}'):
