@@ -109,6 +109,7 @@ def build(folder: Path,
           test: Sequence[str] = (),
           hook: Any = None,
           loader: Any = None,
+          sampler: str = 'DefaultSampler',
           epochs: int = 3,
           share: float = 0.5,
           policies: Sequence[str] = ('replace', 'report'),
@@ -122,7 +123,7 @@ def build(folder: Path,
         parts.update(
             train_dataloader=dict(
                 loader,
-                sampler=dict(type='DefaultSampler', shuffle=True),
+                sampler=dict(type=sampler, shuffle=True),
                 dataset=video_set(
                     folder,
                     'train',

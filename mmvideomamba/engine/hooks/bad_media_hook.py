@@ -12,7 +12,8 @@ from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
 from mmvideomamba.datasets.video.choice import reader_in_use, reader_version
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
-from .bad_media_loaders import loaders_of, policy_sets, readers_of, tell_places
+from .bad_media_loaders import (begin_anew, loaders_of, policy_sets,
+                                readers_of, tell_places)
 from .bad_media_record import BadMediaRecord
 
 
@@ -35,9 +36,6 @@ class BadMediaHook(Hook):
       validation and test, see ``ReportEvaluator``;
     - remembers files after a hanging decoder, and does not try again;
     - writes the readers of the videos into the checkpoints' meta.
-
-    ``IterBasedTrainLoop`` may read the first samples before the hook is
-    there, with replacements drawn from the sample's number alone.
 
     Args:
         interval (int): Iterations from gathering to gathering; the end of an
@@ -90,9 +88,10 @@ class BadMediaHook(Hook):
         """
         for loader in loaders_of(runner.train_dataloader):
             sampler = tell_places(loader, self._seed(runner))
+            self._tell_hung(loader)
             if sampler is not None:
                 sampler.own_epoch = runner.epoch
-            self._tell_hung(loader)
+                begin_anew(runner.train_loop, loader, sampler)
 
     def before_val(self, runner: Runner) -> None:
         """Prepare a validation.

@@ -1,6 +1,8 @@
 """Loaders, samplers and data sets under a policy for bad media."""
 from typing import Any, Iterator, List, Optional
 
+from mmengine.dataset import InfiniteSampler
+
 from mmvideomamba.datasets.bad_media import BadMediaMixin
 from mmvideomamba.datasets.samplers import PlacedSampler
 from mmvideomamba.datasets.transforms import OpenVideo
@@ -95,3 +97,25 @@ def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
     if not isinstance(sampler, PlacedSampler):
         batches.sampler = PlacedSampler(sampler, seed)  # type: ignore
     return batches.sampler  # type: ignore[union-attr]
+
+
+def begin_anew(loop: Any, loader: Any, sampler: PlacedSampler) -> None:
+    """Let a loop read anew, if the loop began before the places were told.
+
+    ``IterBasedTrainLoop`` starts the workers while being built, and these
+    would go on without places: with ``InfiniteSampler`` for ever.
+
+    Args:
+        loop (BaseLoop): Of the training, before the first batch.
+        loader (DataLoader): Of the loop.
+        sampler (PlacedSampler): Of the loader.
+    """
+    iterator = getattr(loop, 'dataloader_iterator', None)
+    if iterator is None or not loader.num_workers:
+        return
+    drawn = sampler.sampler
+    if isinstance(drawn, InfiniteSampler):
+        # The numbers drawn ahead for the workers would be left out.
+        drawn.indices = drawn._indices_of_rank()
+    loop.dataloader_iterator = None  # ends the workers
+    loop.dataloader_iterator = type(iterator)(loader)

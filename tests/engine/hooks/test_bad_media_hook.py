@@ -106,6 +106,27 @@ def test_share_ends_the_run(tmp_path: Path) -> None:
     assert listed(tmp_path).keys() == {'1_bad', '4_bad'}
 
 
+@pytest.mark.parametrize('sampler', ['InfiniteSampler', 'DefaultSampler'])
+def test_training_by_iterations(tmp_path: Path, sampler: str) -> None:
+    """Any number of workers draw the same; the limit holds in the hook."""
+
+    def start(folder: str, workers: int, **kwargs: Any) -> Any:
+        loader = dict(num_workers=workers)
+        return build(
+            tmp_path / folder,
+            TRAIN,
+            loader=loader,
+            sampler=sampler,
+            train_cfg=dict(by_epoch=False, max_iters=7),
+            **kwargs)
+
+    whole = run(start('a', 0))
+    assert run(start('b', 2)) == whole and len(whole) == 7
+    assert listed(tmp_path / 'a').keys() == {'1_bad', '4_bad'}
+    with pytest.raises(BadMediaShareError, match='All of them are in'):
+        start('b', 2, share=0.1, hook=BadMediaHook(interval=3)).train()
+
+
 def test_share_ends_the_run_at_the_end_of_the_epoch(tmp_path: Path) -> None:
     runner = build(tmp_path, TRAIN, share=0.2)
     with pytest.raises(BadMediaShareError):
