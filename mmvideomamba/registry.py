@@ -26,7 +26,9 @@ DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope='mmvideomamba',
-    locations=['mmvideomamba.datasets'])
+    locations=[
+        'mmvideomamba.datasets', 'mmvideomamba.datasets.checked_image_dataset'
+    ])
 
 DATA_SAMPLERS = Registry(
     'data sampler',

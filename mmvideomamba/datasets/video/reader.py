@@ -26,7 +26,8 @@ class VideoReader(ABC):
     Args:
         source (str | bytes): Path of a local file, or the content of a file.
         path (str): Name of the file in messages.
-        num_threads (int): Threads of the decoder. Defaults to 1.
+        num_threads (int): Threads of the decoder; PyAV decodes in a single
+            thread. Defaults to 1.
 
     Attributes:
         avg_fps (float): Frames per second, on average.
