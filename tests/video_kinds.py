@@ -196,6 +196,8 @@ KINDS: Dict[str, Kind] = {
     # Place and streams.
     'turned_90.mp4':
     copied('h264.mp4', '-display_rotation 90'),
+    'turned_90.mkv':
+    copied('h264.mp4', '-display_rotation 90'),
     'turned_180.mp4':
     copied('h264.mp4', '-display_rotation 180'),
     'turned_270.mp4':

@@ -226,7 +226,8 @@ def _from_index(container: Any, stream: Any,
 def _goes_on(container: Any, stream: Any, dts: np.ndarray) -> bool:
     """Tell whether packets follow those of the index, as in fragments."""
     container.seek(int(dts[-1]), stream=stream)
-    late = any(p.size and p.dts > dts[-1] for p in container.demux(stream))
+    packets = packets_of(container, stream)
+    late = any(p.size and p.dts > dts[-1] for p in packets)
     container.seek(int(dts[0]), stream=stream)
     return late
 

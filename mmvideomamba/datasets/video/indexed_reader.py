@@ -1,6 +1,7 @@
 """The base of readers other than PyAV, held to PyAV's table."""
 import re
 from abc import abstractmethod
+from itertools import chain
 from typing import ClassVar, Dict, List, Optional, Sequence, Set, Tuple
 
 import av
@@ -11,6 +12,7 @@ from .decoder_log import decoder_log
 from .errors import MediaError, UnsupportedVideoError
 from .library_log import watch
 from .pyav_reader import PyAVReader, _TableError
+from .pyav_stream import packets_of
 from .reader import Source, VideoReader
 
 # Largest and mean difference of a pixel from PyAV's, of 255, by what is
@@ -29,7 +31,14 @@ Fetched = Tuple[np.ndarray, Optional[float]]
 
 
 class _Truth(PyAVReader):
-    """PyAV's reader, with further facts about a file."""
+    """PyAV's reader, with further facts about a file.
+
+    Attributes:
+        turned (bool): Whether there is a display matrix, known once
+            ``special_display`` was called.
+    """
+
+    turned = False
 
     @property
     def time_base(self) -> float:
@@ -56,7 +65,9 @@ class _Truth(PyAVReader):
             self._open()
             context = self._stream.codec_context
             context.flags &= ~Flags.unaligned
-            frame = next(self._container.decode(self._stream), None)
+            packets = packets_of(self._container, self._stream)
+            frame = next(
+                chain.from_iterable(p.decode() for p in packets), None)
         context.flags |= Flags.unaligned
         if frame is None:
             return ''
@@ -65,6 +76,7 @@ class _Truth(PyAVReader):
         matrix = frame.side_data.get('DISPLAYMATRIX')
         if matrix is None:
             return ''
+        self.turned = True
         rows = np.frombuffer(matrix, np.int32).astype(float).reshape(3, 3)
         mirrored = np.linalg.det(rows[:2, :2]) < 0
         return 'a mirrored display matrix' if mirrored else ''
@@ -160,6 +172,8 @@ class IndexedReader(VideoReader):
             if special:
                 raise self._unsupported(special)
             self._open()
+            if self.truth.turned:  # libraries miss matrices of some containers
+                self._judge({0: self._fetch([0])[0][0]})
         except (*self.faults, av.FFmpegError) as error:
             if isinstance(error, MediaError):
                 raise

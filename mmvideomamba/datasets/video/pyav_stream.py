@@ -98,7 +98,8 @@ def packets_of(container: Any, streams: Any) -> Iterator[Any]:
 
     A further stream may begin amid the packets of .ts and .flv files, by
     damage or by intent. PyAV has no object for such a stream, and can fail
-    at flushing it, behind the last packet of all.
+    at flushing it, behind the last packet of all. PyAV also frees nothing of
+    a ``demux`` that is left early, unless closed as ``yield from`` does.
 
     Args:
         container (av.container.InputContainer): The open file.

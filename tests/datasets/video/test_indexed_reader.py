@@ -131,3 +131,19 @@ def test_closed(library: Library) -> None:
     library.close()
     with pytest.raises(ValueError, match='is closed'):
         library.get_frames([0])
+
+
+def test_matrix_that_a_library_misses(video_kinds: VideoKinds) -> None:
+    """A picture that the library does not turn is refused at once."""
+
+    class Straight(Library):
+        """Library that knows no display matrix."""
+
+        def _open(self) -> None:
+            super()._open()
+            self.frames = self.frames.swapaxes(1, 2)
+
+    path = str(video_kinds.get('turned_90.mkv').path)
+    with pytest.raises(UnsupportedVideoError, match='frame 0 is another'):
+        Straight(path, path)
+    Library(path, path).close()

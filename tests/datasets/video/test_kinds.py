@@ -36,7 +36,7 @@ REFUSED: Dict[str, set] = {
     NO_TIMES | TS | CUT | SPECIAL | {'intra_refresh.mp4', 'hevc_cut.mp4'},
     'decord': NO_TIMES | TS | CUT | SPECIAL | {
         'intra_refresh.mp4', 'live.webm', 'av1.mp4', 'av1.webm',
-        'edit_list_cut.mp4', 'tiny.mp4', 'hevc_cut.mp4'
+        'edit_list_cut.mp4', 'tiny.mp4', 'turned_90.mkv', 'hevc_cut.mp4'
     },
     'opencv': NO_TIMES | CUT | SPECIAL,
 }
