@@ -158,6 +158,8 @@ class IndexedReader(VideoReader):
                  num_threads: int = 1) -> None:
         super().__init__(source, path, num_threads)
         self._truth: Optional[_Truth] = None
+        if isinstance(source, str) and not _is_unicode(source):
+            raise self._unsupported('a name that is no UTF-8')  # or it crashes
         self._truth = _Truth(source, path, num_threads)
         self.avg_fps = self.truth.avg_fps
         self.announces_end = self.truth.announces_end
@@ -267,6 +269,11 @@ class IndexedReader(VideoReader):
         """Raise the error of PyAV, or else say what the library cannot do."""
         self.truth.get_frames(indices)
         raise self._unsupported(fault)
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a name of the system was valid UTF-8."""
+    return text.isascii() or not any(0xd800 <= ord(c) < 0xe000 for c in text)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,4 +1,6 @@
 """Every reader, every kind of file: the right frames, or refused by name."""
+import shutil
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Tuple, Type
@@ -131,6 +133,19 @@ def test_content(video_kinds: VideoKinds, name: str) -> None:
         with open_video(video.path.read_bytes(), reader, path=name) as opened:
             found = opened.get_frames([59, 30, 2])
         assert numbers(found) == [59, 30, 2], reader
+
+
+@pytest.mark.skipif(sys.platform != 'linux', reason='names are Unicode')
+def test_name_in_no_encoding(video_kinds: VideoKinds, tmp_path: Path) -> None:
+    """A name that is no UTF-8 crashes no library."""
+    path = str(tmp_path / '\udcff.mp4')
+    shutil.copy(video_kinds.get('h264.mp4').path, path)
+    for reader in usable():
+        try:
+            with open_video(path, reader) as opened:
+                assert numbers(opened.get_frames([7])) == [7]
+        except MediaError as error:
+            assert path in str(error) and reader != 'pyav'
 
 
 # Length, numbers of frames and the frames.
