@@ -102,7 +102,9 @@ def check_exist(paths: Sequence[str],
         f'{name}: {len(missing)} of {len(paths)} {kind} do not exist', faults,
         remedy)
     if len(missing) > allowed:
-        raise FileNotFoundError(message)
+        limit = (f' bad_media and max_bad_share let {allowed} be missing.'
+                 if allowed else '')
+        raise FileNotFoundError(message + limit)
     print_log(message, 'current', logging.WARNING)
 
 

@@ -309,8 +309,10 @@ def test_missing_files_at_the_start(tmp_path: Path, mm_log, policy: str,
         videos(names, tmp_path, **kwargs)
         assert any(match in line for line in mm_log)
     else:
-        with pytest.raises(FileNotFoundError, match=match):
+        with pytest.raises(FileNotFoundError, match=match) as caught:
             videos(names, tmp_path, **kwargs)
+        limit = dict(replace='let 2 be missing', report='let 7 be missing')
+        assert limit.get(policy, 'leaves this to') in str(caught.value)
 
 
 @pytest.mark.parametrize('kwargs, match', [
