@@ -6,6 +6,7 @@ from typing import Any, Dict, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 
+from .choice import check_file
 from .indexed_reader import Fetched, IndexedReader
 
 
@@ -32,6 +33,7 @@ class OpenCVReader(IndexedReader):
 
     def _start(self) -> Any:
         name: Any = self._file.name if self._file else self.source
+        check_file(name)  # opened anew; a pipe in its place would hang
         capture = cv2.VideoCapture(
             os.path.abspath(name), cv2.CAP_FFMPEG,
             [cv2.CAP_PROP_N_THREADS, self.num_threads])

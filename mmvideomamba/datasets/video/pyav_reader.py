@@ -234,7 +234,8 @@ class PyAVReader(VideoReader):
                                   'cannot be decoded'):
                     found.update(self._read_group(start, targets))
             except MediaError:
-                if not start or not self._independent:
+                opened = self._container is not None  # or the file is lost
+                if not start or not self._independent or not opened:
                     raise
                 # A decoder may complain of pictures ahead of a key packet,
                 # for example where H.264 refreshes without key frames.

@@ -6,6 +6,7 @@ import cv2
 import pytest
 from video_kinds import VideoKinds, read_number
 
+from mmvideomamba.datasets.video import MediaError
 from mmvideomamba.datasets.video.opencv_reader import OpenCVReader
 
 
@@ -41,3 +42,15 @@ def test_colours_are_rgb(video_kinds: VideoKinds) -> None:
     _, picture = cv2.VideoCapture(path, cv2.CAP_FFMPEG).read()
     with OpenCVReader(path, path) as reader:
         assert (reader.get_frames([0])[0] == picture[..., ::-1]).all()
+
+
+def test_pipe_in_place_of_the_file(video_kinds: VideoKinds,
+                                   tmp_path: Path) -> None:
+    """A pipe that takes the place of an open file is not waited for."""
+    path = tmp_path / 'pipe.mp4'
+    path.write_bytes(video_kinds.get('h264.mp4').path.read_bytes())
+    with OpenCVReader(str(path), str(path)) as reader:
+        path.unlink()
+        os.mkfifo(path)
+        with pytest.raises(MediaError, match='is no regular file'):
+            reader.get_frames([7])

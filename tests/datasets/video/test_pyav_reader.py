@@ -1,6 +1,7 @@
 """Frames of PyAV's reader are right, also on the ways around a fault."""
 import gc
 import multiprocessing
+import os
 import threading
 from pathlib import Path
 from typing import Any, Dict, Iterator, List
@@ -183,3 +184,14 @@ def test_no_frame_is_sought(tmp_path: Path,
         monkeypatch.setattr(type(video), '_read', refuse)
         video.decode_all(lambda: steps.append(1))
     assert len(steps) == 3
+
+
+def test_file_shrinks(tmp_path: Path) -> None:
+    """To cut an open file, with the index, is damage."""
+    path = tmp_path / 'shrinks.mp4'
+    # Larger than what the library reads ahead.
+    encode(path, *'-c:v libx264 -g 4 -s 640x480 -qp 0 -vf noise=c0s=50'.split())
+    with opened(path) as video:
+        os.truncate(path, path.stat().st_size // 3)
+        with pytest.raises(MediaError, match='shrinks.mp4'):
+            video.get_frames([len(video) - 1])
