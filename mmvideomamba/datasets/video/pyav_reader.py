@@ -31,6 +31,8 @@ OPEN_OPTIONS = {'protocol_whitelist': 'file', 'pattern_type': 'none'}
 TEXTS = {'tty', 'concat', 'hls', 'dash', 'imf', 'sdp', 'webm_dash_manifest'}
 # A decoder reports damage instead of hiding it behind made-up pictures.
 DECODER_OPTIONS = {'err_detect': 'crccheck+explode'}
+# It tells all damage in the log, and stops at harmless faults if it may.
+H264_OPTIONS = {'err_detect': 'crccheck'}
 
 
 class _TableError(Exception):
@@ -121,7 +123,8 @@ class PyAVReader(VideoReader):
             raise MediaError(self.path, 'is a text file, not a video')
         self._stream = best_stream(self._container, self.path)
         context = self._stream.codec_context
-        context.options = dict(DECODER_OPTIONS)
+        context.options = dict(H264_OPTIONS if context.name ==
+                               'h264' else DECODER_OPTIONS)
         # Threads of the decoder would hide the complaints, see watch().
         context.thread_count, context.thread_type = 1, 'NONE'
         # Else a decoder leaves a part of what the file crops at the left.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from bad_videos import encode
 from numbered_frames import damage, read_number
-from video_kinds import VideoKinds
+from video_kinds import VideoKinds, decode, run_ffmpeg
 
 from mmvideomamba.datasets.video import (MediaError, frame_table, open_video,
                                          pyav_reader)
@@ -45,6 +45,22 @@ def test_long_files_are_read_by_their_index(video_kinds: VideoKinds, name: str,
         assert len(video) == len(truth)
         assert numbers(video, wanted) == [truth[i] for i in wanted]
         assert video.table.sequential == ''
+
+
+@pytest.mark.parametrize('ending', ['mp4', 'mkv', 'avi'])
+def test_cut_in_an_open_group(video_kinds: VideoKinds, tmp_path: Path,
+                              ending: str) -> None:
+    """H.264 cut without encoding; FFmpeg has a harmless complaint."""
+    path = tmp_path / f'cut.{ending}'
+    run_ffmpeg('-ss', 0.9, '-i', video_kinds.path('open_gop.mp4'), '-c',
+               'copy', path)
+    frames, complaint = decode(path)
+    assert 'mmco: unref short failure' in complaint
+    with opened(path) as video:
+        assert len(video) == len(frames)
+        wanted = [len(frames) - 1, 20, 0, 5]
+        assert numbers(video,
+                       wanted) == [read_number(frames[i]) for i in wanted]
 
 
 def test_key_frames(video_kinds: VideoKinds, monkeypatch) -> None:
