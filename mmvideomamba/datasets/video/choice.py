@@ -4,11 +4,12 @@ import importlib
 import os
 import stat
 from importlib.metadata import packages_distributions, version
-from typing import Dict, List, NamedTuple, Optional
+from typing import Dict, List, NamedTuple, Optional, Union
 
 from mmengine.logging import print_log
 
-from .errors import MediaError, MissingMediaError, UnsupportedVideoError
+from .errors import (NO_FILE_REMEDY, MediaError, MissingMediaError,
+                     UnsupportedVideoError)
 from .reader import Source, VideoReader
 from .sample_clip import SAMPLE_CLIP, SAMPLE_FRAMES
 
@@ -177,21 +178,22 @@ def check_file(path: str) -> None:
     except (OSError, ValueError) as error:
         raise MediaError(path, f'cannot be opened ({error})') from error
     if not stat.S_ISREG(status.st_mode):
-        raise MediaError(path, 'is no regular file')
+        raise MediaError(path, 'is no regular file', NO_FILE_REMEDY)
     if status.st_size == 0:
         raise MediaError(path, 'is empty (0 bytes)')
     if not os.access(path, os.R_OK):
         raise MediaError(path, 'may not be read (permission denied)')
 
 
-def open_video(source: Source,
+def open_video(source: Union[Source, 'os.PathLike[str]'],
                reader: str = 'auto',
                num_threads: int = 1,
                path: Optional[str] = None) -> VideoReader:
     """Open a video.
 
     Args:
-        source (str | bytes): Path of a local file, or the content of a file.
+        source (str | os.PathLike | bytes): Path of a local file, or the
+            content of a file.
         reader (str): A key of ``READERS``, for no other; 'auto' for the
             fastest working here, and each of the others for a file of an
             unsupported kind. Defaults to 'auto'.
@@ -203,6 +205,7 @@ def open_video(source: Source,
         VideoReader: The open video.
 
     Raises:
+        TypeError: If ``source`` is neither a path nor bytes.
         ValueError: If ``reader`` is unknown.
         ImportError: If ``reader`` is not installed.
         MissingMediaError: If the file does not exist.
@@ -210,6 +213,11 @@ def open_video(source: Source,
             unknown to the reader.
     """
     check_reader(reader)
+    if isinstance(source, os.PathLike):
+        source = os.fspath(source)
+    if not isinstance(source, (str, bytes)):
+        raise TypeError('source must be a path or the bytes of a file, but '
+                        f'is of type {type(source).__name__}')
     if isinstance(source, str):
         path = path or source
         check_file(source)

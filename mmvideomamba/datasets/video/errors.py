@@ -2,6 +2,7 @@
 
 REMEDY = ('Copy or download it again, re-encode it (ffmpeg -i OLD NEW.mp4), '
           'or leave it out of the list.')
+NO_FILE_REMEDY = 'Replace it by a video file, or leave it out of the list.'
 MISSING_REMEDY = ('Correct its path; in a dataset that is data_prefix and the '
                   'annotation file.')
 

@@ -72,7 +72,8 @@ def test_bad_files_are_named(folder: Path, name: str, memory: bool) -> None:
         opener(dict(filename=str(path)))
     message = str(caught.value)
     assert f'video {path} ' in message
-    assert re.search('Copy or download it again|Correct its path', message)
+    assert re.search(
+        'Copy or download it again|Correct its path|Replace it by', message)
 
 
 @pytest.mark.parametrize('mode', ['accurate', 'efficient'])

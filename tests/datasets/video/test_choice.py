@@ -2,6 +2,7 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mmvideomamba.datasets.video import (MediaError, UnsupportedVideoError,
@@ -84,8 +85,11 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     (tmp_path / 'link.mp4').symlink_to('a.mp4')
     for path in (tmp_path / 'a.mp4', tmp_path / 'link.mp4', tmp_path,
                  Path('/dev/zero')):
-        with pytest.raises(MediaError, match=f'{path} is no regular file'):
-            open_video(str(path))
+        for source in (str(path), path):
+            with pytest.raises(
+                    MediaError,
+                    match=f'{path} is no regular file. Replace it by'):
+                open_video(source)
     with pytest.raises(FileNotFoundError, match='a.mp4/b.mp4 does not exist'):
         open_video(str(tmp_path / 'a.mp4/b.mp4'))
     with pytest.raises(MediaError, match='cannot be opened .*null'):
@@ -103,3 +107,23 @@ def test_list_of_other_files_is_not_followed(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         with pytest.raises(MediaError, match=f'{name} is '):
             open_video(str(tmp_path / name), 'pyav')
+
+
+def test_sources(tmp_path: Path) -> None:
+    path = tmp_path / 'a.mp4'
+    path.write_bytes(SAMPLE_CLIP)
+    for source in (path, str(path), SAMPLE_CLIP):
+        with open_video(source) as video:
+            assert len(video) == 4
+    with pytest.raises(TypeError, match='a path or .* of type NoneType'):
+        open_video(None)
+
+
+def test_numbers_of_frames_are_whole() -> None:
+    with open_video(SAMPLE_CLIP) as video:
+        expected = video.get_frames([2])
+        np.testing.assert_array_equal(video.get_frames([2.]), expected)
+        with pytest.raises(ValueError, match='whole numbers, but has 1.5'):
+            video.get_frames([0, 1.5])
+        with pytest.raises(ValueError, match='at least one index'):
+            video.get_frames([])
