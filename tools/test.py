@@ -81,6 +81,9 @@ def set_tta(cfg: Config) -> None:
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     """Set in the config what the options ask for."""
     cfg.load_from = args.checkpoint
+    # The config kept by a resumed training; a resumed test would build the
+    # training data and the optimizer.
+    cfg.resume = False
     fill_dataloader(cfg, 'test_dataloader')
     merge_options(cfg, args.cfg_options)
     if args.show or args.show_dir is not None:

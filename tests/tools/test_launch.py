@@ -266,6 +266,9 @@ class TestTestOptions:
     def test_checkpoint(self) -> None:
         assert self.merged({}).load_from == 'a.pth'
 
+    def test_config_of_a_resumed_training(self) -> None:
+        assert self.merged(dict(resume=True)).resume is False
+
     @pytest.mark.parametrize('evaluator', [dict(type='A'), [dict(type='A')]])
     def test_dump(self, evaluator) -> None:
         cfg = self.merged(dict(test_evaluator=evaluator), '--dump', 'out.pkl')
