@@ -112,6 +112,7 @@ def test_class_folders(call: Call, videos: Path, tmp_path: Path) -> None:
     (['a.txt', '--write-clean', '.'], 'a.txt exists'),
     (['a.txt', '--classes', 'gone.txt'], 'gone.txt'),
     (['a.txt', '--reader', 'ffms'], 'reader must be'),
+    (['a.txt', '--root', 'gone'], '--root gone does not exist'),
 ])
 def test_check_that_cannot_run(call: Call, options: List[str],
                                text: str) -> None:

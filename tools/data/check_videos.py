@@ -53,8 +53,11 @@ def read_inputs(args: argparse.Namespace) -> List[MediaList]:
 
     Raises:
         FileNotFoundError: If a list is missing.
-        ValueError: If a list cannot be read, or a folder holds none.
+        ValueError: If a list cannot be read, a folder holds none, or
+            ``--root`` is no folder.
     """
+    if args.root is not None and not args.root.is_dir():
+        raise ValueError(f'--root {args.root} does not exist or is no folder')
     found = []
     for path in args.lists:
         paths = find_lists(path) if path.is_dir() else [path]

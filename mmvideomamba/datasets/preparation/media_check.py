@@ -154,7 +154,8 @@ def check_file(task: Task, alive: Callable[[], None],
         return known
     if not stat.S_ISREG(status.st_mode):
         return facts._replace(
-            kind='no-file', text='is a folder or device, not a regular file')
+            kind='no-file',
+            text='is a folder, pipe or device, not a regular file')
     try:
         if media == 'image':
             ReadImage()(dict(filename=path))
