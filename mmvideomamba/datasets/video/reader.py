@@ -85,17 +85,14 @@ class VideoReader(ABC):
             ``indices``.
 
         Raises:
+            ValueError: If there is no number, or a number is not whole.
             IndexError: If a number is below 0 or not below the length.
-            ValueError: If there is no number, or a number is no integer.
             MediaError: If a frame cannot be decoded.
         """
-        given = np.asarray(indices).reshape(-1)
-        if not len(given):
-            raise ValueError('get_frames needs at least one index')
-        wanted = given.astype(np.int64)
-        if (wanted != given).any():
-            raise ValueError('get_frames needs whole numbers, but has '
-                             f'{given[wanted != given][0]}')
+        wanted = np.asarray(indices).reshape(-1)
+        if not len(wanted) or wanted.dtype.kind not in 'iu':
+            raise ValueError('get_frames needs at least one index, and whole '
+                             f'numbers, but got {indices!r}')
         if wanted.min() < 0 or wanted.max() >= len(self):
             raise IndexError(
                 f'video {self.path} has the frames 0 to {len(self) - 1}, but '
@@ -171,6 +168,9 @@ class VideoReader(ABC):
 
     def __exit__(self, *error: object) -> None:
         self.close()
+
+    def __copy__(self) -> 'VideoReader':
+        raise TypeError('an open video cannot be copied, open it again')
 
     def __del__(self) -> None:
         if getattr(self, '_process', None) in (None, os.getpid()):

@@ -2,7 +2,6 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from mmvideomamba.datasets.video import (MediaError, UnsupportedVideoError,
@@ -117,13 +116,3 @@ def test_sources(tmp_path: Path) -> None:
             assert len(video) == 4
     with pytest.raises(TypeError, match='a path or .* of type NoneType'):
         open_video(None)
-
-
-def test_numbers_of_frames_are_whole() -> None:
-    with open_video(SAMPLE_CLIP) as video:
-        expected = video.get_frames([2])
-        np.testing.assert_array_equal(video.get_frames([2.]), expected)
-        with pytest.raises(ValueError, match='whole numbers, but has 1.5'):
-            video.get_frames([0, 1.5])
-        with pytest.raises(ValueError, match='at least one index'):
-            video.get_frames([])

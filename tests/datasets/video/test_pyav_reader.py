@@ -1,4 +1,5 @@
 """Frames of PyAV's reader are right, also on the ways around a fault."""
+import copy
 import gc
 import multiprocessing
 import os
@@ -211,3 +212,15 @@ def test_file_shrinks(tmp_path: Path) -> None:
         os.truncate(path, path.stat().st_size // 3)
         with pytest.raises(MediaError, match='shrinks.mp4'):
             video.get_frames([len(video) - 1])
+
+
+def test_arguments(video_kinds: VideoKinds) -> None:
+    with opened(video_kinds.path('h264.mp4')) as video:
+        for wrong in ([], [1.5], [True], [2**70], None):
+            with pytest.raises(ValueError, match='whole numbers, but got'):
+                video.get_frames(wrong)  # type: ignore[arg-type]
+        for outside in ([-1], [0, 60]):
+            with pytest.raises(IndexError, match='the frames 0 to 59'):
+                video.get_frames(outside)
+        with pytest.raises(TypeError, match='cannot be copied'):
+            copy.copy(video)
