@@ -23,7 +23,7 @@ def save_score_chart(reader: VideoReader, scores: Scores, title: str,
         path (Path): The .png file to write.
     """
     indices = np.linspace(0, len(reader) - 1, STRIP_FRAMES).round().astype(int)
-    frames = reader.get_frames(indices)
+    frames = reader.get_frames(indices.tolist())
     figure = Figure(
         figsize=(12, 2.6 + 0.35 * len(scores)), layout='constrained')
     figure.suptitle(title)

@@ -3,12 +3,7 @@ from typing import List
 
 import pytest
 
-from mmvideomamba.datasets.preparation.list_lines import (cut_line,
-                                                          guess_delimiter,
-                                                          guess_form,
-                                                          label_fault,
-                                                          other_delimiter,
-                                                          read_labels)
+from mmvideomamba.datasets.preparation import list_lines
 
 
 @pytest.mark.parametrize('lines, delimiter', [
@@ -23,7 +18,7 @@ from mmvideomamba.datasets.preparation.list_lines import (cut_line,
     (['a.mp4,1,90.5'], ','),
 ])
 def test_delimiter(lines: List[str], delimiter: str) -> None:
-    assert guess_delimiter(lines, 'x.txt') == delimiter
+    assert list_lines.guess_delimiter(lines, 'x.txt') == delimiter
 
 
 @pytest.mark.parametrize('lines, text', [
@@ -32,7 +27,7 @@ def test_delimiter(lines: List[str], delimiter: str) -> None:
 ])
 def test_unclear_delimiter(lines: List[str], text: str) -> None:
     with pytest.raises(ValueError, match=f'x.txt.*{text}'):
-        guess_delimiter(lines, 'x.txt')
+        list_lines.guess_delimiter(lines, 'x.txt')
 
 
 @pytest.mark.parametrize('text, form', [
@@ -45,13 +40,13 @@ def test_unclear_delimiter(lines: List[str], text: str) -> None:
     ('a 0.5 90;b 1.5 60', 'number-window'),
 ])
 def test_form(text: str, form: str) -> None:
-    lines = [cut_line(line, ' ') for line in text.split(';')]
-    assert guess_form(lines, 'x.txt') == form
+    lines = [list_lines.cut_line(line, ' ') for line in text.split(';')]
+    assert list_lines.guess_form(lines, 'x.txt') == form
 
 
 def test_unclear_form() -> None:
     with pytest.raises(ValueError, match='x.txt .*--form window or'):
-        guess_form([cut_line('a 1 60', ' ')], 'x.txt')
+        list_lines.guess_form([list_lines.cut_line('a 1 60', ' ')], 'x.txt')
 
 
 @pytest.mark.parametrize('line, fault', [
@@ -62,16 +57,16 @@ def test_unclear_form() -> None:
     ('my a.mp4,0', ''),
 ])
 def test_surplus_separators(line: str, fault: str) -> None:
-    found = cut_line(line, ',' if ',' in line else ' ')
+    found = list_lines.cut_line(line, ',' if ',' in line else ' ')
     assert found.path.endswith('a.mp4') and found.columns == ('0', )
     assert bool(found.fault) == bool(fault) and fault in found.fault
 
 
 def test_line_with_another_delimiter() -> None:
-    found = other_delimiter('a.mp4,3', ' ')
+    found = list_lines.other_delimiter('a.mp4,3', ' ')
     assert found is not None and found.columns == ('3', )
     assert 'a comma instead of a space' in found.fault
-    assert other_delimiter('a.mp4', ' ') is None
+    assert list_lines.other_delimiter('a.mp4', ' ') is None
 
 
 @pytest.mark.parametrize('text, form, kind', [
@@ -85,11 +80,13 @@ def test_line_with_another_delimiter() -> None:
     ('a 1 x', 'window', 'label'),
 ])
 def test_faults_of_labels(text: str, form: str, kind: str) -> None:
-    assert label_fault(cut_line(text, ' '), form)[0] == kind
+    assert list_lines.label_fault(list_lines.cut_line(text, ' '),
+                                  form)[0] == kind
 
 
 def test_duration_is_no_label() -> None:
-    line = cut_line('a 1 60', ' ')
-    assert read_labels(line, 'window') == [1]
-    assert read_labels(line, 'multi-class') == [1, 60]
-    assert read_labels(cut_line('a', ' '), 'unlabelled') == []
+    line = list_lines.cut_line('a 1 60', ' ')
+    assert list_lines.read_labels(line, 'window') == [1]
+    assert list_lines.read_labels(line, 'multi-class') == [1, 60]
+    assert list_lines.read_labels(list_lines.cut_line('a', ' '),
+                                  'unlabelled') == []
