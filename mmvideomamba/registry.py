@@ -26,9 +26,7 @@ DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope='mmvideomamba',
-    locations=[
-        'mmvideomamba.datasets', 'mmvideomamba.datasets.checked_image_dataset'
-    ])
+    locations=['mmvideomamba.datasets'])
 
 DATA_SAMPLERS = Registry(
     'data sampler',

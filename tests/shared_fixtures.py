@@ -12,11 +12,24 @@ from common import device_of
 from filelock import FileLock
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
+from torch.utils.data import _utils as loader_parts
 from video_kinds import VideoKinds
 
 import mmvideomamba  # noqa: F401, heals the hosts before a test imports them
 from mmvideomamba.ops import (BACKENDS, causal_conv1d, selective_scan,
                               use_backend)
+
+
+@pytest.fixture(autouse=True, scope='session')
+def short_waits() -> None:
+    """Let torch wait half a second instead of five for a worker to end.
+
+    A loader's iterator that an error keeps alive is collected later, and the
+    test running at the time would wait for its workers.
+    """
+    for module in (loader_parts, loader_parts.worker):
+        assert module.MP_STATUS_CHECK_INTERVAL == 5.
+        module.MP_STATUS_CHECK_INTERVAL = 0.5
 
 
 @pytest.fixture(autouse=True, scope='session')

@@ -1,16 +1,13 @@
-"""Datasets and transforms that the hosts do not have.
-
-The data sets of images are apart, in ``checked_image_dataset``: mmpretrain
-takes seconds to import, and no tool for videos needs it.
-"""
+"""Datasets and transforms that the hosts do not have."""
 from .captions import (CaptionDataset, RetrievalDataset, VideoMCDataset,
                        VideoQADataset)
+from .checked_image_dataset import CheckedImageFolder, CheckedImageNet
 from .checked_rawframe_dataset import CheckedRawframeDataset
 from .checked_video_dataset import CheckedVideoDataset
 from .window_video_dataset import WindowVideoDataset
 
 __all__ = [
-    'CaptionDataset', 'CheckedRawframeDataset', 'CheckedVideoDataset',
-    'RetrievalDataset', 'VideoMCDataset', 'VideoQADataset',
-    'WindowVideoDataset'
+    'CaptionDataset', 'CheckedImageFolder', 'CheckedImageNet',
+    'CheckedRawframeDataset', 'CheckedVideoDataset', 'RetrievalDataset',
+    'VideoMCDataset', 'VideoQADataset', 'WindowVideoDataset'
 ]

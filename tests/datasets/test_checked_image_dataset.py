@@ -8,9 +8,8 @@ import pytest
 from mmpretrain.datasets import CustomDataset
 from mmpretrain.datasets.transforms import PackInputs
 
+from mmvideomamba.datasets import CheckedImageFolder, CheckedImageNet
 from mmvideomamba.datasets.bad_medium import bad_media_in
-from mmvideomamba.datasets.checked_image_dataset import (CheckedImageFolder,
-                                                         CheckedImageNet)
 from mmvideomamba.datasets.samplers import Place
 from mmvideomamba.datasets.transforms import LoadCheckedImage
 from mmvideomamba.datasets.video.errors import MediaError
