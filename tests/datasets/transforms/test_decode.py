@@ -237,7 +237,9 @@ class Videos(Dataset):
                 dict(filename=str(self.paths[index]), start_index=0))['imgs'])
 
 
-@pytest.mark.parametrize('name', [*FAULTS, 'short.mp4', 'damaged.mp4'])
+@pytest.mark.parametrize(
+    'name',
+    ['missing.mp4', 'zero.mp4', 'lost.avi', 'short.mp4', 'damaged.mp4'])
 def test_error_leaves_a_worker_whole(folder: Path, name: str) -> None:
     """Type and message pass from the process that reads to the training."""
     loader = DataLoader(
