@@ -1,20 +1,20 @@
 """Decoding of videos that are folders of images."""
 from typing import Any, Optional
 
-import cv2
 from mmaction.datasets.transforms import RawFrameDecode
 from mmengine.fileio import FileClient
 
 from mmvideomamba.registry import TRANSFORMS
 from ..video import MediaError, MissingMediaError
 from .decode import LOCAL_BACKENDS
-from .image_file import check_whole_image, image_error, read_image_file
+from .image_file import (DECODE_ERRORS, check_whole_image, image_error,
+                         read_image_file)
 
 _REMEDY = ('Extract the frames of the video again, correct the number of '
            'frames, filename_tmpl or start_index, or leave the video out of '
            'the list.')
-# Raised by the decoders of images; Pillow has SyntaxError for some files.
-_DECODE_ERRORS = (OSError, SyntaxError, ValueError, AttributeError, cv2.error)
+# The host asks an image that OpenCV cannot decode, None, for its size.
+_DECODE_ERRORS = (*DECODE_ERRORS, AttributeError)
 
 
 class _ImageReader:

@@ -2,12 +2,18 @@
 import os
 import stat
 
+import cv2
+from PIL import Image
+
 from ..video.errors import MISSING_REMEDY, MediaError, MissingMediaError
 
 IMAGE_REMEDY = 'Copy or download it again, or leave it out of the list.'
 _END_OF_IMAGE = b'\xff\xd9'
 _START_OF_SCAN = b'\xff\xda'
 _PNG = b'\x89PNG\r\n\x1a\n'
+# Of OpenCV, Pillow (SyntaxError for a broken PNG) and the host's decoders.
+DECODE_ERRORS = (cv2.error, AssertionError, Image.DecompressionBombError,
+                 OSError, SyntaxError, ValueError)
 
 
 def image_error(path: str, fault: str) -> MediaError:

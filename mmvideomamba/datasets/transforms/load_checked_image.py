@@ -1,20 +1,15 @@
 """The host's loading of images, with errors that name the file."""
 from typing import Optional
 
-import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import LoadImageFromFile
 from mmengine import fileio
-from PIL import Image
 
 from mmvideomamba.registry import TRANSFORMS
 from ..video.errors import MediaError, MissingMediaError
-from .image_file import check_whole_image, image_error, read_image_file
-
-# Of OpenCV, Pillow (SyntaxError for a broken PNG) and the host's decoders.
-_DECODE_ERRORS = (cv2.error, AssertionError, Image.DecompressionBombError,
-                  OSError, SyntaxError, ValueError)
+from .image_file import (DECODE_ERRORS, check_whole_image, image_error,
+                         read_image_file)
 
 
 @TRANSFORMS.register_module()
@@ -67,7 +62,7 @@ class LoadCheckedImage(LoadImageFromFile):
             if self.ignore_empty:
                 return None
             raise MissingMediaError(path, kind='image') from error
-        except _DECODE_ERRORS as error:
+        except DECODE_ERRORS as error:
             if self.ignore_empty:
                 return None
             raise image_error(path,

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 from mmaction.datasets.transforms import RawFrameDecode
+from PIL import Image
 
 from mmvideomamba.datasets.transforms import DecodeRawFrames
 from mmvideomamba.datasets.transforms.decode_raw_frames import _ImageReader
@@ -61,6 +62,13 @@ def test_cut_off_image(sample: dict, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-300])
     with pytest.raises(MediaError, match=f'{re.escape(str(path))} is cut'):
         DecodeRawFrames()(sample)
+
+
+def test_image_of_absurd_size(sample: dict, monkeypatch) -> None:
+    """Pillow refuses a picture of more pixels than its limit allows."""
+    monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
+    with pytest.raises(MediaError, match='img_00004.jpg is damaged'):
+        DecodeRawFrames(decoding_backend='pillow')(sample)
 
 
 def test_images_of_several_sizes(sample: dict, tmp_path: Path) -> None:
