@@ -6,7 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 
 from .errors import MediaError
-from .pyav_stream import packets_of
+from .pyav_stream import formats_of, packets_of
 
 # Containers whose packets carry presentation times.
 TIMED = {'mov', 'matroska', 'mpegts', 'flv'}
@@ -176,7 +176,7 @@ def read_table(container: Any, stream: Any, path: str) -> FrameTable:
     Raises:
         MediaError: If the file ends before its header announces.
     """
-    family = set(container.format.name.split(','))
+    family = formats_of(container)
     if 'mov' in family:
         table = _from_index(container, stream, path)
         if table is not None:

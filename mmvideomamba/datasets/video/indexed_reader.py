@@ -12,7 +12,7 @@ from .decoder_log import decoder_log
 from .errors import MediaError, UnsupportedVideoError
 from .library_log import watch
 from .pyav_reader import PyAVReader, _TableError
-from .pyav_stream import packets_of
+from .pyav_stream import formats_of, packets_of
 from .reader import Source, VideoReader
 
 # Largest and mean difference of a pixel from PyAV's, of 255, by what is
@@ -48,7 +48,7 @@ class _Truth(PyAVReader):
     @property
     def formats(self) -> Set[str]:
         """Names of the container."""
-        return set(self._container.format.name.split(','))
+        return formats_of(self._container)
 
     @property
     def codec(self) -> str:

@@ -14,7 +14,7 @@ from av.codec.context import Flags
 from .errors import MediaError
 from .frame_table import check_gaps, read_table
 from .library_log import watch
-from .pyav_stream import best_stream, packets_of, reason_of, rotate
+from .pyav_stream import best_stream, formats_of, packets_of, reason_of, rotate
 from .reader import Source, VideoReader
 
 # Codecs with an option to leave out pictures without references.
@@ -119,7 +119,7 @@ class PyAVReader(VideoReader):
         for complaint in complaints:
             if complaint.startswith(f'{demuxer}: '):
                 raise MediaError(self.path, f'is damaged ({complaint})')
-        if TEXTS & set(self._container.format.name.split(',')):
+        if TEXTS & formats_of(self._container):
             raise MediaError(self.path, 'is a text file, not a video')
         self._stream = best_stream(self._container, self.path)
         context = self._stream.codec_context
@@ -250,8 +250,7 @@ class PyAVReader(VideoReader):
                     targets: Dict[int, int]) -> Dict[int, np.ndarray]:
         """Decode some frames, given by packet, that follow a key packet."""
         table = self.table
-        family = set(self._container.format.name.split(','))
-        skips = bool(family & TRUSTED)
+        skips = bool(formats_of(self._container) & TRUSTED)
         times = {int(table.pts[p]): index for p, index in targets.items()}
         found: Dict[int, np.ndarray] = {}
         first, last = table.pts[start], None

@@ -1,5 +1,5 @@
 """Streams and pictures of PyAV: the choice of a stream, the right way up."""
-from typing import Any, Iterator
+from typing import Any, Iterator, Set
 
 import numpy as np
 from av.stream import Disposition
@@ -91,6 +91,18 @@ def best_stream(container: Any, path: str) -> Any:
         raise MediaError(
             path, 'has a video stream of a codec that FFmpeg does not know')
     return max(known, key=score)
+
+
+def formats_of(container: Any) -> Set[str]:
+    """Return the names of the format of a file.
+
+    Args:
+        container (av.container.InputContainer): The open file.
+
+    Returns:
+        set[str]: For example 'mov', 'mp4' and others of the family.
+    """
+    return set(container.format.name.split(','))
 
 
 def packets_of(container: Any, streams: Any) -> Iterator[Any]:
