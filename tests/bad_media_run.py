@@ -1,5 +1,6 @@
 """A tiny training and test on videos of which some cannot be read."""
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
@@ -96,7 +97,11 @@ def video_set(folder: Path, name: str, names: List[str],
     """Build a data set; the label of a video is its number."""
     lines = [f'{one}.mp4 {one.split("_")[0]}' for one in names]
     path = folder / f'{name}.txt'
-    path.write_text('\n'.join(lines))
+    # Renamed into place: the processes of a run write the same list, and one
+    # can read while the other writes.
+    own = folder / f'{name}.{os.getpid()}'
+    own.write_text('\n'.join(lines))
+    own.replace(path)
     return CheckedVideoDataset(
         str(path), [FakeDecode(), PackActionInputs()],
         check_files=False,
