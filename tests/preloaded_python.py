@@ -133,6 +133,20 @@ class Python:
             target=_main, args=(self.arguments, str(cwd), environment, names))
         self.process.start()
 
+    @property
+    def pid(self) -> int:
+        """Number of the process, for signals."""
+        return self.process.pid
+
+    def running(self) -> bool:
+        """Tell whether the process has not yet ended."""
+        return self.process.is_alive()
+
+    def printed(self) -> str:
+        """Return standard output and error so far."""
+        found = (Path(self.outputs.name, name) for name in '12')
+        return ''.join(x.read_text() for x in found if x.is_file())
+
     def wait(self, timeout: float = 900) -> 'subprocess.CompletedProcess[str]':
         """Return exit status and output; end the process after a timeout.
 
