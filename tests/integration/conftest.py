@@ -4,56 +4,8 @@ from typing import Callable, Iterator
 
 import pytest
 import torch
-from bad_videos import encode, make_bad_videos
-from filelock import FileLock
+from bad_videos import make_bad_videos
 from host_tools import CONFIG, ROOT, run_python, run_tool
-
-
-def write_list(path: Path, names: list) -> None:
-    """Write the annotation file of clips named after their label."""
-    path.write_text(''.join(f'{name} {name[0]}\n' for name in names))
-
-
-@pytest.fixture(scope='session')
-def make_once(
-    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str, Callable[[Path], None]], Path]:
-    """Return a function to fill a folder once for all workers of a run."""
-
-    def make_once(name: str, fill: Callable[[Path], None]) -> Path:
-        base = tmp_path_factory.getbasetemp()
-        if hasattr(pytestconfig, 'workerinput'):
-            base = base.parent
-        folder, done = base / name, base / f'{name}.done'
-        with FileLock(base / f'{name}.lock'):
-            if not done.exists():
-                folder.mkdir(exist_ok=True)
-                fill(folder)
-                done.touch()
-        return folder
-
-    return make_once
-
-
-def make_clips(folder: Path) -> None:
-    """Encode 8 clips for training and 4 for validation in data/."""
-    data = folder / 'data'
-    data.mkdir()
-    names = [f'{i % 2}_{i}.mp4' for i in range(12)]
-    for i, name in enumerate(names):
-        mirror = ('-vf', 'hflip') if i % 2 else ()
-        encode(data / name, *mirror, '-c:v', 'mpeg4', frames=6 + i // 2)
-    write_list(data / 'train.txt', names[:8])
-    write_list(data / 'val.txt', names[8:])
-
-
-@pytest.fixture(scope='session')
-def clips(make_once: Callable) -> Path:
-    """Return a folder with data/: 8 clips for training, 4 for validation.
-
-    The clips of class 1 are those of class 0, mirrored.
-    """
-    return make_once('clips', make_clips)
 
 
 @pytest.fixture(scope='session')

@@ -13,8 +13,8 @@ from preloaded_python import Python
 
 from mmvideomamba.compat import multimodal_trouble
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
+HERE = Path(__file__).parent / 'integration'
+ROOT = Path(__file__).parents[1]
 # Where these processes find the package, and the parts of the configs here.
 PATH = os.pathsep.join([str(ROOT), str(HERE)])
 CONFIG = HERE / 'tiny_recognizer.py'

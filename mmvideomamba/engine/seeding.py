@@ -1,0 +1,57 @@
+"""Seeds of a process's random generators, from numbers alone."""
+import random
+from contextlib import contextmanager
+from typing import Iterator
+
+import numpy as np
+import torch
+
+
+def derive_seed(*key: int) -> int:
+    """Mix numbers to a seed.
+
+    Args:
+        *key (int): At least 0 each.
+
+    Returns:
+        int: 31 bits; the hosts add the number of a worker to seeds.
+    """
+    source = np.random.SeedSequence([int(x) for x in key])
+    return int(source.generate_state(1)[0]) >> 1
+
+
+def seed_process(seed: int, *key: int) -> int:
+    """Seed Python's, NumPy's and torch's generators, accelerators too.
+
+    Args:
+        seed (int): Of the training.
+        *key (int): Place in the training, such as iteration and rank.
+
+    Returns:
+        int: The seed of all generators.
+    """
+    mixed = derive_seed(seed, *key)
+    random.seed(mixed)
+    np.random.seed(mixed)
+    torch.manual_seed(mixed)
+    return mixed
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seed Python's, NumPy's and torch's CPU generators for a while.
+
+    Args:
+        seed (int): 32 bits.
+    """
+    states = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed)
+        # torch.manual_seed would also queue seeds for each accelerator.
+        torch.default_generator.manual_seed(seed)
+        try:
+            yield
+        finally:
+            random.setstate(states[0])
+            np.random.set_state(states[1])
