@@ -39,7 +39,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.mamba_ssm_adapter':
     (BASIC | KERNELS, {'ops.conv', 'ops.mixer', 'ops.runtime', 'ops.scan'}),
     'ops': (BASIC | KERNELS, set()),
-    'checkpoints': ({'torch', 'numpy', 'mmengine', 'safetensors'}, set()),
+    'checkpoints': ({'torch', 'numpy', 'mmengine', 'safetensors'}, {'compat'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
     'models.backbones':

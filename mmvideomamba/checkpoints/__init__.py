@@ -4,6 +4,9 @@
 module                   holds
 =======================  ===================================================
 ``reader``               the safe reader, and the wording of each bad file
+``plain_pickle``         pickles as data: the reader of the next two
+``torchscript``          weights of a TorchScript archive, without its code
+``dump``                 predictions of a test
 ``download``             files of an address, before the reader
 ``unwrap``               wrappers and prefixes of trainers; EMA weights
 ``rename``               published names of backbone and head
@@ -19,6 +22,7 @@ module                   holds
 =======================  ===================================================
 """
 from .convert import HEADS, convert
+from .dump import read_dump
 from .fit import adapt_checkpoint, check_fit, fit_tensors
 from .load_hook import register_load_hook
 from .pretrained import init_from_file, load_pretrained, read_any
@@ -29,6 +33,7 @@ from .rename_multimodal import fit_multimodal, own_key
 from .report import Change, log_changes
 from .resize import (INFLATIONS, inflate_patch_kernel, resize_spatial_embed,
                      resize_temporal_embed)
+from .torchscript import read_torchscript
 from .unwrap import unwrap
 
 __all__ = [
@@ -36,7 +41,7 @@ __all__ = [
     'convert', 'describe_tower', 'fit_clip_tower', 'fit_multimodal',
     'fit_tensors', 'inflate_patch_kernel', 'init_from_file', 'is_torchscript',
     'load_pretrained', 'log_changes', 'own_key', 'published_head', 'read_any',
-    'read_checkpoint', 'read_clip_tower', 'read_file', 'register_load_hook',
-    'resize_spatial_embed', 'resize_temporal_embed', 'select_backbone',
-    'strip_prefix', 'unwrap'
+    'read_checkpoint', 'read_clip_tower', 'read_dump', 'read_file',
+    'read_torchscript', 'register_load_hook', 'resize_spatial_embed',
+    'resize_temporal_embed', 'select_backbone', 'strip_prefix', 'unwrap'
 ]

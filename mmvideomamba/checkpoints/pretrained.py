@@ -6,7 +6,6 @@ mmengine's ``CheckpointLoader``; the functions registered there read files by
 our reader, and give a VideoMamba file the names of a converted file. Files of
 other models pass unchanged.
 """
-import mmap
 import re
 from collections import OrderedDict
 from pathlib import Path
@@ -32,8 +31,6 @@ _URL = re.compile(r'[\w+.:-]+://')
 _WEB = ('http://', 'https://')
 # mmengine's prefixes of object storage: a cluster may stand in front.
 _STORAGE = (r'(\S+\:)?s3://', r'(\S+\:)?petrel://')
-# In the names of every VideoMamba, and in the names of no model of a host.
-_MARK = b'mixer.A_log'
 
 
 def read_any(path: str, map_location: Any = 'cpu') -> Dict[str, Any]:
@@ -276,7 +273,7 @@ def _renamed(filename: str, file: Any) -> Any:
 def load_from_http(filename: str, map_location: Any = None) -> Any:
     """Download a file for mmengine, see ``load_from_local``.
 
-    A file of another model that our reader refuses is read by mmengine.
+    mmengine alone would run the code of a download.
 
     Args:
         filename (str): The address.
@@ -288,24 +285,8 @@ def load_from_http(filename: str, map_location: Any = None) -> Any:
     Raises:
         ValueError: If the file cannot be used.
     """
-    path = download(filename)
-    try:
-        file = _read_download(filename, path, map_location, None)
-    except ValueError as error:
-        if not path.stat().st_size or _has_mark(path):
-            raise
-        try:
-            return host.load_from_http(filename, map_location)
-        except Exception:
-            raise error from None
+    file = _read_download(filename, download(filename), map_location, None)
     return _renamed(filename, file)
-
-
-def _has_mark(path: Path) -> bool:
-    """Tell from the bytes whether a file names tensors of a VideoMamba."""
-    with path.open('rb') as file, mmap.mmap(
-            file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(_MARK) >= 0
 
 
 @CheckpointLoader.register_scheme(prefixes=_STORAGE, force=True)

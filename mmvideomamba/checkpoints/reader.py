@@ -224,7 +224,8 @@ def _read_torch(path: Path, start: bytes, map_location: Any,
         with torch.serialization.safe_globals(list(allow)):
             return torch.load(path, map_location, weights_only=weights_only)
     except UnpicklingError as error:
-        raise _refused(path, error) from error
+        # torch's own message advises to read the file without protection.
+        raise _refused(path, error) from None
     except _DAMAGED as error:
         # A missing or full device is no fault of the file.
         if isinstance(error,

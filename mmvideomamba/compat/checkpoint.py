@@ -27,9 +27,7 @@ def _numeric_types() -> List[np.dtype]:
 _NUMERIC = {t.str[1:]: t for t in _numeric_types()}
 
 
-def _numeric_dtype(name: Any,
-                   align: Any = False,
-                   copy: Any = True) -> np.dtype:
+def numeric_dtype(name: Any, align: Any = False, copy: Any = True) -> np.dtype:
     """Stand for ``numpy.dtype`` in a checkpoint: numbers only, and no copy.
 
     A pickled dtype is a name, then a state. On a copy numpy takes any state,
@@ -43,14 +41,14 @@ def _numeric_dtype(name: Any,
         f'numpy dtype {name!r} is not allowed in a checkpoint: only numbers')
 
 
-def _array_type(*args: Any) -> None:
+def array_type(*args: Any) -> None:
     """Stand for ``numpy.ndarray`` in a checkpoint: a name, never called."""
     raise UnpicklingError('calling ndarray is not allowed in a checkpoint')
 
 
-def _empty_array(kind: Any, shape: Any, typecode: Any) -> np.ndarray:
+def empty_array(kind: Any, shape: Any, typecode: Any) -> np.ndarray:
     """Stand for numpy's ``_reconstruct``; the state fills the array."""
-    if kind is not _array_type and kind is not np.ndarray:
+    if kind is not array_type and kind is not np.ndarray:
         raise UnpicklingError(
             f'an array of {kind!r} is not allowed in a checkpoint')
     return np.empty(0, np.int8)
@@ -80,12 +78,12 @@ def _cure() -> None:
     add_safe_globals([
         HistoryBuffer,
         (_history_method, 'builtins.getattr'),
-        (_array_type, 'numpy.ndarray'),
-        (_numeric_dtype, 'numpy.dtype'),
+        (array_type, 'numpy.ndarray'),
+        (numeric_dtype, 'numpy.dtype'),
         (scalar, 'numpy._core.multiarray.scalar'),
         (scalar, 'numpy.core.multiarray.scalar'),
-        (_empty_array, 'numpy._core.multiarray._reconstruct'),
-        (_empty_array, 'numpy.core.multiarray._reconstruct'),
+        (empty_array, 'numpy._core.multiarray._reconstruct'),
+        (empty_array, 'numpy.core.multiarray._reconstruct'),
         *((kind, f'\n{kind.__name__}') for kind in unnamed),
     ])
 

@@ -127,9 +127,14 @@ def test_more_than_weights(extra: Any, message: str, tmp_path: Path,
     path = tmp_path / 'in.pth'
     torch.save(dict(model=WEIGHTS, extra=extra), path)
     with pytest.raises(
-            ValueError, match=f'in.pth holds more than weights: .*{message}'):
+            ValueError,
+            match=f'in.pth holds more than weights: .*{message}') as caught:
         read_checkpoint(path)
     assert not capsys.readouterr().out
+    # torch's advice to read the file without protection is not shown.
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert 'weights_only' not in str(caught.value)
 
 
 def test_allowed_types(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def load(path: str) -> Any:
             path, map_location='cpu')['message_hub']
     except ValueError as error:
         assert path in str(error)
-        raise error.__cause__ or error
+        raise error.__context__ or error
 
 
 # On a copy of float64 numpy would believe this state and take the bytes of an

@@ -2,19 +2,17 @@
 """Evaluate the predictions that ``tools/test.py --dump FILE.pkl`` wrote.
 
 The metrics are those of the config's ``test_evaluator``, so windows of long
-videos are merged here too. No model runs. A dump is a pickle, which can run
-code when it is read: use those of your own.
+videos are merged here too. No model runs, and no code in the dump.
 """
 import argparse
-from pathlib import Path
 from typing import Any, Dict, List
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
-import mmengine
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 
+from mmvideomamba import checkpoints
 from mmvideomamba.command_line import (add_config_options, default_scope,
                                        find_config, merge_options, user_errors)
 
@@ -34,10 +32,7 @@ def read_dump(path: str) -> List[dict]:
         FileNotFoundError: If there is no such file.
         ValueError: If it holds something else.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'dump {path} does not exist; '
-                                'tools/test.py --dump writes it')
-    samples = mmengine.load(path)
+    samples = checkpoints.read_dump(path)
     if not isinstance(samples, list) or not samples or not all(
             isinstance(one, dict) for one in samples):
         raise ValueError(f'dump {path} is no list of samples; '

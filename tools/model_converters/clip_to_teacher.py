@@ -16,12 +16,13 @@ import torch
 from torch import Tensor
 
 from mmvideomamba.checkpoints import (describe_tower, is_torchscript,
-                                      read_checkpoint, read_clip_tower)
+                                      read_checkpoint, read_clip_tower,
+                                      read_torchscript)
 from mmvideomamba.command_line import user_errors
 
 
 def load_file(path: Path) -> dict:
-    """Read the tensors of a file.
+    """Read the tensors of a file; code in the file is not run.
 
     Args:
         path (Path): The file.
@@ -34,7 +35,7 @@ def load_file(path: Path) -> dict:
         ValueError: If the file cannot be read.
     """
     if path.is_file() and is_torchscript(path):
-        return torch.jit.load(str(path), map_location='cpu').state_dict()
+        return read_torchscript(path)
     return read_checkpoint(path, allow=[argparse.Namespace])
 
 
