@@ -20,6 +20,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     '__init__': (set(), {'compat', 'version'}),
     'version': (set(), set()),
     'registry': ({'mmengine'}, set()),
+    'atomic_file': (set(), set()),
     'exit_codes': (set(), set()),
     'json_file': (set(), set()),
     'config_edit': ({'mmengine'}, set()),
@@ -64,8 +65,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
                              {'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
-        'checkpoints', 'datasets', 'evaluation', 'exit_codes', 'json_file',
-        'registry', 'visualization'
+        'atomic_file', 'checkpoints', 'datasets', 'evaluation', 'exit_codes',
+        'json_file', 'registry', 'visualization'
     }),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),

@@ -238,6 +238,40 @@ def _read_torch(path: Path, start: bytes, map_location: Any,
         raise _damaged(path, error) from error
 
 
+def _start_of(path: Path) -> bytes:
+    """Return the first bytes of a file; refuse what they tell to be wrong."""
+    if path.is_dir():
+        raise ValueError(_folder_refusal(path))
+    if not path.is_file():
+        raise FileNotFoundError(f'the checkpoint {path} does not exist')
+    with path.open('rb') as file:
+        start = file.read(4096)
+    refusal = _refusal_of_start(path, start, path.stat().st_size)
+    if refusal:
+        raise ValueError(f'{path} {refusal}')
+    return start
+
+
+def check_file(path: Union[str, Path]) -> None:
+    """Check that a file is complete, as ``read_file`` does.
+
+    Of a zip archive of torch all checksums are compared, and no tensor is
+    made.
+
+    Args:
+        path (str | Path): The file; ``~`` is the home folder.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file cannot be used, see ``read_file``.
+    """
+    path = Path(path).expanduser()
+    if _start_of(path).startswith(_ZIP):
+        _check_archive(path)
+    else:
+        read_file(path)
+
+
 def read_file(path: Union[str, Path],
               map_location: Any = 'cpu',
               allow: Sequence[type] = (),
@@ -264,15 +298,7 @@ def read_file(path: Union[str, Path],
             more than weights; the message names the fault.
     """
     path = Path(path).expanduser()
-    if path.is_dir():
-        raise ValueError(_folder_refusal(path))
-    if not path.is_file():
-        raise FileNotFoundError(f'the checkpoint {path} does not exist')
-    with path.open('rb') as file:
-        start = file.read(4096)
-    refusal = _refusal_of_start(path, start, path.stat().st_size)
-    if refusal:
-        raise ValueError(f'{path} {refusal}')
+    start = _start_of(path)
     if not start.startswith((_ZIP, _PICKLE)) and _is_safetensors(path, start):
         return _read_safetensors(path, start, map_location)
     return _read_torch(path, start, map_location, allow, weights_only)

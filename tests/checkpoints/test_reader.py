@@ -10,6 +10,7 @@ import torch
 from mmengine.logging import HistoryBuffer
 
 from mmvideomamba.checkpoints import is_torchscript, read_checkpoint, read_file
+from mmvideomamba.checkpoints.reader import check_file
 
 WEIGHTS = {'a.weight': torch.arange(4096.).view(64, 64), 'b': torch.ones(2)}
 
@@ -29,6 +30,7 @@ def good(request: Any, tmp_path: Path) -> Path:
 
 
 def test_good_files(good: Path) -> None:
+    check_file(good)
     found = read_checkpoint(good)
     assert found.keys() == WEIGHTS.keys()
     assert all(torch.equal(found[k], v) for k, v in WEIGHTS.items())
@@ -43,6 +45,8 @@ def test_home_folder(good: Path, monkeypatch: Any) -> None:
 def test_cut_files(share: float, good: Path) -> None:
     whole = good.read_bytes()
     good.write_bytes(whole[:int(share * len(whole))])
+    with pytest.raises(ValueError, match='is cut off'):
+        check_file(good)
     with pytest.raises(ValueError) as error:
         read_checkpoint(good)
     assert f'{good} is cut off after {int(share * len(whole))} bytes' in str(

@@ -1,0 +1,73 @@
+"""Files that are complete, or not there: written as a draft, then renamed."""
+import os
+from pathlib import Path
+from typing import Union
+
+DRAFT = '.unfinished'  # ending of a draft
+
+
+def draft_of(path: Union[str, Path]) -> Path:
+    """Return the name under which a file is written.
+
+    Args:
+        path (str | Path): Name of the complete file.
+
+    Returns:
+        Path: A name in the same folder.
+    """
+    path = Path(path)
+    return path.with_name(path.name + DRAFT)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def finish_file(path: Union[str, Path], fsync: bool = True) -> None:
+    """Rename the draft of a file into place.
+
+    Whenever the process ends, the name stands for the old file or for the
+    new one, complete.
+
+    Args:
+        path (str | Path): Name of the complete file; ``draft_of(path)`` is
+            written and closed.
+        fsync (bool): Wait for the disk, so that a power cut does no harm
+            either. Defaults to True.
+    """
+    path, draft = Path(path), draft_of(path)
+    if fsync:
+        _sync(draft)
+    os.replace(draft, path)
+    if fsync and os.name == 'posix':  # elsewhere folders cannot be opened
+        _sync(path.parent)
+
+
+def write_file(path: Union[str, Path],
+               content: Union[str, bytes],
+               fsync: bool = True) -> None:
+    """Write a file that is never seen in part.
+
+    Args:
+        path (str | Path): The file, whether there already or not.
+        content (str | bytes): Whole content; a str is written as UTF-8.
+        fsync (bool): As of ``finish_file``. Defaults to True.
+
+    Raises:
+        OSError: If the file cannot be written; the file that was there is
+            unchanged.
+    """
+    if isinstance(content, str):
+        content = content.encode()
+    draft = draft_of(path)
+    try:
+        draft.write_bytes(content)
+        finish_file(path, fsync)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,17 @@
+"""Error that ends a training with a message instead of a traceback."""
+
+
+class UserError(SystemExit, ValueError):
+    """End the process with one line, ``error: MESSAGE``, and exit code 1.
+
+    Whatever script started the training, Python prints no traceback for a
+    ``SystemExit``. Code around a training can catch a ``ValueError``.
+
+    Args:
+        message (str): File or value, fault and remedy. Defaults to '', for
+            the processes beside the one that reports: they print nothing.
+    """
+
+    def __init__(self, message: str = '') -> None:
+        super().__init__(message)
+        self.code = f'error: {message}' if message else 1
