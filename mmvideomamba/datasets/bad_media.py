@@ -1,6 +1,6 @@
 """One policy for unreadable media, for all data sets."""
 import random
-from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 import numpy as np
 import torch
@@ -74,6 +74,9 @@ class BadMediaMixin:
         self.max_replacements = max_refetch
         self.watched = False  # by a hook, which leaves samples out
         self.known_hung: Set[str] = set()
+        # Samples at which workers of the loader died; the loader sets both.
+        self.known_deadly: Set[int] = set()
+        self.note_reading: Optional[Callable[[int], None]] = None
         self._faults: Dict[str, str] = {}
         self._good: Optional[int] = None
         self._num_files: Optional[int] = None
@@ -185,16 +188,26 @@ class BadMediaMixin:
             return self._replace(idx)
         if self.bad_media == 'report':
             return self._report(idx)
+        self._begin(int(idx))
         return self._strict(idx)
 
     def _strict(self, idx: int) -> Any:
         """Return a sample as the host does."""
         return super().__getitem__(idx)  # type: ignore[misc]
 
+    def _begin(self, index: int) -> None:
+        """Note which sample is read, for the case that the process dies."""
+        if index in self.known_deadly:
+            path = self.get_data_info(index).get(self.path_key, '')
+            raise MediaError(path, 'ended the process that read it, twice')
+        if self.note_reading is not None:
+            self.note_reading(index)
+
     def _try(self, index: int) -> Tuple[Any, Optional[BadMedium]]:
         """Return a sample, or the reason of a failure."""
         before = _generators()
         try:
+            self._begin(index)
             sample = self.prepare_data(index)  # type: ignore[attr-defined]
             if sample is not None:
                 self._good = index

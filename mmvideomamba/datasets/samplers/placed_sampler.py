@@ -1,6 +1,9 @@
 """Numbers of samples with a place in the training."""
+from itertools import islice
 from typing import Any, Iterator, Tuple
 
+import torch
+from mmengine.dataset import InfiniteSampler
 from mmengine.dist import get_dist_info
 from torch.utils.data import Sampler
 
@@ -46,7 +49,9 @@ class PlacedSampler(Sampler):
     """Turn the numbers of a sampler into places.
 
     Position i of process r among n processes is position i * n + r of the
-    training, as the host's samplers deal them out.
+    training, as the host's samplers deal them out. The host's
+    ``InfiniteSampler`` starts at any position at once: each pass through the
+    data is shuffled by a seed of its own.
 
     Args:
         sampler (Sampler): Draws the numbers, and has all further
@@ -55,11 +60,17 @@ class PlacedSampler(Sampler):
 
     Attributes:
         own_epoch (int): For a sampler without ``set_epoch``.
+        first (int): Samples of this process that are left out at the start.
     """
 
     def __init__(self, sampler: Any, seed: int) -> None:
         self.sampler, self.seed = sampler, seed
-        self.own_epoch = 0
+        self.own_epoch, self.first = 0, 0
+
+    @property
+    def endless(self) -> bool:
+        """Whether the sampler goes through the data again and again."""
+        return type(self.sampler) is InfiniteSampler
 
     def __len__(self) -> int:
         return len(self.sampler)
@@ -67,8 +78,24 @@ class PlacedSampler(Sampler):
     def __iter__(self) -> Iterator[Place]:
         epoch = int(getattr(self.sampler, 'epoch', self.own_epoch))
         rank, world = get_dist_info()
-        for i, index in enumerate(self.sampler):
+        numbers = self._endless() if self.endless else islice(
+            self.sampler, self.first, None)
+        for i, index in enumerate(numbers, self.first):
             yield Place(index, epoch, i * world + rank, self.seed)
+
+    def _endless(self) -> Iterator[int]:
+        """Yield numbers from ``first`` on, for ever."""
+        (rank, world), size = get_dist_info(), self.sampler.size
+        position, done = self.first * world + rank, -1
+        while True:
+            number, place = divmod(position, size)
+            if number != done and self.sampler.shuffle:
+                draws = torch.Generator().manual_seed(self.sampler.seed +
+                                                      number)
+                order = torch.randperm(size, generator=draws).tolist()
+            done = number
+            yield order[place] if self.sampler.shuffle else place
+            position += world
 
     def __getattr__(self, name: str) -> Any:
         if name == 'sampler':  # not yet set, while being copied

@@ -41,10 +41,10 @@ class ShardSampler(Sampler):
     is held that grows with the samples. Sources other than shards count as
     shards of a thousand entries.
 
-    ``ModalityTrainLoop`` tells the sampler ``num_workers`` and
-    ``batch_size``; other loops need them in the config, the same as in the
-    data loader. Wrong ones cost time, but no sample: the workers then read
-    in the same shards.
+    ``ResumeHook`` and ``ModalityTrainLoop`` tell the sampler ``num_workers``
+    and ``batch_size``. Without them the config repeats both from the data
+    loader. Wrong ones cost time, but no sample: the workers then read in the
+    same shards.
 
     Args:
         dataset (CaptionDataset): The data set.
