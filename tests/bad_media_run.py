@@ -15,7 +15,7 @@ from mmengine.runner import Runner
 from mmvideomamba.datasets import CheckedVideoDataset
 from mmvideomamba.datasets.bad_medium import BadMedium
 from mmvideomamba.datasets.video.errors import HungMediaError, MediaError
-from mmvideomamba.engine.hooks import BadMediaHook, ResumableSeedHook
+from mmvideomamba.engine.hooks import BadMediaHook, ResumeHook
 
 OPENED: List[str] = []  # in this process
 
@@ -172,7 +172,7 @@ def build(folder: Path,
         default_scope='mmengine',
         experiment_name=f'{folder.name}-{random.random()}',
         custom_hooks=[hook or BadMediaHook(),
-                      ResumableSeedHook(), *hooks],
+                      ResumeHook(), *hooks],
         randomness=dict(seed=5),
         **dict(parts, **kwargs))
 

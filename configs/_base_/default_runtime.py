@@ -14,6 +14,8 @@ default_hooks = dict(
         type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
+    # A resumed run ends with the weights of an uninterrupted one.
+    resume=dict(type='mmvideomamba.ResumeHook'),
     # Carries out bad_media of the data sets, and keeps bad_media.json.
     bad_media=dict(type='mmvideomamba.BadMediaHook'))
 

@@ -37,5 +37,3 @@ param_scheduler = dict(
 
 default_hooks = dict(checkpoint=dict(interval=5, max_keep_ckpts=1))
 randomness = dict(seed=0)
-# A resumed run ends with the weights of an uninterrupted one.
-custom_hooks = [dict(type='mmvideomamba.ResumableSeedHook')]

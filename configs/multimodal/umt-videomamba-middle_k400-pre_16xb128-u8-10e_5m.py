@@ -42,7 +42,3 @@ train_cfg = dict(
 param_scheduler = dict(T_max=max_epochs, warmup=1)
 default_hooks = dict(
     checkpoint=dict(max_keep_ckpts=1, save_best='mean_recall', rule='greater'))
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='mmvideomamba.ResumableSeedHook')
-]

@@ -45,8 +45,3 @@ vis_backends = [
 visualizer = dict(vis_backends=vis_backends)
 
 randomness = dict(seed=0)
-# A resumed run ends with the weights of an uninterrupted one.
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='mmvideomamba.ResumableSeedHook')
-]

@@ -80,7 +80,7 @@ optim_wrapper = dict(
 default_hooks = dict(logger=dict(type='LoggerHook', interval=1))
 custom_hooks = [
     dict(type='mmvideomamba.CheckConfigHook'),
-    dict(type='mmvideomamba.ResumableSeedHook')
+    dict(type='mmvideomamba.ResumeHook')
 ]
 log_processor = dict(window_size=1)
 randomness = dict(seed=3)

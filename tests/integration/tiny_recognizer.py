@@ -75,6 +75,5 @@ param_scheduler = dict(
     by_epoch=True,
     convert_to_iter_based=True)
 
-custom_hooks = [dict(type='mmvideomamba.ResumableSeedHook')]
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=-1))
 randomness = dict(seed=0, deterministic=True)

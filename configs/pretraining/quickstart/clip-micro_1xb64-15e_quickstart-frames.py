@@ -79,4 +79,3 @@ visualizer = dict(
     type='UniversalVisualizer',
     vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=0)
-custom_hooks = [dict(type='mmvideomamba.ResumableSeedHook')]

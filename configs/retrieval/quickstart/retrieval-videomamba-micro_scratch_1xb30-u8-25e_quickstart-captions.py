@@ -55,8 +55,3 @@ default_hooks = dict(
         interval=5, max_keep_ckpts=1, save_best='t2v_emb/mR', rule='greater'))
 
 randomness = dict(seed=0)
-# A resumed run ends with the weights of an uninterrupted one.
-custom_hooks = [
-    *_base_.custom_hooks,
-    dict(type='mmvideomamba.ResumableSeedHook')
-]

@@ -4,9 +4,9 @@ from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
 from .finite_loss_hook import FiniteLossHook
 from .frame_strip_hook import FrameStripHook
-from .resumable_seed_hook import ResumableSeedHook
+from .resume_hook import ResumeHook
 
 __all__ = [
     'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteLossHook',
-    'FrameStripHook', 'ResumableSeedHook'
+    'FrameStripHook', 'ResumeHook'
 ]

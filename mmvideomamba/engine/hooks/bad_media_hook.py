@@ -9,11 +9,11 @@ from mmengine.runner import Runner
 from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
                                               allowed_bad, bad_media_in,
                                               share_error)
+from mmvideomamba.datasets.inner_sets import policy_sets
 from mmvideomamba.datasets.video.choice import reader_in_use, reader_version
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
-from .bad_media_loaders import (begin_anew, loaders_of, policy_sets,
-                                readers_of, tell_places)
+from .bad_media_loaders import begin_anew, loaders_of, readers_of, tell_places
 from .bad_media_record import BadMediaRecord
 
 

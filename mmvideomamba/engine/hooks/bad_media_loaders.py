@@ -1,9 +1,9 @@
 """Loaders, samplers and data sets under a policy for bad media."""
-from typing import Any, Iterator, List, Optional
+from typing import Any, List, Optional
 
 from mmengine.dataset import InfiniteSampler
 
-from mmvideomamba.datasets.bad_media import BadMediaMixin
+from mmvideomamba.datasets.inner_sets import inner_sets, policy_sets
 from mmvideomamba.datasets.samplers import PlacedSampler
 from mmvideomamba.datasets.transforms import OpenVideo
 
@@ -19,38 +19,6 @@ def loaders_of(loader: Any) -> List[Any]:
     """
     loaders = getattr(loader, 'loaders', None)
     return list(loaders.values()) if isinstance(loaders, dict) else [loader]
-
-
-def inner_sets(dataset: Any) -> Iterator[Any]:
-    """Yield the data sets inside of any wrappers.
-
-    Args:
-        dataset (Dataset): Of a data loader.
-
-    Yields:
-        Dataset: A data set without a data set inside.
-    """
-    inside = getattr(dataset, 'datasets',
-                     None) or [getattr(dataset, 'dataset', None)]
-    for one in inside:
-        if one is None:
-            yield dataset
-        else:
-            yield from inner_sets(one)
-
-
-def policy_sets(dataset: Any) -> Iterator[BadMediaMixin]:
-    """Yield the data sets with a policy, inside of any wrappers.
-
-    Args:
-        dataset (Dataset): Of a data loader.
-
-    Yields:
-        BadMediaMixin: A data set.
-    """
-    for one in inner_sets(dataset):
-        if isinstance(one, BadMediaMixin):
-            yield one
 
 
 def readers_of(loader: Any) -> List[str]:

@@ -1,25 +1,23 @@
 """Training on batches of videos and batches of images, one kind at a time."""
 from collections import Counter
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
-from mmengine.dist import get_rank, get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
-from torch.utils.data import ConcatDataset, DataLoader, IterableDataset
+from torch.utils.data import ConcatDataset, DataLoader
 
 from mmvideomamba.registry import LOOPS
-from .resumable_loader import resumable
-
-PROGRESS = 'modality_epoch'  # its key in the message hub
+from .resumable_loader import ResumableLoader, can_resume
+from .resumable_loops import ResumableEpochLoop, shared_seed
 
 
 class ModalityLoader:
-    """Loaders of several modalities that look like one.
+    """Loaders of several modalities in the form of a single loader.
 
-    Each is gone through once per epoch. Which of them the next batch comes
-    from is drawn from seed and epoch alone, so that all processes agree and
-    a resumed training goes on in the same order; see ``resumable`` for what
-    the samples depend on.
+    An epoch goes through each loader once. The modality of the next batch is
+    drawn from seed and epoch alone: all processes agree, and a resumed
+    training goes on in the same order. See ``ResumableLoader`` for the draws
+    of the samples.
 
     Args:
         loaders (dict[str, DataLoader]): By modality.
@@ -29,14 +27,11 @@ class ModalityLoader:
         ValueError: If a loader has no batch, or data without numbers.
     """
 
-    # What samples draw depends on no worker.
-    persistent_workers = False
-    worker_init_fn = None
-
     def __init__(self, loaders: Dict[str, DataLoader], seed: int) -> None:
+        dataset: Any
         for name, loader in loaders.items():
-            if loader.batch_size is None or isinstance(loader.dataset,
-                                                       IterableDataset):
+            dataset = loader.dataset
+            if not can_resume(loader):
                 raise ValueError(
                     f'the loader of {name}s needs batch_size and a data set '
                     'with numbered samples; for tar shards take '
@@ -44,27 +39,51 @@ class ModalityLoader:
             if not len(loader):
                 raise ValueError(
                     f'the loader of {name}s has no batch: '
-                    f'{len(loader.dataset)} samples are fewer than one batch '
+                    f'{len(dataset)} samples are fewer than one batch '
                     'on each process; take a smaller batch_size')
-        self.dataset = ConcatDataset([x.dataset for x in loaders.values()])
-        self.dataset.metainfo = {}
+        dataset = ConcatDataset([x.dataset for x in loaders.values()])
+        dataset.metainfo = {}
+        self.dataset = dataset
         self.loaders = {
-            name: resumable(loader, (seed, number))
+            name: ResumableLoader(loader, seed, number)
             for number, (name, loader) in enumerate(loaders.items())
         }
         self.seed, self.epoch, self.start = seed, 0, 0
         # The host's hook sets the epoch of a loader's sampler.
         self.sampler = self
 
+    def reseed(self, seed: int) -> None:
+        """Change the seed of the training, before the first batch.
+
+        Args:
+            seed (int): The same on each process.
+        """
+        self.seed = seed
+        for loader in self.loaders.values():
+            loader.reseed(seed)
+
+    @property
+    def order_seeds(self) -> List[Optional[int]]:
+        """Seeds by which the samplers shuffle."""
+        return [
+            seed for loader in self.loaders.values()
+            for seed in loader.order_seeds
+        ]
+
+    @order_seeds.setter
+    def order_seeds(self, seeds: Sequence[Optional[int]]) -> None:
+        for loader, seed in zip(self.loaders.values(), seeds):
+            loader.order_seeds = [seed]
+
     def set_epoch(self, epoch: int) -> None:
-        """Tell what to shuffle by.
+        """Shuffle by an epoch.
 
         Args:
             epoch (int): Number of the epoch.
         """
         self.epoch = epoch
         for loader in self.loaders.values():
-            loader.batch_sampler.set_epoch(epoch)
+            loader.set_epoch(epoch)
 
     def start_at(self, batch: int) -> None:
         """Leave out batches when the next epoch is gone through.
@@ -72,19 +91,17 @@ class ModalityLoader:
         Samples of the batches that are left out are not read.
 
         Args:
-            batch (int): Number of the first that is yielded.
+            batch (int): Number of the first batch that comes.
         """
         self.start = batch
 
-    def layout(self) -> Dict[str, int]:
-        """Return what must stay alike for an epoch to go on."""
-        layout = dict(processes=get_world_size())
-        for name, loader in self.loaders.items():
-            batches = loader.batch_sampler
-            layout[f'{name}s'] = len(loader.dataset)
-            layout[f'{name} batches'] = len(batches)
-            layout[f'{name} streams'] = getattr(batches.sampler, 'streams', 1)
-        return layout
+    def layout(self) -> Dict[str, Any]:
+        """Return the sizes without which an epoch cannot go on."""
+        return {
+            f'{name} {key}': value
+            for name, loader in self.loaders.items()
+            for key, value in loader.layout().items()
+        }
 
     def order(self) -> List[str]:
         """Return the modality of each batch of the epoch."""
@@ -103,23 +120,20 @@ class ModalityLoader:
         order = self.order()
         done = Counter(order[:start])
         for name, loader in self.loaders.items():
-            loader.batch_sampler.start_at(done[name])
+            loader.start_at(done[name])
         batches = {name: iter(x) for name, x in self.loaders.items()}
         for name in order[start:]:
             yield next(batches[name])
 
 
 @LOOPS.register_module()
-class ModalityTrainLoop(EpochBasedTrainLoop):
+class ModalityTrainLoop(ResumableEpochLoop):
     """Train by epochs on videos and images, one modality per iteration.
 
     In each iteration all processes take a batch of the same modality. The
     batches of both are shuffled together, and an epoch takes each once.
 
-    A checkpoint of an iteration (``CheckpointHook`` with ``by_epoch=False``)
-    says how far the epoch is, and a resumed training goes on from there
-    without reading what is done; ``ResumableSeedHook`` makes it repeat an
-    uninterrupted one. A checkpoint of an epoch goes on with the next one.
+    A resumed training goes on from any iteration, see ``ResumableEpochLoop``.
 
     Args:
         runner (Runner): The runner.
@@ -133,14 +147,11 @@ class ModalityTrainLoop(EpochBasedTrainLoop):
             Defaults to None.
 
     Raises:
-        ValueError: If the training resumes within an epoch, but there are
-            other numbers of samples, batches or processes, or shards are
-            read by another number of workers.
+        ValueError: If a modality has no batch, or as ``ResumableEpochLoop``
+            says; shards need the same numbers of processes and workers.
 
     Source: VideoMamba, arXiv:2403.06977, Section 4.4.
     """
-
-    resumes_within_epoch = True
 
     def __init__(
             self,
@@ -158,49 +169,7 @@ class ModalityTrainLoop(EpochBasedTrainLoop):
                 one = runner.build_dataloader(
                     one, seed=runner.seed, diff_rank_seed=different)
             loaders[name] = one
-        # The host adds the rank to different seeds.
-        seed = runner.seed - (get_rank() if different else 0)
-        super().__init__(runner, ModalityLoader(loaders, seed), max_epochs,
-                         val_begin, val_interval, dynamic_intervals)
-        # A hub can be that of an earlier run in this process.
-        self._note(0)
-
-    def run_epoch(self) -> None:
-        """Go through an epoch, or through what a checkpoint left of it."""
-        self.runner.call_hook('before_train_epoch')
-        self.runner.model.train()
-        done = self._done()
-        self.dataloader.start_at(done)
-        for idx, data_batch in enumerate(self.dataloader, done):
-            self.run_iter(idx, data_batch)
-        self._note(0)
-        self.runner.call_hook('after_train_epoch')
-        self._epoch += 1
-
-    def run_iter(self, idx: int, data_batch: Any) -> None:
-        """Train on a batch.
-
-        Args:
-            idx (int): Its number in the epoch.
-            data_batch (Any): Of one modality.
-        """
-        # Before the hook that saves a checkpoint after this iteration.
-        self._note(idx + 1)
-        super().run_iter(idx, data_batch)
-
-    def _note(self, done: int) -> None:
-        """Write down for the checkpoints how far the epoch is."""
-        self.runner.message_hub.update_info(
-            PROGRESS, dict(done=done, **self.dataloader.layout()))
-
-    def _done(self) -> int:
-        """Return the batches of the epoch that are done."""
-        before = dict(self.runner.message_hub.get_info(PROGRESS))
-        done, now = before.pop('done'), self.dataloader.layout()
-        if done and before != now:
-            raise ValueError(
-                f'the checkpoint is from within an epoch of {before}, but it '
-                f'now has {now}; resume with the same data, batch sizes and '
-                'numbers of processes and workers, or from the end of an '
-                'epoch')
-        return done
+        EpochBasedTrainLoop.__init__(
+            self, runner, ModalityLoader(loaders, shared_seed(runner)),
+            max_epochs, val_begin, val_interval, dynamic_intervals)
+        self._start_record()

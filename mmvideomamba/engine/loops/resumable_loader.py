@@ -1,91 +1,98 @@
-"""Loaders of data that can start in the middle of an epoch."""
-import random
-from contextlib import contextmanager
-from typing import Any, Iterator, List, Sequence, Tuple
+"""Loaders of data with a start at any batch, and a life beyond workers."""
+from itertools import islice
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
-import numpy as np
-import torch
-from mmengine.dist import get_rank
-from torch.utils.data import DataLoader, Dataset
+from mmengine.dist import get_world_size
+from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
 
-# What a loader keeps when its samples are replaced by seeded ones.
+from mmvideomamba.datasets.samplers import Place, PlacedSampler
+from mmvideomamba.engine.seeding import derive_seed, seeded
+from .worker_deaths import Introduce, WorkerDeaths
+from .worker_signals import keep_workers
+
+# Attributes of the host's loader that stay.
 KEPT = ('num_workers', 'collate_fn', 'pin_memory', 'timeout', 'worker_init_fn',
         'multiprocessing_context', 'generator', 'prefetch_factor',
         'persistent_workers')
 
 
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed Python's, NumPy's and torch's CPU generators for a while.
-
-    Args:
-        seed (int): 32 bits.
-    """
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed)
-        # torch.manual_seed would also queue seeds for each accelerator.
-        torch.default_generator.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
-
-
 class SeededDataset(Dataset):
-    """Samples that are drawn with the seed that comes with their number.
+    """Samples drawn with a seed from the place in the training.
+
+    All further attributes are those of the data set inside.
 
     Args:
         dataset (Dataset): Has the samples.
+        key (Sequence[int], optional): Source of the seeds, beside epoch and
+            position. Defaults to None, no seeds.
+        deaths (WorkerDeaths, optional): Is told the samples being read.
+            Defaults to None.
     """
 
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
+    def __init__(self,
+                 dataset: Any,
+                 key: Optional[Sequence[int]] = None,
+                 deaths: Optional[WorkerDeaths] = None) -> None:
+        self.dataset, self.key = dataset, key
+        self.board = None if deaths is None else deaths.board
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, item: Tuple[Any, int]) -> Any:
-        index, seed = item
-        with seeded(seed):
-            return self.dataset[index]
+    def __getattr__(self, name: str) -> Any:
+        # Not yet set while being copied; torch's __getitems__ takes a way
+        # around __getitem__.
+        if name == 'dataset' or name.startswith('__'):
+            raise AttributeError(name)
+        return getattr(self.dataset, name)
+
+    def __getitem__(self, place: int) -> Any:
+        if self.board is not None:
+            self.board.enter(-1, int(place))
+        try:
+            if self.key is None or not isinstance(place, Place):
+                return self.dataset[place]
+            with seeded(derive_seed(*self.key, place.epoch, place.position)):
+                return self.dataset[place]
+        finally:
+            if self.board is not None:
+                self.board.leave()
 
 
-class SeededBatches:
-    """Batches of sample numbers, each with a seed, from any batch on.
+class PlacedBatches:
+    """Batches of places of samples, from any batch of an epoch on.
 
     Args:
-        batches (BatchSampler): Draws the numbers.
-        key (Sequence[int]): What the seeds depend on, beside epoch, process
-            and place in the epoch.
+        batches (BatchSampler): Draws the numbers of the samples.
+        seed (int): Of the training, the same on each process.
     """
 
-    def __init__(self, batches: Any, key: Sequence[int]) -> None:
-        self.batches, self.key = batches, tuple(key)
-        self.epoch, self.start = 0, 0
+    def __init__(self, batches: Any, seed: int) -> None:
+        self.batches = batches
+        self.start = 0
+        if not isinstance(batches.sampler, PlacedSampler):
+            batches.sampler = PlacedSampler(batches.sampler, seed)
 
     @property
-    def sampler(self) -> Any:
-        """What orders the samples."""
+    def sampler(self) -> PlacedSampler:
+        """Sampler that orders the samples."""
         return self.batches.sampler
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell what to shuffle by.
+        """Shuffle by an epoch.
 
         Args:
             epoch (int): Number of the epoch.
         """
-        self.epoch = epoch
-        if hasattr(self.sampler, 'set_epoch'):
-            self.sampler.set_epoch(epoch)
+        self.sampler.own_epoch = epoch
+        if hasattr(self.sampler.sampler, 'set_epoch'):
+            self.sampler.sampler.set_epoch(epoch)
 
     def start_at(self, batch: int) -> None:
         """Leave out batches, from now on.
 
         Args:
-            batch (int): Number of the first of an epoch that is yielded.
+            batch (int): Number of the first batch that comes.
         """
         # Not for one epoch: a loader with workers asks for batches twice.
         self.start = batch
@@ -93,35 +100,154 @@ class SeededBatches:
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[List[Tuple[int, int]]]:
-        for number, batch in enumerate(self.batches):
-            if number < self.start:
-                continue
-            source = np.random.SeedSequence(
-                [*self.key, self.epoch,
-                 get_rank(), number])
-            seeds = source.generate_state(len(batch)).tolist()
-            yield list(zip(batch, seeds))
+    def __iter__(self) -> Iterator[List[Place]]:
+        if type(self.batches) is not BatchSampler:
+            return islice(iter(self.batches), self.start, None)
+        # Numbers left out cost no sample.
+        self.sampler.first = self.start * self.batches.batch_size
+        found: Any = iter(self.batches)
+        return found
 
 
-def resumable(loader: DataLoader, key: Sequence[int]) -> DataLoader:
-    """Let a loader draw samples by their place and start in mid-epoch.
-
-    What a sample looks like then depends on its place in the epoch alone: on
-    no sample before it, and on no number of workers.
+def can_resume(loader: Any) -> bool:
+    """Tell whether a loader's samples have numbers.
 
     Args:
-        loader (DataLoader): Of a data set with numbered samples.
-        key (Sequence[int]): See ``SeededBatches``.
+        loader (DataLoader): Any loader.
 
     Returns:
-        DataLoader: The same, with ``SeededBatches`` as its batch sampler.
+        bool: False without automatic batches, and for a stream.
     """
-    sampler = loader.batch_sampler.sampler
-    if hasattr(sampler, 'spread'):
-        sampler.spread(loader.num_workers, loader.batch_sampler.batch_size)
-    return DataLoader(
-        SeededDataset(loader.dataset),
-        batch_sampler=SeededBatches(loader.batch_sampler, key),
-        **{name: getattr(loader, name)
-           for name in KEPT})
+    return hasattr(loader.batch_sampler, 'sampler') and not isinstance(
+        loader.dataset, IterableDataset)
+
+
+class ResumableLoader(DataLoader):
+    """Start at any batch, and go on after the death of a worker.
+
+    A sample depends on the training's seed and the place in the training
+    alone: on no earlier sample, and on no number of workers or processes.
+    See ``WorkerDeaths`` for dead workers, ``keep_workers`` for signals.
+
+    Args:
+        loader (DataLoader): Of a data set with numbered samples, not yet
+            iterated over; see ``can_resume``.
+        seed (int): Of the training, the same on each process.
+        number (int): Tells loaders of one training apart. Defaults to 0.
+        draws (bool): Whether the samples are drawn by their places; else by
+            the generators of the process or worker. Defaults to True.
+    """
+
+    def __init__(self,
+                 loader: DataLoader,
+                 seed: int,
+                 number: int = 0,
+                 draws: bool = True) -> None:
+        self.batch_sampler: Any
+        self.dataset: Any
+        batches: Any = loader.batch_sampler
+        sampler = batches.sampler
+        size = getattr(batches, 'batch_size', loader.batch_size)
+        if hasattr(sampler, 'spread'):
+            sampler.spread(loader.num_workers, size)
+        deaths = WorkerDeaths(
+            loader.dataset, loader.num_workers) if loader.num_workers else None
+        super().__init__(
+            SeededDataset(loader.dataset, (seed, number) if draws else None,
+                          deaths),
+            batch_sampler=PlacedBatches(batches, seed),
+            **{name: getattr(loader, name)
+               for name in KEPT})
+        self.deaths, self.number = deaths, number
+        # torch forgets the attributes behind a batch sampler.
+        self.__dict__.update(
+            batch_size=size, drop_last=loader.drop_last, sampler=sampler)
+        if deaths is not None:
+            self.worker_init_fn = Introduce(deaths.board, self.worker_init_fn)
+        keep_workers(self)
+
+    def reseed(self, seed: int) -> None:
+        """Change the seed of the training, before the first batch.
+
+        Args:
+            seed (int): The same on each process.
+        """
+        if self.dataset.key is not None:
+            self.dataset.key = (seed, self.number)
+        self.batch_sampler.sampler.seed = seed
+
+    @property
+    def order_seeds(self) -> List[Optional[int]]:
+        """Seeds by which the samplers shuffle."""
+        return [getattr(self.sampler, 'seed', None)]
+
+    @order_seeds.setter
+    def order_seeds(self, seeds: Sequence[Optional[int]]) -> None:
+        for seed in seeds:
+            if seed is not None and hasattr(self.sampler, 'seed'):
+                self.sampler.seed = seed
+
+    @property
+    def endless(self) -> bool:
+        """Whether the sampler goes through the data again and again."""
+        return self.batch_sampler.sampler.endless
+
+    def set_epoch(self, epoch: int) -> None:
+        """Shuffle by an epoch.
+
+        Args:
+            epoch (int): Number of the epoch.
+        """
+        self.batch_sampler.set_epoch(epoch)
+
+    def start_at(self, batch: int) -> None:
+        """Leave out batches, from now on.
+
+        Args:
+            batch (int): Number of the first batch that comes.
+        """
+        self.batch_sampler.start_at(batch)
+
+    def layout(self) -> Dict[str, Any]:
+        """Return the sizes without which an epoch cannot go on.
+
+        Returns:
+            dict: Numbers of samples, of samples in a batch of all processes,
+            and of batches.
+        """
+        layout: Dict[str, Any] = {
+            'samples': len(self.dataset),
+            'samples per batch': self.batch_size * get_world_size(),
+            'batches': None if self.endless else len(self)
+        }
+        if hasattr(self.sampler, 'streams'):
+            layout.update(
+                streams=self.sampler.streams, processes=get_world_size())
+        return layout
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        if self.deaths is None:
+            yield from super().__iter__()
+            return
+        first = done = self.batch_sampler.start
+        batches: Any = None
+        try:
+            while True:
+                try:
+                    if batches is None:
+                        batches = super().__iter__()
+                    batch = self.deaths.wait(batches)
+                except StopIteration:
+                    return
+                except RuntimeError as error:
+                    self.deaths.survive(error)
+                    batches = None
+                if batches is None:
+                    # Outside of the block, as the error keeps the workers.
+                    self._iterator = None
+                    self.start_at(done)
+                    continue
+                done += 1
+                yield batch
+        finally:
+            self.start_at(first)

@@ -12,8 +12,9 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import Dataset, IterableDataset
 
-from mmvideomamba.engine.hooks import ResumableSeedHook
-from mmvideomamba.engine.loops import ModalityLoader, modality_loop
+from mmvideomamba.engine.hooks import ResumeHook
+from mmvideomamba.engine.loops import (ModalityLoader, resumable_loader,
+                                       resumable_loops)
 
 
 class Clips(Dataset):
@@ -126,7 +127,7 @@ def train(folder: Path,
             max_epochs=4,
             image_dataloader=loader(9, 1, images, **workers)),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.01)),
-        custom_hooks=[ResumableSeedHook(), *hooks],
+        custom_hooks=[ResumeHook(), *hooks],
         default_hooks=dict(
             checkpoint=dict(type='CheckpointHook', **checkpoint)),
         randomness=randomness,
@@ -157,7 +158,7 @@ def test_a_process_with_its_own_seed_keeps_the_turns(whole: List[tuple],
                                                      monkeypatch) -> None:
     """Else processes would mix images with videos."""
     monkeypatch.setattr('mmengine.runner.utils.get_rank', lambda: 1)
-    monkeypatch.setattr(modality_loop, 'get_rank', lambda: 1)
+    monkeypatch.setattr(resumable_loops, 'get_rank', lambda: 1)
     randomness = dict(seed=5, diff_rank_seed=True)
     found = train(tmp_path, 'other', randomness=randomness)
     assert [frames for frames, _ in found] == [frames for frames, _ in whole]
@@ -214,8 +215,10 @@ def test_an_epoch_of_other_batches_does_not_go_on(tmp_path: Path,
     match = r"within an epoch of .*'image batches': 3.*'image batches': 4"
     with pytest.raises(ValueError, match=match):
         train(tmp_path, 'on', (), checkpoint, images=2, resume=True)
-    monkeypatch.setattr(modality_loop, 'get_world_size', lambda: 2)
-    with pytest.raises(ValueError, match="now has {'processes': 2"):
+    monkeypatch.setattr(resumable_loader, 'get_world_size', lambda: 2)
+    with pytest.raises(
+            ValueError, match="now has .*'video samples per batch'"
+            ': 4'):
         train(tmp_path, 'on', (), checkpoint, resume=True)
 
 
