@@ -22,11 +22,15 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'registry': ({'mmengine'}, set()),
     'atomic_file': (set(), set()),
     'exit_codes': (set(), set()),
+    'process_group': ({'torch'}, set()),
+    'signals': (set(), set()),
     'json_file': (set(), set()),
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
-    'command_line': (ENGINE, {'compat', 'config_edit', 'exit_codes'}),
+    'command_line':
+    (ENGINE,
+     {'compat', 'config_edit', 'exit_codes', 'process_group', 'signals'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
     'ops.__init__': (set(), {'ops'}),
@@ -66,7 +70,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                              {'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
         'atomic_file', 'checkpoints', 'datasets', 'evaluation', 'exit_codes',
-        'json_file', 'registry', 'visualization'
+        'json_file', 'process_group', 'registry', 'signals', 'visualization'
     }),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),

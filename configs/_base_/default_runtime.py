@@ -16,6 +16,8 @@ default_hooks = dict(
     sync_buffers=dict(type='SyncBuffersHook'),
     # A resumed run ends with the weights of an uninterrupted one.
     resume=dict(type='mmvideomamba.ResumeHook'),
+    # Saves and ends with exit code 75 after SIGTERM, SIGUSR1 or SIGHUP.
+    preemption=dict(type='mmvideomamba.PreemptionHook'),
     # Carries out bad_media of the data sets, and keeps bad_media.json.
     bad_media=dict(type='mmvideomamba.BadMediaHook'))
 

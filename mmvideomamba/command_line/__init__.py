@@ -1,4 +1,5 @@
 """Parts of the commands in ``tools`` and ``demo``."""
+from mmvideomamba.process_group import leave_process_group
 from .config import (CONFIGS, HOSTS, default_scope, fill_dataloader,
                      find_config, load_config)
 from .config_options import merge_options
@@ -6,7 +7,7 @@ from .errors import require_files, user_errors
 from .host_tools import find_tool
 from .options import (ConfigOptionAction, add_config_options, add_run_options,
                       data_root_parser)
-from .runner import build_runner, leave_process_group
+from .runner import build_runner
 
 __all__ = [
     'CONFIGS', 'ConfigOptionAction', 'HOSTS', 'add_config_options',

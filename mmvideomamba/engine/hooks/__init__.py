@@ -4,9 +4,10 @@ from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
 from .finite_loss_hook import FiniteLossHook
 from .frame_strip_hook import FrameStripHook
+from .preemption_hook import PreemptionHook
 from .resume_hook import ResumeHook
 
 __all__ = [
     'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteLossHook',
-    'FrameStripHook', 'ResumeHook'
+    'FrameStripHook', 'PreemptionHook', 'ResumeHook'
 ]
