@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Usage: [NNODES=1 NODE_RANK=0 MASTER_ADDR=127.0.0.1 PORT=29500] \
-#     dist_test.sh CONFIG CHECKPOINT GPUS [options of test.py]
-# GPUS is the number of processes per node; without a GPU they run on the CPU.
 set -e
-CONFIG=${1:?path or name of a config}
-CHECKPOINT=${2:?path of a checkpoint}
-GPUS=${3:?number of processes on this node}
+if [ $# -lt 3 ]; then
+    cat >&2 <<'END'
+Test with several processes on each node.
+Usage: [NNODES=1 NODE_RANK=0 MASTER_ADDR=127.0.0.1 PORT=29500] \
+    dist_test.sh CONFIG CHECKPOINT GPUS [options of test.py]
+CONFIG is the path or name of a config, CHECKPOINT the path of a file. GPUS is
+the number of processes per node; without a GPU they run on the CPU.
+END
+    exit 2
+fi
 TOOLS=$(dirname "$0")
 
-PYTHONPATH="$TOOLS/..${PYTHONPATH:+:$PYTHONPATH}" \
-python -m torch.distributed.run \
-    --nnodes="${NNODES:-1}" \
-    --node_rank="${NODE_RANK:-0}" \
-    --master_addr="${MASTER_ADDR:-127.0.0.1}" \
-    --master_port="${PORT:-29500}" \
-    --nproc_per_node="$GPUS" \
-    "$TOOLS/test.py" "$CONFIG" "$CHECKPOINT" --launcher pytorch "${@:4}"
+export PYTHONPATH="$TOOLS/..${PYTHONPATH:+:$PYTHONPATH}"
+exec python "$TOOLS/start_ranks.py" \
+    --nnodes "${NNODES:-1}" \
+    --node-rank "${NODE_RANK:-0}" \
+    --master-addr "${MASTER_ADDR:-127.0.0.1}" \
+    --master-port "${PORT:-29500}" \
+    "$3" "$TOOLS/test.py" "$1" "$2" --launcher pytorch "${@:4}"
