@@ -8,6 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
 from mmvideomamba.compat import cpu_ranks_cfg
+from .slurm import slurm_ranks
 
 HOSTS = ('mmaction', 'mmpretrain')
 CONFIGS = Path(__file__).parents[1].joinpath('.mim', 'configs').resolve()
@@ -94,7 +95,8 @@ def load_config(args: argparse.Namespace) -> Config:
 
     Raises:
         FileNotFoundError: If there is no such config.
-        ValueError: If the name is ambiguous or the config names no host.
+        ValueError: If the name is ambiguous, the config names no host, or
+            ``--launcher slurm`` is given to a process not of SLURM.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = Config.fromfile(find_config(args.config))
@@ -104,7 +106,11 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = args.work_dir
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs', Path(cfg.filename).stem))
-    if args.launcher == 'pytorch' and get_device() == 'cpu':
+    on_cpu = get_device() == 'cpu'
+    if args.launcher == 'slurm' and on_cpu:
+        os.environ.update(slurm_ranks())
+        cfg.launcher = 'pytorch'
+    if cfg.launcher == 'pytorch' and on_cpu:
         cfg.merge_from_dict(cpu_ranks_cfg())
         # mmengine reads this key only without a config of the wrapper.
         cfg.model_wrapper_cfg.find_unused_parameters = cfg.get(

@@ -1,5 +1,6 @@
 """Configs are found by name and completed for the run."""
 import argparse
+import os
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,27 @@ def test_cpu_ranks_are_configured(path: str, monkeypatch) -> None:
     cfg = load_config(args)
     assert cfg.env_cfg.dist_cfg.backend == 'nccl'
     assert 'model_wrapper_cfg' not in cfg
+
+
+def test_tasks_of_slurm_on_a_cpu(path: str, monkeypatch) -> None:
+    """mmengine's way would divide by the number of GPUs."""
+    args = argparse.Namespace(
+        config=path, launcher='slurm', work_dir=None, local_rank=0)
+    for name, value in dict(
+            SLURM_PROCID='3',
+            SLURM_LOCALID='1',
+            SLURM_NTASKS='4',
+            SLURM_NODELIST='node7',
+            MASTER_PORT='12345',
+            LOCAL_RANK='0').items():
+        monkeypatch.setenv(name, value)
+    for name in ('RANK', 'WORLD_SIZE', 'MASTER_ADDR'):
+        monkeypatch.setenv(name, '')  # restored after the test
+    monkeypatch.setattr(config, 'get_device', lambda: 'cpu')
+    cfg = load_config(args)
+    assert cfg.launcher == 'pytorch'
+    assert cfg.env_cfg.dist_cfg.backend == 'gloo'
+    assert os.environ['RANK'] == '3' and os.environ['LOCAL_RANK'] == '1'
+    assert os.environ['MASTER_ADDR'] == 'node7'
+    monkeypatch.setattr(config, 'get_device', lambda: 'cuda')
+    assert load_config(args).launcher == 'slurm'

@@ -328,15 +328,19 @@ def test_slurm_scripts(tmp_path: Path, script: str, arguments: List[str],
     assert [Path(out[tool]).name, *out[tool + 1:]] == expected
 
 
-@pytest.mark.parametrize('script',
-                         sorted(path.name for path in TOOLS.glob('*_t*.sh')))
-def test_scripts_name_a_missing_argument(script: str) -> None:
-    """Called without arguments they say which one is missing."""
-    done = subprocess.run(['bash', TOOLS / script],
-                          capture_output=True,
-                          text=True)
-    assert done.returncode != 0
-    assert 'config' in done.stderr or 'partition' in done.stderr
+@pytest.mark.parametrize('script, arguments', [('dist_train.sh', 2),
+                                               ('dist_test.sh', 3),
+                                               ('slurm_train.sh', 3),
+                                               ('slurm_test.sh', 4)])
+def test_scripts_say_how_they_are_used(script: str, arguments: int) -> None:
+    """Without arguments, and with one too few."""
+    for given in (0, arguments - 1):
+        done = subprocess.run(['bash', TOOLS / script, *['a'] * given],
+                              capture_output=True,
+                              text=True)
+        assert done.returncode == 2
+        assert f'{script} ' in done.stderr and 'Usage:' in done.stderr
+        assert 'CONFIG' in done.stderr and not done.stdout
 
 
 @pytest.mark.slow
