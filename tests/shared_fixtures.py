@@ -11,6 +11,7 @@ import torch
 from bad_videos import encode
 from common import device_of
 from filelock import FileLock
+from host_tools import CONFIG, run_tool
 from mmengine.logging import MMLogger
 from mmengine.registry import DefaultScope
 from torch.utils.data import _utils as loader_parts
@@ -96,6 +97,17 @@ def clips(make_once: Callable) -> Path:
     The clips of class 1 are those of class 0, mirrored.
     """
     return make_once('clips', make_clips)
+
+
+@pytest.fixture(scope='session')
+def trained(clips: Path, make_once: Callable) -> Path:
+    """Return the working folder of a training without interruption."""
+
+    def train(folder: Path) -> None:
+        done = run_tool('train.py', CONFIG, '--work-dir', folder, cwd=clips)
+        assert done.returncode == 0, done.stderr
+
+    return make_once('trained', train)
 
 
 @pytest.fixture(scope='session')

@@ -1,28 +1,17 @@
-"""Clips, and a model trained on them by the stock tool."""
+"""Broken videos, and clips with captions."""
 from pathlib import Path
 from typing import Callable, Iterator
 
 import pytest
 import torch
 from bad_videos import make_bad_videos
-from host_tools import CONFIG, ROOT, run_python, run_tool
+from host_tools import ROOT, run_python
 
 
 @pytest.fixture(scope='session')
 def bad_videos(make_once: Callable) -> Path:
     """Return a folder with the files of tests/bad_videos.py."""
     return make_once('bad_videos', make_bad_videos)
-
-
-@pytest.fixture(scope='session')
-def trained(clips: Path, make_once: Callable) -> Path:
-    """Return the working folder of a training without interruption."""
-
-    def train(folder: Path) -> None:
-        done = run_tool('train.py', CONFIG, '--work-dir', folder, cwd=clips)
-        assert done.returncode == 0, done.stderr
-
-    return make_once('trained', train)
 
 
 @pytest.fixture(scope='session')

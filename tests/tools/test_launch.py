@@ -3,8 +3,9 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
-from typing import List, Optional
+from typing import List, Optional, TextIO
 
 import cv2
 import mmengine
@@ -17,6 +18,7 @@ from preloaded_python import ALONE, Python, free_port
 from script import load_script
 
 from mmvideomamba.command_line import CONFIGS, find_tool
+from mmvideomamba.exit_codes import PREEMPTED
 
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / 'tools'
@@ -88,6 +90,7 @@ optim_wrapper = dict(optimizer=dict(type='AdamW', lr=1e-3))
 randomness = dict(seed=1, deterministic=True)
 default_hooks = dict(
     visualization=dict(type='VisualizationHook'),
+    preemption=dict(type='mmvideomamba.PreemptionHook'),
     logger=dict(interval=1))
 """
 
@@ -142,6 +145,11 @@ def call(*command: str, cwd: Optional[Path] = None, **env: str) -> str:
     out = done.stdout + done.stderr
     assert done.returncode == 0, out[-4000:]
     return out
+
+
+def read(file: TextIO) -> str:
+    """Return the content of an open file."""
+    return Path(file.name).read_text()
 
 
 def host_tool(name: str) -> str:
@@ -378,26 +386,29 @@ class TestRuns:
         assert len(mmengine.load(tmp_path / 'out.pkl')) == 4
 
     def test_two_ranks(self, config: str, tmp_path: Path) -> None:
+        """A signal ends the training; what is saved is tested."""
         port = str(free_port())
-        out = call(
-            'bash',
-            TOOLS / 'dist_train.sh',
-            config,
-            '2',
-            '--work-dir',
-            tmp_path,
-            '--cfg-options',
-            'train_cfg.max_epochs=1',
-            cwd=tmp_path,
-            PORT=port)
-        assert 'Distributed launcher: pytorch' in out
-        assert 'Distributed training: True' in out
-        assert 'GPU number: 2' in out
+        command = [
+            'bash', TOOLS / 'dist_train.sh', config, 2, '--work-dir', tmp_path,
+            '--cfg-options', 'train_cfg.max_epochs=100000'
+        ]
+        env = dict(os.environ, **ALONE, PYTHONPATH=str(ROOT), PORT=port)
+        with open(tmp_path / 'out', 'w+') as out:
+            job = subprocess.Popen(
+                list(map(str, command)), env=env, stdout=out, stderr=out)
+            end = time.monotonic() + 300
+            while 'Epoch(train)' not in (printed := read(out)):
+                assert job.poll() is None and time.monotonic() < end, printed
+                time.sleep(0.1)
+            job.terminate()
+            assert job.wait(300) == PREEMPTED, read(out)
+        assert 'Distributed launcher: pytorch' in printed
+        assert 'Distributed training: True' in printed
+        assert 'GPU number: 2' in printed
         out = call(
             'bash',
             TOOLS / 'dist_test.sh',
-            config,
-            tmp_path / 'epoch_1.pth',
+            config, (tmp_path / 'last_checkpoint').read_text(),
             '2',
             '--work-dir',
             tmp_path,
