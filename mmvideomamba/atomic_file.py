@@ -1,4 +1,4 @@
-"""Files that are complete, or not there: written as a draft, then renamed."""
+"""Files never seen in part: written as a draft, then renamed."""
 import os
 from pathlib import Path
 from typing import Union
@@ -7,7 +7,7 @@ DRAFT = '.unfinished'  # ending of a draft
 
 
 def draft_of(path: Union[str, Path]) -> Path:
-    """Return the name under which a file is written.
+    """Return the name of the draft of a file.
 
     Args:
         path (str | Path): Name of the complete file.
@@ -31,14 +31,14 @@ def _sync(path: Path) -> None:
 def finish_file(path: Union[str, Path], fsync: bool = True) -> None:
     """Rename the draft of a file into place.
 
-    Whenever the process ends, the name stands for the old file or for the
-    new one, complete.
+    Whenever the process ends, the name stands for the old or the new file,
+    complete.
 
     Args:
         path (str | Path): Name of the complete file; ``draft_of(path)`` is
             written and closed.
-        fsync (bool): Wait for the disk, so that a power cut does no harm
-            either. Defaults to True.
+        fsync (bool): Wait for the disk, so a power cut does no harm either.
+            Defaults to True.
     """
     path, draft = Path(path), draft_of(path)
     if fsync:

@@ -43,19 +43,18 @@ class Line(BaseModel):
 
 
 class Scores(BaseMetric):
-    """Give a score to each validation: 0.1 in epoch 1, 0.2, and so on."""
+    """Give scores in proportion to the iterations done."""
     default_prefix = 'toy'
 
     def __init__(self, **names: float) -> None:
         super().__init__()
         self.names = names or dict(acc=0.1)
-        self.epoch = 0
 
     def process(self, data_batch: Any, data_samples: Any) -> None:
         self.results.append(1)
 
     def compute_metrics(self, results: list) -> dict:
-        return {k: v * self.runner.epoch for k, v in self.names.items()}
+        return {k: v * self.runner.iter for k, v in self.names.items()}
 
 
 def build_runner(folder: Path,
@@ -73,7 +72,7 @@ def build_runner(folder: Path,
         resume (bool): As of the runner.
         epochs (int): Number of epochs.
         hooks (tuple): Custom hooks.
-        names (dict): Metrics, and the score of an epoch.
+        names (dict): Metrics, and the score of an iteration.
         **kwargs: Further arguments of the runner.
     """
     loader = dict(

@@ -26,6 +26,8 @@ from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        build_runner, fill_dataloader,
                                        leave_process_group, load_config,
                                        merge_options, user_errors)
+from mmvideomamba.engine.user_error import UserError
+from mmvideomamba.engine.work_dir_lock import WorkDirLock
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +41,10 @@ def build_parser() -> argparse.ArgumentParser:
         metavar='CHECKPOINT',
         help='go on from a checkpoint; without a path, from the last one in '
         'the working folder')
+    parser.add_argument(
+        '--force',
+        action='store_true',
+        help='train in a working folder that another training holds')
     parser.add_argument(
         '--amp',
         action='store_true',
@@ -106,12 +112,28 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     merge_options(cfg, args.cfg_options)
 
 
+def refuse_held_work_dir(cfg: Config, force: bool) -> None:
+    """End if another training holds the folder, before a file is written."""
+    hook = (cfg.get('default_hooks') or {}).get('work_dir_lock')
+    if hook is None:
+        return
+    hook.force = force or hook.get('force', False)
+    try:
+        WorkDirLock(cfg.work_dir).check(hook.force)
+    except UserError:
+        ranks = ('RANK', 'SLURM_PROCID', 'OMPI_COMM_WORLD_RANK')
+        if any(int(os.environ.get(name, 0)) for name in ranks):
+            raise UserError() from None  # the first process tells
+        raise
+
+
 def main() -> None:
     """Parse the command line and train."""
     args = build_parser().parse_args()
     with user_errors():
         cfg = load_config(args)
         merge_args(cfg, args)
+    refuse_held_work_dir(cfg, args.force)
     build_runner(cfg).train()
     leave_process_group()
 

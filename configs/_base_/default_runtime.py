@@ -10,8 +10,14 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),
+    # Complete checkpoints at any moment, and the newest one on --resume.
     checkpoint=dict(
-        type='CheckpointHook', interval=1, max_keep_ckpts=3, save_best='auto'),
+        type='mmvideomamba.SafeCheckpointHook',
+        interval=1,
+        max_keep_ckpts=3,
+        save_best='auto'),
+    # Keeps a second training out of the working folder.
+    work_dir_lock=dict(type='mmvideomamba.WorkDirLockHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
     # A resumed run ends with the weights of an uninterrupted one.

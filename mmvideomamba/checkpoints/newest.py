@@ -1,4 +1,4 @@
-"""The checkpoint from which an interrupted training goes on."""
+"""The checkpoint to resume an interrupted training from."""
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class Newest:
 
 
 def _fault_of(path: Path) -> str:
-    """Return the fault of an incomplete file, '' for a complete one."""
+    """Return the fault of a file, '' for a complete file."""
     try:
         check_file(path)
         return ''
@@ -47,7 +47,7 @@ def _iterations(path: Path) -> int:
 
 
 def _named_by_last(work_dir: Path, folder: Path) -> Optional[Path]:
-    """Return the file that ``last_checkpoint`` names.
+    """Return the file named by ``last_checkpoint``.
 
     The name counts before the folder: a working folder may have been moved
     or copied.
@@ -85,8 +85,8 @@ def newest_checkpoint(work_dir: Union[str, Path],
                       templates: Sequence[str] = TEMPLATES) -> Newest:
     """Find the newest complete checkpoint of a training.
 
-    The file that ``last_checkpoint`` names is taken if it is complete, unless
-    a complete file with more iterations was written later: the training ended
+    The file named by ``last_checkpoint`` is taken if complete, unless a
+    complete file with more iterations was written later: the training ended
     between the two. Otherwise the complete file with the most iterations is
     taken.
 

@@ -1,4 +1,4 @@
-"""Writing of files that all processes of a training wait for."""
+"""Writing of checkpoints, for all processes of a training."""
 import shutil
 from pathlib import Path
 from typing import Any, Callable, List, Union
@@ -13,11 +13,11 @@ from .vote import Vote
 
 def agree(action: Callable[[], None], path: Union[str, Path],
           need: int) -> None:
-    """Run a part of a save; end all processes if it fails in any.
+    """Run a part of a save; a failure in any process ends all.
 
     Args:
         action (Callable): Run in each process.
-        path (str | Path): File that is written, for the message.
+        path (str | Path): File to write, for the message.
         need (int): Bytes of the file, for the message.
 
     Raises:
@@ -45,7 +45,7 @@ def agree(action: Callable[[], None], path: Union[str, Path],
 
 def write_whole(path: Union[str, Path], write: Callable[[str], None],
                 need: int, fsync: bool) -> None:
-    """Write a file under another name, then rename it into place.
+    """Write a file under another name, then rename the file.
 
     Args:
         path (str | Path): Name of the complete file.

@@ -1,4 +1,4 @@
-"""The choice of the checkpoint from which a training goes on."""
+"""The choice of the checkpoint to resume a training from."""
 from pathlib import Path
 from typing import Any, List, Optional, Sequence
 
@@ -22,8 +22,8 @@ def choose_checkpoint(runner: Runner, folder: str,
             ``newest_checkpoint``.
 
     Returns:
-        str, optional: The given file, else the newest complete one in the
-        folder; None if the folder holds none.
+        str, optional: The given file, else the newest complete file in the
+        folder; None if the folder holds no checkpoint.
 
     Raises:
         UserError: If the given file, or each file in the folder, is damaged.
@@ -45,7 +45,7 @@ def choose_checkpoint(runner: Runner, folder: str,
 
 
 def _check(given: str) -> str:
-    """Refuse a damaged file; name the newest complete one beside it."""
+    """Refuse a damaged file; name the newest complete file of the folder."""
     if '://' in given:
         return given
     try:

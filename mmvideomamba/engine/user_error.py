@@ -1,15 +1,15 @@
-"""Error that ends a training with a message instead of a traceback."""
+"""Error of a user: a training ends with a message, not a traceback."""
 
 
 class UserError(SystemExit, ValueError):
-    """End the process with one line, ``error: MESSAGE``, and exit code 1.
+    """End the process with the line ``error: MESSAGE`` and exit code 1.
 
     Whatever script started the training, Python prints no traceback for a
     ``SystemExit``. Code around a training can catch a ``ValueError``.
 
     Args:
-        message (str): File or value, fault and remedy. Defaults to '', for
-            the processes beside the one that reports: they print nothing.
+        message (str): File or value, fault and remedy. Defaults to '',
+            which prints nothing, for all processes but the first.
     """
 
     def __init__(self, message: str = '') -> None:

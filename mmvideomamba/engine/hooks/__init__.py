@@ -6,8 +6,11 @@ from .finite_loss_hook import FiniteLossHook
 from .frame_strip_hook import FrameStripHook
 from .preemption_hook import PreemptionHook
 from .resume_hook import ResumeHook
+from .safe_checkpoint_hook import SafeCheckpointHook
+from .work_dir_lock_hook import WorkDirLockHook
 
 __all__ = [
     'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteLossHook',
-    'FrameStripHook', 'PreemptionHook', 'ResumeHook'
+    'FrameStripHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook',
+    'WorkDirLockHook'
 ]

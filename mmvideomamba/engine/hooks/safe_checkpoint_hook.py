@@ -1,4 +1,4 @@
-"""Hook that saves checkpoints without ever being left with none."""
+"""Hook for checkpoints, complete at any moment."""
 import os.path as osp
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
@@ -16,25 +16,26 @@ from mmvideomamba.engine.progress import note_progress, read_progress
 from mmvideomamba.engine.resume_point import choose_checkpoint
 from mmvideomamba.registry import HOOKS
 
-# In the message hub, and so in each checkpoint: names of the files that are
-# removed once the checkpoint is complete, and of those saved by a signal.
+# Keys of the message hub, and so of each checkpoint: names of the files to
+# remove once the checkpoint is complete, and of files saved at a signal.
 REPLACED = 'replaced_ckpts'
 PASSING = 'passing_ckpts'
 
 
 @HOOKS.register_module()
 class SafeCheckpointHook(CheckpointHook):
-    """Save checkpoints so that a complete one exists at any moment.
+    """Save checkpoints; a kill at any moment leaves a complete checkpoint.
 
     A checkpoint is written under another name in the same folder and renamed
     into place. ``last_checkpoint`` names the checkpoint afterwards, and older
     files are removed last. The same holds for the best checkpoints. Whenever
     the training is killed, the newest complete checkpoint is found on resume,
-    with or without ``last_checkpoint``; a damaged one is named in a warning
-    and passed over.
+    with or without ``last_checkpoint``; a warning names damaged files, and
+    the training goes on from the newest complete file.
 
     Before a save the hook looks for free space. If a checkpoint cannot be
-    written, all earlier files are intact and the training ends with one line.
+    written, all earlier files are intact and the training ends with an error
+    of a single line.
 
     Other storage than a local folder, and other runners than mmengine's
     ``Runner``, are written to as mmengine does, but older files are removed
@@ -50,11 +51,11 @@ class SafeCheckpointHook(CheckpointHook):
     def __init__(self, *args: Any, fsync: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fsync = fsync
-        # Best files of before, removed after the next save.
-        self._old_best: List[str] = []
+        # Names of files to remove after the next save.
+        self._waiting: List[str] = []
         # Sizes of the last files with and without the optimizer's state.
         self._sizes: Dict[bool, int] = {}
-        # Epochs, iterations and whether validated, of the last full save.
+        # Epochs, iterations, validated or not, at the last full save.
         self._saved: Optional[Tuple[int, int, bool]] = None
         self._saved_path = ''
         self._found_here = False
@@ -88,7 +89,7 @@ class SafeCheckpointHook(CheckpointHook):
             runner._load_from = path
 
     def before_train(self, runner: Runner) -> None:
-        """Take over what an earlier training has left in the folder.
+        """Take over the files of an earlier training in the folder.
 
         Args:
             runner (Runner): The runner of the training.
@@ -128,14 +129,14 @@ class SafeCheckpointHook(CheckpointHook):
         for key, path in list(hub.runtime_info.items()):
             if path and (key == 'last_ckpt' or key.startswith('best_ckpt')):
                 hub.update_info(key, str(folder / osp.basename(path)))
-        # Best checkpoints are followed by a regular one, as before.
+        # A regular checkpoint follows each best checkpoint, as before.
         self.last_ckpt = hub.get_info('last_ckpt')
         if self._found_here:
             self._saved = self._state(hub, runner.epoch, runner.iter)
             self._saved_path = str(resumed)
 
     def _finish_removal(self, runner: Runner, resumed: Path) -> None:
-        """Remove what was to be removed when the training was killed."""
+        """Remove the files left because the training was killed."""
         hub = runner.message_hub
         kept = {resumed.name, *self._kept_names(), *self._best_names(hub)}
         for name in hub.get_info(REPLACED) or []:
@@ -150,10 +151,10 @@ class SafeCheckpointHook(CheckpointHook):
     def save_now(self, runner: Runner, epoch: int, iteration: int) -> str:
         """Save the state of the training, before the process ends.
 
-        Call it on all processes. The file ``iter_N.pth`` does not count among
+        To be called on all processes. The file ``iter_N.pth`` does not count among
         ``max_keep_ckpts`` and is removed once the next regular checkpoint is
-        complete, also by a resumed training. A state that is saved already is
-        not saved again.
+        complete, also by a resumed training. A state saved before is not
+        saved again.
 
         Args:
             runner (Runner): The runner of the training.
@@ -161,7 +162,7 @@ class SafeCheckpointHook(CheckpointHook):
             iteration (int): Complete iterations.
 
         Returns:
-            str: The checkpoint with which a resumed training begins.
+            str: The checkpoint to resume from.
 
         Raises:
             UserError: If the file cannot be written.
@@ -171,7 +172,7 @@ class SafeCheckpointHook(CheckpointHook):
             return self._saved_path
         self._ask_hooks(runner)
         name = f'iter_{iteration}.pth'
-        replaced = self._old_best + self._passing(hub)
+        replaced = self._waiting + self._passing(hub)
         passing = [] if name in self._kept_names() else [name]
         meta = dict(epoch=epoch, iter=iteration)
         self._save_state(runner, name, meta, True, True, replaced, passing)
@@ -196,7 +197,7 @@ class SafeCheckpointHook(CheckpointHook):
         """Save a regular checkpoint, then remove older ones."""
         self._ask_hooks(runner)
         hub = runner.message_hub
-        replaced = self._old_best + self._passing(hub)
+        replaced = self._waiting + self._passing(hub)
         if self.max_keep_ckpts > 0:
             ids = [i for i in self.keep_ckpt_ids if i != step] + [step]
             replaced += map(self.filename_tmpl.format,
@@ -227,16 +228,14 @@ class SafeCheckpointHook(CheckpointHook):
             by_epoch=self.by_epoch,
             **kwargs)
         self._name_as_last(runner, self._path(name))
-        for old in replaced:
-            self._remove(runner, old)
-        self._old_best = []
+        self._waiting = [x for x in replaced if not self._remove(runner, x)]
         if optimizer and schedulers:
             self._saved = self._state(hub, meta['epoch'], meta['iter'])
             self._saved_path = self._path(name)
 
     def _save_best_checkpoint(self, runner: Runner,
                               metrics: Dict[str, float]) -> None:
-        """Save the best checkpoints, then remove those of before."""
+        """Save the best checkpoints, then remove the old files."""
         if not self.save_best:
             return
         if 'auto' in self.key_indicators:
@@ -269,9 +268,10 @@ class SafeCheckpointHook(CheckpointHook):
         # The regular checkpoint gets to know the score and the file.
         if self.last_ckpt is not None:
             self._save_checkpoint_with_step(runner, step, meta)
-        for old in self._old_best:
-            self._remove(runner, old)
-        self._old_best = []
+        else:
+            self._waiting = [
+                x for x in self._waiting if not self._remove(runner, x)
+            ]
 
     def _is_better(self, hub: MessageHub, key: str, rule: str,
                    score: Optional[float]) -> bool:
@@ -286,13 +286,13 @@ class SafeCheckpointHook(CheckpointHook):
 
     def _note_best(self, hub: MessageHub, key: str, score: float,
                    name: str) -> None:
-        """Note a new best file, and the one of before for removal."""
+        """Note a new best file, and the old file for removal."""
         kind = self._best_key('best_ckpt', key)
         before = hub.runtime_info.get(kind)
         # A file of another folder belongs to another training.
         if before and before == self._path(
                 osp.basename(before)) and (osp.basename(before) != name):
-            self._old_best.append(osp.basename(before))
+            self._waiting.append(osp.basename(before))
         path = self._path(name)
         hub.update_info(self._best_key('best_score', key), score)
         hub.update_info(kind, path)
@@ -346,18 +346,20 @@ class SafeCheckpointHook(CheckpointHook):
             if hasattr(hook, 'before_checkpoint'):
                 hook.before_checkpoint(runner)
 
-    def _remove(self, runner: Runner, name: str) -> None:
+    def _remove(self, runner: Runner, name: str) -> bool:
         """Remove a file, or a folder of a runner that saves folders."""
-        if not is_main_process():
-            return
         path = self._path(name)
+        if not is_main_process():
+            return True
         try:
             if self.file_backend.isfile(path):
                 self.file_backend.remove(path)
             elif self.file_backend.isdir(path):
                 self.file_backend.rmtree(path)
+            return True
         except OSError as error:
             runner.logger.warning(f'{path} cannot be removed ({error}).')
+            return False
 
     # Names.
 
