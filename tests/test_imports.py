@@ -28,9 +28,11 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
-    'command_line':
-    (ENGINE,
-     {'compat', 'config_edit', 'exit_codes', 'process_group', 'signals'}),
+    'config_check': ({'torch', 'mmengine'}, set()),
+    'command_line': (ENGINE, {
+        'compat', 'config_check', 'config_edit', 'exit_codes', 'process_group',
+        'signals'
+    }),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
     'ops.__init__': (set(), {'ops'}),
@@ -69,8 +71,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
                              {'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
-        'atomic_file', 'checkpoints', 'datasets', 'evaluation', 'exit_codes',
-        'json_file', 'process_group', 'registry', 'signals', 'visualization'
+        'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
+        'exit_codes', 'json_file', 'process_group', 'registry', 'signals',
+        'visualization'
     }),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),

@@ -7,6 +7,7 @@ from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        build_runner, fill_dataloader,
                                        leave_process_group, load_config,
                                        merge_options, user_errors)
+from mmvideomamba.config_check import check_config
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -100,6 +101,7 @@ def main() -> None:
     with user_errors():
         cfg = load_config(args)
         merge_args(cfg, args)
+        check_config(cfg, training=False)
     build_runner(cfg).test()
     leave_process_group()
 

@@ -26,6 +26,7 @@ from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        build_runner, fill_dataloader,
                                        leave_process_group, load_config,
                                        merge_options, user_errors)
+from mmvideomamba.config_check import check_config
 from mmvideomamba.engine.user_error import UserError
 from mmvideomamba.engine.work_dir_lock import WorkDirLock
 
@@ -133,6 +134,7 @@ def main() -> None:
     with user_errors():
         cfg = load_config(args)
         merge_args(cfg, args)
+        check_config(cfg, training=True)
     refuse_held_work_dir(cfg, args.force)
     build_runner(cfg).train()
     leave_process_group()

@@ -1,8 +1,11 @@
 """Checked changes of a config by ``--cfg-options``."""
+import logging
 from typing import Any, NoReturn
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
+from mmvideomamba.config_check import option_fault, read_by_runner
 from mmvideomamba.config_edit import option_keys
 
 
@@ -31,6 +34,9 @@ def _check_option(cfg: Config, key: str, value: Any) -> None:
         fail(
             1, 'is a name inside the config file; the dataset has its own '
             f'copy, {loader}.dataset.pipeline')
+    problem = option_fault(cfg, parts[0])
+    if problem:
+        fail(1, problem)
     node: Any = cfg.to_dict()
     for depth, part in enumerate(parts):
         in_list = isinstance(node, list)
@@ -49,6 +55,11 @@ def _check_option(cfg: Config, key: str, value: Any) -> None:
     problem = _check_value(node, value, in_list)
     if problem:
         fail(len(parts), problem)
+    if len(parts) == 1 and not read_by_runner(cfg, key):
+        print_log(
+            f'--cfg-options {key}={value}: {key} is a variable of the config '
+            'file, read before; values computed from it stay as they are',
+            'current', logging.WARNING)
 
 
 def merge_options(cfg: Config, options: dict) -> None:
@@ -60,8 +71,9 @@ def merge_options(cfg: Config, options: dict) -> None:
             or number, see :func:`mmvideomamba.config_edit.option_keys`.
 
     Raises:
-        ValueError: If a key does not fit: an unknown type of an item, an
-            index beyond a list, a key below a plain value, a plain value
+        ValueError: If a key does not fit: a first part that neither config
+            nor runner knows, an unknown type of an item, an index beyond a
+            list, a key below a plain value, a plain value
             instead of a dict.
     """
     for key, value in options.items():

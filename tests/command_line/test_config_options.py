@@ -24,12 +24,12 @@ def test_fitting_keys(cfg: Config) -> None:
             'model.mean': [3, 4],
             'loader.pipeline.0.x': 2,
             'loader.pipeline.1.new': 'y',
-            'fresh.deep.key': 1,
+            'compile.deep.key': 1,
             'model.init': None
         })
     assert cfg.model.depth == 50 and cfg.model.mean == [3, 4]
     assert cfg.loader.pipeline[0] == dict(type='A', x=2)
-    assert cfg.loader.pipeline[1].new == 'y' and cfg.fresh.deep.key == 1
+    assert cfg.loader.pipeline[1].new == 'y' and cfg.compile.deep.key == 1
 
 
 def test_items_by_type() -> None:
@@ -91,9 +91,18 @@ def test_a_part_can_be_switched_off(cfg: Config) -> None:
         'loader.pipeline.1': 5
     }, ['loader.pipeline.1 is a dict', 'type']),
     ({
-        'a': 1,
-        'a.b': 2
-    }, ['a is 1', "no key 'b'"]),
+        'compile': 1,
+        'compile.b': 2
+    }, ['compile is 1', "no key 'b'"]),
+    ({
+        'train_dataloder.batch_size': 4
+    }, [
+        'train_dataloder is no key of the config',
+        'did you mean train_dataloader?'
+    ]),
+    ({
+        'modle.depth': 4
+    }, ['modle is no key of the config', 'did you mean model']),
     ({
         'train_pipeline': 1
     }, ['train_dataloader.dataset.pipeline']),
@@ -109,3 +118,13 @@ def test_wrong_keys(cfg: Config, options: dict, words: List[str]) -> None:
         assert word in str(error.value)
     assert len(str(error.value).splitlines()) == 1
     assert set(before) <= set(cfg.to_dict())
+
+
+def test_variables_of_the_file(cfg: Config, monkeypatch) -> None:
+    """A change comes too late for values computed from a variable."""
+    said: List[str] = []
+    monkeypatch.setattr('mmvideomamba.command_line.config_options.print_log',
+                        lambda text, *_: said.append(text))
+    cfg.num_classes = 3
+    merge_options(cfg, {'num_classes': 4, 'resume': True, 'model.depth': 1})
+    assert len(said) == 1 and 'num_classes is a variable' in said[0]

@@ -1,12 +1,17 @@
 """Hook that compares what the parts of a config say about each other."""
+import logging
 from typing import Any, List, Optional
 
+from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from mmvideomamba.config_check import (ConfigError, empty_epoch_fault,
+                                       value_faults, value_warnings)
 from mmvideomamba.registry import HOOKS
 
 
@@ -18,6 +23,16 @@ def _attribute(loader: DataLoader, name: str) -> Any:
         if hasattr(step, name)
     ]
     return values[-1] if values else None
+
+
+def _empty_epoch(loader: Any) -> List[str]:
+    """Refuse a loader without a batch; streams of unknown length pass."""
+    try:
+        batches, samples = len(loader), len(loader.dataset)
+    except (AttributeError, TypeError):
+        return []
+    return empty_epoch_fault(batches, samples, loader.batch_size,
+                             get_world_size())
 
 
 @HOOKS.register_module()
@@ -37,11 +52,28 @@ class CheckConfigHook(Hook):
     - ``num_repeats`` of the data set and the loader's ``collate_fn``;
     - the windows of the data set and a sampler that knows them.
 
-    What a part does not say is not compared, and models other than
-    recognizers pass.
+    Other models pass these. Of any model the hook compares what
+    :mod:`mmvideomamba.config_check` does, and refuses an epoch without a
+    batch. What a part does not say is not compared.
     """
 
     priority = 'VERY_HIGH'
+
+    def before_run(self, runner: Runner) -> None:
+        """Check the text of the config.
+
+        Args:
+            runner (Runner): The runner.
+
+        Raises:
+            ConfigError: If parts of the config differ.
+        """
+        training = isinstance(runner._train_loop, BaseLoop)
+        for warning in value_warnings(runner.cfg, training):
+            print_log(warning, 'current', logging.WARNING)
+        faults = value_faults(runner.cfg, training)
+        if faults:
+            raise ConfigError(faults)
 
     def before_train(self, runner: Runner) -> None:
         """Check the training's loader, and the validation's if there is one.
@@ -50,8 +82,11 @@ class CheckConfigHook(Hook):
             runner (Runner): The runner.
 
         Raises:
-            ValueError: If parts of the config differ.
+            ConfigError: If parts of the config differ.
         """
+        faults = _empty_epoch(runner.train_loop.dataloader)
+        if faults:
+            raise ConfigError(faults)
         loops = dict(train=runner.train_loop)
         if runner.val_loop is not None:
             loops['val'] = runner.val_loop
@@ -64,7 +99,7 @@ class CheckConfigHook(Hook):
             runner (Runner): The runner.
 
         Raises:
-            ValueError: If parts of the config differ.
+            ConfigError: If parts of the config differ.
         """
         self._check(runner, val=runner.val_loop)
 
@@ -75,12 +110,12 @@ class CheckConfigHook(Hook):
             runner (Runner): The runner.
 
         Raises:
-            ValueError: If parts of the config differ.
+            ConfigError: If parts of the config differ.
         """
         self._check(runner, test=runner.test_loop)
 
     def _check(self, runner: Runner, **loops: Any) -> None:
-        """Raise ValueError with all faults of some loaders."""
+        """Raise ConfigError with all faults of some loaders."""
         model = runner.model
         if is_model_wrapper(model):
             model = model.module
@@ -91,8 +126,7 @@ class CheckConfigHook(Hook):
         for part, loop in loops.items():
             faults += self._faults(model, loop.dataloader, part)
         if faults:
-            raise ValueError('the config contradicts itself:\n  ' +
-                             '\n  '.join(faults))
+            raise ConfigError(faults)
 
     def _faults(self, model: nn.Module, loader: DataLoader,
                 part: str) -> List[str]:

@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 from torch import nn
 
+from mmvideomamba.config_check import ConfigError
 from mmvideomamba.engine.hooks import CheckConfigHook
 
 CLASSES = dict(
@@ -142,8 +143,7 @@ def test_config_that_fits(run: Callable) -> None:
 ])
 def test_contradictions_are_named(run: Callable, part: str, changes: dict,
                                   text: str) -> None:
-    with pytest.raises(
-            ValueError, match=f'contradicts itself:\n(.*\n)*  .*{text}'):
+    with pytest.raises(ConfigError, match=text):
         run(part, **copy.deepcopy(changes))
 
 
