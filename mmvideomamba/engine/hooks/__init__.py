@@ -2,7 +2,7 @@
 from .alignment_hook import AlignmentHook
 from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
-from .finite_loss_hook import FiniteLossHook
+from .finite_guard_hook import FiniteGuardHook
 from .frame_strip_hook import FrameStripHook
 from .preemption_hook import PreemptionHook
 from .resume_hook import ResumeHook
@@ -10,7 +10,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .work_dir_lock_hook import WorkDirLockHook
 
 __all__ = [
-    'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteLossHook',
+    'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteGuardHook',
     'FrameStripHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook',
     'WorkDirLockHook'
 ]

@@ -1,0 +1,1 @@
+"""Steps with infinite losses or gradients: suppressed, explained, repeated."""

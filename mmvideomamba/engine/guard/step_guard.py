@@ -1,0 +1,265 @@
+"""Suppression of updates by losses and gradients that are not finite."""
+import functools
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+import torch
+from mmengine.logging import print_log
+from mmengine.optim import OptimWrapper
+from torch import Tensor
+from torch.optim import SGD, Adam, AdamW, Optimizer
+
+# Smallest scale of a GradScaler that is no fault: below, float16 holds no
+# part of a gradient near 1, and the scaler's inverse nears infinity.
+SMALLEST_SCALE = 2.**-24
+FUSED = (Adam, AdamW, SGD)
+
+
+def not_finite(tensors: Sequence[Tensor], device: torch.device) -> Tensor:
+    """Tell whether any value is infinite or no number, on the device.
+
+    The largest absolute value of each tensor is looked at: the L2 norm of
+    large finite values would overflow.
+
+    Args:
+        tensors (Sequence[Tensor]): Of any shapes.
+        device (torch.device): Of the result.
+
+    Returns:
+        Tensor: Boolean, shape ().
+    """
+    values = [x._values() if x.is_sparse else x for x in tensors]
+    values = [x.detach() for x in values if x.numel()]
+    if not values:
+        return torch.zeros((), dtype=torch.bool, device=device)
+    norms = torch._foreach_norm(values, float('inf'))
+    largest = torch.stack(
+        [x.to(device, torch.float32, non_blocking=True) for x in norms])
+    return ~largest.isfinite().all()
+
+
+class StepGuard:
+    """Keep an optimizer from updates by bad losses and gradients.
+
+    ``backward`` and ``step`` of the optimizer wrappers are taken over:
+
+    - A loss that is not finite makes all gradients NaN, so that all processes
+      of a distributed training come to know in the all-reduce.
+    - Before a step, and before gradients are clipped, the gradients are
+      checked on the device. A bad step leaves weights and state of the
+      optimizer as they are. Fused optimizers of a GPU read the verdict on
+      the device (``found_inf``); with others the host waits for the device.
+    - More bad steps than allowed are a fault, and the updates of all later
+      steps are suppressed as well.
+
+    Args:
+        wrappers (Sequence[OptimWrapper]): Optimizer wrappers of the model.
+        device (torch.device): Of the model.
+        max_skipped (int): Bad steps that are no fault. Defaults to 0.
+        max_scaler_skips (int): Bad steps in a row that are a fault under a
+            ``GradScaler``, which skips them itself. Defaults to 20.
+        skipped (int): Bad steps before, of a resumed training. Defaults to 0.
+    """
+
+    def __init__(self,
+                 wrappers: Sequence[OptimWrapper],
+                 device: torch.device,
+                 max_skipped: int = 0,
+                 max_scaler_skips: int = 20,
+                 skipped: int = 0) -> None:
+        self.wrappers = list(wrappers)
+        self.device = device
+        self.scaled = any(_scaler(x) is not None for x in wrappers)
+        self.limit = max_scaler_skips - 1 if self.scaled else max_skipped
+        self.updates = 0  # finished steps, suppressed ones too
+        self._zero = torch.zeros((), dtype=torch.bool, device=device)
+        # Bad steps, under a scaler those in a row.
+        self.count = torch.full((),
+                                0 if self.scaled else skipped,
+                                device=device)
+        self.fault = self._zero
+        self.suppress = self._zero
+        self._open = self._zero  # a bad loss since the last step
+        self.begin()
+        self._undo: List[Callable[[], None]] = []
+
+    def begin(self) -> None:
+        """Forget the verdict of the last iteration."""
+        self.bad_loss = self.bad_gradient = self._zero
+        self.stepped = False
+
+    def record(self) -> Tensor:
+        """Return the verdict on the iteration.
+
+        Returns:
+            Tensor: Shape (4, ), int64, on the device: 1 for a bad loss, 1
+            for a bad gradient, 1 for a fault, and the number of bad steps.
+        """
+        fault = self.fault
+        if not self.scaled:
+            # The step that a bad loss awaits will be bad.
+            fault = fault | (self.count + self._open > self.limit)
+        flags = (self.bad_loss, self.bad_gradient, fault, self.count)
+        return torch.stack([x.long() for x in flags])
+
+    def scale(self) -> Optional[Tensor]:
+        """Return a copy of the loss scale.
+
+        Returns:
+            Tensor: Shape (), on the device; None without a ``GradScaler``.
+        """
+        for wrapper in self.wrappers:
+            scaler = _scaler(wrapper)
+            if scaler is not None and scaler._scale is not None:
+                return scaler._scale.detach().clone()
+        return None
+
+    def attach(self) -> None:
+        """Take over ``backward`` and ``step`` of the wrappers."""
+        for wrapper in self.wrappers:
+            on_device = self._on_device(wrapper)
+            self._replace(wrapper, 'backward', self._backward)
+            self._replace(wrapper, 'step', self._step, wrapper, on_device)
+            if on_device:
+                hook = wrapper.optimizer.register_step_pre_hook(self._tell)
+                self._undo.append(hook.remove)
+
+    def detach(self) -> None:
+        """Give ``backward`` and ``step`` back."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _replace(self, wrapper: OptimWrapper, name: str,
+                 function: Callable[..., None], *args: Any) -> None:
+        """Let a function stand in front of a method."""
+        original = getattr(wrapper, name)
+        before = vars(wrapper).get(name)
+
+        def undo() -> None:
+            if before is None:
+                delattr(wrapper, name)
+            else:
+                setattr(wrapper, name, before)
+
+        setattr(
+            wrapper, name,
+            functools.wraps(original)(functools.partial(
+                function, original, *args)))
+        self._undo.append(undo)
+
+    def _backward(self, original: Callable[..., None], loss: Tensor,
+                  **kwargs: Any) -> None:
+        """Spread a bad loss over all gradients."""
+        bad = ~loss.detach().isfinite().all()
+        self.bad_loss = self.bad_loss | bad.to(self.device)
+        self._open = self._open | self.bad_loss
+        factor = torch.where(bad, float('nan'), 1.).to(loss.dtype)
+        original(loss * factor, **kwargs)
+
+    def _step(self, original: Callable[..., None], wrapper: OptimWrapper,
+              on_device: bool, **kwargs: Any) -> None:
+        """Check the gradients, and step only with good ones."""
+        scaler = _scaler(wrapper)
+        self._judge(wrapper.optimizer, scaler)
+        # The scaler checks the gradients itself, and counts by a step.
+        quiet = self.fault if scaler is not None else self.suppress
+        if not on_device and bool(quiet):
+            return
+        try:
+            original(**kwargs)
+        finally:
+            vars(wrapper.optimizer).pop('found_inf', None)
+
+    def _judge(self, optimizer: Optimizer, scaler: Any) -> None:
+        """Find bad gradients, and count."""
+        gradients = [
+            p.grad for group in optimizer.param_groups for p in group['params']
+            if p.grad is not None
+        ]
+        self.bad_gradient = self.bad_gradient | not_finite(
+            gradients, self.device)
+        bad = self.bad_gradient | self._open
+        self.count = self.count + bad
+        fault = self.count > self.limit
+        if scaler is not None:
+            self.count = self.count * bad
+            if scaler._scale is not None:
+                fault = fault | (scaler._scale < SMALLEST_SCALE)
+        self.fault = self.fault | fault
+        self.suppress = bad | self.fault
+        self._open = self._zero
+        self.stepped = True
+        self.updates += 1
+
+    def _tell(self, optimizer: Any, args: Tuple, kwargs: Dict) -> None:
+        """Give the verdict to a fused optimizer, before a step."""
+        suppress = self.suppress.float()
+        scalers = getattr(optimizer, 'found_inf', None)
+        if scalers is not None:
+            suppress = torch.maximum(suppress, scalers)
+        optimizer.found_inf = suppress
+
+    def _on_device(self, wrapper: OptimWrapper) -> bool:
+        """Tell whether the device alone can suppress an update."""
+        if self.device.type != 'cuda':
+            return False
+        if (wrapper.clip_grad_kwargs or {}).get('error_if_nonfinite'):
+            return False
+        if use_fused(wrapper.optimizer):
+            return True
+        print_log(
+            f'The guard waits for the device in each step: '
+            f'{type(wrapper.optimizer).__name__} cannot be told there to '
+            'leave out an update. AdamW, Adam and SGD can (foreach and fused '
+            'not set).', 'current')
+        return False
+
+
+def _scaler(wrapper: OptimWrapper) -> Any:
+    """Return the GradScaler of a wrapper, None without."""
+    scaler = getattr(wrapper, 'loss_scaler', None)
+    return scaler if scaler is not None and scaler.is_enabled() else None
+
+
+def use_fused(optimizer: Optimizer) -> bool:
+    """Let an optimizer update by its fused kernels, which can be told not to.
+
+    The state is kept: the number of steps moves to the device, and SGD gets
+    momentum buffers of zeros in place of none, as the fused kernels leave a
+    new buffer unwritten in a suppressed step.
+
+    Args:
+        optimizer (Optimizer): Of torch, with its state.
+
+    Returns:
+        bool: Whether each group of parameters is updated by a fused kernel.
+    """
+    groups = optimizer.param_groups
+    # A subclass may update in another way.
+    if type(optimizer) not in FUSED or not all(map(_fits, groups)):
+        return False
+    for group in groups:
+        group.update(fused=True, foreach=False)
+        for parameter in group['params']:
+            state = optimizer.state.get(parameter, {})
+            if 'step' in state:
+                state['step'] = torch.as_tensor(
+                    state['step'], dtype=torch.float32).to(parameter.device)
+            if group.get('momentum') and state.get('momentum_buffer') is None:
+                optimizer.state[parameter]['momentum_buffer'] = \
+                    torch.zeros_like(parameter)
+    if not getattr(optimizer, '_step_supports_amp_scaling', False):
+        print_log(
+            f'{type(optimizer).__name__} updates by its fused kernels, which '
+            'the guard can tell to leave out an update.', 'current')
+        optimizer._step_supports_amp_scaling = True  # type: ignore
+    return True
+
+
+def _fits(group: Dict[str, Any]) -> bool:
+    """Tell whether a group of parameters can be updated by a fused kernel."""
+    refused = group.get('foreach') or group.get('differentiable')
+    # A first buffer is the gradient itself, not (1 - dampening) of it.
+    if refused or group.get('fused') is False or group.get('dampening'):
+        return False
+    return all(p.is_cuda and p.is_floating_point() and not p.is_sparse
+               for p in group['params'])
