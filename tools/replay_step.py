@@ -1,6 +1,6 @@
 """Repeat a training step with bad losses or gradients, from a replay file.
 
-A diverged training writes such a file into its work dir. The losses and the
+A diverged training writes the file into the work dir. The losses and the
 first module with a bad output or gradient are printed.
 """
 import argparse

@@ -25,7 +25,9 @@ default_hooks = dict(
     # Saves and ends with exit code 75 after SIGTERM, SIGUSR1 or SIGHUP.
     preemption=dict(type='mmvideomamba.PreemptionHook'),
     # Carries out bad_media of the data sets, and keeps bad_media.json.
-    bad_media=dict(type='mmvideomamba.BadMediaHook'))
+    bad_media=dict(type='mmvideomamba.BadMediaHook'),
+    # Ends a training at a loss or gradient that is infinite or no number.
+    guard=dict(type='mmvideomamba.FiniteGuardHook'))
 
 # Frames, classes and views that do not fit each other end a run at its start.
 custom_hooks = [dict(type='mmvideomamba.CheckConfigHook')]

@@ -79,6 +79,7 @@ class BadMediaMixin:
         self.note_reading: Optional[Callable[[int], None]] = None
         self._faults: Dict[str, str] = {}
         self._good: Optional[int] = None
+        self._opened = ''  # path of the last sample
         self._num_files: Optional[int] = None
         if max_refetch is not None:
             # The host draws again where a pipeline gives up.
@@ -158,7 +159,7 @@ class BadMediaMixin:
         return error.path, error.fault
 
     def refuse_hung(self, path: str) -> None:
-        """Refuse a file after a hanging decoder.
+        """Note the file of a sample, and refuse it after a hanging decoder.
 
         Args:
             path (str): The file.
@@ -166,6 +167,7 @@ class BadMediaMixin:
         Raises:
             HungMediaError: If the decoder did.
         """
+        self._opened = path
         # Without an extension the host appends one.
         hung = self.known_hung & {path, f'{path}.mp4'}
         if hung:
@@ -185,11 +187,21 @@ class BadMediaMixin:
             MediaError: By the policy, or beyond ``max_refetch``.
         """
         if self.bad_media == 'replace':
-            return self._replace(idx)
+            return self._named(self._replace(idx))
         if self.bad_media == 'report':
             return self._report(idx)
         self._begin(int(idx))
-        return self._strict(idx)
+        return self._named(self._strict(idx))
+
+    def _named(self, sample: Any) -> Any:
+        """Write the path into a training sample, for messages."""
+        if not getattr(self, 'test_mode', False):
+            for one in sample if isinstance(sample, list) else [sample]:
+                data_sample = _data_sample(one)
+                if data_sample is not None and self.path_key not in \
+                        data_sample:
+                    data_sample.set_metainfo({self.path_key: self._opened})
+        return sample
 
     def _strict(self, idx: int) -> Any:
         """Return a sample as the host does."""

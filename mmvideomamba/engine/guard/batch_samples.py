@@ -1,4 +1,4 @@
-"""Samples of a batch: their names, and which hold bad values."""
+"""Names of the samples of a batch, and a search for bad values."""
 from typing import Any, Iterator, List, Optional
 
 import torch
@@ -30,10 +30,10 @@ def tensors_in(value: Any) -> Iterator[torch.Tensor]:
 
 
 def is_bad(value: torch.Tensor) -> bool:
-    """Tell whether a tensor holds infinite values or values that are NaN.
+    """Tell whether a tensor holds infinite values or NaN.
 
     Args:
-        value (Tensor): Of any type; integers never do.
+        value (Tensor): Of any type; integers are always good.
 
     Returns:
         bool: Whether any value is bad. The device is waited for.
@@ -44,7 +44,7 @@ def is_bad(value: torch.Tensor) -> bool:
 
 
 def _samples(batch: Any) -> List[Any]:
-    """Return the data samples of a batch, of several views one after one."""
+    """Return the data samples of a batch, views one after another."""
     found = batch.get('data_samples') if isinstance(batch, dict) else None
     if not isinstance(found, (list, tuple)):
         return []
@@ -92,14 +92,14 @@ def sample_names(batch: Any) -> List[str]:
 
 
 def bad_samples(batch: Any) -> Optional[List[int]]:
-    """Find the samples of a batch that hold bad values.
+    """Find the samples of a batch with bad values.
 
     Args:
         batch (Any): Of the loader.
 
     Returns:
-        list[int]: Places in the batch; [] if bad values belong to no single
-        sample; None without bad values.
+        list[int]: Places in the batch; [] for bad values outside of all
+        samples; None without bad values.
     """
     if not any(map(is_bad, tensors_in(batch))):
         return None

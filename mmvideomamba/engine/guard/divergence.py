@@ -1,4 +1,4 @@
-"""Account of a divergence: its origin, a replay file, one message."""
+"""Account of a divergence: origin, replay file, message."""
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, List, Optional, Sequence, Union
@@ -17,7 +17,7 @@ SHOWN = 16  # samples named in the message
 
 @dataclass
 class RankReport:
-    """What a process knows about a divergence.
+    """Knowledge of a process about a divergence.
 
     Args:
         rank (int): Of the process.
@@ -52,7 +52,7 @@ def loss_text(step: Union[Step, Replay]) -> str:
         step (Step | Replay): The iteration, or its repetition.
 
     Returns:
-        str: Such as 'loss = nan'.
+        str: For example 'loss = nan'.
     """
     found = [f'{k} = {v:.6g}' for k, v in step.losses.items()]
     return ', '.join(found) or 'losses unknown'
@@ -88,7 +88,7 @@ def find_origin(model: nn.Module, steps: Sequence[Step],
 
 
 def weights_report(model: nn.Module, iteration: int) -> RankReport:
-    """Report weights that an update by finite gradients has spoilt.
+    """Report weights spoilt by an update of finite gradients.
 
     Args:
         model (nn.Module): Not wrapped.
@@ -120,7 +120,7 @@ def write_file(runner: Runner, model: nn.Module, own: RankReport,
         precision (Precision): Of the training.
 
     Returns:
-        str: A sentence: how to repeat the step, or why that is not possible.
+        str: A sentence: how to repeat the step, or why there is no file.
     """
     if own.step is None or not steps:
         return ''

@@ -33,7 +33,7 @@ def describe(value: Tensor) -> str:
         value (Tensor): With bad values.
 
     Returns:
-        str: Such as '3 of 128 values are nan, 1 inf'.
+        str: For example '3 of 128 values are nan, 1 inf'.
     """
     value = value.detach()
     nan, inf = int(value.isnan().sum()), int(value.isinf().sum())
@@ -42,13 +42,13 @@ def describe(value: Tensor) -> str:
 
 
 def bad_parameter(model: nn.Module) -> Optional[Finding]:
-    """Find a parameter with bad values.
+    """Find the first parameter with bad values.
 
     Args:
         model (nn.Module): Not wrapped.
 
     Returns:
-        Finding: The first of them; None if there is none.
+        Finding: The parameter; None if all are finite.
     """
     for name, value in model.named_parameters():
         if is_bad(value):
@@ -62,8 +62,8 @@ def bad_parameter(model: nn.Module) -> Optional[Finding]:
 class FaultFinder:
     """Watch a forward and a backward for the first bad value.
 
-    Use as a context; the modules run with hooks, and so without fused or
-    compiled forms of several modules.
+    Use as a context. An op for several submodules, such as the op of the
+    mixer, counts as the module around the op.
 
     Args:
         model (nn.Module): Not wrapped.

@@ -6,14 +6,14 @@ from torch import Tensor, nn
 
 
 class KeptBuffers:
-    """Keep buffers that a forward changes, such as running statistics.
+    """Keep the running statistics of a model.
 
     Args:
         model (nn.Module, optional): Not wrapped; None keeps nothing.
     """
 
     def __init__(self, model: Optional[nn.Module]) -> None:
-        # Those of other modules are constants, or follow from the data.
+        # Other modules' buffers are constants, or follow from the data.
         layers = [
             x for x in (model.modules() if model is not None else ())
             if isinstance(x, nn.modules.batchnorm._NormBase)

@@ -1,7 +1,7 @@
-"""Batches and configs as plain data, which torch reads without running code.
+"""Batches and configs as plain data: torch reads these without running code.
 
 Besides numbers, texts, tensors and containers, a file may hold the data
-samples of mmengine, mmaction2 and mmpretrain, by the names of their classes.
+samples of mmengine, mmaction2 and mmpretrain, by class names.
 """
 import copy
 from typing import Any, Dict, List
@@ -13,7 +13,7 @@ from mmengine.structures import (BaseDataElement, InstanceData, LabelData,
                                  PixelData)
 from mmpretrain.structures import DataSample, MultiTaskDataSample
 
-KIND = '__kind__'  # key of the dicts that stand for other objects
+KIND = '__kind__'  # key of dicts in place of other objects
 ELEMENTS = {
     x.__name__: x
     for x in (ActionDataSample, BaseDataElement, DataSample, InstanceData,
@@ -74,7 +74,7 @@ def from_plain(value: Any) -> Any:
         value (Any): Plain data.
 
     Returns:
-        Any: The value. Objects that only their text is known of stay dicts.
+        Any: The value. Objects known by their text alone stay dicts.
 
     Raises:
         ValueError: If a class is not among ``ELEMENTS``.
@@ -89,7 +89,7 @@ def from_plain(value: Any) -> Any:
 
 
 def _object(value: Dict[str, Any]) -> Any:
-    """Make the object that a dict stands for."""
+    """Make the object of a dict."""
     kind = value[KIND]
     if kind == 'text':
         return value
@@ -110,7 +110,7 @@ def _object(value: Dict[str, Any]) -> Any:
 
 
 def left_out(value: Any, name: str = '') -> List[str]:
-    """List what plain data only holds the text of.
+    """List the objects of which plain data holds the text alone.
 
     Args:
         value (Any): Plain data.
@@ -134,7 +134,7 @@ def left_out(value: Any, name: str = '') -> List[str]:
 
 
 def snapshot(value: Any) -> Any:
-    """Copy containers and data samples, but not their tensors.
+    """Copy containers and data samples, but not the tensors.
 
     A model may write into the data samples of a batch.
 
@@ -154,7 +154,7 @@ def snapshot(value: Any) -> Any:
             k: snapshot(v)
             for k, v in vars(value).items() if type(v) is not set
         })
-        # The names of fields, which grow with each new field.
+        # The names of fields grow with each new field.
         vars(twin).update({
             k: set(v)
             for k, v in vars(value).items() if type(v) is set

@@ -1,5 +1,4 @@
-"""File with all that the repetition of a training step needs."""
-import os
+"""File for the repetition of a training step."""
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Tuple
@@ -8,6 +7,7 @@ import torch
 from mmengine.config import Config
 from torch import nn
 
+from mmvideomamba.atomic_file import draft_of, finish_file
 from mmvideomamba.checkpoints.reader import read_checkpoint
 from .plain_data import from_plain, left_out, to_plain
 from .replay import Precision, Step
@@ -26,7 +26,7 @@ def write_replay(path: Path, model: nn.Module, config: Config,
         config (Config): Of the training.
         steps (Sequence[Step]): Steps up to an update.
         precision (Precision): Of the training.
-        report (str): What was found.
+        report (str): Findings of the training.
 
     Raises:
         OSError: If the file cannot be written; nothing of it is left.
@@ -43,13 +43,13 @@ def write_replay(path: Path, model: nn.Module, config: Config,
             for k, v in model.state_dict().items()
         },
         steps=[_plain_step(step) for step in steps])
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}')
+    draft = draft_of(path)
     try:
-        torch.save(content, temporary)
-        os.replace(temporary, path)
+        torch.save(content, draft)
+        finish_file(path)
     except (OSError, RuntimeError) as error:
         with suppress(OSError):
-            temporary.unlink()
+            draft.unlink()
         # torch names a full disk by a RuntimeError.
         raise OSError(f'{path} cannot be written: {error}') from error
 
@@ -79,7 +79,7 @@ def read_replay(path: str) -> Tuple[Dict[str, Any], List[Step], Precision]:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If the file is damaged or another file, or the batch or
-            the model held objects that no file can hold.
+            the model held objects beyond plain data.
     """
     content = read_checkpoint(path)
     if content.get('format') != FORMAT:

@@ -22,7 +22,7 @@ def build_model(config: Dict[str, Any], path: str, trust: bool) -> nn.Module:
 
     Args:
         config (dict): Of the training.
-        path (str): Of the file that holds the config, for errors.
+        path (str): Of the file with the config, for errors.
         trust (bool): Whether the config may name types and imports besides
             ours and the hosts'.
 

@@ -1,4 +1,4 @@
-"""Suppression of updates by losses and gradients that are not finite."""
+"""Suppression of updates by non-finite losses and gradients."""
 import functools
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
@@ -8,8 +8,8 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
 
-# Smallest scale of a GradScaler that is no fault: below, float16 holds no
-# part of a gradient near 1, and the scaler's inverse nears infinity.
+# Smallest good scale of a GradScaler: below, float16 holds no part of a
+# gradient near 1, and the scaler's inverse nears infinity.
 SMALLEST_SCALE = 2.**-24
 FUSED = (Adam, AdamW, SGD)
 
@@ -42,8 +42,8 @@ class StepGuard:
 
     ``backward`` and ``step`` of the optimizer wrappers are taken over:
 
-    - A loss that is not finite makes all gradients NaN, so that all processes
-      of a distributed training come to know in the all-reduce.
+    - A non-finite loss makes all gradients NaN, and the all-reduce of a
+      distributed training tells all processes.
     - Before a step, and before gradients are clipped, the gradients are
       checked on the device. A bad step leaves weights and state of the
       optimizer as they are. Fused optimizers of a GPU read the verdict on
@@ -54,9 +54,9 @@ class StepGuard:
     Args:
         wrappers (Sequence[OptimWrapper]): Optimizer wrappers of the model.
         device (torch.device): Of the model.
-        max_skipped (int): Bad steps that are no fault. Defaults to 0.
+        max_skipped (int): Bad steps without a fault. Defaults to 0.
         max_scaler_skips (int): Bad steps in a row that are a fault under a
-            ``GradScaler``, which skips them itself. Defaults to 20.
+            ``GradScaler``; the scaler itself leaves them out. Defaults to 20.
         skipped (int): Bad steps before, of a resumed training. Defaults to 0.
     """
 
@@ -221,11 +221,12 @@ def _scaler(wrapper: OptimWrapper) -> Any:
 
 
 def use_fused(optimizer: Optimizer) -> bool:
-    """Let an optimizer update by its fused kernels, which can be told not to.
+    """Let an optimizer update by the fused kernels of torch.
 
-    The state is kept: the number of steps moves to the device, and SGD gets
-    momentum buffers of zeros in place of none, as the fused kernels leave a
-    new buffer unwritten in a suppressed step.
+    The fused kernels leave out an update by a flag on the device. The state
+    is kept: the number of steps moves to the device, and SGD gets momentum
+    buffers of zeros in place of none, as the fused kernels leave a new buffer
+    unwritten in a suppressed step.
 
     Args:
         optimizer (Optimizer): Of torch, with its state.

@@ -1,7 +1,7 @@
 """Limits of the configs in files of others.
 
-mmengine imports ``custom_imports``, and takes a ``type`` that is in no
-registry for the path of any Python object.
+mmengine imports ``custom_imports``, and takes a ``type`` of no registry for
+the path of any Python object.
 """
 from contextlib import suppress
 from importlib import import_module
@@ -16,16 +16,16 @@ HOSTS = ('mmaction', 'mmpretrain')
 
 def refuse_foreign_code(config: Dict[str, Any], source: str,
                         remedy: str) -> None:
-    """Refuse a config that could run code besides ours and the hosts'.
+    """Refuse a config that could run other code than ours and the hosts'.
 
     Args:
         config (dict): With ``model``, ``default_scope``, ``custom_imports``.
         source (str): The file, for the error.
-        remedy (str): What a user does who trusts the file, for the error.
+        remedy (str): The way for a trusted file, for the error.
 
     Raises:
         ValueError: If the config imports other packages, or names a type
-            that is not registered by ours or the hosts'.
+            that neither ours nor the hosts' registers.
     """
     imports = (config.get('custom_imports') or {}).get('imports') or []
     imports = [imports] if isinstance(imports, str) else imports
@@ -57,7 +57,7 @@ def registered_names() -> Set[str]:
     waiting = [x for x in vars(registry).values() if isinstance(x, Registry)]
     while waiting:
         one = waiting.pop()
-        # The hosts name modules that they do not have.
+        # The hosts name some modules without having them.
         with suppress(ImportError):
             one.import_from_location()
         names |= set(one.module_dict)

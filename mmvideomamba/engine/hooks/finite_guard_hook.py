@@ -1,4 +1,4 @@
-"""Hook that ends a diverged training before its weights are harmed."""
+"""Hook against divergence: the training ends with good weights."""
 import logging
 from typing import Any, List, Optional
 
@@ -30,28 +30,28 @@ SKIPPED = 'guard_skipped'  # key in the message hub
 class FiniteGuardHook(Hook):
     """End a training at a loss or gradient that is infinite or no number.
 
-    The update of the step is left out, on the device, see ``StepGuard``, so
-    that weights and state of the optimizer stay those before the step. The
-    host reads the verdict when the device has come so far, and never waits,
-    but before a checkpoint and before a validation. All processes end in the
+    The update of the step is left out on the device, see ``StepGuard``:
+    weights and state of the optimizer stay as before the step. The host reads
+    the verdict without waiting for the device, except before a checkpoint and
+    before a validation. All processes end in the
     same iteration with the exit code ``DIVERGED``; nothing is saved or
     removed after the step.
 
     The error names iteration, losses, samples and the first module with a
     bad output or gradient, found by a repetition of the step without
     compiled forms and with all modules watched. Each process concerned
-    writes ``replay_iter_N_rankR.pth`` into the work dir, which
-    ``tools/replay_step.py`` repeats.
+    writes ``replay_iter_N_rankR.pth`` into the work dir, for
+    ``tools/replay_step.py``.
 
-    Steps that a ``GradScaler`` skips are no fault until ``max_scaler_skips``
-    in a row, or a scale that is next to zero.
+    Steps skipped by a ``GradScaler`` are a fault from ``max_scaler_skips`` in
+    a row on, or with a scale next to zero.
 
     Args:
-        max_skipped (int): Bad steps, of the whole training, that are left
-            out and logged before one is a fault. Without effect under a
+        max_skipped (int): Bad steps of the whole training to leave out and
+            log before the next is a fault. Without effect under a
             ``GradScaler``. Defaults to 0.
-        max_scaler_skips (int): Steps in a row, skipped by a ``GradScaler``,
-            that are a fault. Defaults to 20.
+        max_scaler_skips (int): Steps in a row skipped by a ``GradScaler``
+            before the training ends. Defaults to 20.
         replay (bool): Whether to write replay files. Defaults to True.
 
     Raises:
@@ -105,7 +105,7 @@ class FiniteGuardHook(Hook):
                           runner: Runner,
                           batch_idx: int,
                           data_batch: Any = None) -> None:
-        """Keep what a repetition of the iteration needs.
+        """Keep the batch and the random states for a repetition.
 
         Args:
             runner (Runner): The runner.
@@ -156,7 +156,7 @@ class FiniteGuardHook(Hook):
             self.settle(runner)
 
     def before_checkpoint(self, runner: Runner) -> None:
-        """Wait for all verdicts, so that no bad state is saved.
+        """Wait for all verdicts, before a state is saved.
 
         Args:
             runner (Runner): The runner; all processes call the method.
@@ -217,7 +217,7 @@ class FiniteGuardHook(Hook):
                 self.verdicts.forget(verdict)
 
     def _note_skip(self, runner: Runner, verdict: Verdict) -> None:
-        """Log an update that was left out, and count it for checkpoints."""
+        """Log a skipped update, and count for checkpoints."""
         assert self.guard is not None
         scaled = self.guard.scaled
         before, self.skipped = self.skipped, verdict.count

@@ -37,7 +37,7 @@ def test_first_bad_gradient_is_of_the_innermost_module() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return Spoil.apply(x)
 
-    model.norm = nn.Sequential(nn.Tanh(), Bad())
+    model.add_module('norm', nn.Sequential(nn.Tanh(), Bad()))
     finder = watched(model)
     found = finder.gradient()
     assert finder.output is None and found is not None

@@ -22,7 +22,7 @@ def step_of(*bad: int, **kwargs: Any) -> Step:
 
 
 def test_step_repeats_bit_by_bit(tmp_path: Path) -> None:
-    """Dropout draws what the training drew."""
+    """Dropout repeats the draws of the training."""
 
     class Repeat(Hook):
 
@@ -91,9 +91,12 @@ def test_compiled_step_is_repeated_uncompiled() -> None:
     model.train_step = compiled
     assert repeat(model, step_of(), PLAIN).module == 'body'
     calls = []
-    function = torch.compile(
-        lambda x: calls.append(torch.compiler.is_compiling()) or x + 1,
-        backend='eager')
+
+    @torch.compile(backend='eager')
+    def function(x: torch.Tensor) -> torch.Tensor:
+        calls.append(torch.compiler.is_compiling())
+        return x + 1
+
     with eager():
         function(torch.ones(1))
     assert calls == [False]

@@ -1,4 +1,4 @@
-"""A diverged training is repeated from the file that it leaves."""
+"""A diverged training is repeated from the replay file."""
 from pathlib import Path
 from typing import Any
 
@@ -61,4 +61,5 @@ def test_preprocessor_beside_the_model() -> None:
             backbone=dict(type='mmpretrain.LeNet5', num_classes=3),
             head=dict(type='mmpretrain.ClsHead')))
     model = build_model(config, 'a.pth', trust=False)
-    assert model.data_preprocessor.mean.flatten().tolist() == [1, 2, 3]
+    means = model.get_buffer('data_preprocessor.mean')
+    assert means.flatten().tolist() == [1, 2, 3]
