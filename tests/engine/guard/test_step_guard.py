@@ -64,7 +64,10 @@ def test_not_finite_of_other_kinds() -> None:
     sparse = torch.tensor([0., NAN]).to_sparse()
     half = torch.ones(2, dtype=torch.bfloat16)
     assert bool(not_finite([half, sparse], CPU))
-    assert not bool(not_finite([half, torch.ones(2).double()], CPU))
+    assert not bool(not_finite([half, torch.ones(2).double() * 1e300], CPU))
+    waves = torch.ones(2, dtype=torch.complex64)
+    assert not bool(not_finite([waves], CPU))
+    assert bool(not_finite([waves * NAN], CPU))
 
 
 def test_fault_at_once_and_for_good() -> None:
