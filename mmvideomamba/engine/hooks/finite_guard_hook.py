@@ -7,7 +7,6 @@ from mmengine.hooks import CheckpointHook, Hook
 from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
-from torch import distributed
 
 from mmvideomamba.engine.guard.divergence import (concerned, find_origin,
                                                   gather_reports, message,
@@ -21,6 +20,7 @@ from mmvideomamba.engine.guard.step_guard import StepGuard, not_finite
 from mmvideomamba.engine.guard.verdicts import Verdict, Verdicts, to_host
 from mmvideomamba.engine.vote import Vote
 from mmvideomamba.exit_codes import DIVERGED
+from mmvideomamba.process_group import leave_process_group
 from mmvideomamba.registry import HOOKS
 
 SKIPPED = 'guard_skipped'  # key in the message hub
@@ -263,7 +263,9 @@ class FiniteGuardHook(Hook):
         if dist.is_main_process():
             runner.logger.error(message(runner, reports, not weights))
         self.guard = None
-        _leave_processes()
+        runner.visualizer.close()
+        self.vote.result()  # nothing is left under way
+        leave_process_group()
         raise SystemExit(DIVERGED)
 
 
@@ -283,10 +285,3 @@ def _host_saves(runner: Runner) -> bool:
         isinstance(x, CheckpointHook) and not hasattr(x, 'save_now')
         and not x.by_epoch and x.every_n_train_iters(runner, x.interval)
         for x in runner.hooks)
-
-
-def _leave_processes() -> None:
-    """Wait for the other processes, and disconnect."""
-    if distributed.is_available() and distributed.is_initialized():
-        distributed.barrier()
-        distributed.destroy_process_group()
