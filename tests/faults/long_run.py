@@ -319,7 +319,7 @@ def compare(work_dir: Path, whole: Path) -> List[str]:
     ]
     best = [sorted(x.glob('best_*.pth')) for x in (work_dir, whole)]
     names = [[path.name for path in paths] for paths in best]
-    found += differences(*names, 'names of the best')
+    found += differences(names[0], names[1], 'names of the best')
     for a, b in zip(*best):
         found += differences(
             read_checkpoint(a)['state_dict'],

@@ -1,0 +1,84 @@
+"""A training on a GPU resumes from any iteration, bit by bit."""
+from pathlib import Path
+from typing import Any, Dict
+
+import pytest
+import torch
+from host_tools import CONFIG
+from mmengine.config import Config
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+
+from mmvideomamba.checkpoints import read_checkpoint
+
+pytestmark = pytest.mark.gpu
+
+
+class Stop(Hook):
+    """End the process in effect, before an iteration."""
+
+    def before_train_iter(self, runner: Runner, *args: Any, **_: Any) -> None:
+        if runner.iter == 5:
+            raise KeyboardInterrupt
+
+
+def run(folder: Path, options: Dict[str, Any], stop: bool = False) -> dict:
+    cfg = Config.fromfile(CONFIG)
+    cfg.merge_from_dict({
+        'work_dir': str(folder),
+        'resume': not stop,
+        'experiment_name': f'{folder.name}-{stop}-{len(options)}',
+        'default_hooks.checkpoint.by_epoch': False,
+        'default_hooks.checkpoint.interval': 1,
+        **options
+    })
+    runner = Runner.from_cfg(cfg)
+    if stop:
+        runner.register_hook(Stop())
+    try:
+        runner.train()
+    except KeyboardInterrupt:
+        pass
+    return read_checkpoint((folder / 'last_checkpoint').read_text())
+
+
+def assert_same(one: Any, other: Any, place: str) -> None:
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), place
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys(), place
+        for key in one:
+            assert_same(one[key], other[key], f'{place}.{key}')
+    elif isinstance(one, (list, tuple)):
+        assert len(one) == len(other), place
+        for i, (a, b) in enumerate(zip(one, other)):
+            assert_same(a, b, f'{place}.{i}')
+    else:
+        assert one == other, place
+
+
+@pytest.mark.parametrize(
+    'options', [
+        {},
+        {
+            'optim_wrapper.type': 'AmpOptimWrapper',
+            'optim_wrapper.loss_scale': 'dynamic'
+        },
+        {
+            'optim_wrapper.accumulative_counts': 2,
+            'optim_wrapper.clip_grad': dict(max_norm=1.)
+        },
+    ],
+    ids=['float', 'amp', 'accumulation'])
+def test_resumed_training_ends_with_the_same_bits(
+        clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        options: Dict[str, Any]) -> None:
+    monkeypatch.chdir(clips)
+    whole = run(tmp_path / 'whole', options)
+    cut = run(tmp_path / 'cut', options, stop=True)
+    assert (cut['meta']['iter'], whole['meta']['iter']) == (5, 12)
+    resumed = run(tmp_path / 'cut', options)
+    for part in ('state_dict', 'optimizer', 'param_schedulers'):
+        assert_same(resumed[part], whole[part], part)
+    assert any(not torch.equal(x, whole['state_dict'][name])
+               for name, x in cut['state_dict'].items())
