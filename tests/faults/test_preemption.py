@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Tuple
 
 import pytest
 import torch
-from host_tools import ROOT
+from host_tools import ROOT, TOOLS
 from preloaded_python import Python, free_port
 
 from mmvideomamba.exit_codes import INTERRUPTED, PREEMPTED
@@ -44,23 +44,26 @@ class Training:
         cwd (Path): Folder with data/.
         work_dir (Path): Working folder.
         pause (str): See ``PauseHook``.
-        *options (str): Of tools/train.py.
-        **variables (str): Of the environment.
+        *options (str): Of the script.
+        script (Path): To train with. Defaults to tools/train.py.
     """
 
-    def __init__(self, cwd: Path, work_dir: Path, pause: str, *options: str,
-                 **variables: str) -> None:
+    def __init__(self,
+                 cwd: Path,
+                 work_dir: Path,
+                 pause: str,
+                 *options: str,
+                 script: Path = TRAIN) -> None:
         self.folder = work_dir / pause.replace(' ', '_')
         self.folder.mkdir(parents=True)
         self.process = Python([
-            HERE / 'in_session.py', TRAIN, CONFIG, '--work-dir', work_dir,
+            HERE / 'in_session.py', script, CONFIG, '--work-dir', work_dir,
             *options
         ],
                               cwd,
                               PYTHONPATH=PATH,
                               PAUSE=pause,
-                              PAUSE_FOLDER=str(self.folder),
-                              **variables)
+                              PAUSE_FOLDER=str(self.folder))
 
     def reach(self) -> None:
         """Wait until the training is at the place."""
@@ -114,8 +117,13 @@ def test_interrupted_at_many_places(clips: Path, trained: Path,
     assert done.returncode == 128 + signal.SIGUSR1, done.stderr
     assert saved(work_dir) == 'epoch_1.pth'
 
-    # A validation is repeated on resume.
-    training = Training(clips, work_dir, 'before_val_iter 8', '--resume')
+    # A validation is repeated on resume. The script is that of mmaction2.
+    training = Training(
+        clips,
+        work_dir,
+        'before_val_iter 8',
+        '--resume',
+        script=TOOLS / 'train.py')
     training.reach()
     os.killpg(training.process.pid, signal.SIGHUP)
     code, printed = training.end()
