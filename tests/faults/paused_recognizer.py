@@ -2,9 +2,5 @@
 _base_ = '../integration/tiny_recognizer.py'
 
 val_dataloader = dict(num_workers=1)
-default_hooks = dict(checkpoint=dict(type='mmvideomamba.SafeCheckpointHook'))
-custom_imports = dict(imports=[
-    'mmvideomamba', 'pause_hook',
-    'mmvideomamba.engine.hooks.safe_checkpoint_hook'
-])
+custom_imports = dict(imports=['mmvideomamba', 'pause_hook'])
 custom_hooks = [*_base_.custom_hooks, dict(type='PauseHook')]
