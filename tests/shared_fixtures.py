@@ -8,7 +8,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from bad_videos import encode
 from common import device_of
 from filelock import FileLock
 from host_tools import CONFIG, run_tool
@@ -80,6 +79,7 @@ def make_once(
 
 def make_clips(folder: Path) -> None:
     """Encode 8 clips for training and 4 for validation in data/."""
+    from bad_videos import encode  # needs ffmpeg, other fixtures do not
     data = folder / 'data'
     data.mkdir()
     names = [f'{i % 2}_{i}.mp4' for i in range(12)]

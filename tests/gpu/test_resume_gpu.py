@@ -1,6 +1,6 @@
 """A training on a GPU resumes from any iteration, bit by bit."""
 from pathlib import Path
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 import pytest
 import torch
@@ -20,6 +20,19 @@ class Stop(Hook):
     def before_train_iter(self, runner: Runner, *args: Any, **_: Any) -> None:
         if runner.iter == 5:
             raise KeyboardInterrupt
+
+
+@pytest.fixture
+def clips(make_video: Callable[..., Path], tmp_path: Path) -> Path:
+    """Return a folder with data/: 8 clips, for training and validation."""
+    names = [f'{i % 2}_{i}.mp4' for i in range(8)]
+    (tmp_path / 'data').mkdir()
+    for i, name in enumerate(names):
+        make_video(name, frames=6 + i).rename(tmp_path / 'data' / name)
+    for part in ('train', 'val'):
+        (tmp_path / 'data' / f'{part}.txt').write_text(''.join(
+            f'{name} {name[0]}\n' for name in names))
+    return tmp_path
 
 
 def run(folder: Path, options: Dict[str, Any], stop: bool = False) -> dict:
