@@ -3,9 +3,9 @@
     python benchmarks/checkpoint_save.py --folder work_dirs/saves \
         --out benchmarks/results/checkpoint_save.md
 
-VideoMamba with random weights and the state of AdamW is saved again and
-again, the hooks in turns, each with ``max_keep_ckpts=1`` in a folder of its
-own. Before each save all writes under way are finished (``sync``), outside
+A VideoMamba with random weights and the state of AdamW is saved again and
+again, by the hooks in turns, with ``max_keep_ckpts=1`` and a folder for each
+hook. Before each save all writes under way are finished (``sync``), outside
 of the timing. The ratios are medians over rounds of the time to mmengine's in
 the same round.
 """
@@ -35,7 +35,7 @@ HOST, PLAIN, SYNCED = 'mmengine', 'ours, fsync=False', 'ours'
 
 
 class Weights(BaseModel):
-    """A backbone that is saved, and never run."""
+    """A backbone to save, never run."""
 
     def __init__(self, arch: str) -> None:
         super().__init__()
@@ -74,8 +74,8 @@ def build_runner(arch: str, folder: Path) -> Runner:
 
 
 def build_hooks(runner: Runner) -> Dict[str, CheckpointHook]:
-    """Build the hooks, each with a folder of its own."""
-    settings = dict(interval=1, max_keep_ckpts=1)
+    """Build the hooks, with a folder for each."""
+    settings: Dict[str, Any] = dict(interval=1, max_keep_ckpts=1)
     hooks = {
         HOST: CheckpointHook(**settings),
         PLAIN: SafeCheckpointHook(fsync=False, **settings),
@@ -107,17 +107,17 @@ def measure(arch: str, args: argparse.Namespace) -> List[str]:
                 seconds[name].append(taken)
     size = Path(hooks[HOST].last_ckpt).stat().st_size / 1e6
     rows = []
-    for name, taken in seconds.items():
-        ratios = [a / b for a, b in zip(taken, seconds[HOST])]
-        rows.append(f'| {arch} | {size:.0f} | {name} | {min(taken):.3f} | '
-                    f'{statistics.median(taken):.3f} | '
+    for name, all_taken in seconds.items():
+        ratios = [a / b for a, b in zip(all_taken, seconds[HOST])]
+        rows.append(f'| {arch} | {size:.0f} | {name} | {min(all_taken):.3f} | '
+                    f'{statistics.median(all_taken):.3f} | '
                     f'{statistics.median(ratios):.2f} |')
         print(rows[-1], flush=True)
     return rows
 
 
 def disk_of(folder: Path) -> str:
-    """Return the file system that holds a folder."""
+    """Return the file system of a folder."""
     best = ('', 'unknown')
     for line in Path('/proc/mounts').read_text().splitlines():
         _, place, kind = line.split()[:3]

@@ -48,6 +48,29 @@ def finish_file(path: Union[str, Path], fsync: bool = True) -> None:
         _sync(path.parent)
 
 
+def drop_cache(path: Union[str, Path]) -> None:
+    """Give the memory back in which the system keeps a file's content.
+
+    Memory at hand is cheaper for the next file than new memory, above all in
+    a virtual machine. The file itself is unchanged.
+
+    Args:
+        path (str | Path): A file, or nothing.
+    """
+    if not hasattr(os, 'posix_fadvise'):
+        return
+    try:
+        number = os.open(path, os.O_RDONLY)
+    except OSError:  # a folder, or no file
+        return
+    try:
+        os.posix_fadvise(number, 0, 0, os.POSIX_FADV_DONTNEED)
+    except OSError:  # an advice that the file system does not take
+        pass
+    finally:
+        os.close(number)
+
+
 def write_file(path: Union[str, Path],
                content: Union[str, bytes],
                fsync: bool = True) -> None:

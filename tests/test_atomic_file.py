@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from mmvideomamba import atomic_file
-from mmvideomamba.atomic_file import draft_of, finish_file, write_file
+from mmvideomamba.atomic_file import (draft_of, drop_cache, finish_file,
+                                      write_file)
 
 
 @pytest.mark.parametrize('fsync', [True, False])
@@ -50,3 +51,15 @@ def test_draft_is_in_the_same_folder(tmp_path: Path) -> None:
     assert not list(tmp_path.glob('*.pth'))
     finish_file(path)
     assert os.listdir(tmp_path) == ['epoch_1.pth']
+
+
+@pytest.mark.parametrize('available', [True, False])
+def test_drop_cache(tmp_path: Path, monkeypatch: Any, available: bool) -> None:
+    """The content is unchanged, and whatever is no file is left alone."""
+    if not available:
+        monkeypatch.delattr(os, 'posix_fadvise')
+    path = tmp_path / 'a.txt'
+    write_file(path, 'one' * 10000)
+    for place in (path, tmp_path, tmp_path / 'none'):
+        drop_cache(place)
+    assert path.read_text() == 'one' * 10000

@@ -1,12 +1,12 @@
 """Writing of checkpoints, for all processes of a training."""
 import shutil
 from pathlib import Path
-from typing import Any, Callable, List, Union
+from typing import Any, Callable, List, Sequence, Union
 
 import torch
 from mmengine.runner import Runner
 
-from mmvideomamba.atomic_file import draft_of, finish_file
+from mmvideomamba.atomic_file import draft_of, drop_cache, finish_file
 from .user_error import UserError
 from .vote import Vote
 
@@ -43,8 +43,11 @@ def agree(action: Callable[[], None], path: Union[str, Path],
         'room, then go on with --resume') from error
 
 
-def write_whole(path: Union[str, Path], write: Callable[[str], None],
-                need: int, fsync: bool) -> None:
+def write_whole(path: Union[str, Path],
+                write: Callable[[str], None],
+                need: int,
+                fsync: bool,
+                old: Sequence[str] = ()) -> None:
     """Write a file under another name, then rename the file.
 
     Args:
@@ -52,6 +55,8 @@ def write_whole(path: Union[str, Path], write: Callable[[str], None],
         write (Callable): Takes the name, without the folder, to write to.
         need (int): Bytes that must be free.
         fsync (bool): Wait for the disk.
+        old (Sequence[str]): Files to be removed afterwards, whose memory in
+            the cache is used. Defaults to ().
 
     Raises:
         OSError: If the space is too little or the file cannot be written;
@@ -62,6 +67,8 @@ def write_whole(path: Union[str, Path], write: Callable[[str], None],
         draft.parent.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(draft.parent).free < need:
             raise OSError('too little space')
+        for file in old:
+            drop_cache(file)
         write(draft.name)
         finish_file(path, fsync)
     except BaseException:

@@ -151,10 +151,10 @@ class SafeCheckpointHook(CheckpointHook):
     def save_now(self, runner: Runner, epoch: int, iteration: int) -> str:
         """Save the state of the training, before the process ends.
 
-        To be called on all processes. The file ``iter_N.pth`` does not count among
-        ``max_keep_ckpts`` and is removed once the next regular checkpoint is
-        complete, also by a resumed training. A state saved before is not
-        saved again.
+        To be called on all processes. The file ``iter_N.pth`` does not count
+        among ``max_keep_ckpts`` and is removed once the next regular
+        checkpoint is complete, also by a resumed training. A state saved
+        before is not saved again.
 
         Args:
             runner (Runner): The runner of the training.
@@ -222,6 +222,7 @@ class SafeCheckpointHook(CheckpointHook):
         self._write(
             runner,
             name,
+            replaced,
             save_optimizer=optimizer,
             save_param_scheduler=schedulers,
             meta=meta,
@@ -257,6 +258,7 @@ class SafeCheckpointHook(CheckpointHook):
             self._write(
                 runner,
                 name,
+                self._waiting,
                 save_optimizer=False,
                 save_param_scheduler=False,
                 meta=dict(meta),
@@ -303,8 +305,9 @@ class SafeCheckpointHook(CheckpointHook):
 
     # Files.
 
-    def _write(self, runner: Runner, name: str, **kwargs: Any) -> None:
-        """Write a file, complete on all processes when it returns.
+    def _write(self, runner: Runner, name: str, replaced: List[str],
+               **kwargs: Any) -> None:
+        """Write a file, complete on all processes at the return.
 
         Raises:
             UserError: If the file cannot be written.
@@ -323,7 +326,8 @@ class SafeCheckpointHook(CheckpointHook):
 
         def save_plain() -> None:
             if is_main_process():
-                write_whole(path, save, need, self.fsync)
+                old = [self._path(x) for x in replaced]
+                write_whole(path, save, need, self.fsync, old)
                 self._sizes[full] = Path(path).stat().st_size
 
         plain = self._is_plain(runner)
