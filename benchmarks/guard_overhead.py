@@ -104,14 +104,16 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    training = Training(args.config, args.device)
-    # On a GPU the guard switches the optimizer to fused kernels for good.
-    training.block(True, args.steps)
+    # On a GPU the guard switches an optimizer to fused kernels for good.
+    trainings = {x: Training(args.config, args.device) for x in (False, True)}
+    for guarded, training in trainings.items():
+        training.block(guarded, args.steps)
     seconds: Dict[bool, List[float]] = {False: [], True: []}
     for number in range(args.blocks):
         # Neither is always first.
         for guarded in (False, True) if number % 2 else (True, False):
-            seconds[guarded].append(training.block(guarded, args.steps))
+            seconds[guarded].append(trainings[guarded].block(
+                guarded, args.steps))
     ratios = [a / b for a, b in zip(seconds[True], seconds[False])]
     device = cpu_name() if args.device == 'cpu' else \
         torch.cuda.get_device_name()
