@@ -3,10 +3,10 @@ from typing import Any, Optional, Tuple
 
 import numpy as np
 import torch
-from numba import njit
 from torch import Tensor
 
 from ..runtime.host import ceil_div
+from ..runtime.numba_cache import compiled
 from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2
 from ..runtime.numba_threads import run, to_numpy
 
@@ -16,7 +16,7 @@ TOKENS = 64
 _f4 = np.float32
 
 
-@njit(**INLINED)
+@compiled(**INLINED)
 def _preactivation(x, taps, bias, i, reverse, out):
     """Write the convolution at scan position i to out.
 
@@ -33,7 +33,7 @@ def _preactivation(x, taps, bias, i, reverse, out):
             out[e] += tap[e] * row[e]
 
 
-@njit(**KERNEL)
+@compiled(**KERNEL)
 def _forward(x, taps, bias, y, silu, reverse, first, end):
     """Convolve the items [first, end), each 64 tokens of a sample."""
     l, d = x.shape[1], x.shape[2]
@@ -51,7 +51,7 @@ def _forward(x, taps, bias, y, silu, reverse, first, end):
                 row[:] = out
 
 
-@njit(**KERNEL)
+@compiled(**KERNEL)
 def _backward(x, taps, bias, dy, dx, dtaps, dbias, silu, reverse, first, end):
     """Differentiate the items [first, end)."""
     l, d = x.shape[1], x.shape[2]

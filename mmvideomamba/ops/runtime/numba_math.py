@@ -11,15 +11,16 @@ from typing import Any, Dict
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from .numba_cache import compiled
 
 LOG2E = np.float32(1.4426950408889634)
 # Channels of a work item: the state of 16 x 64 floats stays in the L1 cache.
 BLOCK = 64
 # Options of the kernels, and of the functions inlined into kernels.
-KERNEL: Dict[str, Any] = dict(
-    cache=True, nogil=True, fastmath=True, error_model='numpy')
+KERNEL: Dict[str, Any] = dict(nogil=True, fastmath=True, error_model='numpy')
 INLINED: Dict[str, Any] = dict(KERNEL, forceinline=True)
 
 _f4 = np.float32
@@ -46,7 +47,7 @@ def _bits_float(tyctx: Any, x: Any) -> tuple:
 
 
 # Without reassociation, which would cancel the rounding constant.
-@njit(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
+@compiled(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
 def exp2(x: float) -> float:
     """Compute 2**x in float32 by vectorising operations.
 
@@ -72,7 +73,7 @@ _L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = (_f4(0.99999994),
                                                _f4(0.0052326829))
 
 
-@njit(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
+@compiled(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
 def softplus(x: float) -> float:
     """Compute log(1 + exp(x)) in float32 by vectorising operations."""
     v = exp2(-LOG2E * abs(x))

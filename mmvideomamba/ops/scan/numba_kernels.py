@@ -10,10 +10,10 @@ from typing import Any, Optional, Tuple
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numba import njit
 from torch import Tensor
 
 from ..runtime.host import ceil_div
+from ..runtime.numba_cache import compiled
 from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2, softplus
 from ..runtime.numba_threads import run, to_numpy
 
@@ -24,7 +24,7 @@ _f4 = np.float32
 _LN2 = _f4(np.log(2.))
 
 
-@njit(**INLINED)
+@compiled(**INLINED)
 def _step(delta, bias, soft, s):
     """Write the step sizes of w channels to s, zeros beyond."""
     for e in range(delta.shape[0]):
@@ -32,7 +32,7 @@ def _step(delta, bias, soft, s):
         s[e] = softplus(v) if soft else v
 
 
-@njit(**KERNEL)
+@compiled(**KERNEL)
 def _forward(u, delta, rates, B, C, D, bias, y, states, last, soft, reverse,
              first, end):
     """Scan the items [first, end); states has no rows if none are kept."""
@@ -72,7 +72,7 @@ def _forward(u, delta, rates, B, C, D, bias, y, states, last, soft, reverse,
         last[b, :, c0:c1] = h[:, :w]
 
 
-@njit(**INLINED)
+@compiled(**INLINED)
 def _recompute(u, delta, bias, A, B, soft, reverse, b, i0, c0, c1, s, x, a, h):
     """Fill steps, inputs, decays and states of the chunk that starts at i0.
 
@@ -93,7 +93,7 @@ def _recompute(u, delta, bias, A, B, soft, reverse, b, i0, c0, c1, s, x, a, h):
                 h[j + 1, m, e] = v * h[j, m, e] + x[j, e] * Bm
 
 
-@njit(**INLINED)
+@compiled(**INLINED)
 def _token_grads(A, B, C, s, x, a, before, after, g, grad, gA, dB, dC,
                  through_a, through_b):
     """Pull the gradient of a token's output back through the state.
@@ -121,7 +121,7 @@ def _token_grads(A, B, C, s, x, a, before, after, g, grad, gA, dB, dC,
         dC[m] = sum_c
 
 
-@njit(**INLINED)
+@compiled(**INLINED)
 def _input_grads(u, s, g, skip, through_a, through_b, soft, du, ddelta, gD,
                  gbias):
     """Write the gradients of a token's input and step."""
@@ -141,7 +141,7 @@ def _input_grads(u, s, g, skip, through_a, through_b, soft, du, ddelta, gD,
         gD[e] += g[e] * u[e]
 
 
-@njit(**KERNEL)
+@compiled(**KERNEL)
 def _backward(u, delta, rates, B, C, D, bias, dy, states, du, ddelta, dA, dB,
               dC, dD, dbias, soft, reverse, first, end):
     """Differentiate the items [first, end), a stored state at a time."""
