@@ -5,12 +5,12 @@ from typing import Any, Dict, Iterator, List
 import pytest
 import torch
 from guarded_run import Watch, build, logged, same, state_of
-from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from torch import nn
 
 from mmvideomamba.engine.guard.step_guard import (StepGuard, not_finite,
                                                   use_fused)
+from mmvideomamba.engine.guard.verdicts import BEHIND
 from mmvideomamba.engine.hooks import FiniteGuardHook
 
 pytestmark = [
@@ -120,25 +120,23 @@ def test_hook_does_not_wait(tmp_path: Path, no_waiting: List[str]) -> None:
     assert no_waiting.count('after_train_iter') == 8
 
 
-def test_later_updates_wait_for_the_verdict(tmp_path: Path) -> None:
-    """The host is behind, and the device suppresses what comes."""
-
-    class Busy(Hook):
-
-        def after_train_iter(self, runner: Any, *args: Any,
-                             **kwargs: Any) -> None:
-            torch.cuda._sleep(int(2e8))
-
+def test_later_updates_wait_for_the_verdict(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host is behind, and the device suppresses the next updates."""
+    monkeypatch.setattr(torch.cuda.Event, 'query', lambda event: False)
     watch = Watch()
     runner = build(
         tmp_path,
         dict(fault='gradient', iterations=[2]),
-        hooks=[watch, Busy()],
-        default_hooks=dict(logger=None, checkpoint=None))
+        hooks=[watch],
+        train_cfg=dict(by_epoch=False, max_iters=8),
+        default_hooks=dict(
+            logger=None, checkpoint=dict(type='CheckpointHook', interval=99)))
     assert train(runner) == 70
-    assert len(watch.before) > 2
+    assert len(watch.before) == 2 + BEHIND
     assert all(same(watch.before[1], x) for x in watch.before[2:])
     assert same(watch.before[1], state_of(runner))
+    assert 'diverged in iteration 2' in logged(tmp_path)
 
 
 @pytest.mark.parametrize('name', ['AdamW', 'momentum', 'RMSprop'])
