@@ -5,6 +5,7 @@ from typing import Iterator
 
 import numpy as np
 import torch
+from mmengine.device import get_device
 
 
 def derive_seed(*key: int) -> int:
@@ -20,6 +21,19 @@ def derive_seed(*key: int) -> int:
     return int(source.generate_state(1)[0]) >> 1
 
 
+def seed_cpu(seed: int) -> None:
+    """Seed Python's, NumPy's and torch's CPU generators.
+
+    Args:
+        seed (int): 32 bits.
+    """
+    random.seed(seed)
+    np.random.seed(seed)
+    # torch.manual_seed would also queue seeds for each accelerator, with the
+    # stack of the caller: 0.2 ms.
+    torch.default_generator.manual_seed(seed)
+
+
 def seed_process(seed: int, *key: int) -> int:
     """Seed Python's, NumPy's and torch's generators, accelerators too.
 
@@ -31,9 +45,9 @@ def seed_process(seed: int, *key: int) -> int:
         int: The seed of all generators.
     """
     mixed = derive_seed(seed, *key)
-    random.seed(mixed)
-    np.random.seed(mixed)
-    torch.manual_seed(mixed)
+    seed_cpu(mixed)
+    if get_device() != 'cpu':
+        torch.manual_seed(mixed)
     return mixed
 
 
@@ -44,14 +58,11 @@ def seeded(seed: int) -> Iterator[None]:
     Args:
         seed (int): 32 bits.
     """
-    states = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed)
-        # torch.manual_seed would also queue seeds for each accelerator.
-        torch.default_generator.manual_seed(seed)
-        try:
-            yield
-        finally:
-            random.setstate(states[0])
-            np.random.set_state(states[1])
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    seed_cpu(seed)
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])

@@ -3,10 +3,11 @@ from itertools import islice
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from mmengine.dist import get_world_size
-from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset
+from torch.utils.data import (BatchSampler, DataLoader, Dataset,
+                              IterableDataset, get_worker_info)
 
 from mmvideomamba.datasets.samplers import Place, PlacedSampler
-from mmvideomamba.engine.seeding import derive_seed, seeded
+from mmvideomamba.engine.seeding import derive_seed, seed_cpu, seeded
 from .worker_deaths import Introduce, WorkerDeaths
 from .worker_signals import keep_workers
 
@@ -52,7 +53,11 @@ class SeededDataset(Dataset):
         try:
             if self.key is None or not isinstance(place, Place):
                 return self.dataset[place]
-            with seeded(derive_seed(*self.key, place.epoch, place.position)):
+            seed = derive_seed(*self.key, place.epoch, place.position)
+            if get_worker_info() is not None:
+                seed_cpu(seed)  # a worker draws nothing but samples
+                return self.dataset[place]
+            with seeded(seed):
                 return self.dataset[place]
         finally:
             if self.board is not None:
