@@ -314,7 +314,9 @@ class SafeCheckpointHook(CheckpointHook):
         """
         path = self._path(name)
         full = bool(kwargs['save_optimizer'])
-        need = self._sizes.get(full) or size_of_state(runner, full)
+        need = 0
+        if is_main_process():
+            need = self._sizes.get(full) or size_of_state(runner, full)
 
         def save(target: str) -> None:
             runner.save_checkpoint(
