@@ -1,4 +1,5 @@
 """Batches per epoch, weight decay and precision of a training."""
+import copy
 import inspect
 import os
 from pathlib import Path
@@ -108,7 +109,7 @@ def early_epoch_faults(cfg: Any, scope: str) -> List[str]:
     if not _is_short(dataset, size * _processes(cfg)):
         return []
     with DATASETS.switch_scope_and_registry(scope) as registry:
-        samples = len(registry.build(dataset))
+        samples = len(registry.build(copy.deepcopy(dataset)))
     each = -(-samples // _processes(cfg))
     return empty_epoch_fault(each // size, samples, size, _processes(cfg))
 

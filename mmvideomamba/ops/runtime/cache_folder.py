@@ -1,9 +1,12 @@
 """A folder of the user's own for compiled kernels."""
+import logging
 import os
 import stat
 import tempfile
 from pathlib import Path
 from typing import Optional
+
+logger = logging.getLogger(__name__)
 
 
 def private_folder(name: str) -> Optional[Path]:
@@ -27,3 +30,23 @@ def private_folder(name: str) -> Optional[Path]:
     ours = stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o077 and \
         found.st_uid == user
     return path if ours or os.name == 'nt' else None
+
+
+def name_triton_cache() -> None:
+    """Give Triton a private folder if the home folder cannot be written.
+
+    Triton keeps kernels in ``~/.triton`` and fails without permission. The
+    variables ``TRITON_CACHE_DIR`` and ``TRITON_HOME`` go first.
+    """
+    if os.environ.get('TRITON_CACHE_DIR') or os.environ.get('TRITON_HOME'):
+        return
+    home = Path(os.path.expanduser('~'), '.triton', 'cache')
+    while not home.exists() and home != home.parent:
+        home = home.parent
+    if os.access(home, os.W_OK | os.X_OK):
+        return
+    folder = private_folder('triton')
+    if folder is not None:
+        os.environ['TRITON_CACHE_DIR'] = str(folder)
+        logger.warning("Triton's kernels are kept in %s: %s cannot be written",
+                       folder, home)

@@ -18,6 +18,7 @@ from torch.nn import Parameter
 from triton.compiler import CompiledKernel
 from triton.runtime import driver
 
+from .cache_folder import name_triton_cache
 from .host import triton_version
 from .settings import LAUNCHER, setting
 
@@ -26,6 +27,9 @@ from .settings import LAUNCHER, setting
 OLDEST = (3, 4)
 # Largest number of keys per kernel; a full table is emptied.
 MAX_KEYS = 1024
+
+# Before a kernel is compiled.
+name_triton_cache()
 
 
 class CachedLauncher:

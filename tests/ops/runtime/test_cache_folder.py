@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mmvideomamba.ops.runtime.cache_folder import private_folder
+from mmvideomamba.ops.runtime.cache_folder import (name_triton_cache,
+                                                   private_folder)
 
 
 @pytest.fixture
@@ -42,3 +43,27 @@ def test_folders_of_others(folder: Path, tmp_path: Path,
 def test_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, 'gettempdir', lambda: str(tmp_path / 'no'))
     assert private_folder('a') is None
+
+
+@pytest.mark.parametrize('home, named, expected', [
+    ('writable', '', False),
+    ('closed', '', True),
+    ('closed', 'TRITON_CACHE_DIR', False),
+    ('closed', 'TRITON_HOME', False),
+])
+def test_kernels_of_triton(folder: Path, tmp_path: Path, home: str, named: str,
+                           expected: bool,
+                           monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder of ours only where Triton's own cannot be written."""
+    (tmp_path / home).mkdir()
+    monkeypatch.setenv('HOME', str(tmp_path / home))
+    for variable in ('TRITON_CACHE_DIR', 'TRITON_HOME'):
+        # Set first, so that a change of the function is undone.
+        monkeypatch.setenv(variable, 'given' if variable == named else '')
+    allowed = os.access
+    monkeypatch.setattr(
+        os, 'access',
+        lambda path, mode: 'closed' not in str(path) and allowed(path, mode))
+    name_triton_cache()
+    own = str(folder.with_name(f'mmvideomamba-triton-{os.getuid()}'))
+    assert (os.environ['TRITON_CACHE_DIR'] == own) == expected
