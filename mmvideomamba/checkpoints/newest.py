@@ -10,6 +10,8 @@ from .reader import check_file
 
 # Written by mmengine: holds the path of the checkpoint saved last.
 LAST = 'last_checkpoint'
+_ADVICE = re.compile('(: the download or the copy broke off)?; get the file '
+                     'anew$')
 TEMPLATES = ('epoch_{}.pth', 'iter_{}.pth')
 
 
@@ -33,7 +35,8 @@ def _fault_of(path: Path) -> str:
         check_file(path)
         return ''
     except (ValueError, OSError) as error:
-        return str(error)
+        # Without the advice for files from elsewhere.
+        return _ADVICE.sub('', str(error))
 
 
 def _iterations(path: Path) -> int:

@@ -86,6 +86,7 @@ def test_torn_files_are_passed_over(tmp_path: Path) -> None:
     first, second = found.passed_over
     assert f'{named} is cut off' in first and 'last_checkpoint' in first
     assert f'{torn} is cut off' in second
+    assert 'download' not in first + second
 
 
 def test_changed_byte_counts_as_torn(tmp_path: Path) -> None:
@@ -98,6 +99,7 @@ def test_changed_byte_counts_as_torn(tmp_path: Path) -> None:
     found = newest_checkpoint(tmp_path)
     assert found.path == whole
     assert 'is damaged' in found.passed_over[0]
+    assert 'anew' not in found.passed_over[0]
 
 
 def test_torn_later_file(tmp_path: Path) -> None:
