@@ -79,7 +79,7 @@ class StepGuard:
         self.device = device
         self.scaled = any(_scaler(x) is not None for x in wrappers)
         self.limit = max_scaler_skips - 1 if self.scaled else max_skipped
-        self.updates = 0  # finished steps, suppressed ones too
+        self.updates = 0  # iterations with a step, suppressed ones too
         self._zero = torch.zeros((), dtype=torch.bool, device=device)
         # Bad steps, under a scaler those in a row.
         self.count = torch.full((),
@@ -184,9 +184,9 @@ class StepGuard:
             p.grad for group in optimizer.param_groups for p in group['params']
             if p.grad is not None
         ]
-        self.bad_gradient = self.bad_gradient | not_finite(
-            gradients, self.device)
-        bad = self.bad_gradient | self._open
+        bad = not_finite(gradients, self.device)
+        self.bad_gradient = self.bad_gradient | bad
+        bad = bad | self._open
         self.count = self.count + bad
         fault = self.count > self.limit
         if scaler is not None:
@@ -196,8 +196,9 @@ class StepGuard:
         self.fault = self.fault | fault
         self.suppress = bad | self.fault
         self._open = self._zero
+        # Several optimizers can step in an iteration.
+        self.updates += not self.stepped
         self.stepped = True
-        self.updates += 1
 
     def _tell(self, optimizer: Any, args: Tuple, kwargs: Dict) -> None:
         """Give the verdict to a fused optimizer, before a step."""

@@ -6,6 +6,7 @@ import pytest
 import torch
 from guarded_run import Watch, build, logged, same, state_of
 from mmengine.hooks import CheckpointHook, EMAHook
+from mmengine.optim import OptimWrapper, OptimWrapperDict
 
 from mmvideomamba.engine.hooks import FiniteGuardHook
 from mmvideomamba.exit_codes import DIVERGED
@@ -224,3 +225,29 @@ def test_before_checkpoint_of_ours(tmp_path: Path) -> None:
             default_hooks=dict(checkpoint=Saves(1, by_epoch=False))))
     names = {x.name for x in tmp_path.glob('iter_*.pth')}
     assert names == {'iter_1.pth', 'iter_2.pth'}
+
+
+def test_several_wrappers(tmp_path: Path) -> None:
+    """A bad step of any optimizer ends the training."""
+    runner = build(tmp_path, dict(fault='gradient', iterations=[2]))
+    one, other = (
+        OptimWrapper(torch.optim.SGD(x.parameters(), lr=0.1))
+        for x in (runner.model.head, runner.model.stem))
+
+    def train_step(data: Any, optim_wrapper: Any) -> Any:
+        losses = runner.model(**data, mode='loss')
+        for wrapper in optim_wrapper.values():
+            wrapper.zero_grad()
+        optim_wrapper['one'].backward(losses['loss_cls'])
+        for wrapper in optim_wrapper.values():
+            wrapper.step()
+        return losses
+
+    runner.model.train_step = train_step
+    runner.optim_wrapper = OptimWrapperDict(one=one, other=other)
+    before = runner.model.stem.weight.detach().clone()
+    diverge(runner)
+    assert runner.iter == 1
+    assert not torch.equal(before, runner.model.stem.weight)
+    assert bool(runner.model.stem.weight.isfinite().all())
+    assert 'step' not in vars(one) and 'step' not in vars(other)
