@@ -1,11 +1,11 @@
 """Kill and preempt a training many times, and compare the last weights.
 
-A training without interruption comes first. Then two more trainings of the
-same config are interrupted again and again at moments drawn from a seed: one
-by SIGKILL, the other by SIGTERM and SIGUSR1. Some of the moments lie within a
-save, some within a validation. Each start goes on with --resume. The last
-checkpoints must hold the same weights, optimizer and schedulers, bit by bit,
-and the best checkpoints the same weights.
+Three trainings of a config run at the same time: one without interruption, one
+interrupted by SIGKILL, and one by SIGTERM and SIGUSR1, again and again at
+moments drawn from a seed. Some of the moments lie within a save, some within a
+validation. Each start goes on with --resume. The last checkpoints must hold
+the same weights, optimizer and schedulers, bit by bit, and the best
+checkpoints the same weights.
 
     python tests/faults/long_run.py --kills 50 --preemptions 20 \
         --report tests/faults/long_run.md
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 
@@ -78,7 +79,10 @@ def start_fresh(arguments: Sequence[str], folder: Path) -> Process:
                                    cwd=ROOT,
                                    stdout=file,
                                    stderr=subprocess.STDOUT,
-                                   env=dict(os.environ, **ONE_THREAD))
+                                   env=dict(
+                                       os.environ,
+                                       PYTHONPATH=str(ROOT),
+                                       **ONE_THREAD))
     begin = output.stat().st_size
 
     def printed() -> str:
@@ -427,26 +431,29 @@ def main() -> None:
     shutil.rmtree(args.work_dir, ignore_errors=True)
     args.work_dir.mkdir(parents=True)
     whole = args.work_dir / 'whole'
-    Interrupted(args.config, whole, args.cfg_options).finish()
-    print('the uninterrupted training has ended', flush=True)
     parts, ended = {}, {}
-    for name, count, signals in (('SIGKILL', args.kills, [signal.SIGKILL]),
-                                 ('SIGTERM, SIGUSR1', args.preemptions,
-                                  [signal.SIGTERM, signal.SIGUSR1])):
-        work_dir = args.work_dir / name.split(',')[0].lower()
+    kinds = dict(SIGKILL=(args.kills, [signal.SIGKILL]))
+    kinds['SIGTERM, SIGUSR1'] = (args.preemptions,
+                                 [signal.SIGTERM, signal.SIGUSR1])
+    with ThreadPoolExecutor(3) as threads:
+        training = Interrupted(args.config, whole, args.cfg_options)
+        complete = threads.submit(training.finish)
+        for name, (count, signals) in kinds.items():
+            work_dir = args.work_dir / name.split(',')[0].lower()
 
-        def fresh(work_dir: Path = work_dir) -> None:
-            found = compare(work_dir, whole)
-            if found:
-                raise SystemExit(f'{work_dir} differs: {found}')
-            print(f'{work_dir}: the same bits', flush=True)
-            shutil.rmtree(work_dir)
+            def fresh(work_dir: Path = work_dir) -> None:
+                complete.result()
+                found = compare(work_dir, whole)
+                if found:
+                    raise SystemExit(f'{work_dir} differs: {found}')
+                print(f'{work_dir}: the same bits', flush=True)
+                shutil.rmtree(work_dir)
 
-        parts[name] = Interrupted(args.config, work_dir, args.cfg_options)
-        ended[name] = interrupt_often(parts[name], count,
-                                      random.Random(f'{args.seed} {name}'),
-                                      signals, args.span, fresh)
-    text = report(args, parts, ended)
+            parts[name] = Interrupted(args.config, work_dir, args.cfg_options)
+            ended[name] = threads.submit(interrupt_often, parts[name], count,
+                                         random.Random(f'{args.seed} {name}'),
+                                         signals, args.span, fresh)
+    text = report(args, parts, {k: v.result() for k, v in ended.items()})
     print(text)
     if args.report:
         args.report.write_text(text)
