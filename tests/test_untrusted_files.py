@@ -18,7 +18,8 @@ UNSAFE = ('pickle.load', 'pickle.loads', 'pickle.Unpickler', 'dill.',
           'exec', 'compile', 'yaml.load', 'yaml.unsafe_load', 'yaml.full_load',
           'runpy.', 'torch.hub.load', 'torch.hub.load_state_dict_from_url',
           'pandas.read_pickle', 'Config.fromstring', 'torch.package.',
-          'torch.export.load', 'importlib.util.spec_from_file_location')
+          'torch.export.load', 'importlib.util.spec_from_file_location',
+          'mmengine.utils.import_modules_from_strings')
 # Calls that are safe by an argument, which has to be there.
 GUARDED = {
     'torch.load': 'weights_only',
@@ -34,7 +35,11 @@ ALLOWED = {
     ('mmvideomamba/compat/checkpoint.py', 'torch.load'),
     # A module of the installed host.
     ('mmvideomamba/compat/multimodal.py',
-     'importlib.util.spec_from_file_location'),
+     'importlib.util.spec_from_file_location',
+     'mmengine.utils.import_modules_from_strings'),
+    # Names of the package and the hosts, others by an explicit option.
+    ('mmvideomamba/engine/guard/replay_tool.py',
+     'mmengine.utils.import_modules_from_strings'),
     # A host's tool, which the user names.
     ('tools/run_host.py', 'runpy.run_path'),
 }
