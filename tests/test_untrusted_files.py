@@ -35,8 +35,7 @@ ALLOWED = {
     ('mmvideomamba/compat/checkpoint.py', 'torch.load'),
     # A module of the installed host.
     ('mmvideomamba/compat/multimodal.py',
-     'importlib.util.spec_from_file_location',
-     'mmengine.utils.import_modules_from_strings'),
+     'importlib.util.spec_from_file_location'),
     # Names of the package and the hosts, others by an explicit option.
     ('mmvideomamba/engine/guard/replay_tool.py',
      'mmengine.utils.import_modules_from_strings'),
