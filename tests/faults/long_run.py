@@ -188,8 +188,10 @@ class Interrupted:
             RuntimeError: If the training ends otherwise than by the signal.
         """
         process = self.begin()
+        saving = False
         if self._await(process, moment):
             os.kill(process.pid, moment.signal)
+            saving = self._begins(process, 'save')
         status = process.wait()
         if status == 0:
             return False
@@ -201,7 +203,8 @@ class Interrupted:
             dict(
                 signal=moment.signal.name,
                 aimed=moment.stage,
-                hit=self._hit(process.printed()),
+                hit='save' if saving else 'validation'
+                if in_validation(process.printed()) else 'training',
                 iteration=_last(r'iter(?:ation)?[_ s]*(\d+)',
                                 process.printed())))
         return True
@@ -229,12 +232,6 @@ class Interrupted:
         if stage == 'validation':
             return in_validation(process.printed())
         return 'Checkpoints will be saved to' in process.printed()
-
-    def _hit(self, printed: str) -> str:
-        """Tell where the signal came, from what is left."""
-        if any(self.work_dir.glob(f'*{DRAFT}')):
-            return 'save'
-        return 'validation' if in_validation(printed) else 'training'
 
 
 def in_validation(printed: str) -> bool:
@@ -419,8 +416,7 @@ def report(args: argparse.Namespace, parts: Dict[str, Interrupted],
     lines += [
         '', 'Compared at the end of each training: weights, optimizer and '
         'schedulers of the last checkpoint, name and weights of the best one.'
-        ' "In a save": an unfinished file was left (SIGKILL) or there at the '
-        'signal.', ''
+        ' "In a save": a file was unfinished at the signal.', ''
     ]
     return '\n'.join(lines)
 
