@@ -29,8 +29,9 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence
 import torch
 
 ROOT = Path(__file__).parents[2]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / 'tests')]
+
+from nested import differences  # noqa: E402
 
 import mmvideomamba  # noqa: E402, heals the reader of checkpoints
 from mmvideomamba.atomic_file import DRAFT  # noqa: E402
@@ -270,37 +271,6 @@ def last_checkpoint(work_dir: Path) -> Dict[str, Any]:
     """
     return read_checkpoint(work_dir / Path(
         (work_dir / 'last_checkpoint').read_text()).name)
-
-
-def differences(one: Any, other: Any, place: str) -> List[str]:
-    """List where two nested containers differ, tensors bit by bit.
-
-    Args:
-        one (Any): Dicts, lists, tensors and plain values.
-        other (Any): The same.
-        place (str): Name of both.
-
-    Returns:
-        list[str]: Dotted names.
-    """
-    if isinstance(one, torch.Tensor):
-        same = isinstance(other, torch.Tensor) and torch.equal(one, other)
-        return [] if same else [place]
-    if isinstance(one, dict):
-        if not isinstance(other, dict) or one.keys() != other.keys():
-            return [place]
-        return [
-            x for key in one
-            for x in differences(one[key], other[key], f'{place}.{key}')
-        ]
-    if isinstance(one, (list, tuple)):
-        if len(one) != len(other):
-            return [place]
-        return [
-            x for i, (a, b) in enumerate(zip(one, other))
-            for x in differences(a, b, f'{place}.{i}')
-        ]
-    return [] if one == other else [place]
 
 
 def compare(work_dir: Path, whole: Path) -> List[str]:

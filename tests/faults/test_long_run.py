@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Callable, Sequence
 
 import pytest
-import torch
 from host_tools import CONFIG, PATH
-from long_run import (STAGES, Interrupted, Process, compare, differences,
-                      draw_moment, in_validation, interrupt_often)
+from long_run import (STAGES, Interrupted, Process, compare, draw_moment,
+                      in_validation, interrupt_often)
 from preloaded_python import Python
 
 OPTIONS = [
@@ -71,15 +70,6 @@ def test_moments_are_drawn_from_the_seed() -> None:
         for seed in (1, 1, 2))
     assert first == second != other
     assert 0 <= first.delay <= 5
-
-
-def test_places_of_differences() -> None:
-    one: dict = dict(a=[torch.ones(2), 3], b=dict(c=torch.zeros(1)))
-    assert not differences(one, dict(one), 'x')
-    other: dict = dict(a=[torch.ones(2), 4], b=dict(c=torch.ones(1)))
-    assert differences(one, other, 'x') == ['x.a.1', 'x.b.c']
-    assert differences(one, dict(a=1), 'x') == ['x']
-    assert differences([1], [1, 2], 'x') == ['x']
 
 
 @pytest.mark.parametrize('text, found', [
