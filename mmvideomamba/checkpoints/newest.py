@@ -57,12 +57,11 @@ def _named_by_last(work_dir: Path, folder: Path) -> Optional[Path]:
     """
     try:
         text = (work_dir / LAST).read_text().strip()
-    except OSError:
+        beside = (folder / Path(text).name, work_dir / Path(text).name)
+        found = next((path for path in beside if path.is_file()), Path(text))
+    except (OSError, ValueError):  # no file, no text, or no possible name
         return None
-    if not text:
-        return None
-    beside = (folder / Path(text).name, work_dir / Path(text).name)
-    return next((path for path in beside if path.is_file()), Path(text))
+    return found if text else None
 
 
 def _of_kind(folder: Path, template: str, since: int) -> Iterator[Path]:

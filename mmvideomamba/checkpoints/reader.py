@@ -9,6 +9,7 @@ import pickletools
 import re
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, Dict, Optional, Sequence, Union
@@ -20,6 +21,7 @@ _ANEW = 'get the file anew'
 # First bytes of a zip archive of torch, and of files before torch 1.6.
 _ZIP = b'PK\x03\x04'
 _PICKLE = b'\x80'
+_SUM = 'checksum of '
 _LFS = b'version https://git-lfs'
 _PAGE = re.compile(
     rb'(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)?<(!doctype|html|head|body|\?xml)',
@@ -34,6 +36,7 @@ _PACKED = {
 # Errors of torch for a file that was cut off or changed.
 _DAMAGED = (RuntimeError, EOFError, OSError, LookupError, ValueError,
             TypeError, AttributeError, AssertionError, struct.error)
+_NO_ZIP = (zipfile.BadZipFile, zlib.error, *_DAMAGED)
 
 
 def _refusal_of_start(path: Path, start: bytes, size: int) -> str:
@@ -131,10 +134,11 @@ def is_torchscript(path: Union[str, Path]) -> bool:
     Returns:
         bool: Whether the file holds code of TorchScript.
     """
-    if not zipfile.is_zipfile(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any('/code/' in name for name in archive.namelist())
+    except _NO_ZIP:
         return False
-    with zipfile.ZipFile(path) as archive:
-        return any('/code/' in name for name in archive.namelist())
 
 
 def _check_archive(path: Path) -> None:
@@ -142,9 +146,13 @@ def _check_archive(path: Path) -> None:
 
     torch itself reads changed tensors without a word.
     """
-    if not zipfile.is_zipfile(path):
+    if not _has_directory(path):
         raise _cut_off(path)
-    with zipfile.ZipFile(path) as archive:
+    try:
+        opened = zipfile.ZipFile(path)
+    except _NO_ZIP as error:
+        raise _damaged(path, error) from error
+    with opened as archive:
         names = archive.namelist()
         if any('/code/' in name for name in names):
             raise ValueError(
@@ -154,21 +162,46 @@ def _check_archive(path: Path) -> None:
         if not any(name.endswith('data.pkl') for name in names):
             raise ValueError(f'{path} is a zip archive of other files, such '
                              f'as {names[:1]}: unpack it first')
-        wrong = [name for name in names if not _is_whole(archive, name)]
+        faults = [_record_fault(archive, one) for one in archive.infolist()]
     # Without a single right sum, the file was saved without checksums.
-    if wrong and len(wrong) < len(names):
-        raise _damaged(path, ValueError(f'checksum of {wrong[0]}'))
+    unsummed = all(fault.startswith(_SUM) for fault in faults)
+    fault = next(filter(None, faults), '')
+    if fault and not unsummed:
+        raise _damaged(path, ValueError(fault))
 
 
-def _is_whole(archive: zipfile.ZipFile, name: str) -> bool:
+def _check_records(path: Path) -> None:
+    """Refuse an archive whose directory is readable, but not for torch."""
+    try:
+        # Tensors are mapped, not read.
+        torch.load(path, 'cpu', weights_only=True, mmap=True)
+    except RuntimeError as error:
+        # Maps may be impossible there.
+        if 'StreamReader' in str(error):
+            raise _damaged(path, error) from error
+    except (UnpicklingError, *_DAMAGED):
+        pass  # a matter of the content, see read_file
+
+
+def _has_directory(path: Path) -> bool:
+    """Tell whether the end of a zip archive is there, good or damaged."""
+    try:
+        return zipfile.is_zipfile(path)
+    except zipfile.BadZipFile:
+        return True
+
+
+def _record_fault(archive: zipfile.ZipFile, record: zipfile.ZipInfo) -> str:
     """Read a record to the end, which compares the checksum."""
     try:
-        with archive.open(name) as record:
-            while record.read(1 << 20):
+        with archive.open(record) as content:
+            while content.read(1 << 20):
                 pass
-        return True
-    except (zipfile.BadZipFile, EOFError, OSError, RuntimeError):
-        return False
+        return ''
+    except _NO_ZIP as error:
+        text = str(error)
+        return f'{_SUM}{record.filename}' if text.startswith(
+            'Bad CRC') else text or type(error).__name__
 
 
 def _is_cut_pickle(path: Path) -> bool:
@@ -268,6 +301,7 @@ def check_file(path: Union[str, Path]) -> None:
     path = Path(path).expanduser()
     if _start_of(path).startswith(_ZIP):
         _check_archive(path)
+        _check_records(path)
     else:
         read_file(path)
 

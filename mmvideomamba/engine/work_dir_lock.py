@@ -239,9 +239,12 @@ class WorkDirLock:
         """Return the record in the file, {} if there is none."""
         try:
             record = json.loads(self.path.read_text())
-            return record if int(record['pid']) and record['host'] else {}
-        except (OSError, ValueError, LookupError, TypeError):
+            pid, host = record['pid'], record['host']
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             return {}
+        # Zero and negative numbers stand for groups of processes.
+        sound = type(pid) is int and 0 < pid < 2**31 and type(host) is str
+        return record if sound else {}
 
     def _refuse_holder(self, locked: Optional[bool]) -> None:
         """Raise an error if the holder lives; see ``_lock`` for the value."""

@@ -102,6 +102,52 @@ def test_changed_byte_counts_as_torn(tmp_path: Path) -> None:
     assert 'anew' not in found.passed_over[0]
 
 
+@pytest.mark.parametrize('start', [b'PK\x01\x02', b'PK\x05\x06'])
+def test_zeros_in_the_directory(tmp_path: Path, start: bytes) -> None:
+    """A power cut leaves zeros at any place of a file."""
+    whole = save(tmp_path, 'epoch_1.pth', 10, 1)
+    torn = save(tmp_path, 'epoch_2.pth', 20, 2)
+    content = bytearray(torn.read_bytes())
+    place = content.rindex(start)
+    content[place:place + 16] = bytes(16)
+    torn.write_bytes(content)
+    name_last(tmp_path, torn, 3)
+    found = newest_checkpoint(tmp_path)
+    assert found.path == whole
+    assert 'epoch_2.pth is ' in found.passed_over[0]
+
+
+def test_zeros_in_all_records(tmp_path: Path) -> None:
+    """Without a single record, a file is not one without checksums."""
+    whole = save(tmp_path, 'epoch_1.pth', 10, 1)
+    torn = save(tmp_path, 'epoch_2.pth', 20, 2)
+    content = bytearray(torn.read_bytes())
+    end = content.index(b'PK\x01\x02')
+    content[4:end] = bytes(end - 4)
+    torn.write_bytes(content)
+    assert newest_checkpoint(tmp_path).path == whole
+
+
+def test_record_with_the_name_of_another(tmp_path: Path) -> None:
+    """zipfile finds a record of two entries, torch misses the other."""
+    whole = save(tmp_path, 'epoch_1.pth', 10, 1)
+    torn = save(tmp_path, 'epoch_2.pth', 20, 2)
+    content = torn.read_bytes()
+    before, entries = content[:-900], content[-900:]
+    assert b'epoch_2/byteorder' in entries
+    torn.write_bytes(before + entries.replace(b'/data/0', b'/data/9'))
+    found = newest_checkpoint(tmp_path)
+    assert found.path == whole
+
+
+@pytest.mark.parametrize('name', [b'\xff\xfe\x80', b'x' * 5000, b'\0' * 40])
+def test_name_that_cannot_be(tmp_path: Path, name: bytes) -> None:
+    whole = save(tmp_path, 'epoch_1.pth', 10, 1)
+    (tmp_path / 'last_checkpoint').write_bytes(name)
+    os.utime(whole)
+    assert newest_checkpoint(tmp_path).path == whole
+
+
 def test_torn_later_file(tmp_path: Path) -> None:
     named = save(tmp_path, 'epoch_1.pth', 10, 1)
     name_last(tmp_path, named, 2)

@@ -190,11 +190,22 @@ def test_second_runner_in_this_process(tmp_path: Path) -> None:
     second.release()
 
 
-@pytest.mark.parametrize('content', ['', '{', '[1]', '{"pid": "x"}'])
+@pytest.mark.parametrize('content',
+                         ['', '{', '[1]', '{"pid": "x"}', '[' * 100000])
 def test_file_without_a_record(tmp_path: Path, locks: str,
                                content: str) -> None:
     (tmp_path / NAME).write_text(content)
     lock = WorkDirLock(tmp_path)
+    assert lock.take() == ''
+    lock.release()
+
+
+@pytest.mark.parametrize('pid', ['12', -1, 1.5, 10**30, True])
+def test_number_that_is_no_process(tmp_path: Path, locks: str,
+                                   pid: Any) -> None:
+    write_record(tmp_path, pid=pid, host=socket.gethostname())
+    lock = WorkDirLock(tmp_path)
+    lock.check()
     assert lock.take() == ''
     lock.release()
 
