@@ -1,10 +1,11 @@
 """Keys of a config's dict unknown to the class."""
 import difflib
 import inspect
-from typing import (Any, Callable, Collection, Iterable, Iterator, List,
+from typing import (Any, Callable, Collection, Dict, Iterable, Iterator, List,
                     Optional)
 
 from mmengine.registry import FUNCTIONS, Registry
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 from torch.utils.data import DataLoader
 
 from .parts import HOOK_TYPES, Part, parts_of
@@ -86,6 +87,7 @@ def type_faults(cfg: Any, scope: str) -> List[str]:
     for key, names in _PLAIN.items():
         if isinstance(cfg.get(key), dict):
             faults += _unknown(cfg[key], names, key, f'the runner\'s {key}')
+    faults += _clipping(cfg.get('optim_wrapper') or {})
     faults += _untyped_hooks(cfg.get('default_hooks') or {})
     return faults + list(_paramwise(cfg.get('optim_wrapper') or {}))
 
@@ -140,6 +142,20 @@ def _untyped_hooks(hooks: dict) -> Iterator[str]:
             others = [key for key in (*hooks, *HOOK_TYPES) if key != name]
             yield (f'default_hooks.{name} has no type, and is no hook of the '
                    f'runner{nearest(name, others)}')
+
+
+def _clipping(wrapper: dict) -> Iterator[str]:
+    """Yield keys of ``clip_grad`` unknown to the function of torch."""
+    clip = wrapper.get('clip_grad')
+    functions: Dict[str, Callable] = dict(
+        norm=clip_grad_norm_, value=clip_grad_value_)
+    if not isinstance(clip, dict):
+        return
+    function = functions.get(clip.get('type', 'norm'))
+    if function is not None:
+        known = set(inspect.signature(function).parameters) - {'parameters'}
+        yield from _unknown(clip, known, 'optim_wrapper.clip_grad',
+                            function.__name__)
 
 
 def _paramwise(wrapper: dict) -> Iterator[str]:

@@ -44,6 +44,7 @@ def quick() -> Config:
     ('optim_wrapper.optimizer.weight_dekay', 1, 'mean weight_decay'),
     ('optim_wrapper.optimiser.lr', 1, 'mean optimizer'),
     ('optim_wrapper.clip_gradient', 1, 'OptimWrapper takes no .* clip_grad'),
+    ('optim_wrapper.clip_grad.max_nrom', 1, 'clip_grad_norm_ .* max_norm'),
     ('optim_wrapper.paramwise_cfg.norm_decay', 0., 'mean norm_decay_mult'),
     ('param_scheduler.0.tmax', 3, 'takes no'),
     ('train_cfg.max_epoch', 3, 'mean max_epochs'),

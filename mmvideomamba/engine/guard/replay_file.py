@@ -85,15 +85,35 @@ def read_replay(path: str) -> Tuple[Dict[str, Any], List[Step], Precision]:
     if content.get('format') != FORMAT:
         raise ValueError(f'{path} is no replay file of a training (format '
                          f'{content.get("format")!r} instead of {FORMAT!r})')
-    model = content['config'].get('model')
-    lost = left_out(model, 'model') + left_out(
+    try:
+        return (content, *_parts(content))
+    except _Unrepeatable as error:
+        raise ValueError(f'{path} {error}') from None
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
+        raise ValueError(f'{path} is no complete replay file of this version '
+                         f'({type(error).__name__}: {error})') from error
+
+
+class _Unrepeatable(Exception):
+    """The file lacks what a repetition needs."""
+
+
+def _parts(content: Dict[str, Any]) -> Tuple[List[Step], Precision]:
+    """Return steps and precision, once the other parts are looked at."""
+    for key, kind in dict(
+            config=dict, state_dict=dict, report=str, training=bool).items():
+        if not isinstance(content[key], kind):
+            raise TypeError(f'{key} is a {type(content[key]).__name__}')
+    lost = left_out(content['config'].get('model'), 'model') + left_out(
         [x['batch'] for x in content['steps']], 'batch')
     if lost:
-        raise ValueError(f'{path} cannot be repeated: it holds only the text '
-                         f'of {", ".join(lost)}')
+        raise _Unrepeatable('cannot be repeated: it holds only the text of '
+                            f'{", ".join(lost)}')
     steps = [
         Step(x['iteration'], from_plain(x['batch']), x['generators'],
-             None if x['scale'] is None else torch.tensor(x['scale']),
-             x['losses']) for x in content['steps']
+             None if x['scale'] is None else torch.tensor(x['scale']), {
+                 k: float(v)
+                 for k, v in x['losses'].items()
+             }) for x in content['steps']
     ]
-    return content, steps, Precision(**content['precision'])
+    return steps, Precision(**content['precision'])

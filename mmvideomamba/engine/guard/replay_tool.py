@@ -72,7 +72,11 @@ def replay_file(path: str, device: str = 'cpu', trust: bool = False) -> str:
     if randomness.get('deterministic'):
         set_random_seed(0, deterministic=True)
     model.load_state_dict(content['state_dict'])
-    model = model.to(device).train(content['training'])
+    try:
+        model = model.to(device).train(content['training'])
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f'--device {device}: {reason}') from error
     lines = ['In the training:', *_indented(content['report'])]
     for step in steps:
         replay = repeat(model, step, precision)

@@ -70,6 +70,22 @@ def test_other_file_is_refused(tmp_path: Path) -> None:
         read_replay(str(tmp_path / 'b.pth'))
 
 
+@pytest.mark.parametrize('key, value', [
+    ('config', [1]),
+    ('steps', 3),
+    ('steps', [dict(iteration=3)]),
+    ('report', 5),
+    ('precision', dict(other=1)),
+])
+def test_changed_file_is_refused(tmp_path: Path, key: str, value: Any) -> None:
+    path = tmp_path / 'a.pth'
+    write(path)
+    content = torch.load(path, weights_only=True)
+    torch.save(dict(content, **{key: value}), path)
+    with pytest.raises(ValueError, match='a.pth is no complete replay file'):
+        read_replay(str(path))
+
+
 def test_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / 'a.pth'
     torch.save(dict(format=open), path)

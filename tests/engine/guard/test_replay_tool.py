@@ -38,6 +38,8 @@ def test_module_is_named(tmp_path: Path) -> None:
 def test_fault_of_the_training_alone(tmp_path: Path) -> None:
     path = diverged(tmp_path, fault='loss', iterations=[3])
     assert 'the fault does not reproduce' in replay_file(path)
+    with pytest.raises(ValueError, match='--device nothing: Expected one of'):
+        replay_file(path, device='nothing')
 
 
 def test_other_types_need_trust() -> None:
