@@ -8,15 +8,20 @@ from mmengine.registry import HOOKS
 
 @HOOKS.register_module()
 class KillHook(Hook):
-    """Kill this process, which can neither catch it nor clean up.
+    """Send a signal to this process, by default the end without a warning.
 
     Args:
-        iteration (int): Finished iterations before which it happens.
+        iteration (int): Finished iterations at the signal.
+        signal (str): Name. Defaults to 'SIGKILL'.
+        rank (int): The process among several. Defaults to 0.
     """
 
-    def __init__(self, iteration: int) -> None:
-        self.iteration = iteration
+    def __init__(self,
+                 iteration: int,
+                 signal: str = 'SIGKILL',
+                 rank: int = 0) -> None:
+        self.iteration, self.signal, self.rank = iteration, signal, rank
 
     def before_train_iter(self, runner, batch_idx, data_batch=None) -> None:
-        if runner.iter == self.iteration:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if (runner.iter, runner.rank) == (self.iteration, self.rank):
+            os.kill(os.getpid(), getattr(signal, self.signal))
