@@ -13,8 +13,10 @@ def inner_sets(dataset: Any) -> Iterator[Any]:
     Yields:
         Dataset: A data set without a data set inside.
     """
-    inside = getattr(dataset, 'datasets',
-                     None) or [getattr(dataset, 'dataset', None)]
+    # By num_batch_per_epoch of a data loader; all other names lead inside.
+    sliced = getattr(dataset, '__dict__', {}).get('_dataset')
+    inside = [sliced] if sliced is not None else getattr(
+        dataset, 'datasets', None) or [getattr(dataset, 'dataset', None)]
     for one in inside:
         if one is None:
             yield dataset
