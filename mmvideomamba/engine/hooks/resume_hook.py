@@ -6,6 +6,7 @@ from mmengine.dist import get_rank
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
+from mmvideomamba.engine import early_stops
 from mmvideomamba.engine.loops.resumable_loader import (ResumableLoader,
                                                         can_resume)
 from mmvideomamba.engine.loops.resumable_loops import (make_resumable,
@@ -30,7 +31,8 @@ class ResumeHook(Hook):
     - drop paths, masks, mixing and all other draws of a step depend on seed,
       iteration and rank;
     - gradients of accumulated batches are kept between two steps of the
-      optimizer.
+      optimizer;
+    - ``EarlyStoppingHook`` counts on.
 
     The death of a data loader's worker costs a sample, see ``WorkerDeaths``,
     in validation and test as well.
@@ -50,6 +52,7 @@ class ResumeHook(Hook):
         """
         if isinstance(runner._train_loop, BaseLoop):
             runner._train_loop = make_resumable(runner._train_loop)
+            early_stops.count_before_saving(runner)
         for loop in (runner._val_loop, runner._test_loop):
             if isinstance(loop, BaseLoop) and not isinstance(
                     loop.dataloader, ResumableLoader) and can_resume(
@@ -58,7 +61,7 @@ class ResumeHook(Hook):
                     loop.dataloader, shared_seed(runner), draws=False)
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Take gradients between two steps of the optimizer.
+        """Take gradients, and the counts of early stopping.
 
         Args:
             runner (Runner): The runner.
@@ -66,6 +69,9 @@ class ResumeHook(Hook):
         """
         found = checkpoint.pop(KEY, None)
         self.loaded = found if runner._resume else None
+        if runner._resume and early_stops.KEY in checkpoint:
+            early_stops.restore_early_stops(runner,
+                                            checkpoint[early_stops.KEY])
 
     def before_train(self, runner: Runner) -> None:
         """Give the parameters the gradients of the checkpoint.
@@ -101,11 +107,16 @@ class ResumeHook(Hook):
         self.to_save = gather_gradients(runner.model)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Write the gradients into a checkpoint with the optimizer.
+        """Write into a checkpoint with the optimizer what it lacks.
 
         Args:
             runner (Runner): The runner.
             checkpoint (dict): With or without the optimizer's state.
         """
-        if self.to_save is not None and 'optimizer' in checkpoint:
+        if 'optimizer' not in checkpoint:
+            return
+        if self.to_save is not None:
             checkpoint[KEY] = self.to_save
+        counts = early_stops.gather_early_stops(runner)
+        if counts:
+            checkpoint[early_stops.KEY] = counts

@@ -32,6 +32,7 @@ def runner(**kwargs: Any) -> Any:
     found = SimpleNamespace(
         seed=4,
         iter=7,
+        hooks=[],
         message_hub=Hub(),
         _resume=True,
         _randomness_cfg={},
