@@ -31,7 +31,9 @@ def _empty_epoch(loader: Any) -> List[str]:
         batches, samples = len(loader), len(loader.dataset)
     except (AttributeError, TypeError):
         return []
-    return empty_epoch_fault(batches, samples, loader.batch_size,
+    # ModalityLoader, which joins loaders, has no batch size.
+    return empty_epoch_fault(batches, samples,
+                             getattr(loader, 'batch_size', None),
                              get_world_size())
 
 
