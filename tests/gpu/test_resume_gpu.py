@@ -12,7 +12,10 @@ from nested import differences
 
 from mmvideomamba.checkpoints import read_checkpoint
 
-pytestmark = pytest.mark.gpu
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
+]
 
 
 class Stop(Hook):
