@@ -17,6 +17,7 @@ from mmvideomamba.process_group import leave_process_group
 from mmvideomamba.registry import HOOKS
 from mmvideomamba.signals import SignalWatch
 from ..loops.worker_signals import keep_workers
+from ..progress import note_progress
 from ..vote import Vote
 
 
@@ -184,6 +185,8 @@ class PreemptionHook(Hook):
             return
         agreed = self._agreed(wait=True)
         if runner.iter < runner.max_iters:
+            # mmengine's checkpoint hook does not note the validation.
+            note_progress(runner.message_hub, validated=True)
             self._stop(runner, agreed, runner.epoch, runner.iter)
 
     def after_train(self, runner: Runner) -> None:

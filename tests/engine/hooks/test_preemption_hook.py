@@ -290,3 +290,17 @@ def test_two_processes_agree(tmp_path: Path) -> None:
     one, other = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))
     assert one == other == [(PREEMPTED, (0, 2)), (PREEMPTED, (2, 6)),
                             (PREEMPTED, (1, 3)), (PREEMPTED, (1, 3)), (0, )]
+
+
+def test_validation_is_noted_with_the_host_s_checkpoint_hook(
+        tmp_path: Path) -> None:
+    """A resumed training does not validate again."""
+    runner = build_runner(
+        tmp_path,
+        dict(type='CheckpointHook', interval=9),
+        hooks=(PreemptionHook(), Kill('after_val_epoch', 4, signal.SIGTERM)))
+    with pytest.raises(SystemExit):
+        runner.train()
+    saved = torch.load(tmp_path / 'iter_4.pth', weights_only=False)
+    progress = saved['message_hub']['runtime_info']['training_progress']
+    assert progress['validated']
