@@ -11,11 +11,7 @@ from long_run import (STAGES, Interrupted, Process, compare, draw_moment,
                       in_validation, interrupt_often)
 from preloaded_python import Python
 
-OPTIONS = [
-    'default_hooks.checkpoint.by_epoch=False',
-    'default_hooks.checkpoint.interval=2',
-    'default_hooks.checkpoint.max_keep_ckpts=1'
-]
+OPTIONS = ['default_hooks.checkpoint.max_keep_ckpts=1']
 
 
 def start_in(cwd: Path) -> Callable[[Sequence[str], Path], Process]:
@@ -33,14 +29,6 @@ def start_in(cwd: Path) -> Callable[[Sequence[str], Path], Process]:
     return start
 
 
-@pytest.fixture(scope='module')
-def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the working folder of an uninterrupted training."""
-    folder = tmp_path_factory.mktemp('whole')
-    Interrupted(str(CONFIG), folder, OPTIONS, start_in(clips)).finish()
-    return folder
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     'signals', [
@@ -48,12 +36,12 @@ def whole(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (signal.SIGTERM, signal.SIGUSR1),
     ],
     ids=['kill', 'preempt'])
-def test_interrupted_trainings_end_alike(clips: Path, whole: Path,
+def test_interrupted_trainings_end_alike(clips: Path, trained: Path,
                                          tmp_path: Path,
                                          signals: Sequence[Any]) -> None:
 
     def fresh() -> None:
-        assert not compare(work_dir, whole)
+        assert not compare(work_dir, trained)
         shutil.rmtree(work_dir)
 
     work_dir = tmp_path / 'work'

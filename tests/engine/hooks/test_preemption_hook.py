@@ -8,6 +8,7 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 import pytest
 import torch
 from mmengine.hooks import Hook
+from mmengine.logging import MessageHub
 from mmengine.runner import Runner
 from preloaded_python import spawn
 from tiny_training import build_runner
@@ -251,6 +252,7 @@ def run_rank(rank: int, folder: str, place: str) -> tuple:
         visualizer=SimpleNamespace(close=lambda: None),
         work_dir=folder,
         optim_wrapper=SimpleNamespace(should_update=lambda: True),
+        message_hub=MessageHub(f'rank {rank}'),
         train_loop=None,
         epoch=0,
         iter=0,

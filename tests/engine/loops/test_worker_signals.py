@@ -1,4 +1,5 @@
 """Workers end with the trainer, and by no signal of anyone else."""
+import contextlib
 import os
 import signal
 import time
@@ -62,11 +63,12 @@ def test_parent_may_end_a_worker() -> None:
     batches = iter(loader)
     process = batches._workers[0]
     next(batches)
-    with pytest.raises(RuntimeError, match='SIGTERM|exit'):
-        process.terminate()
+    process.terminate()
+    # torch's handler of SIGCHLD raises here.
+    with contextlib.suppress(RuntimeError):
         process.join(30)
-        next(batches)
-    assert process.exitcode
+    process.join(30)
+    assert process.exitcode == 128 + signal.SIGTERM
 
 
 def test_function_of_the_host_is_called() -> None:
