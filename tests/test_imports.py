@@ -24,15 +24,14 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'exit_codes': (set(), set()),
     'process_group': ({'torch'}, set()),
     'signals': (set(), set()),
+    'user_error': (set(), set()),
     'json_file': (set(), set()),
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
-    'config_check': ({'torch', 'mmengine'}, set()),
-    'command_line': (ENGINE, {
-        'compat', 'config_check', 'config_edit', 'exit_codes', 'process_group',
-        'signals'
-    }),
+    'config_check': ({'torch', 'mmengine'}, {'user_error'}),
+    'command_line':
+    (ENGINE, {'compat', 'config_check', 'config_edit', 'process_group'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
     'ops.__init__': (set(), {'ops'}),
@@ -72,7 +71,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                              {'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
         'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
-        'exit_codes', 'json_file', 'process_group', 'registry', 'signals',
+        'exit_codes', 'process_group', 'registry', 'signals', 'user_error',
         'visualization'
     }),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},

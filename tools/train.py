@@ -27,8 +27,8 @@ from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        leave_process_group, load_config,
                                        merge_options, user_errors)
 from mmvideomamba.config_check import check_config
-from mmvideomamba.engine.user_error import UserError
 from mmvideomamba.engine.work_dir_lock import WorkDirLock
+from mmvideomamba.user_error import UserError
 
 
 def build_parser() -> argparse.ArgumentParser:

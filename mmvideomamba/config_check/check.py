@@ -1,6 +1,7 @@
 """All checks of a config, for the tools and for the hook."""
 from typing import Any, List
 
+from mmvideomamba.user_error import UserError
 from .frame_size import size_faults
 from .metrics import best_faults
 from .places import data_faults, weight_faults, work_dir_faults
@@ -9,8 +10,8 @@ from .training import decay_warnings, early_epoch_faults, precision_faults
 from .types import type_faults
 
 
-class ConfigError(SystemExit, ValueError):
-    """Faults of a config, for the user to mend: no traceback, exit code 1.
+class ConfigError(UserError):
+    """Faults of a config, for the user to mend.
 
     Args:
         faults (list[str]): A sentence per fault, not empty.
@@ -21,7 +22,6 @@ class ConfigError(SystemExit, ValueError):
             '\n  '.join([f'the config has {len(faults)} faults:', *faults])
         ]
         super().__init__(text)
-        self.code = f'error: {text}'
 
 
 def value_faults(cfg: Any, training: bool) -> List[str]:

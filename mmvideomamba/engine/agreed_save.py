@@ -7,7 +7,7 @@ import torch
 from mmengine.runner import Runner
 
 from mmvideomamba.atomic_file import draft_of, drop_cache, finish_file
-from .user_error import UserError
+from mmvideomamba.user_error import UserError
 from .vote import Vote
 
 

@@ -7,7 +7,7 @@ from mmengine.runner import Runner
 
 from mmvideomamba.checkpoints.newest import newest_checkpoint
 from mmvideomamba.checkpoints.reader import check_file
-from .user_error import UserError
+from mmvideomamba.user_error import UserError
 
 
 def choose_checkpoint(runner: Runner, folder: str,

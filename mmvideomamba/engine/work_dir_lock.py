@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
 from mmvideomamba.atomic_file import DRAFT
-from .user_error import UserError
+from mmvideomamba.user_error import UserError
 
 try:
     import fcntl

@@ -9,7 +9,7 @@ import torch
 
 from mmvideomamba.engine import agreed_save
 from mmvideomamba.engine.agreed_save import agree, size_of_state, write_whole
-from mmvideomamba.engine.user_error import UserError
+from mmvideomamba.user_error import UserError
 
 
 def fail() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from mmvideomamba.engine import resume_point
 from mmvideomamba.engine.resume_point import choose_checkpoint
-from mmvideomamba.engine.user_error import UserError
+from mmvideomamba.user_error import UserError
 
 
 def save(path: Path, whole: bool = True) -> Path:

@@ -12,8 +12,8 @@ from typing import Any, Iterator
 import pytest
 
 from mmvideomamba.engine import work_dir_lock
-from mmvideomamba.engine.user_error import UserError
 from mmvideomamba.engine.work_dir_lock import NAME, SILENCE, WorkDirLock
+from mmvideomamba.user_error import UserError
 
 FORK = multiprocessing.get_context('fork')
 

@@ -7,10 +7,10 @@ from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import BaseLoop, Runner
 
-from mmvideomamba.engine.user_error import UserError
 from mmvideomamba.engine.vote import Vote
 from mmvideomamba.engine.work_dir_lock import WorkDirLock
 from mmvideomamba.registry import HOOKS
+from mmvideomamba.user_error import UserError
 
 # Seconds between two signs of life.
 _BEAT = 60.

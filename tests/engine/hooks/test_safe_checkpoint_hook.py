@@ -21,7 +21,7 @@ from mmvideomamba.checkpoints.newest import newest_checkpoint
 from mmvideomamba.checkpoints.reader import check_file
 from mmvideomamba.engine import agreed_save
 from mmvideomamba.engine.hooks import SafeCheckpointHook, safe_checkpoint_hook
-from mmvideomamba.engine.user_error import UserError
+from mmvideomamba.user_error import UserError
 
 disk_usage = shutil.disk_usage
 TYPE = 'mmvideomamba.SafeCheckpointHook'

@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from tiny_training import build_runner
 
 from mmvideomamba.engine.hooks import WorkDirLockHook, work_dir_lock_hook
-from mmvideomamba.engine.user_error import UserError
 from mmvideomamba.engine.work_dir_lock import NAME, WorkDirLock
+from mmvideomamba.user_error import UserError
 
 FORK = multiprocessing.get_context('fork')
 

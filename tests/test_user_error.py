@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from mmvideomamba.engine.user_error import UserError
+from mmvideomamba.user_error import UserError
 
 
 def test_caught_as_a_value_error() -> None:
@@ -16,7 +16,7 @@ def test_caught_as_a_value_error() -> None:
                                               ('', '')])
 def test_one_line_and_exit_code(message: str, printed: str) -> None:
     # The class alone, since the package takes seconds to import.
-    from mmvideomamba.engine import user_error
+    from mmvideomamba import user_error
     code = f'import runpy; found = runpy.run_path({user_error.__file__!r}); ' \
         f'raise found["UserError"]({message!r})'
     done = subprocess.run([sys.executable, '-c', code],
