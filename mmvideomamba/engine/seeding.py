@@ -6,6 +6,8 @@ from typing import Iterator
 import numpy as np
 import torch
 from mmengine.device import get_device
+from mmengine.dist import get_rank
+from mmengine.runner import Runner
 
 
 def derive_seed(*key: int) -> int:
@@ -66,3 +68,17 @@ def seeded(seed: int) -> Iterator[None]:
         random.setstate(states[0])
         np.random.set_state(states[1])
         torch.set_rng_state(states[2])
+
+
+def shared_seed(runner: Runner) -> int:
+    """Return the seed of the main process.
+
+    Args:
+        runner (Runner): The runner.
+
+    Returns:
+        int: The same on each process.
+    """
+    # With different seeds the host adds the rank.
+    different = runner._randomness_cfg.get('diff_rank_seed', False)
+    return int(runner.seed) - (get_rank() if different else 0)

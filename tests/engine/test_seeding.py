@@ -1,10 +1,14 @@
 """Seeds come from numbers alone, and are given back."""
 import random
+from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import torch
 
-from mmvideomamba.engine.seeding import derive_seed, seed_process, seeded
+from mmvideomamba.engine import seeding
+from mmvideomamba.engine.seeding import (derive_seed, seed_process, seeded,
+                                         shared_seed)
 
 
 def draw() -> tuple:
@@ -30,3 +34,13 @@ def test_states_are_given_back() -> None:
     assert draw() == expected
     with seeded(7):
         assert draw() == inside != expected
+
+
+@pytest.mark.parametrize('different, expected', [(False, 7), (True, 5)])
+def test_seed_of_all_processes(monkeypatch: pytest.MonkeyPatch,
+                               different: bool, expected: int) -> None:
+    """With different seeds the host has added the rank."""
+    monkeypatch.setattr(seeding, 'get_rank', lambda: 2)
+    runner = SimpleNamespace(
+        seed=7, _randomness_cfg=dict(diff_rank_seed=different))
+    assert shared_seed(runner) == expected

@@ -11,6 +11,7 @@ from mmvideomamba.datasets.bad_medium import (BadMediaShareError, BadMedium,
                                               share_error)
 from mmvideomamba.datasets.inner_sets import policy_sets
 from mmvideomamba.datasets.video.choice import reader_in_use, reader_version
+from mmvideomamba.engine.seeding import shared_seed
 from mmvideomamba.evaluation import ReportEvaluator
 from mmvideomamba.registry import HOOKS
 from .bad_media_loaders import begin_anew, loaders_of, readers_of, tell_places
@@ -87,7 +88,7 @@ class BadMediaHook(Hook):
             runner (Runner): The runner.
         """
         for loader in loaders_of(runner.train_dataloader):
-            sampler = tell_places(loader, self._seed(runner))
+            sampler = tell_places(loader, shared_seed(runner))
             self._tell_hung(loader)
             if sampler is not None:
                 sampler.own_epoch = runner.epoch
@@ -154,20 +155,13 @@ class BadMediaHook(Hook):
                         f'{dataset.source} is used; set bad_media='
                         f'{"replace" if refused == "report" else "report"!r} '
                         "or 'raise'")
-            tell_places(one, self._seed(runner))
+            tell_places(one, shared_seed(runner))
             self._tell_hung(one)
 
     def _tell_hung(self, loader: Any) -> None:
         """Tell the data sets the hung files; workers inherit the list."""
         for dataset in policy_sets(loader.dataset):
             dataset.known_hung |= self.hung
-
-    @staticmethod
-    def _seed(runner: Runner) -> int:
-        """Return the seed that all processes share."""
-        # With different seeds the host adds the rank.
-        different = runner._randomness_cfg.get('diff_rank_seed', False)
-        return int(runner.seed) - (dist.get_rank() if different else 0)
 
     def _path(self, runner: Runner) -> Path:
         return Path(runner.work_dir, self.file_name)

@@ -9,11 +9,10 @@ from mmengine.runner import BaseLoop, Runner
 from mmvideomamba.engine import early_stops
 from mmvideomamba.engine.loops.resumable_loader import (ResumableLoader,
                                                         can_resume)
-from mmvideomamba.engine.loops.resumable_loops import (make_resumable,
-                                                       shared_seed)
+from mmvideomamba.engine.loops.resumable_loops import make_resumable
 from mmvideomamba.engine.pending_gradients import (KEY, gather_gradients,
                                                    restore_gradients)
-from mmvideomamba.engine.seeding import seed_process
+from mmvideomamba.engine.seeding import seed_process, shared_seed
 from mmvideomamba.registry import HOOKS
 
 

@@ -6,9 +6,10 @@ import numpy as np
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from torch.utils.data import ConcatDataset, DataLoader
 
+from mmvideomamba.engine.seeding import shared_seed
 from mmvideomamba.registry import LOOPS
 from .resumable_loader import ResumableLoader, can_resume
-from .resumable_loops import ResumableEpochLoop, shared_seed
+from .resumable_loops import ResumableEpochLoop
 
 
 class ModalityLoader:

@@ -2,27 +2,12 @@
 import logging
 from typing import Any, Dict, Iterator, Type
 
-from mmengine.dist import get_rank
 from mmengine.logging import print_log
-from mmengine.runner import (BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop,
-                             Runner)
+from mmengine.runner import BaseLoop, EpochBasedTrainLoop, IterBasedTrainLoop
 
 from mmvideomamba.engine.progress import PROGRESS, note_progress, read_progress
+from mmvideomamba.engine.seeding import shared_seed
 from .resumable_loader import ResumableLoader, can_resume
-
-
-def shared_seed(runner: Runner) -> int:
-    """Return the seed of the main process.
-
-    Args:
-        runner (Runner): The runner.
-
-    Returns:
-        int: The same on each process.
-    """
-    # With different seeds the host adds the rank.
-    different = runner._randomness_cfg.get('diff_rank_seed', False)
-    return int(runner.seed) - (get_rank() if different else 0)
 
 
 class _Resumable(BaseLoop):

@@ -12,9 +12,9 @@ from mmengine.model import BaseModel
 from mmengine.runner import Runner
 from torch.utils.data import Dataset, IterableDataset
 
+from mmvideomamba.engine import seeding
 from mmvideomamba.engine.hooks import ResumeHook
-from mmvideomamba.engine.loops import (ModalityLoader, resumable_loader,
-                                       resumable_loops)
+from mmvideomamba.engine.loops import ModalityLoader, resumable_loader
 
 
 class Clips(Dataset):
@@ -158,7 +158,7 @@ def test_a_process_with_its_own_seed_keeps_the_turns(whole: List[tuple],
                                                      monkeypatch) -> None:
     """Else processes would mix images with videos."""
     monkeypatch.setattr('mmengine.runner.utils.get_rank', lambda: 1)
-    monkeypatch.setattr(resumable_loops, 'get_rank', lambda: 1)
+    monkeypatch.setattr(seeding, 'get_rank', lambda: 1)
     randomness = dict(seed=5, diff_rank_seed=True)
     found = train(tmp_path, 'other', randomness=randomness)
     assert [frames for frames, _ in found] == [frames for frames, _ in whole]
