@@ -3,14 +3,11 @@ from typing import Any, Dict, List, Optional
 
 import torch
 from mmengine import dist
-from mmengine.model import is_model_wrapper
 from torch import nn
 
+from .inner_model import inner_model
+
 KEY = 'pending_gradients'  # in a checkpoint
-
-
-def _module(model: Any) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model
 
 
 def gather_gradients(
@@ -27,7 +24,8 @@ def gather_gradients(
     """
     own = {
         name: x.grad.cpu()
-        for name, x in _module(model).named_parameters() if x.grad is not None
+        for name, x in inner_model(model).named_parameters()
+        if x.grad is not None
     }
     if not own:
         return None
@@ -53,6 +51,6 @@ def restore_gradients(model: nn.Module,
             name: torch.stack([one[name] for one in found]).mean(0)
             for name in found[0]
         }
-    for name, x in _module(model).named_parameters():
+    for name, x in inner_model(model).named_parameters():
         if name in own:
             x.grad = own[name].to(x.device, x.dtype, copy=True)

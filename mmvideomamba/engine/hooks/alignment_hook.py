@@ -3,9 +3,9 @@ from typing import Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.registry import HOOKS
 from mmvideomamba.visualization import log_picture, picture_of
 
@@ -59,9 +59,7 @@ class AlignmentHook(Hook):
         due = self.every_n_train_iters(runner, self.interval)
         if not due or not is_main_process():
             return
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = inner_model(runner.model)
         pairs = zip(data_batch['inputs'], data_batch['data_samples'])
         for i, (inputs, sample) in enumerate(list(pairs)[:self.num_clips]):
             picture = picture_of(model, inputs, sample)

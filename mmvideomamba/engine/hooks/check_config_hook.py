@@ -5,13 +5,13 @@ from typing import Any, List, Optional
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
 from mmvideomamba.config_check import (ConfigError, empty_epoch_fault,
                                        value_faults, value_warnings)
+from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.registry import HOOKS
 
 
@@ -118,9 +118,7 @@ class CheckConfigHook(Hook):
 
     def _check(self, runner: Runner, **loops: Any) -> None:
         """Raise ConfigError with all faults of some loaders."""
-        model = runner.model
-        if is_model_wrapper(model):
-            model = model.module
+        model = inner_model(runner.model)
         # What a recognizer has; mmaction's models are not imported for it.
         if not hasattr(model, 'cls_head'):
             return

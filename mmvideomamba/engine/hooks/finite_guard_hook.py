@@ -4,7 +4,6 @@ from typing import Any, List, Optional
 
 from mmengine import dist
 from mmengine.hooks import CheckpointHook, Hook
-from mmengine.model import is_model_wrapper
 from mmengine.optim import OptimWrapper, OptimWrapperDict
 from mmengine.runner import Runner
 
@@ -18,6 +17,7 @@ from mmvideomamba.engine.guard.plain_data import snapshot
 from mmvideomamba.engine.guard.replay import Precision, Step
 from mmvideomamba.engine.guard.step_guard import StepGuard, not_finite
 from mmvideomamba.engine.guard.verdicts import Verdict, Verdicts, to_host
+from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.engine.vote import Vote
 from mmvideomamba.exit_codes import DIVERGED
 from mmvideomamba.process_group import leave_process_group
@@ -87,8 +87,7 @@ class FiniteGuardHook(Hook):
                 'FiniteGuardHook does not watch this training: '
                 f'{type(runner.optim_wrapper).__name__} is no OptimWrapper')
             return
-        self.model = runner.model.module if is_model_wrapper(
-            runner.model) else runner.model
+        self.model = inner_model(runner.model)
         skipped = int(runner.message_hub.get_info(SKIPPED, 0) or 0)
         self.guard = StepGuard(wrappers,
                                next(self.model.parameters()).device,

@@ -5,10 +5,10 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Union
 
 import torch
 from mmengine import dist
-from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop, TestLoop, ValLoop, autocast
 
 from mmvideomamba.datasets.bad_medium import BadMedium, bad_media_in
+from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.evaluation.report_evaluator import say_left_out
 from mmvideomamba.registry import LOOPS
 
@@ -94,8 +94,7 @@ class _RetrievalMixin(BaseLoop):
     def _retrieve(self, scorer_cfg: Dict[str, Any]) -> Dict[str, float]:
         """Encode, score and evaluate."""
         runner = self.runner
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = inner_model(runner.model)
         model.eval()
         dataset = self.dataloader.dataset
         # Videos take long; what the tokenizer lacks should show before.
