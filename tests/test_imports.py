@@ -68,7 +68,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'datasets.video':
     (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
     'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
-                             {'datasets', 'json_file'}),
+                             {'atomic_file', 'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
         'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
         'exit_codes', 'process_group', 'registry', 'signals', 'user_error',

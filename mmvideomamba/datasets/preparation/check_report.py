@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any, Dict, List, Sequence, Set
 
+from mmvideomamba.atomic_file import write_file
 from mmvideomamba.json_file import read_json
 from .media_check import CheckSettings, FileCheck
 from .media_list import Fault, MediaList, write_list
@@ -124,9 +125,7 @@ def write_report(path: Path,
             for name, check in checks.items()
         })
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + '.part')
-    part.write_text(json.dumps(content, indent=1) + '\n')
-    os.replace(part, path)
+    write_file(path, json.dumps(content, indent=1) + '\n', fsync=False)
 
 
 def read_checks(path: Path) -> Dict[str, FileCheck]:
