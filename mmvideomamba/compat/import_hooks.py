@@ -45,6 +45,17 @@ class AfterImport(importlib.abc.MetaPathFinder):
         else:
             sys.meta_path.insert(0, cls(name, action))
 
+    def _find_by_others(
+            self, fullname: str, path: Any,
+            target: Any) -> Optional[importlib.machinery.ModuleSpec]:
+        """Ask the finders behind this one; some may hold further actions."""
+        place = sys.meta_path.index(self)
+        for finder in sys.meta_path[place + 1:]:
+            spec = finder.find_spec(fullname, path, target)
+            if spec is not None:
+                return spec
+        return None
+
     def find_spec(
             self,
             fullname: str,
@@ -53,7 +64,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
         """Find the module as usual and append the action to its import."""
         if fullname != self.name:
             return None
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        spec = self._find_by_others(fullname, path, target)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 

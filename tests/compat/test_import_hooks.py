@@ -23,3 +23,16 @@ def test_after_import_acts_once(tmp_path: Path, monkeypatch) -> None:
     assert len(sys.meta_path) == finders
     AfterImport.register('healed_later', calls.append)
     assert calls == [module, module]
+
+
+def test_two_actions_of_a_module_both_run(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / 'healed_twice.py').write_text('')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    calls: List[str] = []
+    finders = len(sys.meta_path)
+    for name in ('first', 'second'):
+        AfterImport.register(
+            'healed_twice', lambda module, name=name: calls.append(name))
+    importlib.import_module('healed_twice')
+    assert sorted(calls) == ['first', 'second']
+    assert len(sys.meta_path) == finders

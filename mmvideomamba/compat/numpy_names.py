@@ -1,0 +1,69 @@
+"""Give the hosts the names that numpy 2 removed."""
+import types
+from typing import Any, Callable, Dict
+
+import numpy as np
+
+from .import_hooks import AfterImport
+from .workaround import Workaround
+
+
+def _in1d(values: Any, test_values: Any) -> np.ndarray:
+    return np.isin(np.ravel(values), test_values)
+
+
+# By old name: the present one. Read late: numpy 1 has no ``trapezoid``.
+_TODAY: Dict[str, Callable[[], Any]] = {
+    'in1d': lambda: _in1d,
+    'trapz': lambda: np.trapezoid,
+    'Inf': lambda: np.inf,
+    'NAN': lambda: np.nan,
+}
+
+# By module of a host: the old name in it.
+_USERS: Dict[str, str] = {
+    'mmaction.datasets.transforms.pose_transforms': 'Inf',
+    'mmaction.evaluation.functional.accuracy': 'trapz',
+    'mmaction.evaluation.functional.ava_evaluation.metrics': 'NAN',
+    'mmaction.evaluation.metrics.multimodal_metric': 'in1d',
+    'mmaction.utils.misc': 'Inf',
+    'mmpretrain.evaluation.metrics.retrieval': 'in1d',
+}
+
+
+def _heal_module(module: types.ModuleType) -> None:
+    """Let ``np`` in a module of a host mean numpy with one more name."""
+    old = _USERS[module.__name__]
+    names = types.ModuleType('numpy', f'numpy, and its old name {old}.')
+    vars(names).update(vars(np))
+    setattr(names, old, _TODAY[old]())
+    module.__dict__['np'] = names
+
+
+def _missing() -> list:
+    return [name for name in _TODAY if not hasattr(np, name)]
+
+
+def _cause() -> str:
+    missing = _missing()
+    return missing and (f'numpy {np.__version__} lacks {", ".join(missing)}, '
+                        'used by the hosts') or ''
+
+
+def _cure() -> None:
+    """Give six modules of the hosts a copy of numpy's namespace.
+
+    The copy has one name more; numpy itself stays unchanged.
+    """
+    missing = _missing()
+    for module, name in _USERS.items():
+        if name in missing:
+            AfterImport.register(module, _heal_module)
+
+
+WORKAROUND = Workaround(
+    name='numpy_names',
+    cause=_cause,
+    link='https://numpy.org/doc/stable/numpy_2_0_migration_guide.html',
+    until='releases of the hosts for numpy 2',
+    cure=_cure)
