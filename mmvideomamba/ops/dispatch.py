@@ -18,7 +18,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .runtime.host import interpreting, triton_version
+from .runtime.host import being_traced, interpreting, triton_version
 from .runtime.settings import BACKEND, setting
 
 logger = logging.getLogger(__name__)
@@ -229,6 +229,18 @@ def refuse_states(n: int) -> Dict[str, str]:
     }
 
 
+def _log_choice(op: str, backend: str, reason: str,
+                refused: Dict[str, str]) -> None:
+    """Log each backend that 'auto' takes for an op once, with the reason."""
+    if (op, backend) in _logged:
+        return
+    _logged.add((op, backend))
+    if not reason and refused:
+        reason = '; '.join(f'not {n}: {why}' for n, why in refused.items())
+    logger.info('%s runs on backend %s%s', op, backend,
+                f' ({reason})' if reason else '')
+
+
 def resolve(op: str,
             backend: str,
             x: Tensor,
@@ -258,11 +270,11 @@ def resolve(op: str,
         backend = default_backend()
     rows, refused = _OPS[op], refused or {}
     if backend == 'auto':
-        backend = next(n for n in rows
-                       if n not in refused and not _CHECKS[n](x))
-        if not torch.compiler.is_compiling() and op not in _logged:
-            _logged.add(op)
-            logger.info('%s runs on backend %s', op, backend)
+        reason = being_traced(x)
+        backend = 'torch' if reason else next(
+            n for n in rows if n not in refused and not _CHECKS[n](x))
+        if not torch.compiler.is_compiling():
+            _log_choice(op, backend, reason, refused)
     else:
         reason = refused.get(backend) or _CHECKS[backend](x)
         if reason:

@@ -6,9 +6,17 @@ from typing import Tuple
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.autograd import forward_ad
+from torch.fx.experimental.proxy_tensor import ProxyTorchDispatchMode
+from torch.nn import Parameter
+from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
+from torch.utils.flop_counter import FlopCounterMode
 
 # Largest number of programs along the second or third axis of a CUDA grid.
 GRID_LIMIT = 65535
+
+_PLAIN = (Tensor, Parameter)
 
 
 def ceil_div(x: int, y: int) -> int:
@@ -81,14 +89,68 @@ def compute_dtype(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
+def being_traced(x: Tensor) -> str:
+    """Tell why an op must consist of operators that torch sees.
+
+    Tracers, exporters, fake tensors, transforms of ``torch.func`` and counters
+    see operators of torch only: compiled loops on a CPU would fail or be left
+    out without a word, and so would kernels on a GPU.
+
+    Args:
+        x (Tensor): Input of the op, any shape.
+
+    Returns:
+        str: The reason, or '' for a plain call.
+    """
+    if torch.compiler.is_compiling():
+        if _exporting():
+            return 'torch.export looks on'
+        # Kernels for GPUs are registered with torch.compile.
+        return '' if x.is_cuda else 'torch.compile looks on'
+    if torch._C._get_tracing_state() is not None:
+        return 'torch.jit.trace looks on'
+    if torch._C._functorch.peek_interpreter_stack() is not None:
+        return 'a transform of torch.func looks on'
+    if forward_ad._current_level >= 0:
+        return 'forward-mode differentiation looks on'
+    if torch._C._len_torch_dispatch_stack():
+        return _reason_of_modes(x)
+    if type(x) not in _PLAIN and (isinstance(x, FakeTensor) or not x.is_cuda):
+        return f'the input is a {type(x).__name__}'
+    return ''
+
+
+def _exporting() -> bool:
+    """Tell whether torch.export, rather than torch.compile, is at work."""
+    if hasattr(torch.compiler, 'is_exporting'):
+        return torch.compiler.is_exporting()
+    # Before torch 2.7; there, an export does without the tracer of compile.
+    return not torch.compiler.is_dynamo_compiling()
+
+
+def _reason_of_modes(x: Tensor) -> str:
+    """Tell why the active dispatch modes need operators of torch.
+
+    On a GPU, the registered form of an op serves any mode without formulas
+    for single operators.
+    """
+    for mode in _get_current_dispatch_mode_stack():
+        inside = isinstance(mode, (FakeTensorMode, ProxyTorchDispatchMode))
+        counts = type(mode).__module__ == FlopCounterMode.__module__
+        if inside or counts or not x.is_cuda:
+            return f'{type(mode).__name__} looks on'
+    return ''
+
+
 def needs_registered_op(x: Tensor) -> bool:
     """Tell whether an op must run as a registered ``torch.library`` op.
 
-    torch.compile and fake tensors see registered ops only. Everywhere else a
-    plain autograd function does the same in a third of the CPU time, and the
-    CPU time of a call can exceed the time of its kernels.
+    torch.compile, fake tensors and dispatch modes see registered ops only.
+    Everywhere else a plain autograd function does the same in a third of the
+    CPU time, and the CPU time of a call can exceed the time of its kernels.
 
     Args:
         x (Tensor): Input of the op.
     """
-    return torch.compiler.is_compiling() or type(x) is not Tensor
+    return (torch.compiler.is_compiling() or type(x) is not Tensor
+            or torch._C._len_torch_dispatch_stack() > 0)

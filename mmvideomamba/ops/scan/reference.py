@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..runtime.host import ceil_div
+from ..runtime.host import being_traced, ceil_div
+from .traceable import scan as traceable_scan
 
 # Elements of a (s, b, g, p, n) work tensor; 2 M floats stay in a CPU cache.
 _SEGMENT_ELEMENTS = 2**21
@@ -129,14 +130,22 @@ def _local_grads(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, a: Tensor,
     return delta * through_b, ddelta, dA, dB
 
 
+def _recomputing_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor,
+                      C: Tensor) -> Tuple[Tensor, Tensor]:
+    """Run ``_Scan`` on tensors with samples first; see ``traceable.scan``."""
+    y, last = _Scan.apply(
+        u.transpose(0, 1), delta.transpose(0, 1), A, B.transpose(0, 1),
+        C.transpose(0, 1))
+    return y.transpose(0, 1), last
+
+
 def _grouped(x: Tensor, b: int, l: int, reverse: bool) -> Tensor:
-    """Bring B or C to (l, b, g, n), tokens in scan order."""
+    """Bring B or C to (b, l, g, n), tokens in scan order."""
     if x.dim() == 2:
         x = x.expand(b, l, *x.shape)
     elif x.dim() == 3:
         x = x.unsqueeze(2)
-    x = x.transpose(0, 1)
-    return x.flip(0) if reverse else x
+    return x.flip(1) if reverse else x
 
 
 def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
@@ -151,8 +160,9 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
     """
     b, l, d = u.shape
     dtype = A.dtype
-    # The state stays in A's dtype, also under autocast.
-    with torch.autocast(u.device.type, enabled=False):
+    # The state stays in A's dtype, also under autocast, unknown on 'meta'.
+    kind = 'cpu' if u.is_meta else u.device.type
+    with torch.autocast(kind, enabled=False):
         x, step = u.to(dtype), delta.to(dtype)
         if delta_bias is not None:
             step = step + delta_bias
@@ -165,12 +175,13 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
         Bs, Cs = (t.repeat_interleave(g // t.shape[2], 2) for t in (Bs, Cs))
 
         def split(t: Tensor) -> Tensor:
-            t = t.transpose(0, 1).unflatten(2, (g, d // g))
-            return t.flip(0) if reverse else t
+            t = t.unflatten(2, (g, d // g))
+            return t.flip(1) if reverse else t
 
-        y, last = _Scan.apply(
+        scan = traceable_scan if being_traced(u) else _recomputing_scan
+        y, last = scan(
             split(x), split(step), A.unflatten(0, (g, d // g)), Bs, Cs)
-        y = (y.flip(0) if reverse else y).flatten(2).transpose(0, 1)
+        y = (y.flip(1) if reverse else y).flatten(2)
         if D is not None:
             y = y + D * x
         if z is not None:
