@@ -18,7 +18,8 @@ Source: Gu and Dao, arXiv:2312.00752, Algorithm 2, for the operators.
 """
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional, Tuple
+from typing import (Any, Callable, Dict, Iterator, NamedTuple, Optional,
+                    Sequence, Tuple)
 
 import torch
 from torch import Tensor, nn
@@ -112,14 +113,12 @@ _ORDER = ('patch embedding', 'in_proj and out_proj', 'conv1d',
           'other products')
 
 
-def _counted_scan(mixer: BiMambaMixer, xz: Tensor, forward: Any,
-                  backward: Any) -> Tensor:
+def _counted_scan(mixer: BiMambaMixer, xz: Tensor,
+                  ends: Sequence[str]) -> Tensor:
     """Stand in for both directions between the projections of a mixer."""
     channels, states = mixer.A_log.shape
     x = xz[..., :channels]
-    for end, params in (('', forward), ('_b', backward)):
-        if params is None:
-            continue
+    for end in ends:
         conv, dt_proj = (
             getattr(mixer, name + end) for name in ('conv1d', 'dt_proj'))
         u = _conv1d(x, conv.kernel_size[0])
@@ -129,10 +128,9 @@ def _counted_scan(mixer: BiMambaMixer, xz: Tensor, forward: Any,
     return torch.zeros_like(x)
 
 
-def _counted_mix(mixer: BiMambaMixer, x: Tensor, forward: Any,
-                 backward: Any) -> Tensor:
-    xz = mixer.in_proj(x)
-    return mixer.out_proj(_counted_scan(mixer, xz, forward, backward))
+def _counted_mix(mixer: BiMambaMixer, x: Tensor,
+                 ends: Sequence[str]) -> Tensor:
+    return mixer.out_proj(_counted_scan(mixer, mixer.in_proj(x), ends))
 
 
 def _counted_norm(x: Tensor,

@@ -303,7 +303,7 @@ class VideoMamba(BaseModule):
                              f'{tuple(x.shape)}')
         # One tubelet is an image, whatever the clips of this model.
         if x.shape[2] not in (self.num_frames,
-                              self.patch_embed.proj.kernel_size[0]):
+                              self.patch_embed.kernel_size[0]):
             raise ValueError(
                 f'the clip has {x.shape[2]} frames, but num_frames is '
                 f'{self.num_frames}; sample {self.num_frames} frames, or '

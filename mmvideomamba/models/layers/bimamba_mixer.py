@@ -1,14 +1,18 @@
 """The bidirectional selective-scan mixer."""
 import math
-from typing import Optional, Union
+from typing import List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmvideomamba.ops import (ScanParams, bidirectional_mixer,
+from mmvideomamba.ops import (ScanParams, being_traced, bidirectional_mixer,
                               bidirectional_selective_scan)
+from .layerwise_scan import Direction, layerwise_scan
+from .plain_layer import is_plain
 from .scan_order import MIXER_ORDERS
+
+_BothParams = Tuple[Optional[ScanParams], Optional[ScanParams]]
 
 
 class BiMambaMixer(BaseModule):
@@ -20,6 +24,12 @@ class BiMambaMixer(BaseModule):
     itself in the forward direction.
 
     Parameter names and shapes are those of the published mixer.
+
+    Where all layers are plain, one op computes the whole mixer from their
+    weights. Where a layer is not (an adapter, a hook, a parametrisation, a
+    quantised or exchanged layer; see ``is_plain``), and under tracing, all
+    that differs from a plain layer is called: the same numbers within
+    rounding, in more time and memory.
 
     Args:
         embed_dims (int): Channels c of the tokens.
@@ -78,11 +88,13 @@ class BiMambaMixer(BaseModule):
                              f'got {dt_rank!r}')
         d = expand * embed_dims
         self.d_state = d_state
+        self.dt_rank = dt_rank
         self.bidirectional = bidirectional
         self.scan_order = scan_order
         self.backend = backend
         self.in_proj = nn.Linear(embed_dims, 2 * d, bias=bias)
-        for end in ('', '_b') if bidirectional else ('', ):
+        self._ends = ('', '_b') if bidirectional else ('', )
+        for end in self._ends:
             conv = nn.Conv1d(
                 d, d, d_conv, groups=d, padding=d_conv - 1, bias=conv_bias)
             self.add_module('conv1d' + end, conv)
@@ -113,18 +125,13 @@ class BiMambaMixer(BaseModule):
                     # The inverse of softplus, so that the steps come out.
                     module.bias.copy_(step + torch.log(-torch.expm1(-step)))
 
-    def _params(self, end: str) -> ScanParams:
-        """Collect the weights of a direction, '' or '_b'."""
-        conv = getattr(self, 'conv1d' + end)
-        dt_proj = getattr(self, 'dt_proj' + end)
-        A_log = self.A_b_log if end else self.A_log
-        D = getattr(self, 'D' + end)
-        # A half-precision model still scans with a float32 state.
-        dtype = torch.promote_types(A_log.dtype, torch.float32)
-        return ScanParams(conv.weight, conv.bias,
-                          getattr(self, 'x_proj' + end).weight, dt_proj.weight,
-                          dt_proj.bias.to(dtype), -torch.exp(A_log.to(dtype)),
-                          D.to(dtype))
+    def _direction(self, end: str) -> Direction:
+        """Collect the layers and weights of a direction, '' or '_b'."""
+        layers = self._modules
+        return Direction(layers['conv1d' + end], layers['x_proj' + end],
+                         layers['dt_proj' + end],
+                         self.A_b_log if end else self.A_log,
+                         getattr(self, 'D' + end), self.dt_rank, bool(end))
 
     def forward(self, x: Tensor, order: Optional[Tensor] = None) -> Tensor:
         """Mix the tokens.
@@ -138,45 +145,65 @@ class BiMambaMixer(BaseModule):
         Returns:
             Tensor: Mixed tokens in stored order, shape (b, l, c).
         """
-        forward = self._params('')
-        backward = self._params('_b') if self.bidirectional else None
         if self.scan_order == 'spatial_first':
-            return self._mix(x, forward, backward)
+            return self._mix(x, self._ends)
         if order is None:
             raise ValueError(
                 f'scan_order {self.scan_order!r} needs the index `order`')
         order = order.expand(x.shape[:2])
         back = order.argsort(dim=-1)
         if self.scan_order == 'temporal_first':
-            return _take(self._mix(_take(x, order), forward, backward), back)
-        return self._mix_both_orders(x, order, back, forward, backward)
+            return _take(self._mix(_take(x, order), self._ends), back)
+        return self._mix_both_orders(x, order, back)
 
-    def _mix(self, x: Tensor, forward: ScanParams,
-             backward: Optional[ScanParams]) -> Tensor:
-        return bidirectional_mixer(x, self.in_proj.weight,
-                                   self.out_proj.weight, forward, backward,
-                                   self.in_proj.bias, self.out_proj.bias,
-                                   self.backend)
+    def _mix(self, x: Tensor, ends: Sequence[str]) -> Tensor:
+        """Project in, scan in the directions '' or '_b', and project out."""
+        in_proj, out_proj = self.in_proj, self.out_proj
+        if is_plain(in_proj, nn.Linear) and is_plain(out_proj, nn.Linear):
+            params = self._fused(x, ends)
+            if params is not None:
+                return bidirectional_mixer(x, in_proj.weight, out_proj.weight,
+                                           *params, in_proj.bias,
+                                           out_proj.bias, self.backend)
+        return out_proj(self._scan(in_proj(x), ends))
 
-    def _mix_both_orders(self, x: Tensor, order: Tensor, back: Tensor,
-                         forward: ScanParams,
-                         backward: Optional[ScanParams]) -> Tensor:
+    def _mix_both_orders(self, x: Tensor, order: Tensor,
+                         back: Tensor) -> Tensor:
         """Mix with some scans in stored and some in temporal order."""
         xz = self.in_proj(x)
         moved = _take(xz, order)
         if self.scan_order == 'spatiotemporal_v2':
-            y = self._scan(xz, forward, backward) + _take(
-                self._scan(moved, forward, backward), back)
+            y = self._scan(xz, self._ends) + _take(
+                self._scan(moved, self._ends), back)
         else:
-            y = self._scan(xz, forward, None)
-            if backward is not None:
-                y = y + _take(self._scan(moved, None, backward), back)
+            y = self._scan(xz, self._ends[:1])
+            if self.bidirectional:
+                y = y + _take(self._scan(moved, self._ends[1:]), back)
         return self.out_proj(y)
 
-    def _scan(self, xz: Tensor, forward: Optional[ScanParams],
-              backward: Optional[ScanParams]) -> Tensor:
-        return bidirectional_selective_scan(xz, forward, backward,
-                                            self.backend)
+    def _scan(self, xz: Tensor, ends: Sequence[str]) -> Tensor:
+        """Compute all between the projections, in the directions named."""
+        params = self._fused(xz, ends)
+        if params is not None:
+            return bidirectional_selective_scan(xz, *params, self.backend)
+        return layerwise_scan(
+            xz, [self._direction(end) for end in ends], backend=self.backend)
+
+    def _fused(self, x: Tensor, ends: Sequence[str]) -> Optional[_BothParams]:
+        """Return weights that stand for the layers of both directions.
+
+        A direction not named has None; None in their place says that a layer
+        has to be called.
+        """
+        if being_traced(x):
+            return None
+        params: List[Optional[ScanParams]] = [None, None]
+        for end in ends:
+            direction = self._direction(end)
+            if not direction.is_plain():
+                return None
+            params[direction.reverse] = direction.params()
+        return params[0], params[1]
 
 
 def _take(x: Tensor, index: Tensor) -> Tensor:

@@ -5,13 +5,17 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
+from mmvideomamba.ops import being_traced
+from .plain_layer import is_plain
+
 
 class TubeletEmbed(BaseModule):
     """Embed tubelets of pixels as tokens.
 
     A 3-D convolution whose kernel is ``(tubelet_size, patch_size,
     patch_size)``. Where patches do not overlap it is computed as one matrix
-    product. The parameters live in ``proj``, as in the published model.
+    product, unless ``proj`` has to be called: see ``is_plain``. The parameters
+    live in ``proj``, as in the published model.
 
     Args:
         in_channels (int): Channels of the clip. Defaults to 3.
@@ -32,19 +36,20 @@ class TubeletEmbed(BaseModule):
                  patch_stride: Optional[int] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        stride = patch_stride or patch_size
+        side = patch_stride or patch_size
+        # Here, as an adapter in the place of proj may not have them.
+        self.kernel_size = (tubelet_size, patch_size, patch_size)
+        self.stride = (tubelet_size, side, side)
         self.proj = nn.Conv3d(
-            in_channels,
-            embed_dims, (tubelet_size, patch_size, patch_size),
-            stride=(tubelet_size, stride, stride))
+            in_channels, embed_dims, self.kernel_size, stride=self.stride)
 
     def grid(self, frames: int, height: int,
              width: int) -> Tuple[int, int, int]:
         """Return the token grid (t, h, w) of a clip of that size."""
-        return tuple((side - kernel) // stride + 1
-                     for side, kernel, stride in zip((
-                         frames, height,
-                         width), self.proj.kernel_size, self.proj.stride))
+        sides = zip((frames, height, width), self.kernel_size, self.stride)
+        t, h, w = ((side - kernel) // stride + 1
+                   for side, kernel, stride in sides)
+        return t, h, w
 
     def forward(self, x: Tensor) -> Tensor:
         """Embed a clip.
@@ -56,10 +61,11 @@ class TubeletEmbed(BaseModule):
             Tensor: Tokens in the order frame, row, column; shape
             (b, t * h * w, c).
         """
-        if self.proj.stride != self.proj.kernel_size:
+        fuses = is_plain(self.proj, nn.Conv3d) and not being_traced(x)
+        if self.stride != self.kernel_size or not fuses:
             return self.proj(x).flatten(2).transpose(1, 2)
         t, h, w = self.grid(*x.shape[2:])
-        k, p, q = self.proj.kernel_size
+        k, p, q = self.kernel_size
         x = x[:, :, :t * k, :h * p, :w * q]
         x = x.reshape(*x.shape[:2], t, k, h, p, w, q)
         x = x.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(1, 3)

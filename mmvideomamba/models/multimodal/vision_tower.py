@@ -120,7 +120,7 @@ class VisionTower(BaseModule):
             keep_temporal = self.keep_temporal
         frames = 1
         if keep_temporal:
-            tubelet = self.backbone.patch_embed.proj.kernel_size[0]
+            tubelet = self.backbone.patch_embed.kernel_size[0]
             frames = x.shape[2] // tubelet
         pooled = self.pool_norm(self._pool(tokens, frames, keep_temporal))
         return VisionOutput(tokens[:, 1:], pooled, decoded)

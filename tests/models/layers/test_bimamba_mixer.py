@@ -159,7 +159,7 @@ def test_options_of_shape():
 
 def test_half_precision_weights_keep_a_float32_state():
     mixer = BiMambaMixer(16).bfloat16()
-    params = mixer._params('_b')
+    params = mixer._direction('_b').params()
     assert params.A.dtype == params.D.dtype == torch.float32
     assert params.dt_proj_bias.dtype == torch.float32
     x = torch.randn(1, 5, 16)

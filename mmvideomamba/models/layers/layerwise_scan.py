@@ -1,0 +1,123 @@
+"""A mixer's scan as the composition of its layers."""
+from typing import Any, NamedTuple, Optional, Sequence, Tuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mmvideomamba.ops import (ScanParams, being_traced, causal_conv1d,
+                              selective_scan)
+from .plain_layer import is_plain
+
+
+class Direction(NamedTuple):
+    """Layers and weights of one scan direction of a mixer.
+
+    Attributes:
+        conv1d (nn.Module): Short convolution, (b, d, l) to (b, d, l + k - 1)
+            with zeros around; the first l count.
+        x_proj (nn.Module): Makes step rank, B and C, (..., d) to
+            (..., r + 2 * n).
+        dt_proj (nn.Module): Makes the steps, (..., r) to (..., d).
+        A_log (Tensor): Logarithm of the decay rates, shape (d, n).
+        D (Tensor): Skip weight, shape (d, ).
+        dt_rank (int): Rank r.
+        reverse (bool): Whether the scan begins at the last token.
+    """
+    conv1d: Any
+    x_proj: Any
+    dt_proj: Any
+    A_log: Tensor
+    D: Tensor
+    dt_rank: int
+    reverse: bool
+
+    def is_plain(self) -> bool:
+        """Tell whether the weights say all; see ``is_plain``."""
+        return (is_plain(self.conv1d, nn.Conv1d)
+                and is_plain(self.x_proj, nn.Linear)
+                and is_plain(self.dt_proj, nn.Linear))
+
+    @property
+    def state_dtype(self) -> torch.dtype:
+        """A half-precision model still scans with a float32 state."""
+        return torch.promote_types(self.A_log.dtype, torch.float32)
+
+    @property
+    def A(self) -> Tensor:
+        """Negative decay rates, shape (d, n), in the state's dtype."""
+        return -torch.exp(self.A_log.to(self.state_dtype))
+
+    def params(self) -> ScanParams:
+        """Collect the weights for an op in the place of plain layers."""
+        dtype = self.state_dtype
+        return ScanParams(self.conv1d.weight, self.conv1d.bias,
+                          self.x_proj.weight, self.dt_proj.weight,
+                          self.dt_proj.bias.to(dtype), self.A,
+                          self.D.to(dtype))
+
+
+def _expect(layer: str, tensor: Tensor, *shape: int) -> Tensor:
+    if tensor.shape != shape:
+        raise ValueError(
+            f'the layer in the place of {layer} must return the shape {shape},'
+            f' but returned {tuple(tensor.shape)}')
+    return tensor
+
+
+def _convolved(v: Tensor, direction: Direction, backend: str) -> Tensor:
+    """Convolve (b, l, d) and apply SiLU."""
+    conv, reverse = direction.conv1d, direction.reverse
+    if is_plain(conv, nn.Conv1d) and not being_traced(v):
+        return causal_conv1d(v, conv.weight, conv.bias, 'silu', reverse,
+                             backend)
+    x = v.transpose(1, 2)
+    y = conv(x.flip(-1) if reverse else x)[..., :x.shape[-1]]
+    y = _expect('conv1d', y, *x.shape)
+    return F.silu(y.flip(-1) if reverse else y).transpose(1, 2)
+
+
+def _steps(rank: Tensor,
+           direction: Direction) -> Tuple[Tensor, Optional[Tensor]]:
+    """Project (b, l, r) to step sizes (b, l, d), and a bias still to add."""
+    layer = direction.dt_proj
+    if is_plain(layer, nn.Linear) and not being_traced(rank):
+        # The scan adds the bias in float32.
+        return F.linear(rank,
+                        layer.weight), layer.bias.to(direction.state_dtype)
+    return layer(rank), None
+
+
+def layerwise_scan(xz: Tensor,
+                   directions: Sequence[Direction],
+                   backend: str = 'auto') -> Tensor:
+    """Compute ``ops.bidirectional_selective_scan`` layer by layer.
+
+    Layers that are not plain are called, with whatever is attached to them.
+
+    Args:
+        xz (Tensor): Content and gate, shape (b, l, 2 * d).
+        directions (Sequence[Direction]): The directions to sum, at least one.
+        backend (str): Backend of the ops. Defaults to 'auto'.
+
+    Returns:
+        Tensor: Gated sum, shape (b, l, d).
+
+    Raises:
+        ValueError: If a layer returns another shape than the one in whose
+            place it is.
+    """
+    v, z = xz.chunk(2, dim=-1)
+    total: Any = None
+    for direction in directions:
+        s = _convolved(v, direction, backend)
+        r, n = direction.dt_rank, direction.A_log.shape[1]
+        each = _expect('x_proj', direction.x_proj(s), *s.shape[:2], r + 2 * n)
+        rank, B, C = each.split([r, n, n], dim=-1)
+        delta, bias = _steps(rank, direction)
+        y: Any = selective_scan(s, _expect('dt_proj', delta,
+                                           *s.shape), direction.A, B, C,
+                                direction.D.to(direction.state_dtype), None,
+                                bias, True, direction.reverse, backend)
+        total = y if total is None else total + y
+    return total * F.silu(z)

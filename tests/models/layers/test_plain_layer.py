@@ -1,0 +1,87 @@
+"""Layers that an op may leave out, and layers to be called."""
+import pytest
+import torch
+import torch.nn.utils.prune as prune
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
+from torch.nn.utils import parametrizations
+
+from mmvideomamba.models.layers.plain_layer import is_plain
+
+
+class _Child(nn.Linear):
+    """Another class, whose forward may be anything."""
+
+
+def _changed_forward(layer):
+    layer.forward = nn.Linear.forward.__get__(layer)
+    return layer
+
+
+def _noted(layer, register):
+    getattr(layer, register)(lambda *args: None)
+    return layer
+
+
+class _Subclass(torch.Tensor):
+    """A weight with operators of its own, as of a quantised layer."""
+
+
+def _subclass_weight(layer):
+    layer.weight = nn.Parameter(layer.weight.detach().as_subclass(_Subclass))
+    return layer
+
+
+HOOKS = ('register_forward_hook', 'register_forward_pre_hook',
+         'register_full_backward_hook', 'register_full_backward_pre_hook')
+CHANGES = dict(
+    {
+        h: lambda layer, h=h: _noted(layer, h)
+        for h in HOOKS
+    },
+    forward=_changed_forward,
+    subclass=_subclass_weight,
+    pruned=lambda layer: prune.random_unstructured(layer, 'weight', 0.5),
+    weight_norm=parametrizations.weight_norm,
+    old_weight_norm=lambda layer: nn.utils.spectral_norm(layer))
+
+
+@pytest.mark.parametrize('bias', [True, False])
+def test_plain(bias):
+    layer = nn.Linear(2, 3, bias=bias)
+    assert is_plain(layer, nn.Linear)
+    assert not is_plain(layer, nn.Conv1d)
+    assert not is_plain(_Child(2, 3, bias=bias), nn.Linear)
+
+
+@pytest.mark.parametrize('name', CHANGES)
+def test_changed(name):
+    assert not is_plain(CHANGES[name](nn.Linear(2, 3)), nn.Linear)
+
+
+@pytest.mark.parametrize('name', HOOKS)
+def test_hook_taken_off(name):
+    layer = nn.Linear(2, 3)
+    getattr(layer, name)(lambda *args: None).remove()
+    assert is_plain(layer, nn.Linear)
+
+
+def test_global_hook():
+    layer = nn.Linear(2, 3)
+    handle = register_module_forward_hook(lambda *args: None)
+    try:
+        assert not is_plain(layer, nn.Linear)
+    finally:
+        handle.remove()
+    assert is_plain(layer, nn.Linear)
+
+
+def test_weight_as_an_attribute():
+    """Sharding puts views of a flat weight in the place of parameters."""
+    layer = nn.Linear(2, 3)
+    weight = layer.weight.detach()
+    del layer.weight
+    layer.weight = weight
+    assert is_plain(layer, nn.Linear)
+    del layer.weight
+    assert not is_plain(layer, nn.Linear)
