@@ -13,6 +13,7 @@ from mmvideomamba.registry import MODELS
 from ..layers import (MambaBlock, TubeletEmbed, block_orders, build_add_norm,
                       temporal_order)
 from .cuda_graph import graphed
+from .frozen_stages import check_stages, freeze_stages, frozen_modules
 
 OUT_TYPES = ('cls_token', 'avg_featmap', 'featmap', 'raw')
 
@@ -68,6 +69,10 @@ class VideoMamba(BaseModule):
             Defaults to None.
         inflation (str): How a 2-D patch kernel gets its time axis, 'center'
             or 'average'. Defaults to 'center'.
+        frozen_stages (int): Stages that do not learn: 0 the embeddings, k
+            also the first k blocks, ``num_layers`` also the final norm. No
+            gradient is computed there, and nothing is dropped. Defaults to
+            -1, none.
         cuda_graph (bool): Replay inference as a CUDA graph, for small
             batches; see ``graphed``. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation config.
@@ -106,6 +111,7 @@ class VideoMamba(BaseModule):
                  mixer_cfg: Optional[dict] = None,
                  inflation: str = 'center',
                  cuda_graph: bool = False,
+                 frozen_stages: int = -1,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
         self.embed_dims, self.num_layers = self._sizes(arch)
@@ -114,6 +120,7 @@ class VideoMamba(BaseModule):
         self.num_frames = num_frames
         self.in_channels = in_channels
         self.inflation = inflation
+        self.frozen_stages = check_stages(frozen_stages, self.num_layers)
         self._check_sizes(patch_size, patch_stride, tubelet_size)
         if out_type not in OUT_TYPES:
             raise ValueError(f'unknown out_type {out_type!r}; choose one of '
@@ -151,7 +158,9 @@ class VideoMamba(BaseModule):
         self.drop_after_pos = nn.Dropout(drop_rate)
         # The rate of the branch that leaves each block; a block drops the
         # branch that enters it, so the last rate belongs to the end.
-        rates = torch.linspace(0, drop_path_rate, self.num_layers).tolist()
+        # Numbers of Python, also where tensors are built without memory.
+        rates = torch.linspace(
+            0, drop_path_rate, self.num_layers, device='cpu').tolist()
         self.layers = ModuleList([
             MambaBlock(
                 self.embed_dims,
@@ -163,6 +172,7 @@ class VideoMamba(BaseModule):
         self.drop_path = DropPath(rates[-1])
         self.norm_f = build_add_norm(norm_cfg, self.embed_dims)
         self._reset()
+        freeze_stages(self)
         register_load_hook(self)
         if cuda_graph:
             graphed(self)
@@ -227,6 +237,20 @@ class VideoMamba(BaseModule):
         with torch.no_grad():
             for layer in self.layers:
                 layer.mixer.out_proj.weight /= self.num_layers**0.5
+
+    def train(self, mode: bool = True) -> 'VideoMamba':
+        """Set the mode; frozen stages stay in evaluation mode.
+
+        Args:
+            mode (bool): Whether to train. Defaults to True.
+
+        Returns:
+            VideoMamba: The backbone itself.
+        """
+        super().train(mode)
+        for module in frozen_modules(self):
+            module.train(False)
+        return self
 
     def init_weights(self) -> None:
         """Initialise, from the file of ``init_cfg`` if there is one.

@@ -696,3 +696,25 @@ def test_sizes_as_configs_write_them():
     # --cfg-options makes lists of sequences.
     model = small_backbone(img_size=[16, 24], out_indices=[1])
     assert model(torch.zeros(1, 3, 4, 16, 24))[0].shape == (1, 16)
+
+
+@pytest.mark.parametrize('kind', [*KINDS, dict(frozen_stages=1)], ids=str)
+def test_built_without_memory(kind):
+    with torch.device('meta'):
+        model = VideoMamba(
+            arch=dict(embed_dims=16, num_layers=2),
+            **{
+                **dict(img_size=16, patch_size=8, out_type='raw'),
+                **kind
+            })
+    assert {p.device.type for p in model.parameters()} == {'meta'}
+    real = VideoMamba(
+        arch=dict(embed_dims=16, num_layers=2),
+        **{
+            **dict(img_size=16, patch_size=8),
+            **kind
+        })
+    model = model.to_empty(device='cpu')
+    model.load_state_dict(real.state_dict())
+    x = clips(real)
+    assert_close(model.eval()(x)[0][:, 0], real.eval()(x)[0])
