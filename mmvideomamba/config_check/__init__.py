@@ -10,6 +10,7 @@ module             compares
 ``types``          keys of a dict and keywords of the ``type``
 ``metrics``        ``save_best`` and the figures of the evaluator
 ``frame_size``     frames of a pipeline and ``img_size`` of the backbone
+``frozen``         frozen backbones, learning rates of 0, files of weights
 ``places``         paths and the file system
 ``training``       batches of an epoch, weight decay, mixed precision
 =================  =========================================================

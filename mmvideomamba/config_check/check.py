@@ -3,6 +3,7 @@ from typing import Any, List
 
 from mmvideomamba.user_error import UserError
 from .frame_size import size_faults
+from .frozen import frozen_warnings
 from .metrics import best_faults
 from .places import data_faults, weight_faults, work_dir_faults
 from .top_level import key_faults
@@ -54,7 +55,9 @@ def value_warnings(cfg: Any, training: bool) -> List[str]:
     scope = cfg.get('default_scope') or 'mmengine'
     found = _not_in_use(
         type_faults(cfg, scope) + size_faults(cfg, scope), training)
-    return found + (decay_warnings(cfg, scope) if training else [])
+    if training:
+        found += decay_warnings(cfg, scope) + frozen_warnings(cfg)
+    return found
 
 
 def check_config(cfg: Any, training: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any, List, Sequence, Tuple, Union
 
 import torch
 from mmaction.datasets import VideoDataset
+from mmengine.dataset import BaseDataset
 from mmengine.fileio import list_from_file
 
 from mmvideomamba.registry import DATASETS
@@ -297,6 +298,27 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         if self.regression:
             info['label'] = torch.tensor([info['label']])
         return info
+
+    def get_cat_ids(self, idx: int) -> List[int]:
+        """Return the classes of a sample, for ``ClassBalancedDataset``.
+
+        Args:
+            idx (int): Number of the sample.
+
+        Returns:
+            list[int]: None for a sample without a label.
+
+        Raises:
+            ValueError: If labels are numbers.
+        """
+        if self.regression:
+            raise ValueError(
+                f'annotation file {self.ann_file} holds numbers: there are no '
+                'classes to balance; leave ClassBalancedDataset out')
+        # As in the file: neither a vector of 0 and 1 nor a look at the video.
+        label = BaseDataset.get_data_info(self, idx)['label']
+        labels = label if isinstance(label, list) else [label]
+        return [int(one) for one in labels if one >= 0]
 
     def prepare_data(self, idx: int) -> Union[dict, List[dict], None]:
         """Run the pipeline on a sample.

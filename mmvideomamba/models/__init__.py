@@ -2,17 +2,18 @@
 from .backbones import VideoMamba
 from .distillation import (DistilledClassifier, DistilledRecognizer3D,
                            TokenDistillHead)
-from .heads import VideoMambaHead, VideoMambaRegressionHead
-from .layers import BiMambaMixer, MambaBlock
+from .heads import AttentiveHead, VideoMambaHead, VideoMambaRegressionHead
+from .layers import AttentivePool, BiMambaMixer, MambaBlock
 from .masking import CachedTeacher, CLIPTeacher, CLIPTower
 from .multimodal import (TextTower, VideoTextMC, VideoTextModel, VideoTextQA,
                          VisionTower)
 from .selfsup import UMT, AlignmentLoss, UMTDecoder
 
 __all__ = [
-    'AlignmentLoss', 'BiMambaMixer', 'CLIPTeacher', 'CLIPTower',
-    'CachedTeacher', 'DistilledClassifier', 'DistilledRecognizer3D',
-    'MambaBlock', 'TextTower', 'TokenDistillHead', 'UMT', 'UMTDecoder',
-    'VideoMamba', 'VideoMambaHead', 'VideoMambaRegressionHead', 'VideoTextMC',
-    'VideoTextModel', 'VideoTextQA', 'VisionTower'
+    'AlignmentLoss', 'AttentiveHead', 'AttentivePool', 'BiMambaMixer',
+    'CLIPTeacher', 'CLIPTower', 'CachedTeacher', 'DistilledClassifier',
+    'DistilledRecognizer3D', 'MambaBlock', 'TextTower', 'TokenDistillHead',
+    'UMT', 'UMTDecoder', 'VideoMamba', 'VideoMambaHead',
+    'VideoMambaRegressionHead', 'VideoTextMC', 'VideoTextModel', 'VideoTextQA',
+    'VisionTower'
 ]

@@ -62,3 +62,4 @@ def test_good_images_are_those_of_the_host(root: Path) -> None:
     assert len(ours) == len(host) == ours.num_files == 6
     assert isinstance(ours.pipeline.transforms[0], LoadCheckedImage)
     assert (ours[0]['inputs'] == host[0]['inputs']).all()
+    assert [ours.get_cat_ids(i) for i in (0, 5)] == [[0], [1]]

@@ -223,3 +223,15 @@ def test_bad_images_count_by_folder(make: Make, tmp_path: Path) -> None:
         bad = bad_media_in(dict(data_samples=[sample]))[0]
         assert [one.file for one in bad] == [str(tmp_path / 'a')]
         assert 'holds img_' in bad[0].fault
+
+
+@pytest.mark.parametrize('text, options, wanted', [
+    (GOOD, dict(), [[0], [2]]),
+    ('a 6 0 2\nsub/b 2 1\n', dict(multi_class=True, num_classes=3), [[0, 2],
+                                                                     [1]]),
+])
+def test_classes_of_samples(make: Make, text: str, options: dict,
+                            wanted: list) -> None:
+    """As ``ClassBalancedDataset`` asks for them."""
+    found = make(text, **options)
+    assert [found.get_cat_ids(i) for i in range(2)] == wanted

@@ -6,6 +6,7 @@ from typing import Any, Callable
 import pytest
 import torch
 from mmaction.datasets import VideoDataset
+from mmengine.dataset import ClassBalancedDataset
 from mmengine.registry import init_default_scope
 
 from mmvideomamba.datasets import CheckedVideoDataset
@@ -171,3 +172,26 @@ def test_built_by_its_config_name(make: Make, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='label 2 is out of range'):
         DATASETS.build(copy.deepcopy(cfg))
     assert len(DATASETS.build({**cfg, 'num_classes': 3})) == 3
+
+
+@pytest.mark.parametrize('text, options, wanted', [
+    (GOOD, dict(), [[0], [2], [1]]),
+    ('a.mp4 0 2\nb.mp4 1\n', dict(multi_class=True, num_classes=3), [[0, 2],
+                                                                     [1]]),
+    ('a.mp4\nb.mp4\n', dict(test_mode=True), [[], []]),
+])
+@pytest.mark.parametrize('serialize', [False, True])
+def test_classes_of_samples(make: Make, text: str, options: dict, wanted: list,
+                            serialize: bool) -> None:
+    found = make(text, serialize_data=serialize, **copy.deepcopy(options))
+    assert [found.get_cat_ids(i) for i in range(len(found))] == wanted
+
+
+def test_balanced_classes(make: Make) -> None:
+    """Of nine samples the rare one counts twice."""
+    text = 'a.mp4 0\n' * 8 + 'b.mp4 1\n'
+    balanced = ClassBalancedDataset(make(text), oversample_thr=4 / 9)
+    assert balanced.repeat_indices == [*range(8), 8, 8]
+    assert balanced.get_cat_ids(9) == [1]
+    with pytest.raises(ValueError, match='no classes to balance'):
+        ClassBalancedDataset(make(text, regression=True), oversample_thr=1.)

@@ -11,13 +11,19 @@ from torch.utils.data import DataLoader
 
 from mmvideomamba.config_check import (ConfigError, empty_epoch_fault,
                                        value_faults, value_warnings)
+from mmvideomamba.datasets.inner_sets import inner_sets
 from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.registry import HOOKS
 
 
+def _inside(loader: DataLoader) -> Any:
+    """Return the data set of a loader, the first inside of wrappers."""
+    return next(iter(inner_sets(loader.dataset)), loader.dataset)
+
+
 def _attribute(loader: DataLoader, name: str) -> Any:
     """Return the last value among the steps of a pipeline, or None."""
-    pipeline = getattr(loader.dataset, 'pipeline', None)
+    pipeline = getattr(_inside(loader), 'pipeline', None)
     values = [
         getattr(step, name) for step in getattr(pipeline, 'transforms', [])
         if hasattr(step, name)
@@ -48,7 +54,7 @@ class CheckConfigHook(Hook):
 
     - ``clip_len`` of the sampler and ``num_frames`` of the backbone;
     - ``num_classes`` of the head, the data set and the mixing, and whether
-      head and data set are both for regression;
+      head and data set are both for regression, or both for several classes;
     - the views: one per training sample, and batches of one video where
       ``model.test_cfg.max_testing_views`` is set;
     - ``num_repeats`` of the data set and the loader's ``collate_fn``;
@@ -154,7 +160,8 @@ class CheckConfigHook(Hook):
     def _classes(model: nn.Module, loader: DataLoader,
                  part: str) -> Optional[str]:
         head = getattr(model, 'cls_head', None)
-        numbers = getattr(loader.dataset, 'regression', None)
+        dataset = _inside(loader)
+        numbers = getattr(dataset, 'regression', None)
         if head is None or numbers is None:
             return None
         if numbers != hasattr(head, 'predicts_number'):
@@ -166,11 +173,17 @@ class CheckConfigHook(Hook):
         if numbers:
             return blending and ('model.data_preprocessor.blending mixes '
                                  'classes, but labels are numbers; remove it')
+        several = getattr(dataset, 'multi_class', False)
+        if several != getattr(head, 'multi_class', several):
+            return (f'{part}_dataloader.dataset.multi_class={several}, but '
+                    f'model.cls_head.multi_class={not several}; set both to '
+                    "the same, and with several classes of a video loss_cls="
+                    "dict(type='BCELossWithLogits')")
         found = {
             'model.cls_head':
             head.num_classes,
             f'{part}_dataloader.dataset':
-            loader.dataset.num_classes,
+            dataset.num_classes,
             'model.data_preprocessor.blending':
             getattr(blending, 'num_classes', None),
         }
@@ -182,7 +195,7 @@ class CheckConfigHook(Hook):
 
     @staticmethod
     def _windows(loader: DataLoader, part: str) -> Optional[str]:
-        window = getattr(loader.dataset, 'window', None)
+        window = getattr(_inside(loader), 'window', None)
         if window is None or _attribute(loader, 'samples_windows'):
             return None
         return (f'{part}_dataloader.dataset.window={window} cuts videos into '
@@ -205,7 +218,7 @@ class CheckConfigHook(Hook):
             faults.append(f'model.test_cfg.max_testing_views={views} needs '
                           f'{part}_dataloader.batch_size=1, but it is '
                           f'{loader.batch_size}')
-        repeats = getattr(loader.dataset, 'num_repeats', 1)
+        repeats = getattr(_inside(loader), 'num_repeats', 1)
         collate = getattr(loader.collate_fn, 'func', loader.collate_fn)
         name = getattr(collate, '__name__', '')
         if (repeats > 1) != (name == 'repeat_pseudo_collate'):

@@ -26,8 +26,16 @@ class VideoMambaHead(BaseHead):
             Defaults to None.
         loss_cls (dict): Loss on the scores. Defaults to
             ``dict(type='CrossEntropyLoss')``.
+        multi_class (bool): Whether a video has several classes, each with a
+            probability of its own, the sigmoid of the score. Needs another
+            loss, such as ``dict(type='BCELossWithLogits')``. Defaults to
+            False.
         **kwargs: Further arguments of mmaction2's ``BaseHead``, such as
             ``average_clips`` and ``label_smooth_eps``.
+
+    Raises:
+        ValueError: If ``label_map`` has another length, or ``multi_class``
+            the loss of a single class.
 
     Source: VideoMamba, arXiv:2403.06977, Section 3.2.
     """
@@ -39,8 +47,18 @@ class VideoMambaHead(BaseHead):
                  init_std: float = 0.02,
                  label_map: Optional[Sequence[int]] = None,
                  loss_cls: dict = dict(type='CrossEntropyLoss'),
+                 multi_class: bool = False,
                  **kwargs: Any) -> None:
-        super().__init__(num_classes, in_channels, loss_cls, **kwargs)
+        if multi_class and str(loss_cls.get('type')) == 'CrossEntropyLoss':
+            raise ValueError(
+                'multi_class=True: CrossEntropyLoss takes one class of a '
+                "video; set loss_cls=dict(type='BCELossWithLogits')")
+        super().__init__(
+            num_classes,
+            in_channels,
+            loss_cls,
+            multi_class=multi_class,
+            **kwargs)
         if label_map is not None and len(label_map) != num_classes:
             raise ValueError(f'label_map has {len(label_map)} rows for '
                              f'{num_classes} classes')
@@ -134,6 +152,23 @@ class VideoMambaHead(BaseHead):
         for sample in data_samples:
             self._check_label(sample)
         return super().loss_by_feat(cls_scores, data_samples)
+
+    def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:
+        """Average the views of each video, as ``average_clips`` says.
+
+        Args:
+            cls_scores (Tensor): Scores, shape (videos * views, num_classes).
+            num_segs (int): Views of a video. Defaults to 1.
+
+        Returns:
+            Tensor: Shape (videos, num_classes). Under ``average_clips=
+            'prob'`` probabilities: by the softmax, or by the sigmoid of each
+            class with ``multi_class``.
+        """
+        if not (self.multi_class and self.average_clips == 'prob'):
+            return super().average_clip(cls_scores, num_segs)
+        views = cls_scores.unflatten(0, (-1, num_segs))
+        return views.sigmoid().mean(dim=1)
 
     def _check_label(self, sample: Any) -> None:
         label = sample.gt_label

@@ -1,5 +1,6 @@
 """Building blocks of the backbone; they know nothing of tasks or hosts."""
 from .add_norm import AddLayerNorm, AddRMSNorm, build_add_norm
+from .attentive_pool import AttentivePool
 from .bimamba_mixer import BiMambaMixer
 from .mamba_block import MambaBlock
 from .scan_order import MIXER_ORDERS, SCAN_ORDERS, block_orders, temporal_order
@@ -7,7 +8,7 @@ from .sincos_embed import sincos_embed
 from .tubelet_embed import TubeletEmbed
 
 __all__ = [
-    'AddLayerNorm', 'AddRMSNorm', 'BiMambaMixer', 'MIXER_ORDERS', 'MambaBlock',
-    'SCAN_ORDERS', 'TubeletEmbed', 'block_orders', 'build_add_norm',
-    'sincos_embed', 'temporal_order'
+    'AddLayerNorm', 'AddRMSNorm', 'AttentivePool', 'BiMambaMixer',
+    'MIXER_ORDERS', 'MambaBlock', 'SCAN_ORDERS', 'TubeletEmbed',
+    'block_orders', 'build_add_norm', 'sincos_embed', 'temporal_order'
 ]

@@ -14,6 +14,10 @@ from mmvideomamba.engine.hooks import CheckConfigHook
 CLASSES = dict(
     type='mmvideomamba.VideoMambaHead', num_classes=3, in_channels=16)
 NUMBER = dict(type='mmvideomamba.VideoMambaRegressionHead', in_channels=16)
+SEVERAL = {
+    'model.cls_head.multi_class': True,
+    'model.cls_head.loss_cls': dict(type='BCELossWithLogits')
+}
 BLENDING = dict(
     type='RandomBatchAugment',
     augments=[dict(type='MixupBlending', num_classes=3)])
@@ -25,7 +29,9 @@ def run(tmp_path: Path) -> Callable[..., None]:
     (tmp_path / 'a.mp4').touch()
     (tmp_path / 'ann.txt').write_text('a.mp4 2\n')
 
-    def start(part: str = 'train', **changes: Any) -> None:
+    def start(part: str = 'train',
+              wrapped: bool = False,
+              **changes: Any) -> None:
         data = dict(
             batch_size=2,
             num_workers=0,
@@ -39,6 +45,11 @@ def run(tmp_path: Path) -> Callable[..., None]:
                 num_classes=3,
                 serialize_data=False,  # it collects garbage, which is slow
                 pipeline=[dict(type='UniformSample', clip_len=4)]))
+        if wrapped:
+            data['dataset'] = dict(
+                type='ClassBalancedDataset',
+                oversample_thr=0.1,
+                dataset=data['dataset'])
         model = dict(
             type='Recognizer3D',
             backbone=dict(
@@ -95,6 +106,7 @@ def test_config_that_fits(run: Callable) -> None:
         })
     # A data set need not know its classes.
     run(**{'loader.dataset.num_classes': None})
+    run(**SEVERAL, **{'loader.dataset.multi_class': True})
 
 
 @pytest.mark.parametrize('part, changes, text', [
@@ -129,6 +141,12 @@ def test_config_that_fits(run: Callable) -> None:
         'loader.dataset.regression': True
     }, 'blending mixes classes, but labels are numbers'),
     ('train', {
+        'loader.dataset.multi_class': True
+    },
+     'dataset.multi_class=True, but model.cls_head.multi_class=False; .*BCE'),
+    ('test', SEVERAL, 'dataset.multi_class=False, but '
+     'model.cls_head.multi_class=True'),
+    ('train', {
         'loader.dataset.pipeline.0.num_clips': 4
     }, 'num_clips=4, but a training sample is one clip'),
     ('test', {
@@ -145,6 +163,14 @@ def test_contradictions_are_named(run: Callable, part: str, changes: dict,
                                   text: str) -> None:
     with pytest.raises(ConfigError, match=text):
         run(part, **copy.deepcopy(changes))
+
+
+def test_looks_into_a_wrapped_data_set(run: Callable) -> None:
+    run(wrapped=True)
+    with pytest.raises(ConfigError, match='num_frames=8'):
+        run(wrapped=True, **{'model.backbone.num_frames': 8})
+    with pytest.raises(ConfigError, match='cls_head.num_classes=8'):
+        run(wrapped=True, **{'model.cls_head.num_classes': 8})
 
 
 def test_windows_need_their_sampler(run: Callable, tmp_path: Path) -> None:

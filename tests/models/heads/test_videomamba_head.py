@@ -315,3 +315,36 @@ def test_changes_of_the_head_are_logged(mm_log, prefix):
                          ('bias', '(710,) -> (400,)')):
         assert any(prefix + name in line and shapes in line
                    for line in mm_log), name
+
+
+@pytest.mark.parametrize('average', ['prob', 'score'])
+def test_several_classes_of_a_video(average):
+    head = VideoMambaHead(
+        num_classes=3,
+        in_channels=4,
+        multi_class=True,
+        average_clips=average,
+        loss_cls=dict(type='BCELossWithLogits'))
+    labels = torch.tensor([[1., 0, 1], [0, 0, 0]])
+    data = [ActionDataSample(gt_label=label) for label in labels]
+    x = torch.randn(2, 4)
+    loss = head.loss((x, ), data)['loss_cls']
+    wanted = torch.nn.functional.binary_cross_entropy(
+        head((x, )).sigmoid(), labels)
+    assert loss.item() == pytest.approx(wanted.item(), abs=1e-6)
+    one = head.loss((x[:1], ), data[:1])['loss_cls']
+    scores = head((x[:1], )).sigmoid()
+    assert one.item() == pytest.approx(
+        torch.nn.functional.binary_cross_entropy(scores, labels[:1]).item(),
+        abs=1e-6)
+    views = torch.randn(6, 4)
+    found = head.predict((views, ), data)
+    each = head((views, )).unflatten(0, (2, 3))
+    each = each.sigmoid() if average == 'prob' else each
+    for sample, wanted in zip(found, each.mean(1)):
+        assert_close(sample.pred_score, wanted)
+
+
+def test_several_classes_need_their_loss():
+    with pytest.raises(ValueError, match='BCELossWithLogits'):
+        VideoMambaHead(num_classes=3, in_channels=4, multi_class=True)
