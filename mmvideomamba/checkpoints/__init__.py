@@ -14,6 +14,7 @@ module                   holds
 ``rename_multimodal``    names of published video-text models
 ``resize``               position tables, inflated patch kernels
 ``fit``                  resizing for a backbone; refusal of other models
+``adapters``             weights of LoRA beside those of the model
 ``class_token``          refusal of Vision Mamba's files
 ``report``               the table in the log
 ``load_hook``            the hook that our modules register
@@ -21,6 +22,7 @@ module                   holds
 ``convert``              what the converter does
 =======================  ===================================================
 """
+from .adapters import adapt_all
 from .convert import HEADS, convert
 from .dump import read_dump
 from .fit import adapt_checkpoint, check_fit, fit_tensors
@@ -37,11 +39,12 @@ from .torchscript import read_torchscript
 from .unwrap import unwrap
 
 __all__ = [
-    'Change', 'HEADS', 'INFLATIONS', 'adapt_checkpoint', 'check_fit',
-    'convert', 'describe_tower', 'fit_clip_tower', 'fit_multimodal',
-    'fit_tensors', 'inflate_patch_kernel', 'init_from_file', 'is_torchscript',
-    'load_pretrained', 'log_changes', 'own_key', 'published_head', 'read_any',
-    'read_checkpoint', 'read_clip_tower', 'read_dump', 'read_file',
-    'read_torchscript', 'register_load_hook', 'resize_spatial_embed',
-    'resize_temporal_embed', 'select_backbone', 'strip_prefix', 'unwrap'
+    'Change', 'HEADS', 'INFLATIONS', 'adapt_all', 'adapt_checkpoint',
+    'check_fit', 'convert', 'describe_tower', 'fit_clip_tower',
+    'fit_multimodal', 'fit_tensors', 'inflate_patch_kernel', 'init_from_file',
+    'is_torchscript', 'load_pretrained', 'log_changes', 'own_key',
+    'published_head', 'read_any', 'read_checkpoint', 'read_clip_tower',
+    'read_dump', 'read_file', 'read_torchscript', 'register_load_hook',
+    'resize_spatial_embed', 'resize_temporal_embed', 'select_backbone',
+    'strip_prefix', 'unwrap'
 ]

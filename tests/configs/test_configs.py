@@ -48,6 +48,8 @@ REGISTRIES = {
     'param_scheduler': (engine.PARAM_SCHEDULERS, ),
     'pipeline': (engine.TRANSFORMS, ),
     'sampler': (engine.DATA_SAMPLERS, ),
+    # Names of modules, for LoRAModel.
+    'targets': (),
     'tokenizer': (action.TOKENIZER, pretrain.TOKENIZER),
     'vis_backends': (engine.VISBACKENDS, ),
     'visualizer': (engine.VISUALIZERS, ),
@@ -129,6 +131,8 @@ def shrink(node: Any) -> None:
             arch = node.get('arch', 'tiny')
             if isinstance(arch, str):
                 arch = VideoMamba.arch_zoo[arch]
+            if node.get('frozen_stages', -1) == arch['num_layers']:
+                node['frozen_stages'] = 2
             node['arch'] = dict(embed_dims=arch['embed_dims'], num_layers=2)
         if node.get('type') == 'mmvideomamba.TextTower':
             node['arch'] = dict(
@@ -198,7 +202,7 @@ def test_model_and_optimizer_build(cfg: Config) -> None:
     wrapper = build_optim_wrapper(model, optim)
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     assert trained == sum(p.numel() for group in wrapper.optimizer.param_groups
-                          for p in group['params'])
+                          for p in group['params'] if p.requires_grad)
     for one in schedulers(cfg):
         engine.PARAM_SCHEDULERS.build(
             copy.deepcopy(one),

@@ -71,4 +71,7 @@ class LayerDecayOptimWrapperConstructor(
                 f'{type(model).__name__} has no backbone with '
                 'get_layer_depth, which layer-wise decay needs; use '
                 'mmvideomamba.VideoMamba, or the default constructor')
-        return partial(backbone.get_layer_depth, prefix='backbone.')
+        # mmpretrain's LoRAModel shows the attributes of the model inside.
+        inside = hasattr(getattr(backbone, 'module', None), 'get_layer_depth')
+        prefix = 'backbone.module.' if inside else 'backbone.'
+        return partial(backbone.get_layer_depth, prefix=prefix)

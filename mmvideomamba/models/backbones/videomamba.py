@@ -7,7 +7,7 @@ from mmengine.model import BaseModule, ModuleList
 from mmengine.utils import to_2tuple
 from torch import Tensor, nn
 
-from mmvideomamba.checkpoints import (INFLATIONS, Change, adapt_checkpoint,
+from mmvideomamba.checkpoints import (INFLATIONS, Change, adapt_all,
                                       init_from_file, register_load_hook)
 from mmvideomamba.registry import MODELS
 from ..layers import (MambaBlock, TubeletEmbed, block_orders, build_add_norm,
@@ -281,17 +281,12 @@ class VideoMamba(BaseModule):
             raise ValueError(
                 'the checkpoint does not fit this VideoMamba: it names no '
                 f'tensor {prefix}*, as the whole model does. If it is a '
-                'published file, name it in the init_cfg of the backbone, or '
-                'convert it: python '
+                'published file, or the backbone is below a LoRAModel, name '
+                'it in the init_cfg of the backbone (not in load_from), or '
+                'convert a published one: python '
                 'tools/model_converters/videomamba_to_mm.py FILE OURS.pth')
-        own = self.state_dict()
-        fitted, changes = adapt_checkpoint(state_dict, own, self.grid[1:],
-                                           self.inflation)
-        # What starts fresh is there all the same, for a strict load.
-        fitted.update(
-            {c.key: own[c.key]
-             for c in changes if c.action == 'missing'})
-        return fitted, changes
+        return adapt_all(state_dict, self.state_dict(), self.grid[1:],
+                         self.inflation)
 
     def get_layer_depth(self,
                         param_name: str,

@@ -99,3 +99,27 @@ def test_rate_is_checked(cfg: Config, rate: float) -> None:
 def test_model_must_know_its_depth(cfg: Config) -> None:
     with pytest.raises(ValueError, match='Linear has no backbone with'):
         rates(nn.Linear(2, 2), cfg)
+
+
+def test_rates_below_lora(cfg: Config) -> None:
+    """Adapters learn at the rate of their block."""
+    recognizer(cfg)  # changes the config
+    cfg.model.backbone.pop('init_cfg')
+    cfg.model.backbone = dict(
+        type='mmpretrain.LoRAModel',
+        module=cfg.model.backbone,
+        rank=2,
+        targets=[dict(type='in_proj')])
+    model = MODELS.build(cfg.model)
+    wrapper = build_optim_wrapper(model, copy.deepcopy(cfg.optim_wrapper))
+    names = {id(p): name for name, p in model.named_parameters()}
+    base = cfg.optim_wrapper.optimizer.lr
+    found = {
+        names[id(p)]: group['lr'] / base
+        for group in wrapper.optimizer.param_groups
+        for p in group['params']
+    }
+    assert len(found) == 2 * LAYERS + 2
+    for name, rate in found.items():
+        short = name.replace('backbone.module.', 'backbone.')
+        assert rate == pytest.approx(0.8**power(short)), name
