@@ -1,4 +1,4 @@
-"""Weights of adapters, such as LoRA, beside those of the adapted model.
+"""Weights of adapters, such as LoRA, and of the adapted model.
 
 mmpretrain's ``LoRAModel`` keeps a layer as ``NAME.original_layer``, peft as
 ``NAME.base_layer``; everything else below ``NAME`` belongs to the adapter.
@@ -41,7 +41,7 @@ def adapted_layers(own: Dict[str, Tensor]) -> Tuple[str, ...]:
 
 
 def _layer_of(name: str, layers: Tuple[str, ...]) -> str:
-    """Return the layer with an adapter that a name is below, or ''."""
+    """Return the adapted layer above a tensor, or ''."""
     return next((one for one in layers if name.startswith(one)), '')
 
 
@@ -56,8 +56,8 @@ def split_adapters(
         layers (tuple[str, ...]): Of ``adapted_layers``.
 
     Returns:
-        tuple: The model's weights under names of a model without adapters,
-        and the adapters' under the names in the file.
+        tuple: Weights of the model under plain names, and of the adapters
+        under the names in the file.
 
     Raises:
         ValueError: If the file has adapters, and the model has none.
@@ -104,8 +104,8 @@ def fit_adapters(
 
     Args:
         given (dict[str, Tensor]): Weights of adapters, of a file.
-        own (dict[str, Tensor]): All adapters of the model; a file may have
-            a single one of several.
+        own (dict[str, Tensor]): All adapters of the model. Of several a file
+            may have one.
         layers (tuple[str, ...]): Of ``adapted_layers``.
 
     Returns:

@@ -1,6 +1,6 @@
 """Learning rates that shrink towards the input, for any model with ours."""
 from functools import partial
-from typing import List
+from typing import Any, List
 
 from mmpretrain.engine.optimizers import \
     LearningRateDecayOptimWrapperConstructor
@@ -65,7 +65,7 @@ class LayerDecayOptimWrapperConstructor(
     @staticmethod
     def _depth_of(model: nn.Module) -> partial:
         """Return the function from a parameter's name to its depth."""
-        backbone = getattr(model, 'backbone', None)
+        backbone: Any = getattr(model, 'backbone', None)
         if not hasattr(backbone, 'get_layer_depth'):
             raise ValueError(
                 f'{type(model).__name__} has no backbone with '
