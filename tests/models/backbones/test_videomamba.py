@@ -707,7 +707,10 @@ def test_built_without_memory(kind):
                 **dict(img_size=16, patch_size=8, out_type='raw'),
                 **kind
             })
-    assert {p.device.type for p in model.parameters()} == {'meta'}
+        found, = model(clips(model))
+    t, h, w = model.grid
+    assert found.device.type == 'meta'
+    assert found.shape == (2, 1 + t * h * w, 16)
     real = VideoMamba(
         arch=dict(embed_dims=16, num_layers=2),
         **{
