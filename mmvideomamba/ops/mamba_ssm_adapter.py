@@ -18,6 +18,7 @@ from .mixer.reference import bidirectional_mixer as mixer_reference
 from .mixer.reference import \
     bidirectional_selective_scan as bidirectional_reference
 from .runtime.host import compute_dtype
+from .scan.groups import same_groups, scan_groups
 from .scan.reference import selective_scan as selective_scan_reference
 
 # Limits of the stock kernels.
@@ -72,8 +73,9 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
         return selective_scan_reference(u, delta, A, B, C, D, z, delta_bias,
                                         delta_softplus, reverse)
     if B.dim() == 2 and C.dim() == 4 and C.shape[2] > 1:
-        return _scan_groups(u, delta, A, B, C, D, z, delta_bias,
-                            delta_softplus, reverse)
+        # The kernel takes no constant B with grouped C.
+        return scan_groups(selective_scan, u, delta, A, B, C, D, z, delta_bias,
+                           delta_softplus, reverse)
     dtype = u.dtype
     for t in (delta, z, B, C):
         # A constant B or C has the dtype of A.
@@ -81,7 +83,7 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
             dtype = torch.promote_types(dtype, t.dtype)
     u_, delta_, z_ = (None if t is None else _channel_first(
         t.to(dtype), reverse) for t in (u, delta, z))
-    B, C = _same_groups(B, C)
+    B, C = same_groups(B, C)
     weights = (
         t.to(A.dtype) if t.dim() == 2 else _channel_first(
             t.to(dtype), reverse) for t in (B, C))
@@ -95,36 +97,6 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
         # The kernel leaves a constant B out of the state.
         last = last * B
     return _token_major(y, reverse).to(u.dtype), last.detach()
-
-
-def _same_groups(B: Tensor, C: Tensor) -> Tuple[Tensor, Tensor]:
-    """Repeat the coarser of two grouped weights to an equal grouping."""
-    if B.dim() == 2 or C.dim() == 2 or B.dim() == C.dim() == 3:
-        return B, C
-    B, C = (t.unsqueeze(2) if t.dim() == 3 else t for t in (B, C))
-    g = max(B.shape[2], C.shape[2])
-    return (B.repeat_interleave(g // B.shape[2],
-                                2), C.repeat_interleave(g // C.shape[2], 2))
-
-
-def _scan_groups(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
-                 D: Optional[Tensor], z: Optional[Tensor],
-                 delta_bias: Optional[Tensor], delta_softplus: bool,
-                 reverse: bool) -> Tuple[Tensor, Tensor]:
-    """Scan group by group: the kernel takes no constant B with grouped C."""
-    g = C.shape[2]
-
-    def parts(t: Optional[Tensor], dim: int) -> tuple:
-        return (None, ) * g if t is None else t.chunk(g, dim)
-
-    done = [
-        selective_scan(*each, delta_softplus, reverse) for each in zip(
-            parts(u, 2), parts(delta, 2), parts(A, 0), parts(B, 0), (
-                c.squeeze(2) for c in parts(C, 2)
-            ), parts(D, 0), parts(z, 2), parts(delta_bias, 0))
-    ]
-    y, last = zip(*done)
-    return torch.cat(y, 2), torch.cat(last, 1)
 
 
 def causal_conv1d(x: Tensor, weight: Tensor, bias: Optional[Tensor],

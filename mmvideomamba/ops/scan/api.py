@@ -1,19 +1,21 @@
 """Selective scan in one direction."""
+from functools import partial
 from typing import Optional, Tuple, Union
 
 from torch import Tensor
 
 from ..dispatch import refuse_states, resolve
 from ..runtime.checks import check_dtypes, check_shape
+from .groups import check_groups, scan_groups
+
+# Backends whose function takes B and C of shape (b, l, n) only.
+_ONE_GROUP = ('numba', 'triton')
 
 
 def _check_bc(name: str, tensor: Tensor, b: int, l: int, d: int,
               n: int) -> None:
-    if tensor.dim() == 4 and tensor.shape[2] > 0 and d % tensor.shape[2] == 0:
-        check_shape(name, tensor, (b, l, tensor.shape[2], n))
-    else:
-        check_shape(name, tensor, (b, l, n), (b, l, 'a divisor of d', n),
-                    (d, n))
+    g = tensor.shape[2] if tensor.dim() == 4 else 'a divisor of d'
+    check_shape(name, tensor, (b, l, n), (b, l, g, n), (d, n))
 
 
 def selective_scan(
@@ -43,7 +45,8 @@ def selective_scan(
         A (Tensor): Negative decay rates, shape (d, n), float32.
         B (Tensor): Input weights, shape (b, l, n), or (b, l, g, n) with g
             groups of d / g neighbouring channels, or (d, n), constant.
-        C (Tensor): Output weights, shapes as ``B``.
+        C (Tensor): Output weights, shapes as ``B``. Of two numbers of
+            groups, one divides the other.
         D (Tensor, optional): Skip weight, shape (d, ), float32. Defaults to
             None.
         z (Tensor, optional): Gate, shape (b, l, d). Defaults to None.
@@ -82,14 +85,17 @@ def selective_scan(
     check_shape('delta_bias', delta_bias, (d, ))
     _check_bc('B', B, b, l, d, n)
     _check_bc('C', C, b, l, d, n)
+    check_groups(B, C, d)
     inputs = [('u', u), ('delta', delta), ('B', B), ('C', C), ('z', z)]
     state = [('A', A), ('D', D), ('delta_bias', delta_bias)]
     check_dtypes(u, inputs, state)
     refused = refuse_states(n)
-    if B.dim() != 3 or C.dim() != 3:
-        reason = 'B and C must have shape (b, l, n)'
-        refused.update(numba=reason, triton=reason)
-    function = resolve('selective_scan', backend, u, refused)[1]
+    if B.dim() == 2 or C.dim() == 2:
+        refused.update(
+            dict.fromkeys(_ONE_GROUP, 'B or C is constant, of shape (d, n)'))
+    name, function = resolve('selective_scan', backend, u, refused)
+    if name in _ONE_GROUP and max(B.dim(), C.dim()) == 4:
+        function = partial(scan_groups, function)
     y, last = function(u, delta, A, B, C, D, z, delta_bias, delta_softplus,
                        reverse)
     return (y, last) if return_last_state else y

@@ -135,24 +135,41 @@ def test_state_outlives_a_long_pause(backend, device):
     assert_close(y[:, -1], y[:, 0], 'forward', torch.float32)
 
 
-@pytest.mark.parametrize('layout', ['groups', 'constant', 'mixed'])
-def test_other_layouts(backend, device, layout):
+LAYOUTS = dict(
+    plain=(2, 9, 4),
+    one=(2, 9, 1, 4),
+    groups=(2, 9, 3, 4),
+    finer=(2, 9, 6, 4),
+    constant=(12, 4))
+
+
+@pytest.mark.parametrize('reverse', [False, True])
+@pytest.mark.parametrize('layouts', [('groups', 'groups'), ('plain', 'finer'),
+                                     ('finer', 'groups'), ('one', 'one'),
+                                     ('groups', 'constant'),
+                                     ('constant', 'finer'),
+                                     ('constant', 'constant')])
+def test_other_layouts(backend, device, layouts, reverse):
     inputs = make_inputs(2, 9, 12, 4)
-    if layout == 'groups':
-        inputs['B'] = torch.randn(2, 9, 3, 4)
-        inputs['C'] = torch.randn(2, 9, 3, 4)
-    elif layout == 'constant':
-        inputs['B'], inputs['C'] = torch.randn(12, 4), torch.randn(12, 4)
-    else:
-        inputs['B'] = torch.randn(12, 4)
-        inputs['C'] = torch.randn(2, 9, 2, 4)
-    try:
-        selective_scan(**cast(inputs, torch.float32, device), backend=backend)
-    except RuntimeError as error:
-        assert f"backend '{backend}' cannot run selective_scan" in str(error)
-        assert 'must have shape (b, l, n)' in str(error)
-    else:
-        check(inputs, backend, device, torch.float32, delta_softplus=True)
+    for name, layout in zip('BC', layouts):
+        inputs[name] = torch.randn(LAYOUTS[layout])
+    options = dict(delta_softplus=True, reverse=reverse)
+    if 'constant' in layouts and backend in ('numba', 'triton'):
+        # Named it raises, and auto takes another backend.
+        message = (f"backend '{backend}' cannot run selective_scan here: B or "
+                   'C is constant, of shape (d, n)')
+        low = cast(inputs, torch.float32, device)
+        with pytest.raises(RuntimeError, match=re.escape(message)):
+            selective_scan(**low, backend=backend)
+        backend = 'auto'
+    check(inputs, backend, device, torch.float32, **options)
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16], ids=str)
+def test_groups_in_half_precision(backend, device, dtype):
+    inputs = make_inputs(2, 9, 12, 4)
+    inputs['B'], inputs['C'] = torch.randn(2, 2, 9, 2, 4)
+    check(inputs, backend, device, dtype, delta_softplus=True)
 
 
 def test_strides_do_not_matter(backend, device):
@@ -286,7 +303,7 @@ def token_major(name: str, x: Tensor) -> Tensor:
 def test_golden(backend, device, case):
     data = golden('selective_scan')
     inputs = golden_inputs(case, torch.float32)
-    if inputs['B'].dim() != 3 and backend not in ('torch', 'mamba_ssm'):
+    if inputs['B'].dim() == 2 and backend not in ('torch', 'mamba_ssm'):
         pytest.skip('only for backends that know this layout')
     check_golden(case, inputs, backend, device)
     assert f'{case}/out/out' in data
@@ -464,8 +481,11 @@ BAD_SCANS = [
     (dict(D=torch.zeros(4, 1)), 'D must have shape (4,)'),
     (dict(delta_bias=torch.zeros(3)), 'delta_bias must have shape (4,)'),
     (dict(B=torch.zeros(2, 3, 3)), 'B must have shape (2, 3, 2)'),
-    (dict(C=torch.zeros(2, 3, 3, 2)), 'C must have shape (2, 3, 2)'),
-    (dict(C=torch.zeros(2, 3, 2, 5)), 'C must have shape (2, 3, 2, 2)'),
+    (dict(C=torch.zeros(2, 3)), 'C must have shape (2, 3, 2) or (2, 3, '),
+    (dict(C=torch.zeros(2, 3, 3, 2)),
+     'C has 3 groups, but 3 does not divide the 4 channels'),
+    (dict(B=torch.zeros(2, 3, 0, 2)), 'B has 0 groups, but 0 does not'),
+    (dict(C=torch.zeros(2, 3, 2, 5)), 'or (2, 3, 2, 2) or (4, 2), but got'),
     (dict(delta=torch.zeros(2, 3, 4, dtype=torch.int64)),
      'delta must be floating point'),
     (dict(A=torch.zeros(4, 2, dtype=torch.bfloat16)),
