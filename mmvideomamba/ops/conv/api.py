@@ -1,9 +1,13 @@
 """Depthwise causal convolution over tokens, with SiLU."""
-from typing import Optional
+from typing import Dict, Optional
 
+import torch
 from torch import Tensor
 
-from ..dispatch import resolve
+from ..dispatch import BACKENDS, resolve
+from ..runtime.checks import check_shape
+
+_INTEGERS = (torch.int32, torch.int64, torch.int16, torch.int8)
 
 
 def causal_conv1d(x: Tensor,
@@ -11,7 +15,8 @@ def causal_conv1d(x: Tensor,
                   bias: Optional[Tensor] = None,
                   activation: Optional[str] = 'silu',
                   reverse: bool = False,
-                  backend: str = 'auto') -> Tensor:
+                  backend: str = 'auto',
+                  seq_idx: Optional[Tensor] = None) -> Tensor:
     """Mix each token with the few before it, channel by channel.
 
     ``y[l] = act(bias + sum_j weight[:, j] * x[l - k + 1 + j])`` with zeros
@@ -26,6 +31,11 @@ def causal_conv1d(x: Tensor,
         activation (str, optional): 'silu' or None. Defaults to 'silu'.
         reverse (bool): Look at later tokens. Defaults to False.
         backend (str): 'auto' or a name in ``BACKENDS``. Defaults to 'auto'.
+        seq_idx (Tensor, optional): Number of the sequence of each token, of
+            several packed into a row; integers, shape (b, l). Taps do not
+            reach into other sequences; tokens with a negative number are
+            padding and give 0. Backend 'torch' alone takes the argument.
+            Defaults to None.
 
     Returns:
         Tensor: Shape (b, l, d), dtype of ``x``.
@@ -49,8 +59,20 @@ def causal_conv1d(x: Tensor,
     if activation not in ('silu', None):
         raise ValueError("activation must be 'silu' or None, but got "
                          f'{activation!r}')
-    for name, t in (('weight', weight), ('bias', bias)):
+    refused = {} if seq_idx is None else _check_seq_idx(seq_idx, x)
+    for name, t in (('weight', weight), ('bias', bias), ('seq_idx', seq_idx)):
         if t is not None and t.device != x.device:
             raise ValueError(f'{name} is on {t.device}, but x on {x.device}')
-    function = resolve('causal_conv1d', backend, x)[1]
-    return function(x, weight, bias, activation, reverse)
+    function = resolve('causal_conv1d', backend, x, refused)[1]
+    packed = () if seq_idx is None else (seq_idx, )
+    return function(x, weight, bias, activation, reverse, *packed)
+
+
+def _check_seq_idx(seq_idx: Tensor, x: Tensor) -> Dict[str, str]:
+    """Check the numbers of sequences; return who cannot convolve them."""
+    check_shape('seq_idx', seq_idx, tuple(x.shape[:2]))
+    if seq_idx.dtype not in _INTEGERS:
+        raise ValueError('seq_idx must hold integers, but is '
+                         f'{seq_idx.dtype}')
+    others = (name for name in BACKENDS if name != 'torch')
+    return dict.fromkeys(others, 'seq_idx is given')

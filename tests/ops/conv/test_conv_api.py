@@ -152,12 +152,49 @@ def test_large_values(backend, device):
     assert found['x'].flatten()[:2].abs().max() < 1e-30
 
 
+@pytest.mark.parametrize('reverse', [False, True])
+def test_packed_sequences(backend, device, reverse):
+    inputs = leaves({
+        k: x.to(device)
+        for k, x in make_inputs(1, 9, 5, 4).items()
+    })
+    seq_idx = torch.tensor([[-1, 7, 7, 7, 7, 7, 2, -1, -1]], device=device)
+    options = dict(reverse=reverse, seq_idx=seq_idx)
+    if backend != 'torch':
+        message = f"'{backend}' cannot run causal_conv1d here: seq_idx is"
+        with pytest.raises(RuntimeError, match=message):
+            causal_conv1d(**inputs, **options, backend=backend)
+    # Others leave the call to torch.
+    found = run(inputs, **options)
+    x = inputs['x']
+    parts = [
+        causal_conv1d(
+            x[:, p], inputs['weight'], inputs['bias'], reverse=reverse)
+        for p in (slice(1, 6), slice(6, 7))
+    ]
+    zero = torch.zeros_like(x[:, :1])
+    wanted = torch.cat([zero, *parts, zero, zero], 1)
+    g = torch.Generator().manual_seed(1)
+    cotangent = torch.randn(wanted.shape, generator=g).to(wanted)
+    compare(found, (wanted, gradients(wanted, inputs, cotangent)),
+            torch.float64)
+    # Whatever padding holds is of no consequence.
+    spoiled = x.detach().masked_fill((seq_idx < 0).unsqueeze(-1), float('nan'))
+    y = causal_conv1d(spoiled, inputs['weight'], inputs['bias'], **options)
+    assert torch.equal(y, found[0])
+
+
 BAD = [
     (dict(x=torch.zeros(3, 4)), 'expects x (b, l, d)'),
     (dict(weight=torch.zeros(5, 1, 4)), 'but got (2, 3, 4) and (5, 4)'),
     (dict(weight=torch.zeros(4, 2, 4)), 'but got (2, 3, 4) and (4, 2, 4)'),
     (dict(bias=torch.zeros(3)), 'bias must have shape (4, )'),
     (dict(activation='relu'), "must be 'silu' or None, but got 'relu'"),
+    (dict(seq_idx=torch.zeros(2, 4, dtype=torch.int64)),
+     'seq_idx must have shape (2, 3), but got (2, 4)'),
+    (dict(seq_idx=torch.zeros(2, 3)), 'seq_idx must hold integers, but is'),
+    (dict(seq_idx=torch.zeros(2, 3, dtype=torch.int32, device='meta')),
+     'seq_idx is on meta, but x on cpu'),
     (dict(weight=torch.zeros(4, 1, 4, device='meta')),
      'weight is on meta, but x on cpu'),
 ]
