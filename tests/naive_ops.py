@@ -25,34 +25,32 @@ def naive_scan(u: Tensor,
     """
     b, l, d = u.shape
 
-    def weights(x: Tensor, t: int) -> Tensor:
-        """Return those of one token, (b, d, n)."""
+    def weights(x: Tensor) -> Tensor:
+        """Return those of all tokens and channels, (b, l, d, n)."""
         if x.dim() == 2:
-            return x.expand(b, -1, -1)
-        x = x[:, t] if x.dim() == 4 else x[:, t, None]
-        return x.repeat_interleave(d // x.shape[1], 1)
+            return x.expand(b, l, -1, -1)
+        x = x if x.dim() == 4 else x[:, :, None]
+        return x.repeat_interleave(d // x.shape[2], 2)
 
+    step = delta if delta_bias is None else delta + delta_bias
+    if delta_softplus:
+        # Linear above 20, as published.
+        soft = torch.log(1 + torch.exp(step.clamp(max=20)))
+        step = torch.where(step > 20, step, soft)
+    decay = torch.exp(step[..., None] * A).unbind(1)
+    new = ((step * u)[..., None] * weights(B)).unbind(1)
     state = u.new_zeros(b, d, A.shape[1])
-    outs = [u] * l
+    states = [state] * l
     for i in range(l):
         t = l - 1 - i if reverse else i
-        step = delta[:, t]
-        if delta_bias is not None:
-            step = step + delta_bias
-        if delta_softplus:
-            # Linear above 20, as published.
-            soft = torch.log(1 + torch.exp(step.clamp(max=20)))
-            step = torch.where(step > 20, step, soft)
-        step = step[..., None]
-        state = torch.exp(step * A) * state + step * weights(B, t) * u[:, t, :,
-                                                                       None]
-        y = (state * weights(C, t)).sum(-1)
-        if D is not None:
-            y = y + D * u[:, t]
-        if z is not None:
-            y = y * z[:, t] * torch.sigmoid(z[:, t])
-        outs[t] = y
-    return torch.stack(outs, 1), state
+        state = decay[t] * state + new[t]
+        states[t] = state
+    y = (torch.stack(states, 1) * weights(C)).sum(-1)
+    if D is not None:
+        y = y + D * u
+    if z is not None:
+        y = y * z * torch.sigmoid(z)
+    return y, state
 
 
 def naive_conv(x: Tensor,
