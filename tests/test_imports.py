@@ -44,12 +44,14 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     (BASIC | KERNELS, {'ops.conv', 'ops.dispatch', 'ops.runtime', 'ops.scan'}),
     'ops.mamba_ssm_adapter':
     (BASIC | KERNELS, {'ops.conv', 'ops.mixer', 'ops.runtime', 'ops.scan'}),
+    'ops.channels_first':
+    (BASIC, {'ops.conv', 'ops.mixer', 'ops.norm', 'ops.runtime', 'ops.scan'}),
     'ops': (BASIC | KERNELS, set()),
     'checkpoints': ({'torch', 'numpy', 'mmengine', 'safetensors'}, {'compat'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
-    'models.backbones':
-    (ENGINE, {'checkpoints', 'ops', 'registry', 'models.layers'}),
+    'models.backbones': (ENGINE,
+                         {'checkpoints', 'ops', 'registry', 'models.layers'}),
     'models.heads': (ENGINE | {'mmaction'},
                      {'checkpoints', 'ops', 'registry', 'models.layers'}),
     'models.distillation':
