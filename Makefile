@@ -28,7 +28,11 @@ $(VENV)/.quickstart: $(VENV)/.host
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.host
-	$(BIN)/python -m pip install -e '.[dev,quickstart,demo,multimodal]'
+	$(BIN)/python -m pip install -e '.[dev,quickstart,demo,multimodal,adapters]' ttach
+	# By itself, as it asks for a second OpenCV in the folder of the first.
+	$(BIN)/python -m pip install --no-deps grad-cam==1.5.7
+	# Aside, as transformers would load it in every process.
+	$(BIN)/python -m pip install --no-deps --target $(VENV)/share/torchao torchao==0.18.0
 	touch $@ $(VENV)/.quickstart
 
 quickstart: $(VENV)/.quickstart
