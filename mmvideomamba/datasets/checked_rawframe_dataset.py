@@ -35,7 +35,11 @@ class CheckedRawframeDataset(CheckedVideoDataset):
         filename_tmpl (str): Name of an image. Defaults to 'img_{:05}.jpg'.
         with_offset (bool): Whether lines have an offset, which is added to
             the numbers of the images. Defaults to False.
+        multi_class (bool): See ``CheckedVideoDataset``. Defaults to False.
+        num_classes (int, optional): Likewise. Defaults to None.
         start_index (int): Number of the first image. Defaults to 1.
+        modality (str): Kind of the frames. Defaults to 'RGB'.
+        test_mode (bool): Whether the data are for a test. Defaults to False.
         check_files (bool): Whether to check that each folder exists and has
             an image of the last number. Only local files are checked.
             Defaults to True.
@@ -56,7 +60,12 @@ class CheckedRawframeDataset(CheckedVideoDataset):
                  data_prefix: Optional[dict] = None,
                  filename_tmpl: str = 'img_{:05}.jpg',
                  with_offset: bool = False,
+                 multi_class: bool = False,
+                 num_classes: Optional[int] = None,
                  start_index: int = 1,
+                 modality: str = 'RGB',
+                 test_mode: bool = False,
+                 *,
                  check_files: bool = True,
                  **kwargs: Any) -> None:
         if kwargs.get('regression'):
@@ -67,9 +76,13 @@ class CheckedRawframeDataset(CheckedVideoDataset):
         super().__init__(
             ann_file,
             pipeline,
+            dict(img='') if data_prefix is None else data_prefix,
+            multi_class,
+            num_classes,
+            start_index,
+            modality,
+            test_mode,
             check_files=check_files,
-            data_prefix=dict(img='') if data_prefix is None else data_prefix,
-            start_index=start_index,
             **kwargs)
 
     def locate(self, error: MediaError) -> Tuple[str, str]:

@@ -3,7 +3,7 @@ import copy
 import math
 import os
 import re
-from typing import Any, List, Sequence, Tuple, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmaction.datasets import VideoDataset
@@ -67,6 +67,16 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
     Args:
         ann_file (str): Path of the annotation file.
         pipeline (list[dict]): Transforms.
+        data_prefix (dict): Folder of the videos. Defaults to
+            ``dict(video='')``.
+        multi_class (bool): Whether a video has several labels. Defaults to
+            False.
+        num_classes (int, optional): Each label must be below; the names in
+            ``metainfo.classes``, if any, must be as many. Defaults to None.
+        start_index (int): Number of the first frame. Defaults to 0.
+        modality (str): Kind of the frames. Defaults to 'RGB'.
+        test_mode (bool): Whether the data are for a test. Defaults to False.
+        delimiter (str): Between the columns. Defaults to ' '.
         check_files (bool): Whether to check that the videos exist. Only
             local files are checked: not URLs, nor those of a pipeline whose
             ``io_backend`` is another than 'disk'. Defaults to True.
@@ -75,10 +85,7 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         num_repeats (int): Copies of each video in a training batch.
             Defaults to 1, without the list.
         **kwargs: Further arguments of ``BadMediaMixin``, such as
-            ``bad_media``, and ``VideoDataset``, such as ``data_prefix``,
-            ``delimiter`` and ``test_mode``. With
-            ``num_classes`` each label must be below it, and the names in
-            ``metainfo.classes``, if any, must be as many.
+            ``bad_media``, and of mmengine's ``BaseDataset``.
 
     Raises:
         FileNotFoundError: If the annotation file does not exist, or more
@@ -94,20 +101,30 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
     def __init__(self,
                  ann_file: str,
                  pipeline: List[Any],
+                 data_prefix: dict = dict(video=''),
+                 multi_class: bool = False,
+                 num_classes: Optional[int] = None,
+                 start_index: int = 0,
+                 modality: str = 'RGB',
+                 test_mode: bool = False,
+                 delimiter: str = ' ',
+                 *,
                  check_files: bool = True,
                  regression: bool = False,
                  num_repeats: int = 1,
                  **kwargs: Any) -> None:
-        if kwargs.get('multi_class') and kwargs.get('num_classes') is None:
+        if multi_class and num_classes is None:
             raise ValueError('multi_class=True needs num_classes, the length '
                              'of the label vector')
-        if num_repeats < 1 or num_repeats > 1 and kwargs.get('test_mode'):
+        if num_repeats < 1 or num_repeats > 1 and test_mode:
             raise ValueError('num_repeats must be at least 1, and 1 in test '
                              f'mode, but is {num_repeats}')
         self.check_files = check_files
         self.regression = regression
         self.num_repeats = num_repeats
-        super().__init__(ann_file, pipeline, **kwargs)
+        super().__init__(ann_file, pipeline, data_prefix, multi_class,
+                         num_classes, start_index, modality, test_mode,
+                         delimiter, **kwargs)
         self._check_names()
 
     @classmethod

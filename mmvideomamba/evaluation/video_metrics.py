@@ -101,6 +101,8 @@ class MSEMetric(BaseMetric):
             are gathered. Defaults to 'cpu'.
         prefix (str, optional): In front of the figures' names. Defaults to
             None, 'regression'.
+        collect_dir (str, optional): Folder by which the processes exchange
+            results, with 'cpu'. Defaults to None, a temporary one.
 
     Source: VideoMamba, arXiv:2403.06977, Section 4.3.
     """
@@ -108,8 +110,9 @@ class MSEMetric(BaseMetric):
 
     def __init__(self,
                  collect_device: str = 'cpu',
-                 prefix: Optional[str] = None) -> None:
-        super().__init__(collect_device, prefix)
+                 prefix: Optional[str] = None,
+                 collect_dir: Optional[str] = None) -> None:
+        super().__init__(collect_device, prefix, collect_dir)
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
         """Take the predictions of a batch.

@@ -33,8 +33,7 @@ class VideoTextRecall(BaseMetric):
 
     A query with several right items counts its best. Items of equal score
     count as if in random order: a model that scores everything alike gets
-    what chance would. The host's ``RetrievalRecall`` counts item 0 as right
-    for every query.
+    what chance would.
 
     It is fed by the retrieval loops with dicts of ``group`` (str), such as
     't2v' for videos found by a text, ``scores`` (Tensor, one per item) and
@@ -48,6 +47,7 @@ class VideoTextRecall(BaseMetric):
             ('t2v', 'v2t').
         collect_device (str): See ``BaseMetric``. Defaults to 'cpu'.
         prefix (str, optional): See ``BaseMetric``. Defaults to None.
+        collect_dir (str, optional): See ``BaseMetric``. Defaults to None.
 
     Raises:
         ValueError: If a k is below 1.
@@ -59,8 +59,9 @@ class VideoTextRecall(BaseMetric):
         primary: Sequence[str] = ('t2v', 'v2t'),
         collect_device: str = 'cpu',
         prefix: Optional[str] = None,
+        collect_dir: Optional[str] = None,
     ) -> None:
-        super().__init__(collect_device, prefix)
+        super().__init__(collect_device, prefix, collect_dir)
         if not topk or min(topk) < 1:
             raise ValueError('topk of VideoTextRecall must hold numbers from '
                              f'1 on, but is {topk}')

@@ -15,22 +15,21 @@ class _CheckedJson(BadMediaMixin, BaseActionDataset):
     """A JSON list whose entries are read, and checked, all at once.
 
     Args:
-        ann_file (str): Path of the JSON file.
-        pipeline (list[dict]): Transforms; samples have ``filename``.
+        *args: Of the host's ``BaseActionDataset``, from ``ann_file``, the
+            JSON file, and ``pipeline`` on. Samples have ``filename``.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
         **kwargs: Further arguments of ``BadMediaMixin``, such as
-            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``bad_media``, and of ``BaseActionDataset``, such as
             ``data_prefix`` and ``test_mode``.
     """
 
     def __init__(self,
-                 ann_file: str,
-                 pipeline: List[dict],
+                 *args: Any,
                  check_files: bool = True,
                  **kwargs: Any) -> None:
         self.check_files = check_files
-        super().__init__(ann_file, pipeline, **kwargs)
+        super().__init__(*args, **kwargs)
 
     def _read(self, where: str, entry: Any) -> Dict[str, Any]:
         """Read an entry but for its video."""
@@ -75,12 +74,12 @@ class VideoQADataset(_CheckedJson):
     which does not check the file.
 
     Args:
-        ann_file (str): Path of the JSON file.
-        pipeline (list[dict]): Transforms; samples have ``filename``.
+        *args: Of the host's ``BaseActionDataset``, from ``ann_file``, the
+            JSON file, and ``pipeline`` on. Samples have ``filename``.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
         **kwargs: Further arguments of ``BadMediaMixin``, such as
-            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``bad_media``, and of ``BaseActionDataset``, such as
             ``data_prefix`` and ``test_mode``.
 
     Raises:
@@ -117,13 +116,13 @@ class VideoMCDataset(_CheckedJson):
     (int), as mmaction2's ``MSRVTTVQAMC``, which does not check the file.
 
     Args:
-        ann_file (str): Path of the JSON file.
-        pipeline (list[dict]): Transforms; samples have ``filename``.
+        *args: Of the host's ``BaseActionDataset``, from ``ann_file``, the
+            JSON file, and ``pipeline`` on. Samples have ``filename``.
         num_options (int): Captions of each entry. Defaults to 5.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
         **kwargs: Further arguments of ``BadMediaMixin``, such as
-            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``bad_media``, and of ``BaseActionDataset``, such as
             ``data_prefix`` and ``test_mode``.
 
     Raises:
@@ -134,8 +133,7 @@ class VideoMCDataset(_CheckedJson):
     """
 
     def __init__(self,
-                 ann_file: str,
-                 pipeline: List[dict],
+                 *args: Any,
                  num_options: int = 5,
                  check_files: bool = True,
                  **kwargs: Any) -> None:
@@ -143,7 +141,7 @@ class VideoMCDataset(_CheckedJson):
             raise ValueError('num_options of VideoMCDataset must be at least '
                              f'2, but is {num_options}')
         self.num_options = num_options
-        super().__init__(ann_file, pipeline, check_files, **kwargs)
+        super().__init__(*args, check_files=check_files, **kwargs)
 
     def _read(self, where: str, entry: Any) -> Dict[str, Any]:
         options = captions_of(entry, where)

@@ -35,8 +35,8 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
     entry has several videos.
 
     Args:
-        ann_file (str): Path of the JSON file.
-        pipeline (list[dict]): Transforms; samples have ``filename``.
+        *args: Of the host's ``BaseActionDataset``, from ``ann_file``, the
+            JSON file, and ``pipeline`` on. Samples have ``filename``.
         paragraph (bool): Whether the captions of an entry are the sentences
             of a single text. Defaults to False.
         train_texts (str): 'each' for a training sample per video and
@@ -45,7 +45,7 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
         **kwargs: Further arguments of ``BadMediaMixin``, such as
-            ``bad_media``, and the host's ``BaseActionDataset``, such as
+            ``bad_media``, and of ``BaseActionDataset``, such as
             ``data_prefix`` and ``test_mode``.
 
     Raises:
@@ -56,8 +56,7 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
     """
 
     def __init__(self,
-                 ann_file: str,
-                 pipeline: List[dict],
+                 *args: Any,
                  paragraph: bool = False,
                  train_texts: str = 'each',
                  check_files: bool = True,
@@ -70,7 +69,7 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
         self.texts: List[str] = []
         self.videos_of_text: List[List[int]] = []
         self.texts_of_video: List[List[int]] = []
-        super().__init__(ann_file, pipeline, **kwargs)
+        super().__init__(*args, **kwargs)
 
     def _read(self, number: int, entry: Any) -> _Entry:
         """Read an entry."""

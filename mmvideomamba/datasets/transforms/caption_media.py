@@ -94,3 +94,6 @@ class ReadImage(BaseTransform):
             num_clips=1,
             total_frames=1)
         return results
+
+    def __repr__(self) -> str:
+        return f'{self.__class__.__name__}()'

@@ -193,4 +193,5 @@ class ClipRandomErasing(BaseTransform):
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(erase_prob={self.erase_prob}, '
                 f'area_range={self.area_range}, '
-                f'aspect_ratio_range={self.aspect_ratio_range})')
+                f'aspect_ratio_range={self.aspect_ratio_range}, '
+                f'mean={self.mean.tolist()}, std={self.std.tolist()})')

@@ -79,6 +79,10 @@ class UniformWindowSample(UniformSample):
             results[key] = inside[key]
         return results
 
+    def __repr__(self) -> str:
+        return (f'{self.__class__.__name__}(clip_len={self.clip_len}, '
+                f'num_clips={self.num_clips}, test_mode={self.test_mode})')
+
     def _warn(self, results: dict) -> None:
         """Tell that a video ends before a window, once per video."""
         name = results['filename']

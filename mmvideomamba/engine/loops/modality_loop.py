@@ -140,12 +140,12 @@ class ModalityTrainLoop(ResumableEpochLoop):
         runner (Runner): The runner.
         dataloader (dict | DataLoader): Of the videos.
         max_epochs (int): Epochs.
-        image_dataloader (dict): Of the images.
         val_begin (int): First epoch that is validated. Defaults to 1.
         val_interval (int): Epochs from validation to validation. Defaults to
             1.
         dynamic_intervals (list[tuple[int, int]], optional): See the host.
             Defaults to None.
+        image_dataloader (dict): Of the images.
 
     Raises:
         ValueError: If a modality has no batch, or as ``ResumableEpochLoop``
@@ -154,15 +154,15 @@ class ModalityTrainLoop(ResumableEpochLoop):
     Source: VideoMamba, arXiv:2403.06977, Section 4.4.
     """
 
-    def __init__(
-            self,
-            runner: Runner,
-            dataloader: Any,
-            max_epochs: int,
-            image_dataloader: dict,
-            val_begin: int = 1,
-            val_interval: int = 1,
-            dynamic_intervals: Optional[List[Tuple[int, int]]] = None) -> None:
+    def __init__(self,
+                 runner: Runner,
+                 dataloader: Any,
+                 max_epochs: int,
+                 val_begin: int = 1,
+                 val_interval: int = 1,
+                 dynamic_intervals: Optional[List[Tuple[int, int]]] = None,
+                 *,
+                 image_dataloader: dict) -> None:
         different = bool(runner._randomness_cfg.get('diff_rank_seed', False))
         loaders = {}
         for name, one in (('video', dataloader), ('image', image_dataloader)):

@@ -18,9 +18,10 @@ class DistilledClassifier(ImageClassifier):
     then.
 
     Args:
+        *args: Arguments of ``ImageClassifier``. The backbone must have the
+            ``out_type`` 'cls_token'.
         distill_head (dict | nn.Module): ``TokenDistillHead`` with a teacher.
-        **kwargs: Arguments of ``ImageClassifier``. The backbone must have
-            the ``out_type`` 'cls_token'.
+        **kwargs: Of ``ImageClassifier``, too.
 
     Raises:
         ValueError: If teacher and backbone do not fit; both are named.
@@ -28,9 +29,9 @@ class DistilledClassifier(ImageClassifier):
     Source: VideoMamba, arXiv:2403.06977, Section 3.3 (self-distillation).
     """
 
-    def __init__(self, distill_head: Union[dict, nn.Module],
+    def __init__(self, *args: Any, distill_head: Union[dict, nn.Module],
                  **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(*args, **kwargs)
         self.distill_head = build_distill_head(distill_head, self.backbone)
 
     def loss(self, inputs: Tensor, data_samples: List) -> Dict[str, Tensor]:

@@ -16,8 +16,9 @@ class DistilledRecognizer3D(Recognizer3D):
     the same size, and cuts them into the same tubelets.
 
     Args:
+        *args: Arguments of ``Recognizer3D``, no neck among them.
         distill_head (dict | nn.Module): ``TokenDistillHead`` with a teacher.
-        **kwargs: Arguments of ``Recognizer3D``, no neck among them.
+        **kwargs: Of ``Recognizer3D``, too.
 
     Raises:
         ValueError: If teacher and backbone do not fit, or there is a neck.
@@ -26,9 +27,9 @@ class DistilledRecognizer3D(Recognizer3D):
     distilled.
     """
 
-    def __init__(self, distill_head: Union[dict, nn.Module],
+    def __init__(self, *args: Any, distill_head: Union[dict, nn.Module],
                  **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(*args, **kwargs)
         if self.with_neck:
             raise ValueError('DistilledRecognizer3D takes no neck, but got a '
                              f'{type(self.neck).__name__}')

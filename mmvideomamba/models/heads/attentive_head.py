@@ -19,9 +19,10 @@ class AttentiveHead(VideoMambaHead):
     Args:
         num_classes (int): Number of classes.
         in_channels (int): Channels c of the tokens.
+        *args: Further arguments of ``VideoMambaHead``, from ``loss_cls`` on.
         num_heads (int): Heads of the attention. Defaults to 4.
-        **kwargs: Further arguments of ``VideoMambaHead``, such as
-            ``dropout_ratio`` and ``average_clips``.
+        **kwargs: Of ``VideoMambaHead``, too, such as ``dropout_ratio`` and
+            ``average_clips``.
 
     Raises:
         ValueError: If ``num_heads`` does not divide ``in_channels``, or, in
@@ -33,9 +34,10 @@ class AttentiveHead(VideoMambaHead):
     def __init__(self,
                  num_classes: int,
                  in_channels: int,
+                 *args: Any,
                  num_heads: int = 4,
                  **kwargs: Any) -> None:
-        super().__init__(num_classes, in_channels, **kwargs)
+        super().__init__(num_classes, in_channels, *args, **kwargs)
         self.pool = AttentivePool(in_channels, num_heads)
 
     def forward(self, x: Tuple[Tensor, ...], **kwargs: Any) -> Tensor:

@@ -17,6 +17,14 @@ class VideoMambaHead(BaseHead):
     Args:
         num_classes (int): Number of classes.
         in_channels (int): Channels c of the feature.
+        loss_cls (dict): Loss on the scores. Defaults to
+            ``dict(type='CrossEntropyLoss')``.
+        multi_class (bool): Whether a video has several classes, each with a
+            probability of its own, the sigmoid of the score. Needs another
+            loss, such as ``dict(type='BCELossWithLogits')``. Defaults to
+            False.
+        *args: Further arguments of mmaction2's ``BaseHead``, from
+            ``label_smooth_eps`` on.
         dropout_ratio (float): Dropout before the layer. Defaults to 0.
         init_std (float): Standard deviation of the initial weights. Defaults
             to 0.02.
@@ -24,14 +32,8 @@ class VideoMambaHead(BaseHead):
             published head is loaded, one per class; for a 710-class Kinetics
             head and 400 classes the first 400 rows are taken without it.
             Defaults to None.
-        loss_cls (dict): Loss on the scores. Defaults to
-            ``dict(type='CrossEntropyLoss')``.
-        multi_class (bool): Whether a video has several classes, each with a
-            probability of its own, the sigmoid of the score. Needs another
-            loss, such as ``dict(type='BCELossWithLogits')``. Defaults to
-            False.
-        **kwargs: Further arguments of mmaction2's ``BaseHead``, such as
-            ``average_clips`` and ``label_smooth_eps``.
+        **kwargs: Of ``BaseHead``, too, such as ``average_clips`` and
+            ``label_smooth_eps``.
 
     Raises:
         ValueError: If ``label_map`` has another length, or ``multi_class``
@@ -43,22 +45,19 @@ class VideoMambaHead(BaseHead):
     def __init__(self,
                  num_classes: int,
                  in_channels: int,
+                 loss_cls: dict = dict(type='CrossEntropyLoss'),
+                 multi_class: bool = False,
+                 *args: Any,
                  dropout_ratio: float = 0.,
                  init_std: float = 0.02,
                  label_map: Optional[Sequence[int]] = None,
-                 loss_cls: dict = dict(type='CrossEntropyLoss'),
-                 multi_class: bool = False,
                  **kwargs: Any) -> None:
         if multi_class and str(loss_cls.get('type')) == 'CrossEntropyLoss':
             raise ValueError(
                 'multi_class=True: CrossEntropyLoss takes one class of a '
                 "video; set loss_cls=dict(type='BCELossWithLogits')")
-        super().__init__(
-            num_classes,
-            in_channels,
-            loss_cls,
-            multi_class=multi_class,
-            **kwargs)
+        super().__init__(num_classes, in_channels, loss_cls, multi_class,
+                         *args, **kwargs)
         if label_map is not None and len(label_map) != num_classes:
             raise ValueError(f'label_map has {len(label_map)} rows for '
                              f'{num_classes} classes')

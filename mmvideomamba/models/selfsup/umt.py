@@ -48,19 +48,21 @@ class UMT(BaseSelfSupervisor):
             the last block, not normed, so that the last block and the final
             norm are not trained at all, and are frozen here;
             ``out_indices=-1`` trains all.
+        neck (dict): The decoder, ``UMTDecoder``.
+        head (dict): mmpretrain's ``MIMHead`` with an ``AlignmentLoss``.
         target_generator (dict): The teacher, such as ``CLIPTeacher``: called
             with clips, it returns ``features`` (k, b, 1 + t * n, c) and
             ``attention`` (b * t, n). Whatever it is, its parameters need no
             gradient here, and it stays in evaluation mode.
-        neck (dict): The decoder, ``UMTDecoder``.
-        head (dict): mmpretrain's ``MIMHead`` with an ``AlignmentLoss``.
+        *args: Further arguments of mmpretrain's ``BaseSelfSupervisor``, from
+            ``pretrained`` on.
         mask_source (str): 'attention' draws the mask in the model from the
             teacher's attention; 'data' takes the ``mask`` of the data
             samples, see ``TokenMask``. Defaults to 'attention'.
         mask_ratio (float): Share of the patches of a frame that the
             attention masks; unused for 'data'. Defaults to 0.8.
-        **kwargs: Further arguments of mmpretrain's ``BaseSelfSupervisor``,
-            such as ``data_preprocessor``.
+        **kwargs: Of ``BaseSelfSupervisor``, too, such as
+            ``data_preprocessor``.
 
     Raises:
         ValueError: If an argument is not allowed, or student and teacher do
@@ -72,17 +74,15 @@ class UMT(BaseSelfSupervisor):
 
     def __init__(self,
                  backbone: dict,
-                 target_generator: dict,
                  neck: dict,
                  head: dict,
+                 target_generator: dict,
+                 *args: Any,
                  mask_source: str = 'attention',
                  mask_ratio: float = 0.8,
                  **kwargs: Any) -> None:
         super().__init__(
-            backbone=_with_published_tap(backbone),
-            neck=neck,
-            head=head,
-            target_generator=target_generator,
+            _with_published_tap(backbone), neck, head, target_generator, *args,
             **kwargs)
         if self.backbone.out_type != 'raw':
             raise ValueError("the student needs out_type='raw', but has "
