@@ -70,9 +70,11 @@ def causal_conv1d_fn(
         bias,
         activation and 'silu',
         seq_idx=seq_idx)
-    y = y[:, -l:].transpose(1, 2)
-    if x.stride(1) != 1:
-        y = y.contiguous()
+    y = y[:, -l:]
+    if x.stride(1) == 1:
+        y = y.contiguous().transpose(1, 2)
+    else:
+        y = y.transpose(1, 2).contiguous()
     if not return_final_states:
         return y
     # Cuts the front off, or fills it with zeros.

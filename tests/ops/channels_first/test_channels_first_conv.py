@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from common import cyclic, gradients, leaves, skip_slow
 from torch import Tensor
+from torch.autograd import gradcheck
 
 from mmvideomamba.ops import use_backend
 from mmvideomamba.ops.channels_first import causal_conv1d_fn
@@ -59,13 +60,15 @@ def as_given(inputs: Dict[str, Tensor], dtype: torch.dtype,
     return {k: t.detach().requires_grad_() for k, t in given.items()}
 
 
-@pytest.mark.parametrize('k', WIDTHS)
 @pytest.mark.parametrize('dtype', DTYPES, ids=str)
 @pytest.mark.parametrize('l', CONV_LENGTHS)
-def test_published_sizes(backend, device, l, dtype, k):
+def test_published_sizes(backend, device, l, dtype):
+    i, j = CONV_LENGTHS.index(l), DTYPES.index(dtype)
+    # All pairs of length and width, and of dtype and width.
+    k = cyclic(WIDTHS, i + j)
     skip_slow(backend, 4 * 2 * l * 6 * k)
-    # 162 cases; 5 is prime to the 32 switches, so that all have their turn.
-    index = (CONV_LENGTHS.index(l) * 3 + DTYPES.index(dtype)) * 3 + k
+    index = 3 * i + j
+    # 5 is prime to the number of switches: all have their turn.
     silu, bias, last, initial, final = cyclic(SWITCHES, 5 * index)
     inputs = make_inputs(l, k, bias, initial)
     activation = cyclic(['silu', 'swish'], index) if silu else None
@@ -77,7 +80,8 @@ def test_published_sizes(backend, device, l, dtype, k):
     wanted, wanted_states = exact(**reference, activation=activation)
     y, states = found if final else (found, None)
     assert y.dtype == dtype
-    assert l == 1 or (y.stride(1) == 1) == last
+    # The layout of x, without gaps.
+    assert (y.mT if last else y).is_contiguous()
     close(y, wanted, CONV[dtype], 'output')
     # Gradients flow through both, as in the published test.
     total, wanted_total = y.double(), wanted
@@ -123,6 +127,18 @@ def test_final_states_are_written_where_asked():
     _, states = causal_conv1d_fn(**inputs, return_final_states=True)
     inputs['x'].zero_()
     assert torch.equal(states, out)
+
+
+def test_gradcheck():
+    inputs = leaves(make_inputs(3, k=3, initial=True, d=2))
+
+    def convolve(*given: Tensor) -> Tuple[Tensor, Tensor]:
+        return causal_conv1d_fn(
+            **dict(zip(inputs, given)),
+            return_final_states=True,
+            activation='silu')
+
+    assert gradcheck(convolve, list(inputs.values()))
 
 
 def test_one_tap():

@@ -8,6 +8,7 @@ import torch
 from common import cyclic, gradients, leaves, skip_slow
 from naive_ops import naive_scan
 from torch import Tensor
+from torch.autograd import gradcheck
 
 from mmvideomamba.ops import dispatch, use_backend
 from mmvideomamba.ops.channels_first import selective_scan_fn
@@ -88,15 +89,17 @@ def test_published_sizes(backend, device, l, dtype, groups):
         check(*published(l, groups), dtype, device, delta_softplus=True)
 
 
-# Each of D, z and delta_bias or not, softplus or not, constants or not.
-SWITCHES = list(
-    itertools.product(*([False, True], ) * 4, ['', 'B', 'C', 'BC']))
+# D, z, delta_bias and softplus, each or not.
+SWITCHES = list(itertools.product([False, True], repeat=4))
 
 
 @pytest.mark.parametrize('index', range(len(SWITCHES)))
 def test_published_switches(backend, device, index):
-    *given, softplus, constant = SWITCHES[index]
-    inputs = make_inputs(23, groups=1 + index % 2, constant=constant)
+    *given, softplus = SWITCHES[index]
+    # Each kind, and each number of groups, meets both values of each switch.
+    constant = cyclic(['', 'B', 'C', 'BC'], index + index // 4)
+    groups = cyclic([1, 2], index // 2 + index // 4)
+    inputs = make_inputs(23, groups, constant)
     for name, present in zip(OPTIONAL, given):
         if not present:
             del inputs[name]
@@ -121,6 +124,12 @@ def test_the_state_is_asked_for():
     assert torch.equal(y, also) and last.shape == (2, 4, 8)
     # In the package's order.
     assert torch.equal(y, selective_scan_fn(*inputs.values(), False, False))
+
+
+def test_gradcheck():
+    inputs = leaves(make_inputs(3, groups=2, d=4, n=2))
+    assert gradcheck(lambda *given: selective_scan_fn(*given, True),
+                     list(inputs.values()))
 
 
 def test_channel_last_inputs():
