@@ -5,15 +5,21 @@ import torch
 from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule, ModuleList
 from mmengine.utils import to_2tuple
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor
 
 from mmvideomamba.checkpoints import (INFLATIONS, Change, adapt_all,
                                       init_from_file, register_load_hook)
 from mmvideomamba.registry import MODELS
 from ..layers import (MambaBlock, TubeletEmbed, block_orders, build_add_norm,
                       temporal_order)
+from .clip_input import add_places, as_clip, visible_tokens
 from .cuda_graph import graphed
 from .frozen_stages import check_stages, freeze_stages, frozen_modules
+
+# torch.fx records calls of these; it cannot follow their branches.
+for _name in ('as_clip', 'add_places', 'temporal_order'):
+    fx.wrap(_name)
 
 OUT_TYPES = ('cls_token', 'avg_featmap', 'featmap', 'raw')
 
@@ -158,9 +164,8 @@ class VideoMamba(BaseModule):
         self.drop_after_pos = nn.Dropout(drop_rate)
         # The rate of the branch that leaves each block; a block drops the
         # branch that enters it, so the last rate belongs to the end.
-        # Numbers of Python, also where tensors are built without memory.
-        rates = torch.linspace(
-            0, drop_path_rate, self.num_layers, device='cpu').tolist()
+        last = max(self.num_layers - 1, 1)
+        rates = [drop_path_rate * i / last for i in range(self.num_layers)]
         self.layers = ModuleList([
             MambaBlock(
                 self.embed_dims,
@@ -233,7 +238,9 @@ class VideoMamba(BaseModule):
         The class token and the temporal embedding start at zero; the output
         projections shrink with depth.
         """
-        nn.init.trunc_normal_(self.pos_embed, std=0.02)
+        # torch draws truncated numbers by their values, which a fake lacks.
+        if not isinstance(self.pos_embed, FakeTensor):
+            nn.init.trunc_normal_(self.pos_embed, std=0.02)
         with torch.no_grad():
             for layer in self.layers:
                 layer.mixer.out_proj.weight /= self.num_layers**0.5
@@ -312,52 +319,6 @@ class VideoMamba(BaseModule):
                       'patch_embed.')
         return (0 if name.startswith(embeddings) else last), last + 1
 
-    def _check_input(self, x: Tensor) -> None:
-        expected = (f'(b, {self.in_channels}, {self.num_frames}, '
-                    f'{self.img_size[0]}, {self.img_size[1]})')
-        if x.dim() != 5 or x.shape[1] != self.in_channels or tuple(
-                x.shape[3:]) != self.img_size:
-            raise ValueError(f'the input must have shape {expected}, or '
-                             '(b, channels, h, w) for an image, but got '
-                             f'{tuple(x.shape)}')
-        # One tubelet is an image, whatever the clips of this model.
-        if x.shape[2] not in (self.num_frames,
-                              self.patch_embed.kernel_size[0]):
-            raise ValueError(
-                f'the clip has {x.shape[2]} frames, but num_frames is '
-                f'{self.num_frames}; sample {self.num_frames} frames, or '
-                'build the model with the other number (checkpoints adapt)')
-
-    def _embed(self, x: Tensor) -> Tuple[Tensor, int]:
-        """Embed patches, without the class token: (b, t * h * w, c), t."""
-        x = self.patch_embed(x)
-        places = self.pos_embed[:, 1:]  # (1, h * w, c)
-        t = x.shape[1] // places.shape[1]
-        x = x.unflatten(1, (t, places.shape[1])) + places.unsqueeze(1)
-        if t > 1:
-            x = x + self.temporal_pos_embedding.unsqueeze(2)
-        return x.flatten(1, 2), t
-
-    @staticmethod
-    def _visible(mask: Tensor, x: Tensor) -> Tensor:
-        """Turn a mask into the positions that stay, (b, v)."""
-        if mask.dtype != torch.bool or mask.shape != x.shape[:2]:
-            raise ValueError(
-                f'mask must be bool of shape {tuple(x.shape[:2])}, True where '
-                f'a token is dropped, but is {mask.dtype} of shape '
-                f'{tuple(mask.shape)}')
-        if not len(mask):
-            return mask.long()
-        counts = (~mask).sum(1)
-        # One look at the device; every row must keep as many tokens.
-        low, high = torch.stack(torch.aminmax(counts)).tolist()
-        if low != high:
-            raise ValueError('every sample must keep as many tokens, but the '
-                             f'mask keeps {counts.tolist()}')
-        if low == 0:
-            raise ValueError('the mask drops every token')
-        return (~mask).nonzero()[:, 1].view(-1, low)
-
     def forward(self,
                 x: Tensor,
                 mask: Optional[Tensor] = None) -> Tuple[Tensor, ...]:
@@ -379,17 +340,19 @@ class VideoMamba(BaseModule):
         Raises:
             ValueError: If the input or the mask does not fit.
         """
-        if x.dim() == 4:
-            x = x.unsqueeze(2)
-        self._check_input(x)
+        x = as_clip(x, self.in_channels, self.num_frames,
+                    self.patch_embed.kernel_size[0], self.img_size)
         if mask is not None and self.out_type == 'featmap':
             raise ValueError("out_type 'featmap' cannot leave tokens out; use "
                              "'raw' with a mask")
-        x, t = self._embed(x)
-        n = x.shape[1] // t
+        x = add_places(
+            self.patch_embed(x), self.pos_embed[:, 1:],
+            getattr(self, 'temporal_pos_embedding', None))
+        n = self.grid[1] * self.grid[2]
+        t = x.shape[1] // n
         visible = None
         if mask is not None:
-            visible = self._visible(mask, x)
+            visible = visible_tokens(mask, x)
             x = x.gather(1, visible.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
         order = None
         if self.needs_order:

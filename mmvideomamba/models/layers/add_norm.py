@@ -3,9 +3,13 @@ from typing import Optional, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from mmvideomamba.ops import add_rms_norm
+
+# torch.fx records calls of these; it cannot follow their branches.
+for _name in ('add_rms_norm', '_add_layer_norm'):
+    fx.wrap(_name)
 
 
 class AddRMSNorm(nn.Module):
@@ -64,13 +68,18 @@ class AddLayerNorm(nn.Module):
         Returns:
             tuple: Norm of the sum, dtype of ``x``, and the sum, float32.
         """
-        stream = x.to(torch.promote_types(x.dtype, torch.float32))
-        if residual is not None:
-            stream = stream + residual
-        y = F.layer_norm(stream, self.weight.shape,
-                         self.weight.to(stream.dtype),
-                         self.bias.to(stream.dtype), self.eps)
-        return y.to(x.dtype), stream
+        return _add_layer_norm(x, residual, self.weight, self.bias, self.eps)
+
+
+def _add_layer_norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,
+                    bias: Tensor, eps: float) -> Tuple[Tensor, Tensor]:
+    """Add in float32 or float64, and normalise."""
+    stream = x.to(torch.promote_types(x.dtype, torch.float32))
+    if residual is not None:
+        stream = stream + residual
+    y = F.layer_norm(stream, weight.shape, weight.to(stream.dtype),
+                     bias.to(stream.dtype), eps)
+    return y.to(x.dtype), stream
 
 
 _NORMS = {

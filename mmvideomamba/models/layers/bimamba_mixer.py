@@ -131,7 +131,8 @@ class BiMambaMixer(BaseModule):
         return Direction(layers['conv1d' + end], layers['x_proj' + end],
                          layers['dt_proj' + end],
                          self.A_b_log if end else self.A_log,
-                         getattr(self, 'D' + end), self.dt_rank, bool(end))
+                         getattr(self, 'D' + end), self.dt_rank, self.d_state,
+                         bool(end))
 
     def forward(self, x: Tensor, order: Optional[Tensor] = None) -> Tensor:
         """Mix the tokens.

@@ -3,11 +3,15 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from mmvideomamba.ops import (ScanParams, being_traced, causal_conv1d,
                               selective_scan)
 from .plain_layer import is_plain
+
+# torch.fx records calls of these; it cannot follow their branches.
+for _name in ('selective_scan', '_expect', '_in_state_dtype'):
+    fx.wrap(_name)
 
 
 class Direction(NamedTuple):
@@ -22,6 +26,7 @@ class Direction(NamedTuple):
         A_log (Tensor): Logarithm of the decay rates, shape (d, n).
         D (Tensor): Skip weight, shape (d, ).
         dt_rank (int): Rank r.
+        d_state (int): States n.
         reverse (bool): Whether the scan begins at the last token.
     """
     conv1d: Any
@@ -30,6 +35,7 @@ class Direction(NamedTuple):
     A_log: Tensor
     D: Tensor
     dt_rank: int
+    d_state: int
     reverse: bool
 
     def is_plain(self) -> bool:
@@ -39,30 +45,31 @@ class Direction(NamedTuple):
                 and is_plain(self.dt_proj, nn.Linear))
 
     @property
-    def state_dtype(self) -> torch.dtype:
-        """A half-precision model still scans with a float32 state."""
-        return torch.promote_types(self.A_log.dtype, torch.float32)
-
-    @property
     def A(self) -> Tensor:
         """Negative decay rates, shape (d, n), in the state's dtype."""
-        return -torch.exp(self.A_log.to(self.state_dtype))
+        return -torch.exp(_in_state_dtype(self.A_log))
 
     def params(self) -> ScanParams:
         """Collect the weights for an op in the place of plain layers."""
-        dtype = self.state_dtype
         return ScanParams(self.conv1d.weight, self.conv1d.bias,
                           self.x_proj.weight, self.dt_proj.weight,
-                          self.dt_proj.bias.to(dtype), self.A,
-                          self.D.to(dtype))
+                          _in_state_dtype(self.dt_proj.bias), self.A,
+                          _in_state_dtype(self.D))
 
 
-def _expect(layer: str, tensor: Tensor, *shape: int) -> Tensor:
-    if tensor.shape != shape:
+def _in_state_dtype(weight: Tensor) -> Tensor:
+    """Cast for a scan: a half-precision model has a float32 state."""
+    return weight.to(torch.promote_types(weight.dtype, torch.float32))
+
+
+def _expect(layer: str, y: Tensor, like: Tensor, channels: int) -> Tensor:
+    """Check that a layer returned (b, l, channels) for tokens (b, l, ...)."""
+    shape = (*like.shape[:2], channels)
+    if y.shape != shape:
         raise ValueError(
             f'the layer in the place of {layer} must return the shape {shape},'
-            f' but returned {tuple(tensor.shape)}')
-    return tensor
+            f' but returned {tuple(y.shape)}')
+    return y
 
 
 def _convolved(v: Tensor, direction: Direction, backend: str) -> Tensor:
@@ -73,8 +80,8 @@ def _convolved(v: Tensor, direction: Direction, backend: str) -> Tensor:
                              backend)
     x = v.transpose(1, 2)
     y = conv(x.flip(-1) if reverse else x)[..., :x.shape[-1]]
-    y = _expect('conv1d', y, *x.shape)
-    return F.silu(y.flip(-1) if reverse else y).transpose(1, 2)
+    y = (y.flip(-1) if reverse else y).transpose(1, 2)
+    return F.silu(_expect('conv1d', y, v, v.shape[2]))
 
 
 def _steps(rank: Tensor,
@@ -83,8 +90,7 @@ def _steps(rank: Tensor,
     layer = direction.dt_proj
     if is_plain(layer, nn.Linear) and not being_traced(rank):
         # The scan adds the bias in float32.
-        return F.linear(rank,
-                        layer.weight), layer.bias.to(direction.state_dtype)
+        return F.linear(rank, layer.weight), _in_state_dtype(layer.bias)
     return layer(rank), None
 
 
@@ -111,13 +117,13 @@ def layerwise_scan(xz: Tensor,
     total: Any = None
     for direction in directions:
         s = _convolved(v, direction, backend)
-        r, n = direction.dt_rank, direction.A_log.shape[1]
-        each = _expect('x_proj', direction.x_proj(s), *s.shape[:2], r + 2 * n)
+        r, n = direction.dt_rank, direction.d_state
+        each = _expect('x_proj', direction.x_proj(s), s, r + 2 * n)
         rank, B, C = each.split([r, n, n], dim=-1)
         delta, bias = _steps(rank, direction)
-        y: Any = selective_scan(s, _expect('dt_proj', delta,
-                                           *s.shape), direction.A, B, C,
-                                direction.D.to(direction.state_dtype), None,
-                                bias, True, direction.reverse, backend)
+        delta = _expect('dt_proj', delta, s, s.shape[2])
+        D = _in_state_dtype(direction.D)
+        y: Any = selective_scan(s, delta, direction.A, B, C, D, None, bias,
+                                True, direction.reverse, backend)
         total = y if total is None else total + y
     return total * F.silu(z)

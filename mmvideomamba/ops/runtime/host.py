@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.autograd import forward_ad
+from torch.fx import Proxy
 from torch.fx.experimental.proxy_tensor import ProxyTorchDispatchMode
 from torch.nn import Parameter
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
@@ -102,6 +103,8 @@ def being_traced(x: Tensor) -> str:
     Returns:
         str: The reason, or '' for a plain call.
     """
+    if isinstance(x, Proxy):
+        return 'torch.fx looks on'
     if torch.compiler.is_compiling():
         if _exporting():
             return 'torch.export looks on'

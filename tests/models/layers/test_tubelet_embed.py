@@ -43,3 +43,19 @@ def test_strided_input():
     embed = TubeletEmbed(3, 8, 1, 4)
     x = torch.randn(2, 4, 8, 8, 3).permute(0, 4, 1, 2, 3)
     assert torch.equal(embed(x), embed(x.contiguous()))
+
+
+@pytest.mark.parametrize('stride', [None, 3])
+def test_a_changed_convolution_is_called(stride):
+    embed = TubeletEmbed(3, 10, 2, 4, stride).double()
+    x = torch.randn(2, 3, 4, 8, 8, dtype=torch.float64)
+    plain = embed(x)
+    calls = []
+    handle = embed.proj.register_forward_hook(lambda *_: calls.append(1))
+    assert_close(embed(x), plain)
+    assert calls == [1]
+    handle.remove()
+    # An adapter need not have the attributes of a convolution.
+    embed.proj = torch.nn.Sequential(embed.proj)
+    assert_close(embed(x), plain)
+    assert embed.grid(4, 8, 8) == (2, 2, 2)

@@ -6,13 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from common import cyclic, gradients, leaves, skip_slow
+from ops.channels_first.published import (CONV, CONV_LENGTHS, DTYPES, WEIGHTS,
+                                          WIDTHS, close, low)
 from torch import Tensor
 from torch.autograd import gradcheck
 
 from mmvideomamba.ops import use_backend
 from mmvideomamba.ops.channels_first import causal_conv1d_fn
-from ops.channels_first.published import (CONV, CONV_LENGTHS, DTYPES, WEIGHTS,
-                                          WIDTHS, close, low)
 
 # silu, bias, channel last, initial states, final states
 SWITCHES = list(itertools.product([False, True], repeat=5))

@@ -5,14 +5,14 @@ import pytest
 import torch
 from common import assert_close, gradients, leaves
 from naive_ops import naive_conv, naive_scan
+from ops.channels_first.published import (SCAN, close, low, scan_tolerance,
+                                          token_major)
 from torch import Tensor, nn
 
 from mmvideomamba.models.layers import BiMambaMixer
 from mmvideomamba.ops import use_backend
 from mmvideomamba.ops.channels_first import (causal_conv1d_fn, mamba_inner_fn,
                                              selective_scan_fn)
-from ops.channels_first.published import (SCAN, close, low, scan_tolerance,
-                                          token_major)
 
 STATE = ('A', 'D', 'delta_bias')
 # Inner channels, states, rank, outer channels.

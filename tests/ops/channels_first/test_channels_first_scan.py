@@ -7,14 +7,14 @@ import pytest
 import torch
 from common import cyclic, gradients, leaves, skip_slow
 from naive_ops import naive_scan
+from ops.channels_first.published import (DTYPES, SCAN, SCAN_LENGTHS, TOKENS,
+                                          close, low, scan_tolerance,
+                                          token_major)
 from torch import Tensor
 from torch.autograd import gradcheck
 
 from mmvideomamba.ops import dispatch, use_backend
 from mmvideomamba.ops.channels_first import selective_scan_fn
-from ops.channels_first.published import (DTYPES, SCAN, SCAN_LENGTHS, TOKENS,
-                                          close, low, scan_tolerance,
-                                          token_major)
 
 OPTIONAL = ('D', 'z', 'delta_bias')
 

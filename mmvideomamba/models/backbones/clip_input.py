@@ -1,0 +1,91 @@
+"""Checks of clips and the embeddings of their places."""
+from typing import Optional, Tuple
+
+import torch
+from torch import Tensor
+
+
+def as_clip(x: Tensor, channels: int, frames: int, tubelet: int,
+            size: Tuple[int, int]) -> Tensor:
+    """Check clips or images, and return them as clips.
+
+    Args:
+        x (Tensor): Clips (b, channels, frames, h, w), or images
+            (b, channels, h, w).
+        channels (int): Channels of a frame.
+        frames (int): Frames of a clip.
+        tubelet (int): Frames of a tubelet; a clip of just one is an image.
+        size (tuple[int, int]): Height and width, in pixels.
+
+    Returns:
+        Tensor: Shape (b, channels, frames, h, w); one frame for images.
+
+    Raises:
+        ValueError: If the shape is another.
+    """
+    if x.dim() == 4:
+        x = x.unsqueeze(2)
+    if x.dim() != 5 or x.shape[1] != channels or tuple(x.shape[3:]) != size:
+        raise ValueError(
+            f'the input must have shape (b, {channels}, {frames}, {size[0]}, '
+            f'{size[1]}), or (b, channels, h, w) for an image, but got '
+            f'{tuple(x.shape)}')
+    # One tubelet is an image, whatever the clips of this model.
+    if x.shape[2] not in (frames, tubelet):
+        raise ValueError(
+            f'the clip has {x.shape[2]} frames, but num_frames is {frames}; '
+            f'sample {frames} frames, or build the model with the other '
+            'number (checkpoints adapt)')
+    return x
+
+
+def add_places(x: Tensor, places: Tensor, times: Optional[Tensor]) -> Tensor:
+    """Add the embeddings of places, and of times to more than one tubelet.
+
+    Args:
+        x (Tensor): Patches by tubelet, shape (b, t * h * w, c).
+        places (Tensor): Shape (1, h * w, c).
+        times (Tensor, optional): Shape (1, t, c). None for image models.
+
+    Returns:
+        Tensor: Shape (b, t * h * w, c).
+    """
+    n = places.shape[1]
+    t = x.shape[1] // n
+    x = x.unflatten(1, (t, n)) + places.unsqueeze(1)
+    if t > 1 and times is not None:
+        x = x + times.unsqueeze(2)
+    return x.flatten(1, 2)
+
+
+def visible_tokens(mask: Tensor, x: Tensor) -> Tensor:
+    """Turn a mask into the positions that stay.
+
+    Args:
+        mask (Tensor): True where a token is dropped, bool, shape (b, n), as
+            many dropped in each sample.
+        x (Tensor): Tokens, shape (b, n, c).
+
+    Returns:
+        Tensor: Positions, rising in each row, int64, shape (b, v).
+
+    Raises:
+        ValueError: If the mask has another dtype or shape, drops all tokens,
+            or another number in each sample.
+    """
+    if mask.dtype != torch.bool or mask.shape != x.shape[:2]:
+        raise ValueError(
+            f'mask must be bool of shape {tuple(x.shape[:2])}, True where '
+            f'a token is dropped, but is {mask.dtype} of shape '
+            f'{tuple(mask.shape)}')
+    if not len(mask):
+        return mask.long()
+    counts = (~mask).sum(1)
+    # One look at the device; every row must keep as many tokens.
+    low, high = torch.stack(torch.aminmax(counts)).tolist()
+    if low != high:
+        raise ValueError('every sample must keep as many tokens, but the '
+                         f'mask keeps {counts.tolist()}')
+    if low == 0:
+        raise ValueError('the mask drops every token')
+    return (~mask).nonzero()[:, 1].view(-1, low)
