@@ -57,7 +57,7 @@ class Clock:
         self.device = torch.device(args.device)
         self.repeat, self.budget = args.repeat, args.budget
 
-    def _once(self, run: Callable) -> float:
+    def once(self, run: Callable) -> float:
         """Return the milliseconds of one run."""
         if self.device.type != 'cuda':
             start = time.perf_counter()
@@ -73,7 +73,7 @@ class Clock:
     def measure(self, run: Callable) -> Entry:
         """Return median milliseconds, their number, and peak memory."""
         for _ in range(WARM_UP):
-            self._once(run)
+            self.once(run)
         if self.device.type == 'cuda':
             torch.cuda.reset_peak_memory_stats()
         times: List[float] = []
@@ -81,7 +81,7 @@ class Clock:
         while len(times) < self.repeat and (len(times) < LEAST_RUNS
                                             or time.perf_counter() - start
                                             < self.budget):
-            times.append(self._once(run))
+            times.append(self.once(run))
         entry = dict(ms=statistics.median(times), runs=len(times))
         if self.device.type == 'cuda':
             entry['gib'] = torch.cuda.max_memory_allocated() / 2**30

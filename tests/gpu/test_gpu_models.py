@@ -125,6 +125,46 @@ def test_calls_that_no_graph_can_stand_for():
     assert count(model) == 0
 
 
+def test_graphs_end_with_changed_layers():
+    model, x = graphed(tiny().eval()), clips(1)
+    with torch.no_grad():
+        before = model(x)[0]
+        assert count(model) == 1
+        layer = model.layers[0].mixer.in_proj
+        handle = layer.register_forward_hook(lambda layer, args, y: 0 * y)
+        assert (model(x)[0] - before).abs().max() > 1e-3
+        assert count(model) == 0
+        handle.remove()
+        assert_close(model(x)[0], before)
+        assert count(model) == 1
+        weights = {k: 2 * v for k, v in model.state_dict().items()}
+        model.load_state_dict(weights, assign=True)
+        assert_close(model(x)[0], type(model).forward(model, x)[0])
+        assert count(model) == 1
+
+
+def test_layers_with_hooks():
+    """Called layers give what the fused op gives, in bfloat16 as well."""
+    model, x = tiny(), clips(2)
+    for autocast in (False, True):
+        with torch.autocast('cuda', torch.bfloat16, enabled=autocast):
+            wanted = gradients_of(model, model, x)
+            handles = [
+                m.register_forward_hook(lambda *_: None)
+                for m in model.modules()
+            ]
+            found = gradients_of(model, model, x)
+        for handle in handles:
+            handle.remove()
+        for name, gradient in wanted.items():
+            assert_close(
+                found[name],
+                gradient,
+                'chain',
+                torch.bfloat16 if autocast else None,
+                name=name)
+
+
 def test_graphs_have_a_limit():
     model = graphed(tiny().eval(), max_graphs=1)
     with torch.no_grad():

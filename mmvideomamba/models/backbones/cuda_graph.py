@@ -1,9 +1,11 @@
 """Fast inference of small batches: one launch for a whole forward pass."""
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 from mmengine.logging import print_log
 from torch import Tensor, nn
+
+from .layer_table import LayerTable
 
 # Runs before a capture: kernels compile, libraries take their workspace.
 _WARM_UP = 2
@@ -12,8 +14,7 @@ _WARM_UP = 2
 class _Graph:
     """A captured forward pass and the memory it reads and writes."""
 
-    def __init__(self, module: nn.Module, x: Tensor,
-                 pool: Optional[tuple]) -> None:
+    def __init__(self, module: nn.Module, x: Tensor, pool: Any) -> None:
         # A tensor of inference mode could not be overwritten outside of it.
         with torch.inference_mode(False), torch.no_grad(), torch.autocast(
                 'cuda',
@@ -51,11 +52,14 @@ class _GraphedForward:
     def __init__(self, module: nn.Module, max_graphs: int) -> None:
         self.module = module
         self.max_graphs = max_graphs
+        # Made by the first call: a copy of the module comes without layers.
+        self.layers: Optional[LayerTable] = None
+        self.told = False
         self._forget()
 
     def _forget(self, weights: Optional[tuple] = None) -> None:
         self.weights = weights
-        self.pool: Optional[tuple] = None
+        self.pool: Any = None
         # None stands for a shape that runs without a graph.
         self.graphs: Dict[tuple, Optional[_Graph]] = {}
 
@@ -64,14 +68,19 @@ class _GraphedForward:
         return dict(module=self.module, max_graphs=self.max_graphs)
 
     def __setstate__(self, state: dict) -> None:
-        self.__init__(**state)
+        _GraphedForward.__init__(self, **state)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tuple:
-        x = args[0] if len(args) == 1 and not kwargs else None
+        x: Any = args[0] if len(args) == 1 and not kwargs else None
         if not self._fits(x):
             return _eager(self.module, *args, **kwargs)
+        if self.layers is None:
+            self.layers = LayerTable(self.module)
+        if not self.layers.same():
+            self._tell()
+            return _eager(self.module, x)
         with torch.cuda.device(x.device):
-            graph = self._graph(x)
+            graph = self._graph(x, self.layers.weights())
             if graph is None:
                 return _eager(self.module, x)
             return graph.replay(x)
@@ -83,12 +92,23 @@ class _GraphedForward:
                 and not torch.is_grad_enabled()
                 and not torch.cuda.is_current_stream_capturing())
 
-    def _graph(self, x: Tensor) -> Optional[_Graph]:
+    def _tell(self) -> None:
+        """Say once that changed layers run without graphs, and drop these."""
+        if not self.told:
+            self.told = True
+            print_log(
+                f'{type(self.module).__name__}: layers were exchanged or have '
+                'hooks or adapters; it runs without CUDA graphs', 'current')
+        self._forget()
+
+    def _graph(self, x: Tensor, objects: List[int]) -> Optional[_Graph]:
         """Find or capture the graph of an input like this one."""
         parameter = next(self.module.parameters())
-        weights = (parameter.data_ptr(), parameter.dtype, parameter.device)
+        weights = (parameter.data_ptr(), parameter.dtype, parameter.device,
+                   objects)
         if weights != self.weights:
-            # The module was moved or cast; the graphs read freed memory.
+            # The module was moved or cast, or has other weights; the graphs
+            # read freed memory.
             self._forget(weights)
         autocast = torch.is_autocast_enabled('cuda')
         key = (x.shape, x.dtype, x.device,
@@ -119,10 +139,11 @@ def graphed(module: nn.Module, max_graphs: int = 4) -> nn.Module:
     and keeps the memory of one.
 
     Calls that a graph cannot stand for run as before: on the CPU, in training
-    mode, with gradients enabled, or with further arguments such as a mask.
-    Weights may change in place. Moving or casting the module drops its
-    graphs. Hooks of submodules run at the capture only. ``del
-    module.forward`` takes all of it back.
+    mode, with gradients enabled, with further arguments such as a mask, and
+    with layers that were exchanged or have hooks or adapters. Weights may
+    change in place. Moving or casting the module drops its graphs, and so
+    does another weight in a weight's place. ``del module.forward`` takes all
+    of it back.
 
     Args:
         module (nn.Module): Maps a tensor to a tuple of tensors, and does not

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmvideomamba.ops import (ScanParams, being_traced, bidirectional_mixer,
                               bidirectional_selective_scan)
 from .layerwise_scan import Direction, layerwise_scan
-from .plain_layer import is_plain
+from .plain_layer import is_plain, tell_called
 from .scan_order import MIXER_ORDERS
 
 _BothParams = Tuple[Optional[ScanParams], Optional[ScanParams]]
@@ -166,6 +166,8 @@ class BiMambaMixer(BaseModule):
                 return bidirectional_mixer(x, in_proj.weight, out_proj.weight,
                                            *params, in_proj.bias,
                                            out_proj.bias, self.backend)
+        if not being_traced(x):
+            tell_called(self.named_children())
         return out_proj(self._scan(in_proj(x), ends))
 
     def _mix_both_orders(self, x: Tensor, order: Tensor,

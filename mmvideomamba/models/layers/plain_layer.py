@@ -1,6 +1,9 @@
 """Which layers may be left out for an op that takes their weights."""
-from typing import Type
+import functools
+from typing import Iterable, Tuple, Type
 
+import torch
+from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.modules import module as nn_module
 
@@ -37,3 +40,25 @@ def is_plain(layer: nn.Module, kind: Type[nn.Module]) -> bool:
         for name in ('weight', 'bias'))
     return type(weight) in _WEIGHTS and (bias is None
                                          or type(bias) in _WEIGHTS)
+
+
+def tell_called(layers: Iterable[Tuple[str, nn.Module]]) -> None:
+    """Say once which layer keeps an op from standing for all of them.
+
+    Args:
+        layers (Iterable[tuple[str, nn.Module]]): The layers by name.
+    """
+    if torch.compiler.is_compiling():
+        return
+    for name, layer in layers:
+        if not any(is_plain(layer, kind) for kind in (nn.Linear, nn.Conv1d)):
+            _tell(name, type(layer).__name__)
+            return
+
+
+@functools.lru_cache(maxsize=None)
+def _tell(name: str, kind: str) -> None:
+    print_log(
+        f'{name} ({kind}) is not a plain layer or has hooks: layers of such a '
+        'mixer are called one by one, which takes more time and memory than '
+        'the op for all of them', 'current')

@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import parametrizations
 
+from mmvideomamba.models.layers import BiMambaMixer, plain_layer
 from mmvideomamba.models.layers.plain_layer import is_plain
 
 
@@ -85,3 +86,19 @@ def test_weight_as_an_attribute():
     assert is_plain(layer, nn.Linear)
     del layer.weight
     assert not is_plain(layer, nn.Linear)
+
+
+def test_a_called_layer_is_named_once(monkeypatch):
+    lines = []
+    monkeypatch.setattr(plain_layer, 'print_log',
+                        lambda line, *_: lines.append(line))
+    plain_layer._tell.cache_clear()
+    mixers = [BiMambaMixer(8) for _ in range(2)]
+    for mixer in mixers:
+        mixer(torch.zeros(1, 2, 8))
+        assert not lines
+    for mixer in mixers:
+        mixer.x_proj_b = _Child(16, 33, bias=False)
+        mixer(torch.zeros(1, 2, 8))
+    assert len(lines) == 1
+    assert lines[0].startswith('x_proj_b (_Child) is not a plain layer')
