@@ -1,4 +1,4 @@
-"""Give the hosts the names that numpy 2 removed."""
+"""Give the hosts names removed by numpy 2."""
 import types
 from typing import Any, Callable, Dict
 
@@ -32,7 +32,7 @@ _USERS: Dict[str, str] = {
 
 
 def _heal_module(module: types.ModuleType) -> None:
-    """Let ``np`` in a module of a host mean numpy with one more name."""
+    """Let ``np`` in a module of a host mean numpy and an old name."""
     old = _USERS[module.__name__]
     names = types.ModuleType('numpy', f'numpy, and its old name {old}.')
     vars(names).update(vars(np))
@@ -53,7 +53,7 @@ def _cause() -> str:
 def _cure() -> None:
     """Give six modules of the hosts a copy of numpy's namespace.
 
-    The copy has one name more; numpy itself stays unchanged.
+    The copy has the old name, too; numpy itself stays unchanged.
     """
     missing = _missing()
     for module, name in _USERS.items():

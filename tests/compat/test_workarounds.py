@@ -1,5 +1,10 @@
 """Every workaround is decided once and documented; the import stays cheap."""
+import configparser
+import re
+from typing import Dict, List, Set
+
 import mmengine.dist.utils
+from packaging.requirements import Requirement
 
 from mmvideomamba import compat
 from .fresh_python import ROOT, run_python
@@ -24,10 +29,51 @@ def test_every_workaround_was_decided_once() -> None:
     assert mmengine.dist.utils._init_dist_pytorch is init
 
 
+PAGE = ROOT / 'docs' / 'compatibility.md'
+
+
 def test_workarounds_are_documented() -> None:
-    """Users find each workaround and the link in the docs."""
-    text = (ROOT / 'docs' / 'compatibility.md').read_text()
+    """Users find each workaround with its link in the docs, and no other."""
+    text = PAGE.read_text()
+    table = text.split('## The workarounds')[1].split('\n## ')[0]
+    names = re.findall(r'^\| `(\w+)` \|', table, re.MULTILINE)
+    assert sorted(names) == sorted(w.name for w in compat.WORKAROUNDS)
     for workaround in compat.WORKAROUNDS:
         assert f'`{workaround.name}`' in text
         assert workaround.link in text
         assert workaround.until and workaround.cure.__doc__
+
+
+def _bounded() -> Dict[str, Set[str]]:
+    """Read the packages with a limited version in setup.cfg, tools apart."""
+    config = configparser.ConfigParser()
+    config.read(ROOT / 'setup.cfg')
+    extras = dict(config['options.extras_require'], dev='')
+    lines: List[str] = [
+        line
+        for text in (config['options']['install_requires'], *extras.values())
+        for line in text.splitlines()
+    ]
+    found = {'Python': {config['options']['python_requires']}}
+    for line in lines:
+        if line and not line.startswith('#'):
+            needed = Requirement(line)
+            if needed.specifier:
+                found.setdefault(needed.name, set()).add(str(needed.specifier))
+    return found
+
+
+def test_ranges_are_those_of_setup() -> None:
+    """The table of tested versions holds the limits of setup.cfg."""
+    table = PAGE.read_text().split('## Tested versions')[1].split('\n## ')[0]
+    rows = [
+        line.split('|')[1:4] for line in table.splitlines()
+        if line.startswith('| ')
+    ][1:]
+    bounded = _bounded()
+    limits = re.compile(r'(?:[<>]=?|==)\s*([\d.]+)')
+    for name, ranges in bounded.items():
+        row = next(row for row in rows if re.search(rf'\b{name}\b', row[0]))
+        expected = limits.findall(','.join(ranges))
+        assert sorted(limits.findall(row[1])) == sorted(expected), name
+    assert len(bounded) > 10
