@@ -17,7 +17,7 @@ from .clip_input import add_places, as_clip, visible_tokens
 from .cuda_graph import graphed
 from .frozen_stages import check_stages, freeze_stages, frozen_modules
 
-# torch.fx records calls of these; it cannot follow their branches.
+# Functions with branches, which torch.fx cannot follow: calls are recorded.
 for _name in ('as_clip', 'add_places', 'temporal_order'):
     fx.wrap(_name)
 

@@ -7,7 +7,7 @@ from torch import Tensor, fx, nn
 
 from mmvideomamba.ops import add_rms_norm
 
-# torch.fx records calls of these; it cannot follow their branches.
+# Functions with branches, which torch.fx cannot follow: calls are recorded.
 for _name in ('add_rms_norm', '_add_layer_norm'):
     fx.wrap(_name)
 

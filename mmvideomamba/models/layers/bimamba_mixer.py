@@ -25,11 +25,11 @@ class BiMambaMixer(BaseModule):
 
     Parameter names and shapes are those of the published mixer.
 
-    Where all layers are plain, one op computes the whole mixer from their
+    Where all layers are plain, one op computes the whole mixer from the
     weights. Where a layer is not (an adapter, a hook, a parametrisation, a
-    quantised or exchanged layer; see ``is_plain``), and under tracing, all
-    that differs from a plain layer is called: the same numbers within
-    rounding, in more time and memory.
+    quantised or exchanged layer; see ``is_plain``), and under tracing, layers
+    are called around the scan: the same numbers within rounding, in more time
+    and memory.
 
     Args:
         embed_dims (int): Channels c of the tokens.
@@ -195,7 +195,7 @@ class BiMambaMixer(BaseModule):
     def _fused(self, x: Tensor, ends: Sequence[str]) -> Optional[_BothParams]:
         """Return weights that stand for the layers of both directions.
 
-        A direction not named has None; None in their place says that a layer
+        A direction that is not named has None. The result is None if a layer
         has to be called.
         """
         if being_traced(x):

@@ -9,7 +9,7 @@ from mmvideomamba.ops import (ScanParams, being_traced, causal_conv1d,
                               selective_scan)
 from .plain_layer import is_plain
 
-# torch.fx records calls of these; it cannot follow their branches.
+# Functions with branches, which torch.fx cannot follow: calls are recorded.
 for _name in ('selective_scan', '_expect', '_in_state_dtype'):
     fx.wrap(_name)
 

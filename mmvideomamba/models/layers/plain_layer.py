@@ -1,4 +1,4 @@
-"""Which layers may be left out for an op that takes their weights."""
+"""Plain layers: an op may take the weights and leave the layers out."""
 import functools
 from typing import Iterable, Tuple, Type
 
@@ -11,12 +11,11 @@ _WEIGHTS = (Tensor, nn.Parameter)
 
 
 def is_plain(layer: nn.Module, kind: Type[nn.Module]) -> bool:
-    """Tell whether a layer does nothing but what its class and weights say.
+    """Tell whether class and weights say all that a layer does.
 
-    An op that fuses several layers takes their weights and does not call
-    them. That is right for plain layers only: adapters, hooks,
-    parametrisations, pruning, quantisation and exchanged layers do their work
-    when a layer is called.
+    An op that fuses several layers takes the weights and calls no layer. Plain
+    layers allow it; adapters, hooks, parametrisations, pruning, quantisation
+    and exchanged layers work only if a layer is called.
 
     Args:
         layer (nn.Module): The layer.
