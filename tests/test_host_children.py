@@ -151,6 +151,7 @@ SETTINGS: Dict[str, dict] = dict(
     ClipRandAugment=dict(magnitude=5, num_layers=3),
     ClipRandomErasing=dict(erase_prob=0.5, mean=[1., 2., 3.]),
     ClipRandomResizedCrop=dict(aspect_ratio_range=(0.5, 2.)),
+    DecodeArray=dict(),
     DecodeFrames=dict(mode='efficient'),
     DecodeRawFrames=dict(decoding_backend='pillow'),
     EvenCrops=dict(crop_size=8, num_crops=3),
@@ -162,7 +163,7 @@ SETTINGS: Dict[str, dict] = dict(
     SegmentSample=dict(clip_len=4, num_clips=2, test_mode=True),
     ShuffleFrames=dict(),
     TokenMask=dict(kind='tube', grid=(1, 2, 2)),
-    UniformWindowSample=dict(clip_len=4, num_clips=2))
+    UniformWindowSample=dict(clip_len=4, num_clips=2, window=60.))
 
 # Not shown: kept by the host for old configs.
 OLD_NAMES = ('file_client_args', )

@@ -1,37 +1,9 @@
 """Data set of windows that are cut out of long videos."""
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any, List, Optional, Sequence
 
 from mmvideomamba.registry import DATASETS
 from .checked_video_dataset import CheckedVideoDataset, parse_number
-
-
-def find_windows(duration: float, window: float,
-                 stride: float) -> List[Tuple[float, float]]:
-    """Cut a video into windows.
-
-    A window begins each ``stride`` seconds. One that would run over the end
-    is cut there if at least half of it is left, else it is dropped. A video
-    shorter than a window is one.
-
-    Args:
-        duration (float): Length of the video, in seconds.
-        window (float): Length of a window, in seconds.
-        stride (float): Distance of their starts, in seconds.
-
-    Returns:
-        list[tuple[float, float]]: Start and end of each, in seconds.
-    """
-    if duration < window:
-        return [(0., duration)]
-    found = []
-    for i in range(int(duration // stride) + 1):
-        start = i * stride
-        # The last second that is not whole starts no further window.
-        late = i > 0 and start >= int(duration)
-        if late or duration - start < window / 2:
-            break
-        found.append((start, min(start + window, duration)))
-    return found
+from .windows import find_windows, pick_windows
 
 
 @DATASETS.register_module()
@@ -56,6 +28,8 @@ class WindowVideoDataset(CheckedVideoDataset):
         stride (float): Distance of the starts, in seconds. Defaults to 16.
         allow_short (bool): Whether a video shorter than one window is taken
             as one, as published. If not it is an error. Defaults to True.
+        num_windows (int, optional): Windows of a video to take, spread evenly,
+            for a quick test. Defaults to None, all.
         **kwargs: Further arguments of ``CheckedVideoDataset``, ``ann_file``
             and ``pipeline`` among them.
 
@@ -75,10 +49,15 @@ class WindowVideoDataset(CheckedVideoDataset):
                  window: Optional[float] = 60.,
                  stride: float = 16.,
                  allow_short: bool = True,
+                 num_windows: Optional[int] = None,
                  **kwargs: Any) -> None:
         if stride <= 0 or window is not None and window <= 0:
             raise ValueError('window and stride must be above 0 seconds, but '
                              f'are {window} and {stride}')
+        if num_windows is not None and num_windows < 1:
+            raise ValueError('num_windows must be None or at least 1, but is '
+                             f'{num_windows}')
+        self.num_windows = num_windows
         self.window = window
         self.stride = stride
         self.allow_short = allow_short
@@ -115,6 +94,7 @@ class WindowVideoDataset(CheckedVideoDataset):
             return videos
         return [
             dict(video, clip_start=start, clip_end=end, timestamp=start)
-            for video in videos for start, end in find_windows(
-                video['duration'], self.window, self.stride)
+            for video in videos for start, end in pick_windows(
+                find_windows(video['duration'], self.window, self.stride),
+                self.num_windows)
         ]

@@ -11,7 +11,6 @@ from mmaction.datasets import repeat_pseudo_collate
 from mmengine.dataset import Compose
 
 from mmvideomamba.datasets import CheckedVideoDataset, WindowVideoDataset
-from mmvideomamba.datasets.window_video_dataset import find_windows
 from mmvideomamba.registry import DATASETS
 
 TABLES = json.loads((GOLDEN / 'frame_sampling.json').read_text())['tables']
@@ -37,20 +36,15 @@ def make(tmp_path: Path) -> Make:
     return build
 
 
-@pytest.mark.parametrize('row', TABLES['lvu_segments'])
-def test_windows_are_the_published_ones(row: dict) -> None:
-    found = [(f'v{i}.mp4', *window)
-             for i, duration in enumerate(row['durations']) for window in
-             find_windows(duration, row['trimmed'], row['time_stride'])]
-    assert found == [(s['video'], s['start'], s['end'])
-                     for s in row['segments']]
-
-
-def test_every_video_has_a_window() -> None:
-    assert find_windows(0.9, 0.5, 0.3) == [(0, 0.5)]
-    assert find_windows(0.5, 0.5, 16.) == [(0, 0.5)]
-    for duration in (0.01, 0.7, 1., 61.5):
-        assert find_windows(duration, 0.7, 0.7)[0][0] == 0
+def test_some_windows_of_a_video(make: Make) -> None:
+    lines = ('a.mp4,1,120', 'b.mp4,0,20.5')
+    starts = [[
+        one['clip_start'] for one in make(
+            *lines, num_classes=2, num_windows=count).load_data_list()
+    ] for count in (None, 2)]
+    assert starts == [[0., 16., 32., 48., 64., 80., 0.], [16., 64., 0.]]
+    with pytest.raises(ValueError, match='num_windows must be .* but is 0'):
+        make(*lines, num_windows=0)
 
 
 def test_samples_are_windows(make: Make) -> None:

@@ -3,6 +3,7 @@ from .caption_media import OpenClip, ReadImage
 from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
 from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames, OpenVideo
+from .decode_array import DecodeArray
 from .decode_raw_frames import DecodeRawFrames
 from .even_crops import EvenCrops
 from .interval_sample import IntervalSample
@@ -14,7 +15,7 @@ from .uniform_window_sample import UniformWindowSample
 
 __all__ = [
     'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
-    'DecodeFrames', 'DecodeRawFrames', 'EvenCrops', 'IntervalSample',
-    'LoadCheckedImage', 'OpenClip', 'OpenVideo', 'ReadImage', 'SegmentSample',
-    'ShuffleFrames', 'TokenMask', 'UniformWindowSample'
+    'DecodeArray', 'DecodeFrames', 'DecodeRawFrames', 'EvenCrops',
+    'IntervalSample', 'LoadCheckedImage', 'OpenClip', 'OpenVideo', 'ReadImage',
+    'SegmentSample', 'ShuffleFrames', 'TokenMask', 'UniformWindowSample'
 ]

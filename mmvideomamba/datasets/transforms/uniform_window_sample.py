@@ -1,12 +1,13 @@
 """Sparse uniform sampling inside a window of a video."""
 import logging
-from typing import Any, Set
+from typing import Any, Optional, Set
 
 import numpy as np
 from mmaction.datasets.transforms import UniformSample
 from mmengine.logging import print_log
 
 from mmvideomamba.registry import TRANSFORMS
+from ..windows import find_windows, pick_windows
 
 
 @TRANSFORMS.register_module()
@@ -20,13 +21,18 @@ class UniformWindowSample(UniformSample):
     published. A warning names such a video, once in each process that reads:
     the duration in its annotation is longer than the file.
 
+    A sample without a window is a whole video, from an inferencer: given
+    ``window``, the windows of the video are cut by the rule of
+    ``WindowVideoDataset``, from the length of the file, and the clips of all
+    of them become the clips of the sample.
+
     Required Keys:
 
     - total_frames (int)
     - start_index (int)
     - avg_fps (float): Frames per second
-    - clip_start (float): Seconds
-    - clip_end (float): Seconds
+    - clip_start (float, optional): Seconds
+    - clip_end (float, optional): Seconds
     - filename (str)
 
     Added Keys: those of ``UniformSample``.
@@ -35,9 +41,15 @@ class UniformWindowSample(UniformSample):
         clip_len (int): Frames of a clip.
         num_clips (int): Clips per window. Defaults to 1.
         test_mode (bool): Whether to take fixed frames. Defaults to False.
+        window (float, optional): Length of the windows of a whole video, in
+            seconds. None refuses a sample without a window. Defaults to None.
+        stride (float): Distance of the starts of these windows, in seconds.
+            Defaults to 16.
+        num_windows (int, optional): Windows of a whole video to take, spread
+            evenly. Defaults to None, all.
 
     Raises:
-        ValueError: If a sample has no window.
+        ValueError: If a sample has no window and none can be cut.
 
     Source: VideoMamba, arXiv:2403.06977, Section 4.3.
     """
@@ -45,8 +57,15 @@ class UniformWindowSample(UniformSample):
     # Told from other samplers by this, see ``CheckConfigHook``.
     samples_windows = True
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self,
+                 *args: Any,
+                 window: Optional[float] = None,
+                 stride: float = 16.,
+                 num_windows: Optional[int] = None,
+                 **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.window, self.stride = window, stride
+        self.num_windows = num_windows
         self._warned: Set[str] = set()
 
     def transform(self, results: dict) -> dict:
@@ -61,11 +80,39 @@ class UniformWindowSample(UniformSample):
         Raises:
             ValueError: See the class.
         """
-        if 'clip_start' not in results:
+        windows = [(results.get('clip_start'), results.get('clip_end'))]
+        if windows[0][0] is None:
+            windows = self._windows_of(results)
+        parts = []
+        for start, end in windows:
+            part = dict(results, clip_start=start, clip_end=end)
+            parts.append(self._sample_window(part))
+            # The keys that the host adds.
+            for key in ('clip_len', 'frame_interval', 'num_clips'):
+                results[key] = part[key]
+        results['num_clips'] *= len(windows)
+        results['frame_inds'] = np.concatenate(parts)
+        return results
+
+    def _windows_of(self, results: dict) -> list:
+        """Cut a whole video into windows."""
+        name = results.get('filename') or results.get('frame_dir', 'the array')
+        if self.window is None:
             raise ValueError(
-                f'{results["filename"]} has no clip_start: '
-                'UniformWindowSample needs a WindowVideoDataset with a '
-                'window; for whole videos take UniformSample')
+                f'{name} has no clip_start: UniformWindowSample needs a '
+                'WindowVideoDataset with a window; for whole videos take '
+                'UniformSample')
+        if not results.get('avg_fps'):
+            raise ValueError(
+                f'{name} has no frame rate, which windows in seconds need; '
+                'give dict(array=FRAMES, fps=25) or dict(frame_dir=FOLDER, '
+                'fps=25)')
+        duration = results['total_frames'] / results['avg_fps']
+        return pick_windows(
+            find_windows(duration, self.window, self.stride), self.num_windows)
+
+    def _sample_window(self, results: dict) -> np.ndarray:
+        """Choose the frames of a window, and add the host's keys."""
         fps, last = results['avg_fps'], results['total_frames'] - 1
         start = int(results['clip_start'] * fps)
         if start > last:
@@ -74,14 +121,15 @@ class UniformWindowSample(UniformSample):
         end = max(start, min(int(results['clip_end'] * fps), last))
         inside = dict(results, total_frames=end - start + 1, start_index=start)
         inds = super().transform(inside)['frame_inds']
-        results['frame_inds'] = np.minimum(inds, end) + results['start_index']
         for key in ('clip_len', 'frame_interval', 'num_clips'):
             results[key] = inside[key]
-        return results
+        return np.minimum(inds, end) + results['start_index']
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(clip_len={self.clip_len}, '
-                f'num_clips={self.num_clips}, test_mode={self.test_mode})')
+                f'num_clips={self.num_clips}, test_mode={self.test_mode}, '
+                f'window={self.window}, stride={self.stride}, '
+                f'num_windows={self.num_windows})')
 
     def _warn(self, results: dict) -> None:
         """Tell that a video ends before a window, once per video."""

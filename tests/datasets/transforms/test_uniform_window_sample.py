@@ -112,6 +112,44 @@ def test_sample_without_a_window_is_an_error() -> None:
         UniformWindowSample(4)(results)
 
 
+def whole(**changes) -> dict:
+    return dict(
+        dict(total_frames=30, start_index=0, avg_fps=10., filename='a.mp4'),
+        **changes)
+
+
+def test_whole_video_is_its_windows() -> None:
+    """A video of 3 s has the clips of its windows, one after another."""
+    sampler = UniformWindowSample(4, 2, test_mode=True, window=1., stride=0.75)
+    found = sampler(whole())
+    parts = [
+        sampler(whole(clip_start=0.75 * i, clip_end=0.75 * i + 1))
+        for i in range(4)
+    ]
+    assert found['num_clips'] == 8 and found['clip_len'] == 4
+    assert found['frame_inds'].tolist() == np.concatenate(
+        [part['frame_inds'] for part in parts]).tolist()
+    assert parts[0]['num_clips'] == 2
+
+
+def test_some_windows_of_a_whole_video() -> None:
+    sampler = UniformWindowSample(
+        4, test_mode=True, window=1., stride=1., num_windows=1)
+    inds = sampler(whole())['frame_inds']
+    assert inds.min() >= 10 and inds.max() <= 20
+
+
+def test_windows_need_a_frame_rate() -> None:
+    sampler = UniformWindowSample(4, window=1.)
+    for missing in (0., None):
+        with pytest.raises(ValueError, match='a.mp4 has no frame rate'):
+            sampler(whole(avg_fps=missing))
+    results = whole()
+    del results['avg_fps'], results['filename']
+    with pytest.raises(ValueError, match='the array has no frame rate, .*fps'):
+        sampler(results)
+
+
 def test_built_by_its_config_name() -> None:
     step = TRANSFORMS.build(
         dict(type='mmvideomamba.UniformWindowSample', clip_len=8))

@@ -1,0 +1,51 @@
+"""Windows of long videos, in seconds."""
+from typing import List, Optional, Sequence, Tuple
+
+Window = Tuple[float, float]
+
+
+def find_windows(duration: float, window: float,
+                 stride: float) -> List[Window]:
+    """Cut a video into windows.
+
+    A window begins each ``stride`` seconds. One that would run over the end
+    is cut there if at least half of it is left, else it is dropped. A video
+    shorter than a window is one.
+
+    Args:
+        duration (float): Length of the video, in seconds.
+        window (float): Length of a window, in seconds.
+        stride (float): Distance of their starts, in seconds.
+
+    Returns:
+        list[tuple[float, float]]: Start and end of each, in seconds.
+    """
+    if duration < window:
+        return [(0., duration)]
+    found = []
+    for i in range(int(duration // stride) + 1):
+        start = i * stride
+        # The last second that is not whole starts no further window.
+        late = i > 0 and start >= int(duration)
+        if late or duration - start < window / 2:
+            break
+        found.append((start, min(start + window, duration)))
+    return found
+
+
+def pick_windows(windows: Sequence[Window],
+                 count: Optional[int] = None) -> List[Window]:
+    """Choose windows spread evenly over a video.
+
+    Args:
+        windows (Sequence[tuple[float, float]]): All windows of the video.
+        count (int, optional): Windows to choose; 1 takes the middle one. None
+            takes all, as does a number above theirs. Defaults to None.
+
+    Returns:
+        list[tuple[float, float]]: The chosen windows.
+    """
+    total = len(windows)
+    if count is None or count >= total:
+        return list(windows)
+    return [windows[(2 * i + 1) * total // (2 * count)] for i in range(count)]
