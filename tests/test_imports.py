@@ -78,6 +78,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),
+    'inference': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {'datasets'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
 }
 

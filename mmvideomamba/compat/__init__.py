@@ -9,8 +9,9 @@ because several workarounds must be in place before the first model is.
 from typing import List
 
 from . import (checkpoint, color_jitter, compile, cpu_ranks, drn, hue,
-               inferencer, multimodal, numpy_names, pkg_resources,
-               pytorchvideo, retrieval_recall, tube_overlap, visualizer)
+               image_inferencer, inference_recognizer, inferencer, multimodal,
+               numpy_names, pkg_resources, pytorchvideo, retrieval_recall,
+               tube_overlap, visualizer)
 from .cpu_ranks import cpu_ranks_cfg
 from .multimodal import TRANSFORMERS_RANGE, multimodal_trouble
 from .workaround import Workaround, installed_version, package_dir
@@ -24,9 +25,11 @@ __all__ = [
 WORKAROUNDS: List[Workaround] = [
     pkg_resources.WORKAROUND, drn.WORKAROUND, checkpoint.WORKAROUND,
     multimodal.WORKAROUND, cpu_ranks.WORKAROUND, compile.WORKAROUND,
-    pytorchvideo.WORKAROUND, inferencer.WORKAROUND, visualizer.WORKAROUND,
-    numpy_names.WORKAROUND, hue.WORKAROUND, color_jitter.WORKAROUND,
-    retrieval_recall.WORKAROUND, tube_overlap.WORKAROUND
+    pytorchvideo.WORKAROUND, inferencer.WORKAROUND,
+    inference_recognizer.WORKAROUND, image_inferencer.WORKAROUND,
+    visualizer.WORKAROUND, numpy_names.WORKAROUND, hue.WORKAROUND,
+    color_jitter.WORKAROUND, retrieval_recall.WORKAROUND,
+    tube_overlap.WORKAROUND
 ]
 
 

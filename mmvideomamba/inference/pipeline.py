@@ -1,0 +1,128 @@
+"""The test pipeline of a config, for inputs of any kind."""
+import copy
+from typing import Any, Dict, List, Optional, Sequence
+
+from mmengine.dataset import Compose
+from mmengine.registry import DefaultScope
+
+from .inputs import SOURCES, Input, pack_input
+from .views import WINDOWS, Views, check_views, set_views, step_name
+
+_OPEN = dict(type='mmvideomamba.OpenVideo')
+_DECODE = dict(
+    array=dict(type='mmvideomamba.DecodeArray'),
+    frame_dir=dict(type='mmvideomamba.DecodeRawFrames'),
+    filename=dict(type='mmvideomamba.DecodeFrames'))
+_SAMPLERS = ('Sample', 'SampleFrames', 'FrameSelector')
+
+
+def _opens(step: dict) -> bool:
+    """Tell whether a step opens a file."""
+    name = step_name(step)
+    return name == 'OpenVideo' or name.endswith('Init')
+
+
+def _decodes(step: dict) -> bool:
+    """Tell whether a step decodes."""
+    return 'Decode' in step_name(step)
+
+
+def adapt_steps(steps: Sequence[dict], source: str) -> List[dict]:
+    """Replace the reading steps of a config for another kind of input.
+
+    Args:
+        steps (Sequence[dict]): The test pipeline of a config.
+        source (str): 'filename', 'frame_dir', 'array' or 'imgs'.
+
+    Returns:
+        list[dict]: Steps for this kind; the steps of the config where the
+        kind is the same.
+    """
+    if source == 'imgs':
+        return [
+            step for step in steps if not _opens(step) and not _decodes(step)
+            and not step_name(step).endswith(_SAMPLERS)
+        ]
+    raw = any('RawFrame' in step_name(step) or 'ArrayDecode' in step_name(step)
+              for step in steps if _decodes(step))
+    if source == 'filename' and not raw:
+        return list(steps)
+    adapted = [_OPEN] if source == 'filename' else []
+    for step in steps:
+        if _decodes(step) and not (raw and source == 'frame_dir'):
+            step = _DECODE[source]
+        if not _opens(step):
+            adapted.append(step)
+    return adapted
+
+
+class VideoPipeline:
+    """Make the packed sample of an input of any kind.
+
+    Args:
+        steps (Sequence[dict]): The test pipeline of a config.
+        views (str | int): 'all', 'one' or a number, see ``views``. Defaults
+            to 'all'.
+        data_set (dict, optional): Config of the data set of the test, with
+            the length of windows of long videos. Defaults to None.
+        pack_cfg (dict, optional): ``filename_tmpl``, ``start_index`` and
+            ``modality`` of folders of frames. Defaults to None.
+
+    Raises:
+        ValueError: If ``views`` is unknown or does not fit the pipeline.
+    """
+
+    def __init__(self,
+                 steps: Sequence[dict],
+                 views: Views = 'all',
+                 data_set: Optional[dict] = None,
+                 pack_cfg: Optional[dict] = None) -> None:
+        self.original = [copy.deepcopy(step) for step in steps]
+        for step in self.original:
+            if step_name(step) in WINDOWS:
+                self._set_windows(step, data_set or {})
+        self.pack_cfg = pack_cfg or {}
+        self.set_views(views)
+
+    @staticmethod
+    def _set_windows(step: dict, data_set: dict) -> None:
+        """Let a sampler of windows cut whole videos as the data set does."""
+        # The defaults of WindowVideoDataset.
+        step.setdefault('window', data_set.get('window', 60.))
+        step.setdefault('stride', data_set.get('stride', 16.))
+        step.setdefault('num_windows', data_set.get('num_windows'))
+
+    def set_views(self, views: Views) -> None:
+        """Choose another number of views for the next inputs.
+
+        Args:
+            views (str | int): See ``views``.
+
+        Raises:
+            ValueError: See the class.
+        """
+        self.views = check_views(views)
+        self.steps = set_views(self.original, views)
+        self._built: Dict[str, Any] = {}
+
+    def __call__(self, item: Input) -> dict:
+        """Read an input.
+
+        Args:
+            item (str | np.ndarray | dict): From ``list_inputs``.
+
+        Returns:
+            dict: ``inputs`` (Tensor), the views, (m, 3, t, h, w), uint8, and
+            ``data_samples``.
+
+        Raises:
+            MediaError: If a file or folder cannot be read.
+            ValueError: If an input is no video.
+        """
+        sample = pack_input(item, **self.pack_cfg)
+        source = next(key for key in SOURCES if key in sample)
+        if source not in self._built:
+            # Built under the scope of the host, whatever ran before.
+            with DefaultScope.overwrite_default_scope('mmaction'):
+                self._built[source] = Compose(adapt_steps(self.steps, source))
+        return self._built[source](sample)
