@@ -15,8 +15,9 @@ from mmengine.config import Config, DictAction
 from torch import nn
 
 from mmvideomamba.command_line import require_files, user_errors
-from mmvideomamba.datasets.class_names import read_class_names
 from mmvideomamba.datasets.transforms.decode import open_whole_video
+from mmvideomamba.inference.class_names import label_file_names
+from mmvideomamba.inference.views import Views, check_views
 from mmvideomamba.visualization.annotated_video import save_annotated_video
 from mmvideomamba.visualization.score_chart import Scores, save_score_chart
 
@@ -37,16 +38,14 @@ def load_names(path: Optional[str], num_classes: int) -> List[str]:
     """
     if path is None:
         return [f'class {i}' for i in range(num_classes)]
-    names = read_class_names(path)
-    if len(names) != num_classes:
-        raise ValueError(
-            f'the label file {path!r} names {len(names)} classes, but the '
-            f'model of this config has {num_classes}')
-    return names
+    return label_file_names(path, num_classes)
 
 
-def classify(model: nn.Module, video: str, names: Sequence[str],
-             topk: int) -> Scores:
+def classify(model: nn.Module,
+             video: str,
+             names: Sequence[str],
+             topk: int,
+             views: Views = 'all') -> Scores:
     """Score a video with the test pipeline of the model's config.
 
     Args:
@@ -54,11 +53,13 @@ def classify(model: nn.Module, video: str, names: Sequence[str],
         video (str): The video.
         names (Sequence[str]): Names of the classes.
         topk (int): Number of classes to return, at most.
+        views (str | int): 'all', 'one' or a number of clips. Defaults to
+            'all', those of the test pipeline.
 
     Returns:
         list[tuple[str, float]]: Names and scores, the best first.
     """
-    scores = inference_recognizer(model, video).pred_score.cpu()
+    scores = inference_recognizer(model, video, views=views).pred_score.cpu()
     values, indices = scores.topk(min(topk, len(scores)))
     return [(names[i], float(v)) for i, v in zip(indices, values)]
 
@@ -80,12 +81,13 @@ def run(args: argparse.Namespace) -> None:
     require_files(**files)
     if args.topk < 1:
         raise ValueError(f'--topk must be at least 1, but is {args.topk}')
+    views = check_views(args.views)
     reader = open_whole_video(args.video)
     config = Config.fromfile(args.config)
     config.merge_from_dict(args.cfg_options or {})
     model = init_recognizer(config, args.checkpoint, device=args.device)
     names = load_names(args.label_file, model.cls_head.num_classes)
-    scores = classify(model, args.video, names, args.topk)
+    scores = classify(model, args.video, names, args.topk, views)
     for name, score in scores:
         print(f'{score:.4f}  {name}')
     args.out_dir.mkdir(parents=True, exist_ok=True)
@@ -119,6 +121,12 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument(
         '--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
     parser.add_argument('--topk', type=int, default=5, help='classes shown')
+    parser.add_argument(
+        '--views',
+        default='all',
+        metavar='all|one|N',
+        help='views of the video that are scored: those of the test, a '
+        'single one, or the middle of N clips')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

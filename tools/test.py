@@ -8,6 +8,7 @@ from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        leave_process_group, load_config,
                                        merge_options, user_errors)
 from mmvideomamba.config_check import check_config
+from mmvideomamba.inference.views import set_test_views
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +40,12 @@ def build_parser() -> argparse.ArgumentParser:
         '--tta',
         action='store_true',
         help='test with the tta_model and tta_pipeline of the config')
+    parser.add_argument(
+        '--views',
+        default='all',
+        metavar='all|one|N',
+        help='views of a video that are scored: those of the config, a single '
+        'one, or the middle of N clips')
     add_run_options(parser)
     return parser
 
@@ -87,6 +94,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     cfg.resume = False
     fill_dataloader(cfg, 'test_dataloader')
     merge_options(cfg, args.cfg_options)
+    set_test_views(cfg, args.views)
     if args.show or args.show_dir is not None:
         set_visualization(cfg, args)
     if args.dump is not None:

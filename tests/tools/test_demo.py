@@ -122,6 +122,19 @@ def test_topk_must_be_positive(call):
         call('--topk', 0)
 
 
+def test_views(call, demo, capsys, monkeypatch):
+    for name in ('save_score_chart', 'save_annotated_video'):
+        monkeypatch.setattr(demo, name, lambda *given: None)
+    texts = []
+    for views in ('all', 'one', '2'):
+        call('--views', views)
+        texts.append(capsys.readouterr().out)
+    # The config has two clips and the central crop.
+    assert texts[0] == texts[2] != texts[1]
+    with pytest.raises(ValueError, match="views must be .* is 'none'"):
+        call('--views', 'none')
+
+
 @pytest.mark.parametrize('damage', ['empty', 'cut off', 'text'])
 def test_unreadable_video(call, make_video, damage):
     path = make_video(name='bad.mp4')

@@ -287,6 +287,15 @@ class TestTestOptions:
         with pytest.raises(ValueError, match='out.json.* .pkl'):
             self.merged(dict(test_evaluator=evaluator), '--dump', 'out.json')
 
+    def test_views(self) -> None:
+        steps = [dict(type='UniformSample', clip_len=8, num_clips=4)]
+        data = dict(test_dataloader=dict(dataset=dict(pipeline=steps)))
+        for words, clips in (((), 4), (('--views', 'one'), 1)):
+            found = self.merged(data, *words).test_dataloader.dataset
+            assert found.pipeline[0].num_clips == clips
+        with pytest.raises(ValueError, match="views must be .* is 'x'"):
+            self.merged(data, '--views', 'x')
+
     def test_show_dir(self) -> None:
         hooks = dict(visualization=dict(type='VisualizationHook'))
         hook = self.merged(
