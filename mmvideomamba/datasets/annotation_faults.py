@@ -1,5 +1,6 @@
 """Faults of an annotation file, gathered into a single error."""
 import logging
+import math
 import os
 from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
                     Set, Tuple, TypeVar)
@@ -38,6 +39,28 @@ def quote_line(line: str) -> str:
         str: In quotation marks, at most 100 characters.
     """
     return repr(line if len(line) <= 100 else line[:97] + '...')
+
+
+def parse_number(text: str, name: str) -> float:
+    """Read a finite number.
+
+    Args:
+        text (str): From an annotation file.
+        name (str): What it is, for the error.
+
+    Returns:
+        float: The number.
+
+    Raises:
+        ValueError: If it is none, infinite or NaN.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f'{name} {text!r} is no finite number')
+    return value
 
 
 def read_all(entries: Sequence[Tuple[int, Any]],

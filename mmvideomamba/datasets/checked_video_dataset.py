@@ -1,6 +1,5 @@
 """Video data set that checks its annotation file when it is loaded."""
 import copy
-import math
 import os
 import re
 from typing import Any, List, Optional, Sequence, Tuple, Union
@@ -11,7 +10,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.fileio import list_from_file
 
 from mmvideomamba.registry import DATASETS
-from .annotation_faults import check_exist, quote_line, read_all
+from .annotation_faults import check_exist, parse_number, quote_line, read_all
 from .bad_media import BadMediaMixin
 from .class_names import clean_class_names
 from .transforms.decode import LOCAL_BACKENDS, video_path
@@ -19,28 +18,6 @@ from .transforms.decode import LOCAL_BACKENDS, video_path
 # A path with an extension, then another separator and labels.
 _OTHER_SEPARATOR = re.compile(
     r'\.\w+([,;\t ]+)-?\d+(\.\d+)?([,;\t ]+-?\d+(\.\d+)?)*$')
-
-
-def parse_number(text: str, name: str) -> float:
-    """Read a finite number.
-
-    Args:
-        text (str): From an annotation file.
-        name (str): What it is, for the error.
-
-    Returns:
-        float: The number.
-
-    Raises:
-        ValueError: If it is none, infinite or NaN.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f'{name} {text!r} is no finite number')
-    return value
 
 
 @DATASETS.register_module()
@@ -91,7 +68,7 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         FileNotFoundError: If the annotation file does not exist, or more
             videos than ``bad_media`` allows.
         ValueError: If the file is empty or a line of it has another form or
-            a label that is out of range.
+            a label that is out of range; if an argument is not allowed.
     """
 
     # Columns behind the label, see subclasses.
@@ -113,6 +90,12 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
                  regression: bool = False,
                  num_repeats: int = 1,
                  **kwargs: Any) -> None:
+        if not isinstance(data_prefix, dict) or not isinstance(
+                multi_class, bool):
+            raise ValueError(
+                'data_prefix must be a dict and multi_class True or False, '
+                f'but they are {data_prefix!r} and {multi_class!r}; give by '
+                'name what the host lacks, such as check_files')
         if multi_class and num_classes is None:
             raise ValueError('multi_class=True needs num_classes, the length '
                              'of the label vector')

@@ -2,7 +2,8 @@
 from typing import Any, List, Optional, Sequence
 
 from mmvideomamba.registry import DATASETS
-from .checked_video_dataset import CheckedVideoDataset, parse_number
+from .annotation_faults import parse_number
+from .checked_video_dataset import CheckedVideoDataset
 from .windows import find_windows, pick_windows
 
 

@@ -71,6 +71,13 @@ def test_missing_annotation_file(tmp_path: Path) -> None:
         CheckedVideoDataset('no.txt', [], data_root=str(tmp_path / 'root'))
 
 
+@pytest.mark.parametrize('values', [[False], [dict(video=''), 1]])
+def test_arguments_of_the_host_in_a_row(values: list) -> None:
+    """An older order of the arguments is refused, not misread."""
+    with pytest.raises(ValueError, match='give by name what the host'):
+        CheckedVideoDataset('no.txt', [], *values)
+
+
 @pytest.mark.parametrize('text', ['', '\n \n'])
 def test_empty_annotation_file(make: Make, text: str) -> None:
     with pytest.raises(ValueError, match='ann.txt is empty.*PATH LABEL'):
