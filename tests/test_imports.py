@@ -79,6 +79,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {'datasets'}),
+    'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
 }
 

@@ -1,9 +1,10 @@
 """Record of a workaround, and questions to an installed package."""
 import importlib.metadata
 import importlib.util
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional
+from typing import Callable, Optional, Tuple
 
 
 @dataclass
@@ -66,3 +67,17 @@ def installed_version(distribution: str) -> str:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return ''
+
+
+def installed_release(distribution: str) -> Tuple[int, int]:
+    """Read the first two numbers of an installed version.
+
+    Args:
+        distribution (str): Name of the distribution, as pip writes it.
+
+    Returns:
+        tuple[int, int]: Such as (1, 5) for '1.5.7'; (0, 0) for an absent
+        distribution.
+    """
+    found = re.match(r'(\d+)\.(\d+)', installed_version(distribution))
+    return (int(found[1]), int(found[2])) if found else (0, 0)

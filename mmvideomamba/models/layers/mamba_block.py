@@ -3,7 +3,7 @@ from typing import Optional, Tuple
 
 from mmcv.cnn.bricks import DropPath
 from mmengine.model import BaseModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from .add_norm import build_add_norm
@@ -17,6 +17,9 @@ class MambaBlock(BaseModule):
     ``hidden = mixer(norm(residual))``. The returned stream does not yet hold
     the returned branch; the next block, or the trunk's end, adds it. So
     ``drop_path_rate`` drops the branch of the block before.
+
+    ``normed`` changes nothing: a place for hooks on the mixer's input
+    (b, l, c), as of Grad-CAM, whose layers return a single tensor.
 
     Args:
         embed_dims (int): Channels c.
@@ -45,6 +48,7 @@ class MambaBlock(BaseModule):
         self.with_cp = with_cp
         self.drop_path = DropPath(drop_path_rate)
         self.norm = build_add_norm(norm_cfg, embed_dims)
+        self.normed = nn.Identity()
         self.mixer = BiMambaMixer(embed_dims, **(mixer_cfg or {}))
 
     def forward(self,
@@ -67,6 +71,7 @@ class MambaBlock(BaseModule):
         if residual is not None:
             hidden = self.drop_path(hidden)
         x, residual = self.norm(hidden, residual)
+        x = self.normed(x)
         if self.with_cp and self.training and x.requires_grad:
             hidden = checkpoint(self.mixer, x, order, use_reentrant=False)
         else:

@@ -1,0 +1,51 @@
+"""Let mmpretrain's browse_dataset.py call the current matplotlib."""
+import functools
+import inspect
+from typing import Any, Optional
+
+from .import_hooks import AfterImport
+from .workaround import Workaround, installed_release, installed_version
+
+
+def _heal_adjust_bbox(module: Any) -> None:
+    original = module.adjust_bbox
+    parameters = inspect.signature(original).parameters
+    if 'renderer' not in parameters or \
+            parameters['renderer'].default is not inspect.Parameter.empty:
+        return
+
+    @functools.wraps(original)
+    def adjust_bbox(fig: Any,
+                    bbox_inches: Any,
+                    renderer: Optional[Any] = None,
+                    **kwargs: Any) -> Any:
+        if renderer is None:
+            renderer = fig.canvas.get_renderer()
+        return original(fig, bbox_inches, renderer, **kwargs)
+
+    module.adjust_bbox = adjust_bbox
+
+
+def _cause() -> str:
+    if installed_release('matplotlib') < (3, 11):
+        return ''
+    version = installed_version('matplotlib')
+    return f'matplotlib {version} asks for a renderer in adjust_bbox'
+
+
+def _cure() -> None:
+    """Let ``adjust_bbox`` take the renderer of the figure's canvas.
+
+    mmpretrain's ``browse_dataset.py`` calls a private function of
+    matplotlib in the form of earlier releases.
+    """
+    AfterImport.register('matplotlib._tight_bbox', _heal_adjust_bbox)
+
+
+WORKAROUND = Workaround(
+    name='adjust_bbox',
+    cause=_cause,
+    link='https://github.com/open-mmlab/mmpretrain/blob/v1.2.0/tools/'
+    'visualization/browse_dataset.py',
+    until='a release of mmpretrain that follows matplotlib 3.11',
+    cure=_cure)
