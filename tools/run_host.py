@@ -1,7 +1,8 @@
 """Run a tool of mmaction2 or mmpretrain with mmvideomamba imported first.
 
 Some tools of the hosts load a model or a checkpoint without reading a config,
-and so without importing the plugin. For example::
+and so without importing the plugin. Two tools get remedies on the way, see
+mmvideomamba/compat/tools.py; docs/host_tools.md lists the tools. For example::
 
     python tools/run_host.py mmaction analysis_tools/confusion_matrix.py \
         CONFIG CHECKPOINT --show-path out.png
@@ -11,6 +12,7 @@ import runpy
 import sys
 
 from mmvideomamba.command_line import HOSTS, find_tool, user_errors
+from mmvideomamba.compat.tools import TOOL_REMEDIES
 
 
 def main() -> None:
@@ -26,7 +28,13 @@ def main() -> None:
         tool = find_tool(args.host, args.tool)
     sys.argv = [str(tool), *args.args]
     sys.path[0] = str(tool.parent)  # as Python sets the path for a script
-    runpy.run_path(str(tool), run_name='__main__')
+    remedy = TOOL_REMEDIES.get((args.host, tool.name))
+    if remedy is None:
+        runpy.run_path(str(tool), run_name='__main__')
+        return
+    main_of_tool = runpy.run_path(str(tool), run_name=tool.stem)['main']
+    remedy(main_of_tool.__globals__)
+    main_of_tool()
 
 
 if __name__ == '__main__':

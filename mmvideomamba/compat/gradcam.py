@@ -49,7 +49,8 @@ def _heal_gradcam(module: types.ModuleType) -> None:
             if not output.requires_grad:
                 raise ValueError(
                     f'no gradient reaches {layer_name!r}: the layers up to '
-                    'there are frozen. Set requires_grad of the backbone.')
+                    'there are frozen. Set frozen_stages of the backbone to '
+                    '-1, and requires_grad of the weights.')
             self.target_activations = maps.contiguous()
             output.register_hook(keep_gradients)
 

@@ -1,0 +1,135 @@
+"""Remedies for tools of the hosts: scripts, not modules.
+
+``tools/run_host.py`` applies them before the ``main`` of a tool. A remedy
+takes the tool's global names and puts functions in the place of others.
+"""
+import functools
+import importlib
+import os
+from typing import Any, Callable, Dict, List, Tuple
+
+from mmengine.fileio import dump
+from mmengine.logging import print_log
+
+_OURS = 'mmvideomamba.'
+
+
+def _is_ours(cfg: Any) -> bool:
+    return str(cfg.get('type', '')).startswith(_OURS)
+
+
+def _check_samples(cfg: Any, args: Any) -> None:
+    """Refuse a test set whose features would get the names of others."""
+    loader = cfg.test_dataloader
+    if loader.get('sampler', {}).get('shuffle'):
+        raise ValueError('features are named in the order of the test set. '
+                         'Set test_dataloader.sampler.shuffle to False.')
+    steps = [str(step['type']) for step in loader.dataset.pipeline]
+    if args.long_video_mode and 'UntrimmedSampleFrames' not in steps:
+        raise ValueError(
+            '--long-video-mode replaces SampleFrames or UniformSample, but '
+            f'the test pipeline has neither: {", ".join(steps)}. Change the '
+            'sampling step, or leave the option out.')
+
+
+def _set_places(cfg: Any, args: Any) -> None:
+    """Give a data set of ours the list and the root of the command line."""
+    data = cfg.test_dataloader.dataset
+    if args.video_list is not None:
+        data.ann_file = os.path.abspath(args.video_list)
+    if args.video_root is not None:
+        kind = 'img' if 'Rawframe' in data.type else 'video'
+        data.data_prefix = {kind: os.path.abspath(args.video_root)}
+    # A replacement would be stored under the name of the bad file.
+    data.bad_media = 'raise'
+
+
+def _names_of(data: Any) -> List[str]:
+    """Name the samples of a data set by paths below the root."""
+    root = next(iter(data.data_prefix.values()), '') or ''
+    names: List[str] = []
+    seen: Dict[str, int] = {}
+    for i in range(len(data)):
+        info = data.get_data_info(i)
+        name = info.get('filename') or info['frame_dir']
+        if root and os.path.abspath(name).startswith(
+                os.path.join(os.path.abspath(root), '')):
+            name = os.path.relpath(name, root)
+        number = seen[name] = seen.get(name, -1) + 1
+        windows = 'clip_start' in info
+        names.append(f'{name}.{number}' if windows else name)
+    if len(set(names)) < len(names):
+        twice = sorted(name for name, last in seen.items() if last)
+        raise ValueError('the test set holds the same video twice: '
+                         f'{", ".join(twice[:3])}')
+    return names
+
+
+def _feature_extraction(tool: Dict[str, Any]) -> None:
+    """Name features by the samples of a data set of ours.
+
+    The tool splits the lines of the list at spaces, counts blank ones, and
+    ignores ``--video-root`` for data sets other than mmaction2's.
+    """
+    merge, split = tool['merge_args'], tool['split_feats']
+    configs: List[Any] = []
+
+    @functools.wraps(merge)
+    def merge_args(cfg: Any, args: Any) -> Any:
+        if _is_ours(cfg.test_dataloader.dataset):
+            _set_places(cfg, args)
+        cfg = merge(cfg, args)
+        _check_samples(cfg, args)
+        configs.append(cfg)
+        if not args.multi_view and not args.long_video_mode:
+            print_log('each feature is the mean of all views of the test '
+                      'pipeline; --multi-view keeps the views apart')
+        return cfg
+
+    @functools.wraps(split)
+    def split_feats(args: Any) -> None:
+        cfg = configs[-1].test_dataloader.dataset
+        if not _is_ours(cfg):
+            split(args)
+            return
+        registry = importlib.import_module('mmengine.registry')
+        names = _names_of(registry.DATASETS.build(dict(cfg, pipeline=[])))
+        features = importlib.import_module(
+            'mmvideomamba.checkpoints.dump').read_dump(args.dump)
+        if args.dump_score:
+            features = [one['pred_score'] for one in features]
+        if len(names) != len(features):
+            raise ValueError(f'{args.dump} holds {len(features)} features of '
+                             f'{len(names)} samples')
+        for name, feature in zip(names, features):
+            dump(feature, os.path.join(args.output_prefix, name + '.pkl'))
+        os.remove(args.dump)
+
+    tool.update(merge_args=merge_args, split_feats=split_feats)
+
+
+def _cam(tool: Dict[str, Any]) -> None:
+    """Draw maps of the last layer of a VideoMamba with maps.
+
+    The tool looks for a norm of torch, and ends in an IndexError.
+    """
+    original = tool['get_default_target_layers']
+
+    @functools.wraps(original)
+    def get_default_target_layers(model: Any, args: Any) -> List[Any]:
+        if not type(model.backbone).__module__.startswith(_OURS):
+            return original(model, args)
+        cam = importlib.import_module('mmvideomamba.visualization.cam')
+        args.vit_like = True
+        layer = cam.cam_layer(model)
+        print_log(f'target layer: {cam.name_of(model, layer)}')
+        return [layer]
+
+    tool['get_default_target_layers'] = get_default_target_layers
+
+
+# Host, and file of the tool.
+TOOL_REMEDIES: Dict[Tuple[str, str], Callable[[Dict[str, Any]], None]] = {
+    ('mmaction', 'clip_feature_extraction.py'): _feature_extraction,
+    ('mmpretrain', 'vis_cam.py'): _cam,
+}
