@@ -60,7 +60,13 @@ def test_mmpretrain_jitters(img: np.ndarray, backend: str) -> None:
 
 
 def test_cause_is_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert np.__version__ in hue.WORKAROUND.cause()
+
+    def refuse(value: float) -> int:
+        raise OverflowError
+
+    new = types.SimpleNamespace(uint8=refuse, __version__='9.9')
+    monkeypatch.setattr(hue, 'np', new)
+    assert 'numpy 9.9 refuses' in hue.WORKAROUND.cause()
     old = types.SimpleNamespace(uint8=lambda value: int(value) % 256)
     monkeypatch.setattr(hue, 'np', old)
     assert hue.WORKAROUND.cause() == ''

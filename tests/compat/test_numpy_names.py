@@ -38,18 +38,24 @@ def test_table_holds_every_name_that_is_missing() -> None:
             if gone:
                 missing['.'.join(inner.parts)] = gone
     missing = {k: v for k, v in missing.items() if NOT_RUN.get(k) != v}
-    assert missing == {k: {v} for k, v in numpy_names._USERS.items()}
+    assert missing == {
+        k: {v}
+        for k, v in numpy_names._USERS.items() if not hasattr(np, v)
+    }
 
 
 def test_cause_ends_with_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert 'trapz' in numpy_names.WORKAROUND.cause()
-    names = dict.fromkeys(numpy_names._TODAY)
+    names: dict = {**dict.fromkeys(numpy_names._TODAY), '__version__': '9.9'}
+    del names['trapz']
+    monkeypatch.setattr(numpy_names, 'np', types.SimpleNamespace(**names))
+    assert numpy_names.WORKAROUND.cause().startswith('numpy 9.9 lacks trapz')
+    names['trapz'] = None
     monkeypatch.setattr(numpy_names, 'np', types.SimpleNamespace(**names))
     assert numpy_names.WORKAROUND.cause() == ''
 
 
 def test_numpy_itself_and_sound_modules_stay() -> None:
-    assert not hasattr(np, 'in1d') and not hasattr(np, 'Inf')
+    assert not hasattr(np, 'Inf')
     module = importlib.import_module('mmaction.datasets.transforms.processing')
     assert module.np is np
 
