@@ -12,9 +12,6 @@ import pytest
 import torch
 from common import device_of, gradients, leaves
 from gpu_common import DEVICE, DTYPES, GPU_ONLY
-from torch import Tensor
-
-from mmvideomamba.ops import channels_first, use_backend
 from ops.channels_first.published import (CONV, SCAN, WEIGHTS, close,
                                           scan_tolerance)
 from ops.channels_first.test_channels_first_conv import \
@@ -23,6 +20,9 @@ from ops.channels_first.test_channels_first_inner import \
     make_inputs as make_inner
 from ops.channels_first.test_channels_first_scan import \
     make_inputs as make_scan
+from torch import Tensor
+
+from mmvideomamba.ops import channels_first, use_backend
 
 pytestmark = GPU_ONLY
 

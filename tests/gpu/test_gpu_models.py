@@ -7,6 +7,8 @@ import torch.nn.functional as F
 from common import assert_close, device_of, small_backbone
 from gpu_common import DEVICE, GPU_ONLY
 from torch import Tensor
+from torch.nn.utils import parametrizations
+from torch.utils.flop_counter import FlopCounterMode
 
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.backbones import graphed
@@ -163,6 +165,35 @@ def test_layers_with_hooks():
                 'chain',
                 torch.bfloat16 if autocast else None,
                 name=name)
+
+
+def test_tracers_see_operators_of_torch():
+    """Kernels of Triton are no part of exported graphs, nor of counts."""
+    model, x = small_backbone().to(DEVICE).eval(), clips(2, 16)
+    with torch.no_grad():
+        wanted = model(x)[0]
+        program = torch.export.export(model, (x, ))
+        traced = torch.jit.trace(model, x)
+        for forward in (program.module(), traced):
+            assert_close(forward(x)[0], wanted, 'chain')
+        with FlopCounterMode(display=False) as counter:
+            assert_close(model(x)[0], wanted, 'chain')
+    names = {str(node.target) for node in program.graph.nodes}
+    assert not any('mmvideomamba' in name for name in names)
+    cpu = small_backbone().eval()
+    with FlopCounterMode(display=False) as expected, torch.no_grad():
+        cpu(x.cpu())
+    assert counter.get_total_flops() == expected.get_total_flops() > 0
+
+
+def test_compiles_with_a_called_layer():
+    torch.compiler.reset()
+    model, x = tiny(), clips()
+    parametrizations.weight_norm(model.layers[0].mixer.in_proj)
+    wanted = gradients_of(model, model, x)
+    found = gradients_of(model, torch.compile(model, fullgraph=True), x)
+    for name, value in wanted.items():
+        assert_close(found[name], value, 'chain', name=name)
 
 
 def test_graphs_have_a_limit():
