@@ -36,6 +36,11 @@ def _heal_gradcam(module: types.ModuleType) -> None:
             return
         # Not at the top: a model imports modules of the host.
         cam = importlib.import_module('mmvideomamba.visualization.cam')
+        views = (self.model.test_cfg or {}).get('max_testing_views')
+        if views is not None:
+            raise ValueError(f'max_testing_views={views} runs some views '
+                             'after others, but maps need all at once. Take '
+                             'it out of model.test_cfg.')
         to_maps = cam.token_maps(self.model)
         right = cam.name_of(self.model, cam.cam_layer(self.model))
         layer = _find_layer(self.model, layer_name, right)

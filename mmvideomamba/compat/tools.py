@@ -8,6 +8,7 @@ import importlib
 import os
 from typing import Any, Callable, Dict, List, Tuple
 
+from mmengine.dist import is_main_process
 from mmengine.fileio import dump
 from mmengine.logging import print_log
 
@@ -91,6 +92,8 @@ def _feature_extraction(tool: Dict[str, Any]) -> None:
         cfg = configs[-1].test_dataloader.dataset
         if not _is_ours(cfg):
             split(args)
+            return
+        if not is_main_process():
             return
         registry = importlib.import_module('mmengine.registry')
         names = _names_of(registry.DATASETS.build(dict(cfg, pipeline=[])))

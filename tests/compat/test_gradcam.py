@@ -81,6 +81,13 @@ def test_layer_without_tokens() -> None:
         draw(data)
 
 
+def test_views_run_at_once() -> None:
+    model = make_model(FRAMES)
+    model.test_cfg = dict(max_testing_views=1)
+    with pytest.raises(ValueError, match='max_testing_views=1 runs some'):
+        GradCAM(model, 'backbone/layers/0/normed')
+
+
 def test_frozen_backbone_is_told() -> None:
     model = make_model(FRAMES)
     model.backbone.requires_grad_(False)
