@@ -11,7 +11,7 @@ CHANNELS, PATCH, GRID, FRAMES = 16, 8, (2, 3), 4
 RED, BLUE = 0, 2
 
 
-def make_model(frames: int, **backbone: Any) -> nn.Module:
+def make_model(frames: int, num_layers: int = 1, **backbone: Any) -> nn.Module:
     """Build a recognizer of clips or, for 1 frame, a classifier of images.
 
     A red patch fills the first half of the channels of a token, a blue patch
@@ -20,6 +20,7 @@ def make_model(frames: int, **backbone: Any) -> nn.Module:
 
     Args:
         frames (int): Frames of a clip.
+        num_layers (int): Blocks. Defaults to 1.
         **backbone: Further arguments of ``VideoMamba``.
 
     Returns:
@@ -27,7 +28,7 @@ def make_model(frames: int, **backbone: Any) -> nn.Module:
     """
     backbone = dict(
         type='mmvideomamba.VideoMamba',
-        arch=dict(embed_dims=CHANNELS, num_layers=1),
+        arch=dict(embed_dims=CHANNELS, num_layers=num_layers),
         img_size=(GRID[0] * PATCH, GRID[1] * PATCH),
         patch_size=PATCH,
         num_frames=frames,

@@ -44,19 +44,13 @@ def _heal_gradcam(module: types.ModuleType) -> None:
         to_maps = cam.token_maps(self.model)
         right = cam.name_of(self.model, cam.cam_layer(self.model))
         layer = _find_layer(self.model, layer_name, right)
-        cam.check_cam_layers(self.model, [layer])
+        cam.check_cam_layers(self.model, [layer], gradients=True)
 
         def keep_gradients(gradient: Any) -> None:
             self.target_gradients = to_maps(gradient).contiguous()
 
         def keep_activations(layer: Any, args: Any, output: Any) -> None:
-            maps = to_maps(output).detach()
-            if not output.requires_grad:
-                raise ValueError(
-                    f'no gradient reaches {layer_name!r}: the layers up to '
-                    'there are frozen. Set frozen_stages of the backbone to '
-                    '-1, and requires_grad of the weights.')
-            self.target_activations = maps.contiguous()
+            self.target_activations = to_maps(output).detach().contiguous()
             output.register_hook(keep_gradients)
 
         layer.register_forward_hook(keep_activations)

@@ -41,7 +41,9 @@ def _with_check(kind: Any) -> None:
         # Without the module there is no model of ours.
         if 'mmvideomamba.models.backbones.videomamba' in sys.modules:
             cam = importlib.import_module('mmvideomamba.visualization.cam')
-            cam.check_cam_layers(model, target_layers)
+            cam.check_cam_layers(
+                model, target_layers, self.uses_gradients
+                and not self.compute_input_gradient)
 
     kind.__init__ = init
 

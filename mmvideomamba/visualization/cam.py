@@ -64,7 +64,40 @@ def _mute(backbone: Any) -> List[nn.Module]:
     return [last, last.out_proj, backbone.drop_path]
 
 
-def check_cam_layers(model: nn.Module, layers: Iterable[nn.Module]) -> None:
+def _block_of(backbone: Any, layer: nn.Module) -> int:
+    """Return the block that holds a layer, -1 for none."""
+    found = [
+        i for i, block in enumerate(backbone.layers)
+        if any(layer is module for module in block.modules())
+    ]
+    return found[0] if found else -1
+
+
+def _fault(backbone: Any, layer: nn.Module) -> str:
+    """Tell why a layer has no map, or return ''."""
+    if _block_of(backbone, layer) > backbone.last_index:
+        return 'does not run'
+    if isinstance(layer, _PAIRS):
+        return 'returns two tensors'
+    if any(layer is other for other in _mute(backbone)):
+        return ('lies behind the last mixer, where only the class token has a '
+                'gradient')
+    return ''
+
+
+def _is_frozen(backbone: Any, layer: nn.Module) -> bool:
+    """Tell whether no weight up to the block of a layer learns."""
+    block = _block_of(backbone, layer)
+    weights = [
+        weight for name, weight in backbone.named_parameters()
+        if backbone.get_layer_depth(name)[0] <= block + 1
+    ]
+    return block >= 0 and not any(w.requires_grad for w in weights)
+
+
+def check_cam_layers(model: nn.Module,
+                     layers: Iterable[nn.Module],
+                     gradients: bool = False) -> None:
     """Refuse target layers of a VideoMamba that cannot give maps.
 
     Other models, and other layers, pass.
@@ -72,25 +105,28 @@ def check_cam_layers(model: nn.Module, layers: Iterable[nn.Module]) -> None:
     Args:
         model (nn.Module): Any model.
         layers (Iterable[nn.Module]): The target layers.
+        gradients (bool): Whether the method needs gradients at the layers.
+            Defaults to False.
 
     Raises:
-        ValueError: If a layer returns several tensors, or only the class
-            token has a gradient there. The message names a right layer.
+        ValueError: If a layer returns several tensors or does not run, only
+            the class token has a gradient there, or the backbone is frozen
+            up to the layer. The message names the remedy.
     """
     backbones = [m for m in model.modules() if isinstance(m, VideoMamba)]
     for backbone in backbones[:1]:
         right = name_of(model, cam_layer(model))
-        mute = _mute(backbone)
         for layer in layers:
-            reason = ''
-            if isinstance(layer, _PAIRS):
-                reason = 'returns two tensors'
-            elif any(layer is other for other in mute):
-                reason = ('lies behind the last mixer, where only the class '
-                          'token has a gradient')
-            if reason:
-                raise ValueError(f'the layer {name_of(model, layer)} has no '
-                                 f'map: it {reason}. Take {right}.')
+            name = name_of(model, layer)
+            fault = _fault(backbone, layer)
+            if fault:
+                raise ValueError(f'the layer {name} has no map: it {fault}. '
+                                 f'Take {right}.')
+            if gradients and _is_frozen(backbone, layer):
+                raise ValueError(
+                    f'no gradient reaches {name}: the backbone is frozen up '
+                    'to there. Set frozen_stages of the backbone to -1, and '
+                    'requires_grad of the weights, for the maps.')
 
 
 def token_maps(model: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -101,6 +101,25 @@ def test_a_layer_without_a_map_is_refused_by_grad_cam() -> None:
         assert str(error.value).endswith('Take backbone.layers.0.normed.')
 
 
+def test_a_frozen_backbone_has_maps_without_gradients_only() -> None:
+    model = make_model(1, frozen_stages=1)
+    layer = cam_layer(model)
+    options = dict(reshape_transform=token_maps(model))
+    with pytest.raises(ValueError, match='normed: the backbone is frozen'):
+        cam.GradCAM(model, [layer], **options)
+    x = make_input(1, (0, 0, 0), (0, 1, 2))
+    assert cam.EigenCAM(model, [layer], **options)(x, None).any()
+    learns = make_model(1, frozen_stages=0)
+    assert cam.GradCAM(learns, [cam_layer(learns)])
+
+
+def test_a_block_that_does_not_run() -> None:
+    model = make_model(1, num_layers=2, out_indices=0)
+    assert cam_layer(model) is model.backbone.layers[0].normed
+    with pytest.raises(ValueError, match='does not run.*layers.0.normed'):
+        check_cam_layers(model, [model.backbone.layers[1].normed])
+
+
 def test_layers_that_pass() -> None:
     """Patch tokens of the last mixer count where they are averaged."""
     model = make_model(1, out_type='avg_featmap')
