@@ -1,12 +1,13 @@
 """The test pipeline of a config, for inputs of any kind."""
 import copy
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
 
+from .clip_groups import read_clips
 from .inputs import SOURCES, Input, pack_input
-from .views import WINDOWS, Views, check_views, set_views, step_name
+from .views import SAMPLERS, WINDOWS, Views, check_views, set_views, step_name
 
 _OPEN = dict(type='mmvideomamba.OpenVideo')
 _DECODE = dict(
@@ -103,7 +104,7 @@ class VideoPipeline:
         """
         self.views = check_views(views)
         self.steps = set_views(self.original, views)
-        self._built: Dict[str, Any] = {}
+        self._built: Dict[str, Tuple[Optional[Compose], Compose]] = {}
 
     def __call__(self, item: Input) -> dict:
         """Read an input.
@@ -122,7 +123,19 @@ class VideoPipeline:
         sample = pack_input(item, **self.pack_cfg)
         source = next(key for key in SOURCES if key in sample)
         if source not in self._built:
-            # Built under the scope of the host, whatever ran before.
-            with DefaultScope.overwrite_default_scope('mmaction'):
-                self._built[source] = Compose(adapt_steps(self.steps, source))
-        return self._built[source](sample)
+            self._built[source] = self._build(source)
+        choose, rest = self._built[source]
+        if choose is None:
+            return rest(sample)
+        return read_clips(choose(sample), rest)
+
+    def _build(self, source: str) -> Tuple[Optional[Compose], Compose]:
+        """Build the steps up to the sampler of clips, and the others."""
+        steps = adapt_steps(self.steps, source)
+        names = [step_name(step) for step in steps]
+        places = [i for i, name in enumerate(names, 1) if name in SAMPLERS]
+        # Built under the scope of the host, whatever ran before.
+        with DefaultScope.overwrite_default_scope('mmaction'):
+            if len(places) != 1:
+                return None, Compose(steps)
+            return Compose(steps[:places[0]]), Compose(steps[places[0]:])

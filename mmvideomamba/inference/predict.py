@@ -67,6 +67,6 @@ def _predict_parts(model: Any, sample: dict, limit: int) -> Any:
         data = model.data_preprocessor(
             dict(inputs=[views], data_samples=[sample['data_samples']]), False)
         features, extra = model.extract_feat(data['inputs'], test_mode=True)
-        parts.append(features)
-    features = tuple(torch.cat(level) for level in zip(*parts))
-    return model.cls_head.predict(features, data['data_samples'], **extra)[0]
+        parts.append(model.cls_head(features, **extra))
+    scores = torch.cat(parts)
+    return model.cls_head.predict_by_feat(scores, data['data_samples'])[0]
