@@ -78,7 +78,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),
-    'inference': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {'datasets'}),
+    'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
+                  {'datasets'}),
     'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
 }
