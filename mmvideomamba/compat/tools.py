@@ -3,9 +3,11 @@
 ``tools/run_host.py`` applies them before the ``main`` of a tool. A remedy
 takes the tool's global names and puts functions in the place of others.
 """
+import argparse
 import functools
 import importlib
 import os
+import sys
 from typing import Any, Callable, Dict, List, Tuple
 
 from mmengine.dist import is_main_process
@@ -66,8 +68,23 @@ def _names_of(data: Any) -> List[str]:
     return names
 
 
+def _with_views(parse: Callable[[], Any]) -> Callable[[], Any]:
+    """Let the command line of a tool hold ``--views``, as of our tools."""
+
+    @functools.wraps(parse)
+    def parse_args() -> Any:
+        parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+        parser.add_argument('--views', default='all')
+        ours, sys.argv[1:] = parser.parse_known_args()
+        args = parse()
+        args.views = ours.views
+        return args
+
+    return parse_args
+
+
 def _feature_extraction(tool: Dict[str, Any]) -> None:
-    """Name features by the samples of a data set of ours.
+    """Name features by the samples of a data set of ours, and choose views.
 
     The tool splits the lines of the list at spaces, counts blank ones, and
     ignores ``--video-root`` for data sets other than mmaction2's.
@@ -77,14 +94,18 @@ def _feature_extraction(tool: Dict[str, Any]) -> None:
 
     @functools.wraps(merge)
     def merge_args(cfg: Any, args: Any) -> Any:
+        importlib.import_module('mmvideomamba.inference.views').set_test_views(
+            cfg, args.views)
         if _is_ours(cfg.test_dataloader.dataset):
             _set_places(cfg, args)
         cfg = merge(cfg, args)
         _check_samples(cfg, args)
         configs.append(cfg)
         if not args.multi_view and not args.long_video_mode:
-            print_log('each feature is the mean of all views of the test '
-                      'pipeline; --multi-view keeps the views apart')
+            print_log(
+                'each feature is the mean over the views of the test '
+                'pipeline; --views one takes a single view, --multi-view '
+                'keeps the views apart')
         return cfg
 
     @functools.wraps(split)
@@ -108,7 +129,10 @@ def _feature_extraction(tool: Dict[str, Any]) -> None:
             dump(feature, os.path.join(args.output_prefix, name + '.pkl'))
         os.remove(args.dump)
 
-    tool.update(merge_args=merge_args, split_feats=split_feats)
+    tool.update(
+        parse_args=_with_views(tool['parse_args']),
+        merge_args=merge_args,
+        split_feats=split_feats)
 
 
 def _cam(tool: Dict[str, Any]) -> None:

@@ -28,6 +28,7 @@ def make_args(folder: Path, **kwargs) -> argparse.Namespace:
         multi_view=False,
         long_video_mode=False,
         dump_score=False,
+        views='all',
         output_prefix=str(folder),
         dump=str(folder / 'all.pkl'))
     return argparse.Namespace(**{**args, **kwargs})
@@ -56,7 +57,8 @@ def make_config(folder: Path, lines: List[str], **kwargs) -> Config:
 def split(cfg: Config, args: argparse.Namespace,
           features: List[Any]) -> List[str]:
     """Run the tool's two functions; return the names of the files."""
-    tool = dict(merge_args=lambda cfg, args: cfg, split_feats=None)
+    tool: Dict[str, Any] = dict(
+        parse_args=None, merge_args=lambda cfg, args: cfg, split_feats=None)
     FEATURES(tool)
     tool['merge_args'](cfg, args)
     mmengine.dump(features, args.dump)
@@ -139,7 +141,10 @@ def test_options_of_no_effect_are_refused(tmp_path: Path,
 def test_features_of_a_hosts_set_are_split_by_the_host(tmp_path: Path) -> None:
     cfg = make_config(tmp_path, ['x.mp4,0'], type='VideoDataset')
     calls: List[Any] = []
-    tool = dict(merge_args=lambda cfg, args: cfg, split_feats=calls.append)
+    tool: Dict[str, Any] = dict(
+        parse_args=None,
+        merge_args=lambda cfg, args: cfg,
+        split_feats=calls.append)
     FEATURES(tool)
     args = make_args(tmp_path)
     tool['merge_args'](cfg, args)

@@ -106,9 +106,15 @@ def save(cfg: Config, folder: Path, scope: str) -> List[Path]:
     return paths
 
 
-def features_of(config: Path, checkpoint: Path, name: str) -> torch.Tensor:
+def features_of(config: Path,
+                checkpoint: Path,
+                name: str,
+                clips: int = 2) -> torch.Tensor:
     """Compute the class tokens of the views of a clip, (views, c)."""
     cfg = Config.fromfile(config)
+    for step in cfg.test_pipeline:
+        if step.type == 'UniformSample':
+            step.num_clips = clips
     with DefaultScope.overwrite_default_scope('mmaction'):
         model = MODELS.build(cfg.model).eval()
         pipeline = Compose(cfg.test_pipeline)
@@ -133,19 +139,21 @@ def test_features(run_host: Callable, recognizer: List[Path],
     names = ['1_9.mp4', '0_8.mp4']
     (tmp_path / 'list.txt').write_text('\n\n'.join(f'{name} 0'
                                                    for name in names))
-    for options, folder in (([], 'mean'), (['--multi-view'], 'views')):
+    for options, folder in (([], 'mean'), (['--views', 'one'], 'one'),
+                            (['--multi-view'], 'views')):
         run_host('mmaction', 'clip_feature_extraction', *recognizer,
                  tmp_path / folder, '--video-list', tmp_path / 'list.txt',
                  '--video-root',
                  Path.cwd() / 'data', *options)
     for name in names:
-        mean, views = (
+        mean, one, views = (
             pickle.loads((tmp_path / f'{folder}/{name}.pkl').read_bytes())
-            for folder in ('mean', 'views'))
+            for folder in ('mean', 'one', 'views'))
         expected = features_of(*recognizer, name)
         assert expected.shape == (2, 32)
         torch.testing.assert_close(views, expected)
         torch.testing.assert_close(mean, expected.mean(0))
+        torch.testing.assert_close(one, features_of(*recognizer, name, 1)[0])
         assert not list((tmp_path / 'mean').glob('total_feats.pkl'))
 
 
