@@ -19,9 +19,9 @@ RECIPES = dict(
     coin=('recognition/coin/videomamba-tiny_k400-u32-pre_8xb32-u32-40e_'
           'coin-rgb.py', 30),
     lvu=('recognition/lvu/videomamba-tiny_k400-u32-pre_8xb8-u32-70e_lvu-'
-         'director-60s-rgb.py', 60),
+         'director-60s-rgb.py', 30),
     number=('recognition/lvu/videomamba-tiny_k400-u32-pre_8xb8-u32-70e_lvu-'
-            'like-ratio-60s-rgb.py', 60))
+            'like-ratio-60s-rgb.py', 30))
 
 
 def shrink(pipeline: list) -> None:
@@ -63,6 +63,8 @@ def recipe(name: str,
         data.update(window=0.8, stride=0.6)
     for pipeline in (data.pipeline, cfg.test_pipeline):
         shrink(pipeline)
+        if windows:
+            pipeline[1]['num_clips'] = 2
     cfg.model.backbone.update(
         arch=dict(embed_dims=16, num_layers=1),
         img_size=SIZE,
