@@ -23,11 +23,15 @@ def read_camera(camera: Union[int, str], seconds: float = 3.) -> dict:
         and ``fps`` (float).
 
     Raises:
-        ValueError: If ``seconds`` is not above 0, if the camera cannot be
-            opened, or gives no frame.
+        ValueError: If an argument is out of range, or the camera cannot be
+            opened or gives no frame.
     """
-    if not seconds > 0:
-        raise ValueError(f'seconds must be above 0, but is {seconds}')
+    if isinstance(camera, bool) or not isinstance(camera, (int, str)):
+        raise ValueError('camera must be a number or the address of a stream, '
+                         f'but is {camera!r}')
+    if not isinstance(seconds, (int, float)) or not seconds > 0:
+        raise ValueError('seconds must be a number above 0, but is '
+                         f'{seconds!r}')
     capture: Any = cv2.VideoCapture(camera)
     try:
         if not capture.isOpened():

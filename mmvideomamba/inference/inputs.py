@@ -126,7 +126,7 @@ def pack_input(item: Input,
 
     Raises:
         MediaError: If the path does not exist, or a folder holds no frames.
-        ValueError: If an array is no video.
+        ValueError: If an array is no video, or ``fps`` is not above 0.
     """
     if not isinstance(item, dict):
         source = _source_of(item)
@@ -155,8 +155,17 @@ def pack_input(item: Input,
             img_shape=shape,
             original_shape=shape)
     if 'fps' in given:
-        sample['avg_fps'] = float(given.pop('fps'))
+        sample['avg_fps'] = _check_fps(given.pop('fps'))
     return {**sample, **given}
+
+
+def _check_fps(fps: Any) -> float:
+    """Refuse a frame rate that is no positive number."""
+    number = isinstance(fps, (int, float, np.number))
+    if not number or not 0 < fps < float('inf'):
+        raise ValueError('fps of a dict must be a number of frames per second '
+                         f'above 0, but is {fps!r}')
+    return float(fps)
 
 
 def _source_of(item: Union[str, np.ndarray]) -> str:

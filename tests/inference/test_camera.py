@@ -72,9 +72,15 @@ def test_camera_without_frames(capture: type, fault: dict, text: str) -> None:
     assert capture.released
 
 
-@pytest.mark.parametrize('seconds', [0, -1., float('nan')])
-def test_seconds_must_be_positive(seconds: float) -> None:
-    with pytest.raises(ValueError, match='seconds must be above 0'):
+@pytest.mark.parametrize('camera', [None, True, 1.5])
+def test_other_cameras_are_refused(camera: Any) -> None:
+    with pytest.raises(ValueError, match=f'camera must be .* is {camera}'):
+        read_camera(camera)
+
+
+@pytest.mark.parametrize('seconds', [0, -1., float('nan'), '3'])
+def test_seconds_must_be_positive(seconds: Any) -> None:
+    with pytest.raises(ValueError, match='seconds must be a number above 0'):
         read_camera(0, seconds)
 
 

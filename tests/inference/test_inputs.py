@@ -118,6 +118,10 @@ def test_sample_of_chosen_frames() -> None:
     (dict(path='a.mp4'), 'needs one of the keys array, .* but has path'),
     (dict(array=FRAMES, filename='a.mp4'), 'needs one of the keys'),
     ({}, 'but has none'),
+    (dict(array=FRAMES, fps=0), 'fps of a dict must be .* but is 0'),
+    (dict(array=FRAMES, fps=float('nan')), 'fps .* but is nan'),
+    (dict(array=FRAMES, fps=-5.), 'fps .* but is -5.0'),
+    (dict(array=FRAMES, fps='25'), "fps .* but is '25'"),
 ])
 def test_no_videos(given: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
