@@ -43,8 +43,8 @@ def render(found: dict, grids: Dict[str, List[float]], epochs: Dict[int, int],
         f'{platform.python_version()}; {time.strftime("%Y-%m-%d")}. '
         f'{found["minutes"]:.1f} minutes.', '',
         f'{classes} new classes, chance {100 / classes:.1f} %; 40 test clips '
-        'a class of photographs in no other split, one view. Epochs of 8 clips '
-        f'a step: {trained}. Learning rate: the best of the grid on 10 '
+        'a class, of photographs in no other split; one view. Epochs of 8 '
+        f'clips a step: {trained}. Learning rate: the best of the grid on 10 '
         'further clips a class, with seed 0; test clips choose nothing. A '
         'seed draws the training clips, the new weights and the order.', '',
         '| method | clips a class | accuracy, mean of the seeds | each seed | '
