@@ -1,4 +1,4 @@
-"""Compare ways to adapt the quickstart's model to motions it has not seen.
+"""Compare ways to adapt the quickstart's model to new motions.
 
     python benchmarks/adaptation.py --workers 16 \
         --out benchmarks/results/adaptation.md
@@ -6,9 +6,8 @@
 Trains the quickstart's config (or takes --checkpoint), makes the clips of
 adaptation_data.py, and runs every method with 5 and 20 clips a class. Each
 learning rate of a method's grid is tried with the first seed, and judged on
-the split ``tune``; the best one runs with all seeds. The test split is looked
-at by runs that are reported, and chooses nothing. Each run has a process and
-a thread of its own, on the CPU.
+the split ``tune``; the best runs with all seeds. The test split chooses
+nothing. Each run has a process and a thread of its own, on the CPU.
 """
 import argparse
 import json
@@ -129,7 +128,7 @@ def job_config(job: Job, data: Path, checkpoint: str, folder: str) -> Config:
 
 
 @torch.no_grad()
-def accuracy(model: torch.nn.Module, loader: dict) -> float:
+def accuracy(model: Any, loader: dict) -> float:
     """Return the top-1 accuracy on a loader's clips."""
     model.eval()
     right = total = 0
