@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mmvideomamba.ops import (ScanParams, being_traced, bidirectional_mixer,
                               bidirectional_selective_scan)
-from .layerwise_scan import Direction, layerwise_scan
+from .layerwise_scan import Direction, is_plain_part, layerwise_scan
 from .plain_layer import is_plain, tell_called
 from .scan_order import MIXER_ORDERS
 
@@ -167,7 +167,8 @@ class BiMambaMixer(BaseModule):
                                            *params, in_proj.bias,
                                            out_proj.bias, self.backend)
         if not being_traced(x):
-            tell_called(self.named_children())
+            tell_called(part for part in self.named_children()
+                        if not is_plain_part(*part))
         return out_proj(self._scan(in_proj(x), ends))
 
     def _mix_both_orders(self, x: Tensor, order: Tensor,

@@ -7,11 +7,39 @@ from torch import Tensor, fx, nn
 
 from mmvideomamba.ops import (ScanParams, being_traced, causal_conv1d,
                               selective_scan)
-from .plain_layer import is_plain
+from .plain_layer import is_plain, is_plain_conv
 
 # Functions with branches, which torch.fx cannot follow: calls are recorded.
 for _name in ('selective_scan', '_expect', '_in_state_dtype'):
     fx.wrap(_name)
+
+# Whether the ops take a bias, where they do not take both.
+_BIASES = dict(x_proj=False, dt_proj=True)
+
+
+def _is_causal(conv: nn.Module) -> bool:
+    """Tell whether the weights of a short convolution say all."""
+    # Straight from the dictionary: this runs for every layer in every call.
+    own: Any = conv.__dict__
+    return type(conv) is nn.Conv1d and is_plain_conv(
+        conv, nn.Conv1d, (1, ),
+        (own['kernel_size'][0] - 1, ), own['out_channels'])
+
+
+def is_plain_part(name: str, layer: nn.Module) -> bool:
+    """Tell whether an op may take the weights of a mixer's layer.
+
+    Args:
+        name (str): Name in the mixer, which tells what the ops compute.
+        layer (nn.Module): The layer.
+
+    Returns:
+        bool: False if the layer has to be called.
+    """
+    if name.startswith('conv1d'):
+        return _is_causal(layer)
+    bias = _BIASES.get(name[:-2] if name.endswith('_b') else name)
+    return is_plain(layer, nn.Linear, bias)
 
 
 class Direction(NamedTuple):
@@ -39,10 +67,10 @@ class Direction(NamedTuple):
     reverse: bool
 
     def is_plain(self) -> bool:
-        """Tell whether the weights say all; see ``is_plain``."""
-        return (is_plain(self.conv1d, nn.Conv1d)
-                and is_plain(self.x_proj, nn.Linear)
-                and is_plain(self.dt_proj, nn.Linear))
+        """Tell whether an op may take the weights of all layers."""
+        return (_is_causal(self.conv1d)
+                and is_plain(self.x_proj, nn.Linear, _BIASES['x_proj'])
+                and is_plain(self.dt_proj, nn.Linear, _BIASES['dt_proj']))
 
     @property
     def A(self) -> Tensor:
@@ -75,7 +103,7 @@ def _expect(layer: str, y: Tensor, like: Tensor, channels: int) -> Tensor:
 def _convolved(v: Tensor, direction: Direction, backend: str) -> Tensor:
     """Convolve (b, l, d) and apply SiLU."""
     conv, reverse = direction.conv1d, direction.reverse
-    if is_plain(conv, nn.Conv1d) and not being_traced(v):
+    if _is_causal(conv) and not being_traced(v):
         return causal_conv1d(v, conv.weight, conv.bias, 'silu', reverse,
                              backend)
     x = v.transpose(1, 2)
@@ -88,7 +116,7 @@ def _steps(rank: Tensor,
            direction: Direction) -> Tuple[Tensor, Optional[Tensor]]:
     """Project (b, l, r) to step sizes (b, l, d), and a bias still to add."""
     layer = direction.dt_proj
-    if is_plain(layer, nn.Linear) and not being_traced(rank):
+    if is_plain_part('dt_proj', layer) and not being_traced(rank):
         # The scan adds the bias in float32.
         return F.linear(rank, layer.weight), _in_state_dtype(layer.bias)
     return layer(rank), None

@@ -6,7 +6,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvideomamba.ops import being_traced
-from .plain_layer import is_plain
+from .plain_layer import is_plain_conv
 
 
 class TubeletEmbed(BaseModule):
@@ -14,8 +14,8 @@ class TubeletEmbed(BaseModule):
 
     A 3-D convolution whose kernel is ``(tubelet_size, patch_size,
     patch_size)``. Where patches do not overlap it is computed as one matrix
-    product, unless ``proj`` has to be called: see ``is_plain``. The parameters
-    live in ``proj``, as in the published model.
+    product, unless ``proj`` has to be called, as ``is_plain_conv`` tells. The
+    parameters live in ``proj``, as in the published model.
 
     Args:
         in_channels (int): Channels of the clip. Defaults to 3.
@@ -51,6 +51,13 @@ class TubeletEmbed(BaseModule):
                    for side, kernel, stride in sides)
         return t, h, w
 
+    def _is_product(self) -> bool:
+        """Tell whether a matrix product gives what ``proj`` gives."""
+        return (self.stride == self.kernel_size
+                and is_plain_conv(self.proj, nn.Conv3d, self.stride,
+                                  (0, 0, 0), 1)
+                and self.proj.kernel_size == self.kernel_size)
+
     def forward(self, x: Tensor) -> Tensor:
         """Embed a clip.
 
@@ -61,8 +68,7 @@ class TubeletEmbed(BaseModule):
             Tensor: Tokens in the order frame, row, column; shape
             (b, t * h * w, c).
         """
-        fuses = is_plain(self.proj, nn.Conv3d) and not being_traced(x)
-        if self.stride != self.kernel_size or not fuses:
+        if not self._is_product() or being_traced(x):
             return self.proj(x).flatten(2).transpose(1, 2)
         t, h, w = self.grid(*x.shape[2:])
         k, p, q = self.kernel_size

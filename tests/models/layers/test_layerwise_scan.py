@@ -94,6 +94,24 @@ def test_an_exchanged_layer(name):
         }, wanted)
 
 
+@pytest.mark.parametrize('name, layer', [
+    ('conv1d', nn.Conv1d(16, 16, 4, groups=16, padding=6, dilation=2)),
+    ('conv1d_b', nn.Conv1d(16, 16, 3, groups=16, padding=1)),
+    ('conv1d', nn.Conv1d(16, 16, 4, padding=3)),
+    ('x_proj', nn.Linear(16, 9)),
+    ('dt_proj_b', nn.Linear(1, 16, bias=False)),
+])
+def test_a_layer_of_the_class_that_computes_something_else(name, layer):
+    mixer = small_mixer()
+    x = torch.randn(1, 5, 8).double()
+    layer.double()
+    setattr(mixer, name, layer)
+    found = mixer(x)
+    # A layer inside of another is called in any case.
+    setattr(mixer, name, nn.Sequential(layer))
+    assert_close(found, mixer(x))
+
+
 def test_backward_hooks():
     mixer = small_mixer()
     x = torch.randn(1, 5, 8).double()

@@ -7,7 +7,7 @@ from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import parametrizations
 
 from mmvideomamba.models.layers import BiMambaMixer, plain_layer
-from mmvideomamba.models.layers.plain_layer import is_plain
+from mmvideomamba.models.layers.plain_layer import is_plain, is_plain_conv
 
 
 class _Child(nn.Linear):
@@ -86,6 +86,39 @@ def test_weight_as_an_attribute():
     assert is_plain(layer, nn.Linear)
     del layer.weight
     assert not is_plain(layer, nn.Linear)
+
+
+def test_a_forward_put_into_the_class(monkeypatch):
+    layer = nn.Linear(2, 3)
+    forward = nn.Linear.forward
+    monkeypatch.setattr(nn.Linear, 'forward',
+                        lambda self, x: 2 * forward(self, x))
+    assert not is_plain(layer, nn.Linear)
+
+
+@pytest.mark.parametrize('bias', [True, False])
+def test_bias(bias):
+    layer = nn.Linear(2, 3, bias=bias)
+    assert is_plain(layer, nn.Linear, bias)
+    assert not is_plain(layer, nn.Linear, not bias)
+
+
+@pytest.mark.parametrize('change', [
+    dict(stride=2),
+    dict(padding=2),
+    dict(padding='same'),
+    dict(dilation=2),
+    dict(groups=1),
+    dict(padding_mode='circular'),
+])
+def test_geometry_of_a_convolution(change):
+
+    def plain(**change):
+        layer = nn.Conv1d(4, 4, 3, **dict(dict(groups=4, padding=1), **change))
+        return is_plain_conv(layer, nn.Conv1d, (1, ), (1, ), 4)
+
+    assert plain()
+    assert not plain(**change)
 
 
 def test_a_called_layer_is_named_once(monkeypatch):

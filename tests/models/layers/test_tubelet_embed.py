@@ -59,3 +59,15 @@ def test_a_changed_convolution_is_called(stride):
     embed.proj = torch.nn.Sequential(embed.proj)
     assert_close(embed(x), plain)
     assert embed.grid(4, 8, 8) == (2, 2, 2)
+
+
+@pytest.mark.parametrize('kernel, change', [
+    ((2, 4, 4), dict(padding=(0, 1, 1))),
+    ((2, 2, 2), dict(dilation=(1, 3, 3))),
+    ((2, 3, 3), dict()),
+])
+def test_a_convolution_of_another_geometry_is_called(kernel, change):
+    embed = TubeletEmbed(3, 10, 2, 4)
+    embed.proj = torch.nn.Conv3d(3, 10, kernel, stride=(2, 4, 4), **change)
+    x = torch.randn(2, 3, 4, 8, 8)
+    assert_close(embed(x), embed.proj(x).flatten(2).transpose(1, 2))
