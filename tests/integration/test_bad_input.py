@@ -94,12 +94,19 @@ def test_process_ends_with_the_message(clips: Path, bad_videos: Path,
             'stream') in last
 
 
-@pytest.mark.parametrize('name', UNREADABLE)
+# Folders are inputs of the inferencers.
+AS_INPUT = {
+    **UNREADABLE, 'folder.mp4':
+    Fault(ValueError, 'holds neither videos nor frames')
+}
+
+
+@pytest.mark.parametrize('name', AS_INPUT)
 def test_video_in_inference(bad_videos: Path, name: str) -> None:
     model = init_recognizer(str(CONFIG), device='cpu')
-    fault = UNREADABLE[name]
+    fault = AS_INPUT[name]
     with pytest.raises(
-            fault.error, match=f'video {bad_videos / name} .*{fault.text}'):
+            fault.error, match=f' {bad_videos / name} .*{fault.text}'):
         inference_recognizer(model, str(bad_videos / name))
 
 
@@ -108,12 +115,12 @@ def test_video_in_inference(bad_videos: Path, name: str) -> None:
                          for w in compat.WORKAROUNDS},
     reason='the inferencer of the host replaces the transforms that read '
     'videos by its own; compat has no workaround for it')
-@pytest.mark.parametrize('name', UNREADABLE)
+@pytest.mark.parametrize('name', AS_INPUT)
 def test_video_in_the_inferencer(bad_videos: Path, name: str) -> None:
     inferencer = MMAction2Inferencer(rec=str(CONFIG), device='cpu')
-    fault = UNREADABLE[name]
+    fault = AS_INPUT[name]
     with pytest.raises(
-            fault.error, match=f'video {bad_videos / name} .*{fault.text}'):
+            fault.error, match=f' {bad_videos / name} .*{fault.text}'):
         inferencer(str(bad_videos / name))
 
 
