@@ -58,8 +58,12 @@ def small(name: str) -> Config:
 
 
 @pytest.fixture
-def make(clips: Path, tmp_path: Path, source: Path) -> Any:
+def make(clips: Path, tmp_path: Path, source: Path,
+         monkeypatch: pytest.MonkeyPatch) -> Any:
     """Return a function that builds a runner of a recipe."""
+    # yapf formats it for each log and checkpoint, which is slow.
+    monkeypatch.setattr(Config, 'pretty_text',
+                        property(lambda cfg: str(cfg.to_dict())))
     data = tmp_path / 'data'
     data.symlink_to(clips / 'data')
 
@@ -68,8 +72,11 @@ def make(clips: Path, tmp_path: Path, source: Path) -> Any:
             'train': [f'{n} {n[0]}' for n in NAMES[:4]],
             'val': [f'{n} {n[0]}' for n in NAMES[4:6]]
         }
-        if name == BALANCED:  # two of the five
-            lists['train'] = [f'{n} 0' for n in NAMES[:3]] + [f'{NAMES[3]} 1']
+        if name == BALANCED:  # a class has one video, and a damaged one
+            bad = tmp_path / 'bad.mp4'
+            bad.write_bytes(b'no video')
+            lists['train'] = [f'{n} 0' for n in NAMES[:6]]
+            lists['train'] += [f'{NAMES[6]} 1', f'{bad} 1']
         if name == SEVERAL:
             lists['train'] = [f'{n} 0 1' for n in NAMES[:4]]
         for part, lines in lists.items():
@@ -89,6 +96,11 @@ def make(clips: Path, tmp_path: Path, source: Path) -> Any:
                 num_classes=2,
                 serialize_data=False,  # it collects garbage: slow
                 metainfo=dict(classes=['a', 'b']))
+        if name == BALANCED:
+            inside = cfg.train_dataloader.dataset
+            assert inside.type == 'ClassBalancedDataset'
+            inside.oversample_thr = 0.5
+            inside.dataset.max_bad_share = 0.2
         cfg.merge_from_dict({
             'work_dir': str(tmp_path / 'work'),
             'train_cfg.max_epochs': epochs,
@@ -127,22 +139,26 @@ def test_recipe_trains(make: Any, source: Path, name: str, best: str) -> None:
     runner = make(name)
     train(runner, source, name)
     assert list(Path(runner.work_dir).glob(f'best_{best}_epoch_1.pth'))
+    if name == BALANCED:
+        record = (Path(runner.work_dir) / 'bad_media.json').read_text()
+        assert 'bad.mp4' in record
 
 
 def test_balanced_recipe_repeats_the_rare(make: Any) -> None:
     runner = make(BALANCED, **{'train_dataloader.dataset.oversample_thr': 0.5})
     dataset = runner.build_dataloader(runner.cfg.train_dataloader).dataset
-    assert dataset.repeat_indices == [0, 1, 2, 3, 3]
+    assert dataset.repeat_indices == [*range(6), 6, 6, 7, 7]
 
 
 def test_lora_goes_on_and_is_tested(make: Any, source: Path) -> None:
-    runner = make(LORA)
+    once = {'default_hooks.checkpoint.save_best': None}
+    runner = make(LORA, **once)
     train(runner, source, LORA)
     work = runner.work_dir
     saved = torch.load(f'{work}/epoch_1.pth', weights_only=False)['state_dict']
     assert saved and all('.lora_' in k or k.startswith('cls_head.')
                          for k in saved)
-    resumed = make(LORA, 2, resume=True)
+    resumed = make(LORA, 2, resume=True, **once)
     resumed.train()
     assert resumed.epoch == 2
     state = resumed.model.state_dict()

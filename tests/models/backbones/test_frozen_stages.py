@@ -1,8 +1,9 @@
 import pytest
 import torch
 from common import assert_close, small_backbone
+from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import build_optim_wrapper
-from torch import nn
+from torch import distributed, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 TABLES = ('cls_token', 'pos_embed', 'temporal_pos_embedding', 'patch_embed.')
@@ -169,11 +170,23 @@ def test_bad_stages(stages):
         backbone(frozen_stages=stages)
 
 
-def test_named_gradients_leave_the_frozen_out():
-    model = backbone(frozen_stages=2)
-    model(clips(model))[0].sum().backward()
-    learning = {n for n, p in model.named_parameters() if p.grad is not None}
+@pytest.fixture
+def one_rank():
+    distributed.init_process_group(
+        'gloo', store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize('stages', [0, 2])
+def test_all_that_learns_is_used(one_rank, stages):
+    """As processes that train together need it, every step anew."""
+    inner = backbone(frozen_stages=stages)
+    model = MMDistributedDataParallel(inner, find_unused_parameters=False)
+    for _ in range(2):
+        model(clips(inner))[0].sum().backward()
+    learning = {n for n, p in inner.named_parameters() if p.grad is not None}
     assert learning == {
         n
-        for n, _ in model.named_parameters() if not is_frozen(n, 2)
+        for n, _ in inner.named_parameters() if not is_frozen(n, stages)
     }
