@@ -11,6 +11,7 @@ and steps with and without it in turns.
 """
 import argparse
 import importlib
+import math
 import os
 import platform
 import statistics
@@ -23,7 +24,8 @@ from unittest import mock
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
-from gpu_common import Clock, device_name, table, versions
+from gpu_common import Clock, cell, device_name, table, versions
+from mmengine.logging import MMLogger
 from mmengine.registry import MODELS, init_default_scope
 from torch import nn
 
@@ -59,6 +61,7 @@ def _hooked(names: Tuple[str, ...]) -> Callable[[dict], nn.Module]:
 
 def _adapted(sizes: dict) -> nn.Module:
     init_default_scope('mmpretrain')
+    MMLogger.get_current_instance().setLevel('WARNING')
     return MODELS.build(
         dict(
             type='mmpretrain.LoRAModel',
@@ -114,14 +117,18 @@ def rows(args: argparse.Namespace) -> List[List[str]]:
         found = {}
         for kind in KINDS:
             step = Step(size, kind, clock, 32 if args.tiny else 224)
-            found[kind] = clock.measure(step)
+            try:
+                found[kind] = clock.measure(step)
+            except torch.OutOfMemoryError:
+                found[kind] = dict(note='out of memory')
             del step
             clock.free()
         for kind, entry in found.items():
+            ratio = entry.get('ms', math.nan) / found['fused']['ms']
             lines.append([
-                name, kind, f'{entry["ms"]:.1f}',
-                f'{entry["ms"] / found["fused"]["ms"]:.2f}',
-                f'{entry.get("gib", 0):.2f}'
+                name, kind,
+                cell(entry), f'{ratio:.2f}',
+                cell(entry, 'gib', 2)
             ])
     return lines
 

@@ -24,6 +24,10 @@ from .scan.reference import selective_scan as selective_scan_reference
 # Limits of the stock kernels.
 CONV_WIDTHS = (2, 3, 4)
 MAX_STATE = 256
+# The stock backward pass of the convolution (causal-conv1d 1.7.0) is wrong for
+# the last tokens where fewer than k of them follow a multiple of CHUNK.
+CHUNK = 512
+LEAST_TAIL = 8
 
 
 def _channel_first(x: Tensor, reverse: bool = False) -> Tensor:
@@ -52,6 +56,18 @@ def _check_width(k: int) -> None:
             "backend 'mamba_ssm' cannot run causal_conv1d here: it knows the "
             f"widths {CONV_WIDTHS}, but weight has {k} taps; use backend "
             "'triton' or 'torch'")
+
+
+def _convolve(x: Tensor, weight: Tensor, bias: Optional[Tensor],
+              activation: Optional[str]) -> Tensor:
+    """Convolve channels (b, d, l), with zeros behind a short last chunk."""
+    l = x.shape[-1]
+    if 0 < l % CHUNK < LEAST_TAIL:
+        x = F.pad(x, (0, LEAST_TAIL - l % CHUNK))
+    if bias is not None:
+        bias = bias.to(weight.dtype)
+    y = causal_conv1d_fn(x, weight.contiguous(), bias, activation=activation)
+    return y[..., :l]
 
 
 def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
@@ -109,13 +125,7 @@ def causal_conv1d(x: Tensor, weight: Tensor, bias: Optional[Tensor],
     _check_width(weight.shape[1])
     if not x.numel():
         return causal_conv1d_reference(x, weight, bias, activation, reverse)
-    if bias is not None:
-        bias = bias.to(weight.dtype)
-    y = causal_conv1d_fn(
-        _channel_first(x, reverse),
-        weight.contiguous(),
-        bias,
-        activation=activation)
+    y = _convolve(_channel_first(x, reverse), weight, bias, activation)
     return _token_major(y, reverse)
 
 
@@ -128,9 +138,7 @@ def _direction(xz: Tensor, p: ScanParams) -> Tensor:
     """Compute a gated direction, first token to last: (b, d, l)."""
     v, z = xz.chunk(2, dim=1)
     r, n = p.dt_proj_weight.shape[1], p.A.shape[1]
-    weight = p.conv_weight.squeeze(1)
-    bias = None if p.conv_bias is None else p.conv_bias.to(weight.dtype)
-    s = causal_conv1d_fn(v, weight, bias, activation='silu')
+    s = _convolve(v, p.conv_weight.squeeze(1), p.conv_bias, 'silu')
     rank, B, C = _project(p.x_proj_weight, s).split([r, n, n], 1)
     delta = _project(p.dt_proj_weight, rank)
     return selective_scan_fn(s, delta, p.A, B, C, p.D.contiguous(), z,

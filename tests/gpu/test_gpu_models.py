@@ -145,26 +145,19 @@ def test_graphs_end_with_changed_layers():
         assert count(model) == 1
 
 
-def test_layers_with_hooks():
-    """Called layers give what the fused op gives, in bfloat16 as well."""
+@pytest.mark.parametrize('autocast', [False, True])
+def test_layers_with_hooks(autocast):
+    """Called layers are as near to float32 as the fused op."""
     model, x = tiny(), clips(2)
-    for autocast in (False, True):
-        with torch.autocast('cuda', torch.bfloat16, enabled=autocast):
-            wanted = gradients_of(model, model, x)
-            handles = [
-                m.register_forward_hook(lambda *_: None)
-                for m in model.modules()
-            ]
-            found = gradients_of(model, model, x)
-        for handle in handles:
-            handle.remove()
-        for name, gradient in wanted.items():
-            assert_close(
-                found[name],
-                gradient,
-                'chain',
-                torch.bfloat16 if autocast else None,
-                name=name)
+    exact = gradients_of(model, model, x)
+    with torch.autocast('cuda', torch.bfloat16, enabled=autocast):
+        fused = gradients_of(model, model, x)
+        for module in model.modules():
+            module.register_forward_hook(lambda *_: None)
+        called = gradients_of(model, model, x)
+    for name, value in exact.items():
+        floor = 2 * (fused[name] - value).abs().max().item()
+        assert_close(called[name], value, 'chain', floor=floor, name=name)
 
 
 def test_tracers_see_operators_of_torch():

@@ -172,7 +172,10 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
         Cs = _grouped(C.to(dtype), b, l, reverse)
         # B and C may differ in layout; the finer grouping serves both.
         g = max(Bs.shape[2], Cs.shape[2])
-        Bs, Cs = (t.repeat_interleave(g // t.shape[2], 2) for t in (Bs, Cs))
+        # Only where needed: a tracer takes the factor for a tensor.
+        Bs, Cs = (
+            t if t.shape[2] == g else t.repeat_interleave(g // t.shape[2], 2)
+            for t in (Bs, Cs))
 
         def split(t: Tensor) -> Tensor:
             t = t.unflatten(2, (g, d // g))

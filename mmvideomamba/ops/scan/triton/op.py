@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...runtime.host import ceil_div
+from ...runtime.host import ceil_div, needs_registered_op
 from .launch import reduce_bc, scan_backward, scan_forward
 from .program import GROUP
 
@@ -64,18 +64,11 @@ def _backward(ctx: Any, dy: Tensor, *_:
 _scan.register_autograd(_backward, setup_context=_setup)
 
 
-def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
-                   D: Optional[Tensor], z: Optional[Tensor],
-                   delta_bias: Optional[Tensor], delta_softplus: bool,
-                   reverse: bool) -> Tuple[Tensor, Tensor]:
-    """Compute the op on a GPU; see ``ops.selective_scan`` for the shapes.
-
-    ``B`` and ``C`` must have shape (b, l, n).
-
-    Returns:
-        tuple: Output (b, l, d) in the dtype of ``u``, and the last state
-        (b, d, n), detached, in float32.
-    """
+def _run(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
+         D: Optional[Tensor], z: Optional[Tensor],
+         delta_bias: Optional[Tensor], delta_softplus: bool,
+         reverse: bool) -> Tuple[Tensor, Tensor]:
+    """Compute the op; for backward, states and float32 inputs are stored."""
     step = delta.float()
     if delta_bias is not None:
         step = step + delta_bias
@@ -90,3 +83,55 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
     if z is not None:
         y = y * F.silu(z.float())
     return y.to(u.dtype), last[0].transpose(1, 2).detach()
+
+
+class _Recomputed(torch.autograd.Function):
+    """The op with the inputs alone stored; backward scans once more.
+
+    States and float32 inputs are about ten times as large as inputs in half
+    precision.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, options: Tuple[bool, bool], *tensors:
+                Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+        y, last = _run(*tensors, *options)
+        ctx.save_for_backward(*tensors)
+        ctx.options = options
+        ctx.mark_non_differentiable(last)
+        return y, last
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, dy: Tensor,
+                 _: Tensor) -> Tuple[Optional[Tensor], ...]:
+        needed = ctx.needs_input_grad[1:]
+        tensors = [
+            t if t is None else t.detach().requires_grad_(need)
+            for t, need in zip(ctx.saved_tensors, needed)
+        ]
+        with torch.enable_grad():
+            y, _ = _run(*tensors, *ctx.options)
+        wanted = [t for t, need in zip(tensors, needed) if need]
+        grads = iter(torch.autograd.grad(y, wanted, dy))
+        return (None, *(next(grads) if need else None for need in needed))
+
+
+def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
+                   D: Optional[Tensor], z: Optional[Tensor],
+                   delta_bias: Optional[Tensor], delta_softplus: bool,
+                   reverse: bool) -> Tuple[Tensor, Tensor]:
+    """Compute the op on a GPU; see ``ops.selective_scan`` for the shapes.
+
+    ``B`` and ``C`` must have shape (b, l, n), or groups.
+
+    Returns:
+        tuple: Output (b, l, d) in the dtype of ``u``, and the last state
+        (b, d, n), detached, in float32.
+    """
+    tensors = (u, delta, A, B, C, D, z, delta_bias)
+    differentiated = torch.is_grad_enabled() and any(
+        t is not None and t.requires_grad for t in tensors)
+    if differentiated and not needs_registered_op(u):
+        return _Recomputed.apply((delta_softplus, reverse), *tensors)
+    return _run(*tensors, delta_softplus, reverse)
