@@ -5,6 +5,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..runtime.first_order import first_order
 from ..runtime.host import ceil_div
 from ..runtime.numba_cache import compiled
 from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2
@@ -111,7 +112,7 @@ class _Conv(torch.autograd.Function):
         return _conv(*arrays, silu, reverse)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order
     def backward(ctx: Any, dy: Tensor) -> Tuple[Optional[Tensor], ...]:
         x, taps, bias = (a.numpy() for a in ctx.saved_tensors)
         b, _, d = x.shape

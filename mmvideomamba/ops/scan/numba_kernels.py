@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..runtime.first_order import first_order
 from ..runtime.host import ceil_div
 from ..runtime.numba_cache import compiled
 from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2, softplus
@@ -222,7 +223,7 @@ class _Scan(torch.autograd.Function):
         return y, last
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order
     def backward(ctx: Any, dy: Tensor,
                  _: Tensor) -> Tuple[Optional[Tensor], ...]:
         *arrays, states = (x.numpy() for x in ctx.saved_tensors)

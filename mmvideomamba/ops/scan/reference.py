@@ -7,7 +7,7 @@ state. A segment of ``s`` tokens costs about ``3 * sqrt(s)`` vector operations
 instead of ``s``. Segments follow each other, so memory is linear in tokens.
 """
 import math
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -86,9 +86,10 @@ class _Scan(torch.autograd.Function):
         return y, h
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, dy: Tensor, _: Tensor) -> Tuple[Tensor, ...]:
         u, delta, A, B, C, *starts = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _differentiable_grads((u, delta, A, B, C), dy)
         du, ddelta = torch.empty_like(u), torch.empty_like(delta)
         dA = torch.zeros_like(A)
         dB, dC = torch.empty_like(B), torch.empty_like(C)
@@ -109,6 +110,27 @@ class _Scan(torch.autograd.Function):
             du[s], ddelta[s] = du_, ddelta_
             dA += dA_
         return du, ddelta, dA, dB, dC
+
+
+def _differentiable_grads(inputs: Sequence[Tensor],
+                          dy: Tensor) -> Tuple[Tensor, ...]:
+    """Compute the gradients of ``_Scan`` so that torch differentiates them."""
+    # Aliases: the inputs may depend on each other, and each counts alone.
+    inner = [
+        x.view_as(x) if x.requires_grad else x.detach().requires_grad_()
+        for x in inputs
+    ]
+    u, delta, A, B, C = inner
+    y, _ = traceable_scan(
+        u.transpose(0, 1), delta.transpose(0, 1), A, B.transpose(0, 1),
+        C.transpose(0, 1))
+    # A single token has no decay: A is not used, and its gradient is zero.
+    return torch.autograd.grad(
+        y.transpose(0, 1),
+        inner,
+        dy,
+        create_graph=True,
+        materialize_grads=True)
 
 
 def _states(u: Tensor, delta: Tensor, A: Tensor, B: Tensor,

@@ -7,7 +7,7 @@ import torch
 from common import assert_close, gradients, leaves
 from naive_ops import naive_bidirectional, naive_scan
 from torch import Tensor
-from torch.autograd import gradcheck
+from torch.autograd import gradcheck, gradgradcheck
 
 from mmvideomamba.ops import (ScanParams, bidirectional_selective_scan,
                               selective_scan)
@@ -149,12 +149,29 @@ def test_bidirectional_gradcheck(directions):
         function(naive_bidirectional, *tensors))
 
 
-def test_second_derivatives_are_refused():
-    inputs = make_inputs(1, 3, 2, 2)
-    y = selective_scan(**inputs, backend='torch')
-    gradient, = torch.autograd.grad(y.sum(), inputs['u'], create_graph=True)
-    with pytest.raises(RuntimeError, match='differentiat'):
-        gradient.sum().backward()
+@pytest.mark.parametrize('l', [1, 5, 33])
+def test_second_derivatives(l):
+    inputs = make_inputs(1, l, 2, 2)
+    names = [k for k, x in inputs.items() if isinstance(x, torch.Tensor)]
+    tensors = [inputs[k].detach().requires_grad_() for k in names]
+    further = {k: x for k, x in inputs.items() if k not in names}
+
+    def function(*tensors):
+        return selective_scan(
+            **dict(zip(names, tensors)), **further, backend='torch')
+
+    assert gradgradcheck(function, tensors)
+
+
+def test_second_derivatives_of_inputs_that_depend_on_each_other():
+    x = torch.randn(1, 5, 2, dtype=torch.float64, requires_grad=True)
+    A = -torch.rand(2, 2, dtype=torch.float64)
+
+    def function(x):
+        delta, B = x.square(), x.sin()
+        return selective_scan(x, delta, A, B, B * delta, backend='torch')
+
+    assert gradgradcheck(function, x)
 
 
 def test_state_stays_float32_under_autocast():

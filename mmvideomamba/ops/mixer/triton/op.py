@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...runtime.first_order import first_order
 from ...runtime.host import compute_dtype, needs_registered_op
 from ...scan.triton.launch import chunk_starts_shape
 from ..api import ScanParams
@@ -182,7 +183,7 @@ class _Eager(torch.autograd.Function):
         return y
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order
     def backward(ctx: Any, dy: Tensor) -> tuple:
         saved = iter(ctx.saved_tensors)
         cast, residuals, w = (

@@ -4,6 +4,7 @@ from typing import Any, Optional, Tuple
 import torch
 from torch import Tensor
 
+from ...runtime.first_order import first_order
 from ...runtime.host import needs_registered_op
 from .launch import norm_backward, norm_forward
 
@@ -68,7 +69,7 @@ class _EagerNorm(torch.autograd.Function):
         return out[:2]
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
+    @first_order
     def backward(ctx: Any, dy: Tensor,
                  dstream: Tensor) -> Tuple[Optional[Tensor], ...]:
         dx, low, dweight = norm_backward(dy, dstream, *ctx.saved_tensors,
