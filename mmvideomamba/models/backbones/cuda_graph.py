@@ -101,11 +101,10 @@ class _GraphedForward:
                 'hooks or adapters; it runs without CUDA graphs', 'current')
         self._forget()
 
-    def _graph(self, x: Tensor, objects: List[int]) -> Optional[_Graph]:
+    def _graph(self, x: Tensor, places: List[int]) -> Optional[_Graph]:
         """Find or capture the graph of an input like this one."""
         parameter = next(self.module.parameters())
-        weights = (parameter.data_ptr(), parameter.dtype, parameter.device,
-                   objects)
+        weights = parameter.dtype, parameter.device, places
         if weights != self.weights:
             # The module was moved or cast, or has other weights; the graphs
             # read freed memory.

@@ -49,14 +49,17 @@ class LayerTable:
             for children, before in self._children)
 
     def weights(self) -> List[int]:
-        """Identify the parameters and buffers of all layers.
+        """Tell where the parameters and buffers of all layers are stored.
 
         Returns:
-            list[int]: Equal to an earlier list if no tensor was exchanged
-            for another object.
+            list[int]: Equal to an earlier list if every tensor still lies at
+            the address of then: neither another object nor another ``data``.
         """
+        # Not the objects: merged adapters and others set ``data``, and an
+        # object may get the id of a dead one.
         return [
-            id(tensor) for _, _, own in self._rows
+            0 if tensor is None else tensor.data_ptr()
+            for _, _, own in self._rows
             for tensors in (own['_parameters'], own['_buffers'])
             for tensor in tensors.values()
         ]

@@ -74,7 +74,20 @@ def test_what_may_change():
     model.load_state_dict(small_backbone().state_dict())
     with torch.no_grad():
         model.cls_token.zero_()
-    model.eval().double()
+    model.eval()
     assert table.same() and table.weights() == before
-    model.load_state_dict(small_backbone().state_dict(), assign=True)
+
+
+@pytest.mark.parametrize('change', [
+    lambda m: m.double(),
+    lambda m: m.load_state_dict(small_backbone().state_dict(), assign=True),
+    lambda m: setattr(m.norm_f.weight, 'data', torch.ones(16)),
+    lambda m: setattr(m.norm_f, 'weight', nn.Parameter(torch.ones(16))),
+])
+def test_weights_elsewhere(change):
+    """A graph would read freed memory, or the weights of before."""
+    model = small_backbone()
+    table = LayerTable(model)
+    before = table.weights()
+    change(model)
     assert table.same() and table.weights() != before
