@@ -1,17 +1,21 @@
 """Weights of adapters, such as LoRA, and of the adapted model.
 
 mmpretrain's ``LoRAModel`` keeps a layer as ``NAME.original_layer``, peft as
-``NAME.base_layer``; everything else below ``NAME`` belongs to the adapter.
+``NAME.base_layer``, or ``NAME.original_module`` beside the trained copies
+``NAME.modules_to_save.ADAPTER``; everything else below ``NAME`` belongs to the
+adapter.
 """
 import re
-from typing import Any, Dict, List, Mapping, Tuple
+from types import MappingProxyType
+from typing import Any, Dict, Iterable, List, Mapping, Tuple
 
 from torch import Tensor
 
 from .fit import adapt_checkpoint
 from .report import Change
 
-_KEPT = re.compile(r'\.(?:original_layer|base_layer)(?=\.)')
+_KEPT = re.compile(r'\.(?:original_layer|base_layer|original_module)(?=\.)')
+_COPY = re.compile(r'\.modules_to_save\.[^.]+(?=\.)')
 
 
 def plain_name(name: str) -> str:
@@ -46,14 +50,17 @@ def _layer_of(name: str, layers: Tuple[str, ...]) -> str:
 
 
 def split_adapters(
-        state_dict: Dict[str, Tensor],
-        layers: Tuple[str,
-                      ...]) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
+    state_dict: Dict[str, Tensor],
+    layers: Tuple[str, ...],
+    own: Iterable[str] = ()
+) -> Tuple[Dict[str, Tensor], Dict[str, Tensor]]:
     """Part the weights of adapters from those of the model.
 
     Args:
         state_dict (dict[str, Tensor]): Weights of a file, or of a model.
         layers (tuple[str, ...]): Of ``adapted_layers``.
+        own (Iterable[str]): Plain names of the model, which no adapter has.
+            Defaults to ().
 
     Returns:
         tuple: Weights of the model under plain names, and of the adapters
@@ -65,14 +72,15 @@ def split_adapters(
     if not layers:
         check_no_adapters(state_dict)
         return state_dict, {}
-    plain, adapters = {}, {}
+    plain, adapters, own = {}, {}, frozenset(own)
     for name, tensor in state_dict.items():
         layer = _layer_of(name, layers)
         # Below a layer stand weight and bias, or the layer inside.
         inside = bool(layer) and '.' in name[len(layer):]
-        if '.lora_' in name or (inside
-                                and not _KEPT.match(name,
-                                                    len(layer) - 1)):
+        if name not in own and ('.lora_' in name or
+                                (inside
+                                 and not _KEPT.match(name,
+                                                     len(layer) - 1))):
             adapters[name] = tensor
         else:
             plain[plain_name(name)] = tensor
@@ -98,8 +106,11 @@ def check_no_adapters(state_dict: Dict[str, Tensor]) -> None:
 
 
 def fit_adapters(
-        given: Dict[str, Tensor], own: Dict[str, Tensor],
-        layers: Tuple[str, ...]) -> Tuple[Dict[str, Tensor], List[Change]]:
+    given: Dict[str, Tensor],
+    own: Dict[str, Tensor],
+    layers: Tuple[str, ...],
+    copies: Mapping[str, Tensor] = MappingProxyType({})
+) -> Tuple[Dict[str, Tensor], List[Change]]:
     """Refuse adapters of another form.
 
     Args:
@@ -107,6 +118,8 @@ def fit_adapters(
         own (dict[str, Tensor]): All adapters of the model. Of several a file
             may have one.
         layers (tuple[str, ...]): Of ``adapted_layers``.
+        copies (Mapping[str, Tensor]): Weights for adapters that the file has
+            under plain names. Defaults to none.
 
     Returns:
         tuple: Weights for the adapters, and a change if the file has none.
@@ -130,11 +143,12 @@ def fit_adapters(
             f'the adapters of the checkpoint do not fit: {len(faults)} '
             f'tensors differ, such as {faults[0]}. Check that rank and '
             'targets are those of the checkpoint.')
-    changes = [] if given else [
-        Change('missing', f'{len(own)} tensors',
+    fresh = 0 if given else len(own) - len(copies)
+    changes = [
+        Change('missing', f'{fresh} tensors',
                'of adapters, stay at their initial value')
     ]
-    return {**own, **given}, changes
+    return {**own, **copies, **given}, changes if fresh else []
 
 
 def adapt_all(
@@ -159,17 +173,40 @@ def adapt_all(
     Raises:
         ValueError: If the file holds another model, or other adapters.
     """
+    # Layers of another kind, such as quantised ones, may keep other things.
+    others = {
+        k: checkpoint[k]
+        for k, v in own.items()
+        if k in checkpoint and not isinstance(v, Tensor)
+    }
+    own = {k: v for k, v in own.items() if k not in others}
     layers = adapted_layers(own)
-    given, adapters = split_adapters(dict(checkpoint), layers)
     plain, own_adapters = split_adapters(own, layers)
+    given, adapters = split_adapters(
+        {
+            k: v
+            for k, v in checkpoint.items() if k not in others
+        }, layers, plain)
+    if adapters and all(name.endswith('.bias') for name in given):
+        # With bias='all', peft saves adapters and biases alone.
+        given = {**plain, **given} if given else {}
     fitted: Dict[str, Tensor] = {}
     changes: List[Change] = []
     # A file of mmpretrain's LoRAModel holds adapters alone.
     if given or not adapters:
         fitted, changes = adapt_checkpoint(given, plain, grid, inflation)
     names = {plain_name(k): k for k in own if k not in own_adapters}
+    copies = {} if adapters else _copies(own_adapters, fitted)
     fitted = {names[k]: fitted.get(k, plain[k]) for k in plain}
     if layers:
-        found, rest = fit_adapters(adapters, own_adapters, layers)
+        found, rest = fit_adapters(adapters, own_adapters, layers, copies)
         fitted, changes = {**fitted, **found}, changes + rest
-    return fitted, changes
+    return {**fitted, **others}, changes
+
+
+def _copies(own: Iterable[str], fitted: Dict[str,
+                                             Tensor]) -> Dict[str, Tensor]:
+    """Return weights for the copies that are trained in a layer's place."""
+    pairs = ((name, _COPY.sub('', name, 1)) for name in own)
+    return {name: fitted[plain] for name, plain in pairs
+            if name != plain and plain in fitted}  # yapf: disable

@@ -1,4 +1,6 @@
 """Files for models with adapters, by mmpretrain's LoRAModel and by peft."""
+import copy
+
 import peft
 import pytest
 import torch
@@ -138,3 +140,62 @@ def test_peft():
     model.load_state_dict(model.state_dict())
     merged = source.merge_and_unload()
     small_backbone().load_state_dict(merged.state_dict())
+
+
+@pytest.mark.parametrize('extras', [
+    dict(bias='all'),
+    dict(modules_to_save=['norm', 'norm_f']),
+    dict(modules_to_save=['patch_embed']),
+    dict(bias='all', modules_to_save=['patch_embed', 'norm']),
+])
+def test_peft_with_further_weights(tmp_path, extras):
+    """What peft saves beside adapters; a file of the whole model as well."""
+    config = peft.LoraConfig(
+        r=2, target_modules=['in_proj', 'dt_proj'], **extras)
+    base = small_backbone()
+    source = peft.get_peft_model(copy.deepcopy(base), config)
+    with torch.no_grad():
+        for parameter in source.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter))
+    source.save_pretrained(tmp_path)
+    model = peft.PeftModel.from_pretrained(base, tmp_path)
+    wanted = source.state_dict()
+    assert equal(model.state_dict(), wanted)
+    other = peft.get_peft_model(small_backbone(), config)
+    other.load_state_dict(wanted)
+    assert equal(other.state_dict(), wanted)
+    # A bias that has no place, or another shape.
+    name = 'base_model.model.layers.0.mixer.{}.bias'
+    adapters = peft.get_peft_model_state_dict(source)
+    for layer in ('other_proj', 'conv1d'):
+        with pytest.raises(
+                ValueError, match=f'such as layers.0.mixer.{layer}'):
+            peft.set_peft_model_state_dict(
+                model, {
+                    **adapters, name.format(layer): torch.ones(3)
+                })
+
+
+def test_ordinary_file_below_copies_of_layers():
+    """The copies run, so the weights of the file go there as well."""
+    model = peft.get_peft_model(
+        small_backbone(),
+        peft.LoraConfig(
+            target_modules=['in_proj'], modules_to_save=['patch_embed']))
+    source = small_backbone()
+    model.base_model.model.load_state_dict(source.state_dict())
+    x = torch.randn(1, 3, 4, 16, 16)
+    assert torch.equal(model(x)[0], source(x)[0])
+
+
+def test_quantised_model():
+    source, model = (
+        torch.ao.quantization.quantize_dynamic(small_backbone(),
+                                               {torch.nn.Linear})
+        for _ in range(2))
+    model.load_state_dict(source.state_dict())
+    x = torch.randn(1, 3, 4, 16, 16)
+    assert torch.equal(model(x)[0], source(x)[0])
+    with pytest.raises(ValueError, match='missing, such as .*in_proj.scale'):
+        model.load_state_dict(small_backbone().state_dict())
