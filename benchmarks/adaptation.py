@@ -3,11 +3,12 @@
     python benchmarks/adaptation.py --workers 16 \
         --out benchmarks/results/adaptation.md
 
-Trains the quickstart's config (or takes --checkpoint), makes the clips of
-adaptation_data.py, and runs every method with 5 and 20 clips a class. Each
-learning rate of a method's grid is tried with the first seed, and judged on
-the split ``tune``; the best runs with all seeds. The test split chooses
-nothing. Each run has a process and a thread of its own, on the CPU.
+Trains the quickstart's config on data/quickstart (the clips of
+tools/data/quickstart/make_quickstart_videos.py), or takes --checkpoint. Makes
+the clips of adaptation_data.py, and runs every method with 5 and 20 clips a
+class. Each learning rate of a method's grid is tried with the first seed, and
+judged on the split ``tune``; the best runs with all seeds. The test split
+chooses nothing. Each run has a process and a thread of its own, on the CPU.
 """
 import argparse
 import json
@@ -256,8 +257,8 @@ def measure(args: argparse.Namespace) -> dict:
                           max(1, args.workers - 5))
         if training.wait():
             raise RuntimeError('the quickstart did not train')
-        path, = Path(args.work_dir).glob('best_*.pth')
-        args.checkpoint = str(path.resolve())
+        files = (ROOT / args.work_dir).glob('best_*.pth')
+        args.checkpoint = str(max(files, key=os.path.getmtime))
         methods.remove('scratch')
     print(args.checkpoint, flush=True)
     found += run_jobs(args, sweep(shots, methods, args.rates), args.workers)

@@ -3,7 +3,7 @@ from typing import Any, List
 
 from mmvideomamba.user_error import UserError
 from .frame_size import size_faults
-from .frozen import frozen_warnings
+from .frozen import frozen_faults, frozen_warnings
 from .metrics import best_faults
 from .places import data_faults, weight_faults, work_dir_faults
 from .top_level import key_faults
@@ -36,7 +36,8 @@ def value_faults(cfg: Any, training: bool) -> List[str]:
         list[str]: A sentence per fault.
     """
     scope = cfg.get('default_scope') or 'mmengine'
-    faults = key_faults(cfg) + _in_use(size_faults(cfg, scope), training)
+    faults = key_faults(cfg) + frozen_faults(cfg)
+    faults += _in_use(size_faults(cfg, scope), training)
     if training:
         faults += best_faults(cfg, scope)
     return faults

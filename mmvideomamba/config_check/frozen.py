@@ -8,8 +8,28 @@ _LORA = ('LoRAModel', 'mmpretrain.LoRAModel')
 _BLOCKS = ('backbone', 'layers', 'module')
 
 
+def frozen_faults(cfg: Any) -> List[str]:
+    """Refuse LoRA on random weights.
+
+    Checkpoints of ``LoRAModel`` hold adapters alone, so random weights below
+    would be lost, and a test would run with others.
+
+    Args:
+        cfg (Config | dict): The config of a training or a test.
+
+    Returns:
+        list[str]: A sentence, or none.
+    """
+    return [
+        f'{place}: checkpoints of LoRAModel do not hold the weights of the '
+        f'backbone, and no file is named for them; {_remedy(place)}'
+        for place, backbone, adapted in _backbone(cfg)
+        if adapted and not _has_file(backbone)
+    ]
+
+
 def frozen_warnings(cfg: Any) -> List[str]:
-    """Name idle gradients of a backbone, and random weights of a frozen one.
+    """Name idle gradients, and frozen random weights, of a backbone.
 
     Args:
         cfg (Config | dict): The config of a training.
@@ -17,30 +37,33 @@ def frozen_warnings(cfg: Any) -> List[str]:
     Returns:
         list[str]: A sentence, or none.
     """
-    found = list(_backbone(cfg))
-    if not found:
-        return []
-    place, backbone, adapted = found[0]
-    stages = backbone.get('frozen_stages', -1)
-    frozen = adapted or isinstance(stages, int) and stages >= 0
-    if not frozen:
-        return _idle_rates(cfg, place)
+    found: List[str] = []
+    for place, backbone, adapted in _backbone(cfg):
+        stages = backbone.get('frozen_stages', -1)
+        frozen = isinstance(stages, int) and stages >= 0
+        known = cfg.get('load_from') or cfg.get('resume') or adapted
+        if not frozen and not adapted:
+            found += _idle_rates(cfg, place)
+        elif frozen and not known and not _has_file(backbone):
+            found.append(f'{place}: frozen_stages={stages} leaves weights '
+                         'random, for no file is named; ' + _remedy(place))
+    return found
+
+
+def _has_file(backbone: dict) -> bool:
+    """Tell whether ``init_cfg`` names a file."""
     init = backbone.get('init_cfg') or []
-    files = [init] if isinstance(init, dict) else init
-    known = cfg.get('load_from') or cfg.get('resume') or any(
-        str(one.get('type')).startswith('Pretrained') for one in files)
-    if known:
-        return []
-    what = 'LoRA leaves' if adapted else f'frozen_stages={stages} leaves'
-    return [
-        f'{place}: {what} the weights as they are, and they are random, for '
-        f"no file is named; set {place}.init_cfg=dict(type='Pretrained', "
-        'checkpoint=FILE)'
-    ]
+    parts = [init] if isinstance(init, dict) else init
+    return any(str(part.get('type')).startswith('Pretrained')
+               for part in parts)  # yapf: disable
+
+
+def _remedy(place: str) -> str:
+    return (f"set {place}.init_cfg=dict(type='Pretrained', checkpoint=FILE)")
 
 
 def _backbone(cfg: Any) -> Iterator[Tuple[str, dict, bool]]:
-    """Yield place and dict of a VideoMamba, and True for one under LoRA."""
+    """Yield place and dict of a VideoMamba, and True below LoRA."""
     node: Any = (cfg.get('model') or {}).get('backbone')
     place = 'model.backbone'
     adapted = isinstance(node, dict) and node.get('type') in _LORA

@@ -1,8 +1,8 @@
 import pytest
 from mmengine.config import ConfigDict
 
-from mmvideomamba.config_check import value_warnings
-from mmvideomamba.config_check.frozen import frozen_warnings
+from mmvideomamba.config_check import value_faults, value_warnings
+from mmvideomamba.config_check.frozen import frozen_faults, frozen_warnings
 
 FILE = dict(type='Pretrained', checkpoint='a.pth')
 
@@ -31,17 +31,26 @@ def test_a_rate_of_nothing(key):
     assert value_warnings(cfg, False) == []
 
 
-@pytest.mark.parametrize('lora', [False, True])
-def test_random_weights_that_stay(lora):
-    stages = dict() if lora else dict(frozen_stages=2)
-    place = 'model.backbone.module' if lora else 'model.backbone'
-    warning, = frozen_warnings(config(lora=lora, **stages))
-    assert warning.startswith(f'{place}: ')
-    assert f'set {place}.init_cfg=' in warning
-    assert not frozen_warnings(config(lora=lora, init_cfg=FILE, **stages))
-    assert not frozen_warnings(
-        config(lora=lora, init_cfg=[dict(type='Normal'), FILE], **stages))
-    assert not frozen_warnings(config(lora=lora, load_from='a.pth', **stages))
+def test_random_weights_that_stay():
+    warning, = frozen_warnings(config(frozen_stages=2))
+    assert warning.startswith('model.backbone: frozen_stages=2 leaves ')
+    assert 'set model.backbone.init_cfg=' in warning
+    for init in (FILE, [dict(type='Normal'), FILE]):
+        assert not frozen_warnings(config(frozen_stages=2, init_cfg=init))
+    assert not frozen_warnings(config(frozen_stages=2, load_from='a.pth'))
+
+
+@pytest.mark.parametrize('training', [True, False])
+@pytest.mark.parametrize('load_from', [None, 'adapters.pth'])
+def test_lora_needs_its_file(load_from, training):
+    """Also beside a checkpoint, which holds adapters alone."""
+    cfg = config(lora=True, load_from=load_from)
+    fault, = value_faults(cfg, training)
+    assert fault.startswith('model.backbone.module: checkpoints of LoRAModel')
+    assert 'set model.backbone.module.init_cfg=' in fault
+    assert value_warnings(cfg, training) == []
+    cfg = config(lora=True, init_cfg=FILE, load_from=load_from)
+    assert frozen_faults(cfg) == frozen_warnings(cfg) == []
 
 
 @pytest.mark.parametrize('cfg', [

@@ -126,6 +126,8 @@ def unknown_types(cfg: Any) -> List[str]:
 def shrink(node: Any) -> None:
     """Give each backbone two blocks where its width alone matters."""
     if isinstance(node, dict):
+        if node.get('type') == 'mmpretrain.LoRAModel':
+            node['module'].pop('init_cfg')  # it reads the file at once
         ours = node.get('type') == 'mmvideomamba.VideoMamba'
         if ours and 'out_indices' not in node:
             arch = node.get('arch', 'tiny')

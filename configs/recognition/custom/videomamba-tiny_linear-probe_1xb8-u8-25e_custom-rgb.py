@@ -1,8 +1,14 @@
 # A linear classifier on the class token of a frozen VideoMamba-Tiny, for few
-# videos. Name the trained file: docs/adaptation.md.
+# videos: docs/adaptation.md.
 _base_ = './videomamba-tiny_1xb8-u8-25e_custom-rgb.py'
 
-# All 24 blocks and the final norm stay as they are, and cost no gradient.
-model = dict(backbone=dict(frozen_stages=24))
+model = dict(
+    backbone=dict(
+        # All 24 blocks and the final norm stay as they are in the file, and
+        # cost no gradient.
+        frozen_stages=24,
+        init_cfg=dict(
+            type='Pretrained',
+            checkpoint='checkpoints/videomamba_t16_k400_f8_res224.pth')))
 # New weights alone learn.
 optim_wrapper = dict(optimizer=dict(lr=1e-2, weight_decay=0.))
