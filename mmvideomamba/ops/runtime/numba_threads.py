@@ -92,6 +92,10 @@ def to_numpy(x: torch.Tensor) -> np.ndarray:
         x (Tensor): Any shape and dtype, on the CPU.
 
     Returns:
-        ndarray: Same shape; shares memory with a contiguous float32 tensor.
+        ndarray: Same shape; shares memory with a contiguous float32 tensor
+        of several axes.
     """
-    return x.detach().to(torch.float32).contiguous().numpy()
+    x = x.detach().to(torch.float32).contiguous()
+    # An array pins the storage of a tensor, but sharding frees the storage of
+    # parameters between calls. Tensors of one axis are biases.
+    return (x.clone() if x.dim() < 2 else x).numpy()

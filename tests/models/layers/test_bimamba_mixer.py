@@ -192,3 +192,16 @@ def test_named_backend_that_cannot_run():
         pytest.skip('mamba_ssm can run here')
     with pytest.raises(RuntimeError, match='mamba_ssm.*cannot run'):
         BiMambaMixer(16, backend='mamba_ssm')(torch.zeros(1, 2, 16))
+
+
+def test_storages_of_parameters_can_be_freed():
+    """Sharding frees them between calls; an array of numpy would pin them."""
+    mixer = BiMambaMixer(8, bias=True, backend='numba')
+    with torch.no_grad():
+        mixer(torch.randn(1, 5, 8))
+    mixer(torch.randn(1, 5, 8)).sum().backward()
+    pinned = [
+        name for name, p in mixer.named_parameters()
+        if not p.untyped_storage().resizable()
+    ]
+    assert not pinned
