@@ -20,8 +20,8 @@ def _heal_inference(module: Any) -> None:
                              test_pipeline: Any = None,
                              views: Any = None) -> Any:
         if _ours().is_ours(model):
-            return _ours().recognize(model, video, test_pipeline, views
-                                     or 'all')
+            return _ours().recognize(model, video, test_pipeline,
+                                     'all' if views is None else views)
         if views is not None:
             raise ValueError(f'views={views!r} needs a model of mmvideomamba')
         return original(model, video, test_pipeline)

@@ -29,7 +29,12 @@ def read_camera(camera: Union[int, str], seconds: float = 3.) -> dict:
     if isinstance(camera, bool) or not isinstance(camera, (int, str)):
         raise ValueError('camera must be a number or the address of a stream, '
                          f'but is {camera!r}')
-    if not isinstance(seconds, (int, float)) or not seconds > 0:
+    if isinstance(camera, int) and camera < 0:
+        # OpenCV takes any camera for -1, and crashes where none exists.
+        raise ValueError(f'camera {camera} cannot be opened; cameras are '
+                         'numbered from 0')
+    number = isinstance(seconds, (int, float, np.number))
+    if isinstance(seconds, bool) or not number or not 0 < seconds < np.inf:
         raise ValueError('seconds must be a number above 0, but is '
                          f'{seconds!r}')
     capture: Any = cv2.VideoCapture(camera)

@@ -4,6 +4,7 @@ from typing import Any, Callable, Optional, Tuple
 
 from PIL import Image
 
+from mmvideomamba.datasets.video import VideoReader
 from mmvideomamba.datasets.video.time_limit import run_limited
 
 # Decoded frames of a group; clips of fewer bytes are decoded together, which
@@ -43,8 +44,8 @@ def frame_size(sample: dict) -> Optional[Tuple[int, int]]:
     """
     reader = sample.get('video_reader')
     if reader is not None:
-        if not hasattr(type(reader), 'size'):
-            return None
+        if not isinstance(reader, VideoReader):
+            return None  # opened by a step of the host
         return run_limited(lambda: reader.size, reader.time_limit, reader.path)
     if 'frame_dir' not in sample or sample['modality'] != 'RGB':
         return None

@@ -1,6 +1,6 @@
 """Inputs of inferencers: files, folders, arrays, cameras; checked by name."""
 import os
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Tuple, Union
 
 import numpy as np
 
@@ -83,6 +83,12 @@ def _expand(item: Any, input_format: str) -> List[Input]:
         return [read_camera(int(item))]
     if isinstance(item, dict) and 'camera' in item:
         return [read_camera(item['camera'], item.get('seconds', 3.))]
+    if isinstance(item, dict):
+        return [{
+            key:
+            os.fspath(value) if isinstance(value, os.PathLike) else value
+            for key, value in item.items()
+        }]
     if isinstance(item, str) and os.path.isdir(item):
         item = os.path.normpath(item)
     if isinstance(item, str) and input_format == 'video':
@@ -146,9 +152,7 @@ def pack_input(item: Input,
                         given.get('start_index', start_index),
                         given.get('modality', modality)))
     elif kind == 'imgs':
-        if not len(given['imgs']):
-            raise ValueError('imgs of a dict holds no frame')
-        shape = given['imgs'][0].shape[:2]
+        shape = _check_frames(given['imgs'])
         sample.update(
             num_clips=1,
             clip_len=len(given['imgs']),
@@ -157,6 +161,18 @@ def pack_input(item: Input,
     if 'fps' in given:
         sample['avg_fps'] = _check_fps(given.pop('fps'))
     return {**sample, **given}
+
+
+def _check_frames(frames: Any) -> Tuple[int, int]:
+    """Refuse frames that are none, and return their height and width."""
+    if not len(frames):
+        raise ValueError('imgs of a dict holds no frame')
+    shapes = {np.shape(frame) for frame in frames}
+    shape = shapes.pop()
+    if shapes or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+        raise ValueError('imgs of a dict must be frames (h, w, 3) of one '
+                         f'size, but holds shapes {[shape, *shapes]}')
+    return shape[0], shape[1]
 
 
 def _check_fps(fps: Any) -> float:

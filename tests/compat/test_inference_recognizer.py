@@ -31,6 +31,8 @@ def test_array_and_views(model: Any) -> None:
     assert torch.equal(found.pred_score, again.pred_score)
     one = inference_recognizer(model, FRAMES, views='one')
     assert not torch.equal(found.pred_score, one.pred_score)
+    with pytest.raises(ValueError, match='views must be .* but is 0'):
+        inference_recognizer(model, FRAMES, views=0)
 
 
 def test_loop_of_a_camera_demo(model: Any) -> None:

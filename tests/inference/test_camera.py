@@ -78,7 +78,14 @@ def test_other_cameras_are_refused(camera: Any) -> None:
         read_camera(camera)
 
 
-@pytest.mark.parametrize('seconds', [0, -1., float('nan'), '3'])
+def test_no_number_below_zero() -> None:
+    with pytest.raises(ValueError, match='camera -1 .* numbered from 0'):
+        read_camera(-1)
+
+
+@pytest.mark.parametrize(
+    'seconds',
+    [0, -1., float('nan'), float('inf'), True, '3'])
 def test_seconds_must_be_positive(seconds: Any) -> None:
     with pytest.raises(ValueError, match='seconds must be a number above 0'):
         read_camera(0, seconds)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mmvideomamba.datasets.video import open_video
+from mmvideomamba.datasets.video import VideoReader, open_video
 from mmvideomamba.inference import clip_groups
 from mmvideomamba.inference.pipeline import VideoPipeline
 
@@ -72,6 +72,7 @@ def test_same_views(kinds: List[Any], kind: int, clips: float,
     assert seen == sizes
 
 
+@VideoReader.register
 class Reader:
     """An open video that notes whether it is closed."""
 
@@ -111,6 +112,8 @@ def test_unknown_size(tmp_path: Path) -> None:
         filename_tmpl='{}.png',
         start_index=1,
         modality='RGB')
+    # As PyAV's container, which the host's step opens: its size is in bytes.
+    container = type('Container', (), dict(size=9))()
     for sample in (folder, dict(folder, modality='Flow'), dict(array=0),
-                   dict(video_reader=object())):
+                   dict(video_reader=container)):
         assert clip_groups.frame_size(sample) is None

@@ -40,7 +40,10 @@ def test_other_folders_stay(folder: Path) -> None:
 
 def test_arrays_and_dicts_stay() -> None:
     given = (FRAMES, dict(array=FRAMES))
-    assert [id(item) for item in list_inputs(given)] == list(map(id, given))
+    array, found = list_inputs(given)
+    assert array is FRAMES and found['array'] is FRAMES
+    paths = dict(filename=Path('a.mp4'), label=3)
+    assert list_inputs(paths) == [dict(filename='a.mp4', label=3)]
     # What is listed already is not changed again.
     assert list_inputs(list_inputs('a.mp4')) == ['a.mp4']
 
@@ -115,6 +118,9 @@ def test_sample_of_chosen_frames() -> None:
     (FRAMES / 255, 'dtype float64 is no video; give uint8'),
     (dict(array=FRAMES.tolist()), 'the frames are of type list'),
     (dict(imgs=[]), 'imgs of a dict holds no frame'),
+    (dict(imgs=['a.jpg']), r'frames \(h, w, 3\) of one size, .* \[\(\)\]'),
+    (dict(imgs=FRAMES[..., 0]), r'but holds shapes \[\(4, 6\)\]'),
+    (dict(imgs=[FRAMES[0], FRAMES[0, 1:]]), 'imgs of a dict must be frames'),
     (dict(path='a.mp4'), 'needs one of the keys array, .* but has path'),
     (dict(array=FRAMES, filename='a.mp4'), 'needs one of the keys'),
     ({}, 'but has none'),
