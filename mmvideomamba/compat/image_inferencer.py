@@ -114,7 +114,14 @@ def _heal_function(module: types.ModuleType) -> None:
             for key in ('pretrained', 'device', 'classes') if key in kwargs
         }
         inferencer = host.ImageClassificationInferencer(model, **init)
-        return inferencer(*args, **kwargs)[0]
+        # As in the host, the first argument of the inferencer.
+        given, rest = (args[:1] or (kwargs.pop('inputs'), )), args[1:]
+        images = _ours().list_images(*given)
+        if len(images) > 1:
+            raise ValueError(
+                f'{len(images)} images are given, but inference_model takes '
+                'one; ImageClassificationInferencer takes lists and folders')
+        return inferencer(images, *rest, **kwargs)[0]
 
     module.inference_model = inference_model  # type: ignore[attr-defined]
 

@@ -130,8 +130,9 @@ def _heal_scoring(host: Any) -> None:
     def visualize(self: Any, inputs: Any, preds: Any, **kwargs: Any) -> Any:
         if _state(self) is None:
             return draw(self, inputs, preds, **kwargs)
+        folder = kwargs.pop('vid_out_dir', '')
         return _ours().draw_results(
-            functools.partial(draw, self, **kwargs), inputs, preds)
+            functools.partial(draw, self, **kwargs), inputs, preds, folder)
 
     @functools.wraps(convert)
     def pred2dict(self: Any, data_sample: Any) -> dict:

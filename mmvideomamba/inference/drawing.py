@@ -1,4 +1,7 @@
 """Inputs and results in the form of the host's visualizer."""
+import os
+from collections import Counter
+from pathlib import Path
 from typing import Any, Callable, List, Optional, Sequence, Union
 
 import numpy as np
@@ -27,8 +30,29 @@ def _drawable(result: Any) -> ActionDataSample:
     return drawable
 
 
-def draw_results(draw: Callable, inputs: Sequence[Input],
-                 results: Sequence[Any]) -> Optional[List[Any]]:
+def _folders(items: Sequence[Any], vid_out_dir: str) -> List[str]:
+    """Choose the folder of each drawn video.
+
+    The visualizer names a drawn video as the input, whose folder is left out,
+    and a second input of the name would replace the first.
+    """
+    seen: Counter = Counter()
+    folders = []
+    for item in items:
+        # A video may be drawn as a picture, and a folder as a video.
+        name = isinstance(item, str) and Path(item).stem
+        seen[name] += 1
+        again = name and seen[name] > 1 and vid_out_dir
+        folders.append(
+            os.path.join(vid_out_dir, f'{seen[name]}'
+                         ) if again else vid_out_dir)
+    return folders
+
+
+def draw_results(draw: Callable,
+                 inputs: Sequence[Input],
+                 results: Sequence[Any],
+                 vid_out_dir: str = '') -> Optional[List[Any]]:
     """Draw results by the host's visualizer.
 
     The visualizer looks for ``pred_labels``, set by no model of the host, and
@@ -36,9 +60,12 @@ def draw_results(draw: Callable, inputs: Sequence[Input],
 
     Args:
         draw (Callable): The host's function, from lists of paths or frames
-            and of results to pictures.
+            and of results to pictures, with the argument ``vid_out_dir``.
         inputs (Sequence): From ``list_inputs``.
         results (Sequence[ActionDataSample]): A result for each.
+        vid_out_dir (str): Folder of the drawn videos. The second video of a
+            name goes into the folder ``2`` inside, and so on. Defaults to '',
+            nothing is written.
 
     Returns:
         list, optional: The pictures of each input, None for an unreadable
@@ -46,7 +73,14 @@ def draw_results(draw: Callable, inputs: Sequence[Input],
     """
 
     def prepare(items: List[Input], good: List[Any]) -> Optional[Sequence]:
-        return draw([_frames(item) for item in items],
-                    [_drawable(result) for result in good])
+        drawn: List[Any] = []
+        frames = [_frames(item) for item in items]
+        for item, result, folder in zip(frames, good,
+                                        _folders(frames, vid_out_dir)):
+            one = draw([item], [_drawable(result)], vid_out_dir=folder)
+            if one is None:
+                return None
+            drawn += one
+        return drawn
 
     return for_readable(prepare, inputs, results)

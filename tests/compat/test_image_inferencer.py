@@ -144,6 +144,8 @@ def test_inference_model(images: List[str], tmp_path: Path) -> None:
     model = get_model(config(), device='cpu')
     for given in (model, config(), str(path)):
         found = inference_model(given, images[0], classes=list('abc'))
+        with pytest.raises(ValueError, match='2 images are given'):
+            inference_model(given, images[:2])
         assert found['pred_class'] in 'abc'
 
 

@@ -24,9 +24,10 @@ def test_inputs_and_predictions() -> None:
     results[1] = result(error='bad')
     seen: List[Any] = []
 
-    def draw(items: list, samples: list) -> List[int]:
+    def draw(items: list, samples: list, vid_out_dir: str) -> List[int]:
+        assert vid_out_dir == ''
         seen.extend(zip(items, samples))
-        return list(range(len(items)))
+        return [len(seen) - 1]
 
     assert draw_results(draw, inputs, results) == [0, None, 1, 2, 3, 4]
     assert [seen[0][0], seen[2][0]] == ['a.mp4', 'b']
@@ -38,4 +39,19 @@ def test_inputs_and_predictions() -> None:
 
 
 def test_nothing_to_draw() -> None:
-    assert draw_results(lambda *given: None, ['a.mp4'], [result()]) is None
+    assert draw_results(lambda *given, **folder: None, ['a.mp4'],
+                        [result()]) is None
+
+
+def test_videos_of_one_name() -> None:
+    """None replaces another; arrays are numbered by the host."""
+    inputs = ('x/v.mp4', 'y/v.mp4', 'v', 'w.mp4', np.zeros(
+        (1, 2, 2, 3)), np.zeros((1, 2, 2, 3)))
+    results = [result() for _ in inputs]
+
+    def draw(items: list, samples: list, vid_out_dir: str) -> List[str]:
+        return [vid_out_dir]
+
+    assert draw_results(draw, inputs, results, 'out') == [
+        'out', 'out/2', 'out/3', 'out', 'out', 'out'
+    ]
