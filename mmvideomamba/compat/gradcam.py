@@ -30,11 +30,11 @@ def _heal_gradcam(module: types.ModuleType) -> None:
 
     @functools.wraps(original)
     def register_hooks(self: Any, layer_name: str) -> None:
-        backbone = getattr(self.model, 'backbone', None)
-        if not type(backbone).__module__.startswith('mmvideomamba.'):
+        # Not at the top: a model imports modules of the host.
+        predict = importlib.import_module('mmvideomamba.inference.predict')
+        if not predict.is_ours(self.model):
             original(self, layer_name)
             return
-        # Not at the top: a model imports modules of the host.
         cam = importlib.import_module('mmvideomamba.visualization.cam')
         views = (self.model.test_cfg or {}).get('max_testing_views')
         if views is not None:
@@ -51,6 +51,11 @@ def _heal_gradcam(module: types.ModuleType) -> None:
 
         def keep_activations(layer: Any, args: Any, output: Any) -> None:
             self.target_activations = to_maps(output).detach().contiguous()
+            if not output.requires_grad:
+                raise ValueError(
+                    f'no gradient reaches {layer_name}: no weight in front of '
+                    'the layer learns, as with LoRA. Take a later layer, or '
+                    'set requires_grad of the weights, for the maps.')
             output.register_hook(keep_gradients)
 
         layer.register_forward_hook(keep_activations)

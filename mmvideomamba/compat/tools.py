@@ -144,7 +144,8 @@ def _cam(tool: Dict[str, Any]) -> None:
 
     @functools.wraps(original)
     def get_default_target_layers(model: Any, args: Any) -> List[Any]:
-        if not type(model.backbone).__module__.startswith(_OURS):
+        predict = importlib.import_module('mmvideomamba.inference.predict')
+        if not predict.is_ours(model):
             return original(model, args)
         cam = importlib.import_module('mmvideomamba.visualization.cam')
         args.vit_like = True

@@ -3,7 +3,9 @@ import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmaction.utils import GradCAM
-from red_patch import FRAMES, by_patch, make_input, make_model
+from mmengine.registry import DefaultScope
+from mmpretrain.models import LoRAModel
+from red_patch import CHANNELS, FRAMES, by_patch, make_input, make_model
 from torch import nn
 
 from mmvideomamba.visualization.cam import ViewScores, cam_layer, token_maps
@@ -93,6 +95,30 @@ def test_frozen_backbone_is_told() -> None:
     model.backbone.requires_grad_(False)
     with pytest.raises(ValueError, match='frozen up to there. Set frozen_st'):
         GradCAM(model, 'backbone/layers/0/normed')
+
+
+def test_backbone_under_lora() -> None:
+    model = make_model(FRAMES, num_layers=2)
+    expected = expected_maps(model, make_data(), 0)
+    weights = model.backbone.state_dict()
+    module = dict(
+        type='mmvideomamba.VideoMamba',
+        arch=dict(embed_dims=CHANNELS, num_layers=2),
+        img_size=(16, 24),
+        patch_size=8,
+        num_frames=FRAMES)
+    with DefaultScope.overwrite_default_scope('mmpretrain'):
+        model.backbone = LoRAModel(
+            module, rank=2, targets=[dict(type='in_proj')]).eval()
+    model.backbone.module.load_state_dict(weights)
+    name = 'backbone/module/layers/-1/normed'
+    maps, _ = GradCAM(model,
+                      name)._calculate_localization_map(make_data(), True)
+    torch.testing.assert_close(maps, expected)
+    draw = GradCAM(model, name.replace('-1', '0'))
+    with pytest.raises(
+            ValueError, match='no gradient reaches backbone/module'):
+        draw(make_data())
 
 
 def test_other_recognizers_are_the_hosts() -> None:
