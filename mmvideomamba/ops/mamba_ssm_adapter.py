@@ -24,8 +24,9 @@ from .scan.reference import selective_scan as selective_scan_reference
 # Limits of the stock kernels.
 CONV_WIDTHS = (2, 3, 4)
 MAX_STATE = 256
-# The stock backward pass of the convolution (causal-conv1d 1.7.0) is wrong for
-# the last tokens where fewer than k of them follow a multiple of CHUNK.
+# The stock backward pass of a channel-first convolution (causal-conv1d 1.7.0)
+# is wrong around the last chunk where the chunk has 1 to 3 tokens in float32
+# (chunks of 512), 1 to 7 in half precision (chunks of 1024).
 CHUNK = 512
 LEAST_TAIL = 8
 
