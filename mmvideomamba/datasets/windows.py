@@ -8,24 +8,24 @@ def find_windows(duration: float, window: float,
                  stride: float) -> List[Window]:
     """Cut a video into windows.
 
-    A window begins each ``stride`` seconds. One that would run over the end
-    is cut there if at least half of it is left, else it is dropped. A video
-    shorter than a window is one.
+    A window begins each ``stride`` seconds. The last window is cut at the end
+    of the video, or dropped if less than half a window is left. A video
+    shorter than a window is a single window.
 
     Args:
         duration (float): Length of the video, in seconds.
         window (float): Length of a window, in seconds.
-        stride (float): Distance of their starts, in seconds.
+        stride (float): Distance of the starts, in seconds.
 
     Returns:
-        list[tuple[float, float]]: Start and end of each, in seconds.
+        list[tuple[float, float]]: Start and end, in seconds.
     """
     if duration < window:
         return [(0., duration)]
     found = []
     for i in range(int(duration // stride) + 1):
         start = i * stride
-        # The last second that is not whole starts no further window.
+        # A last second in part starts no further window.
         late = i > 0 and start >= int(duration)
         if late or duration - start < window / 2:
             break
@@ -39,8 +39,9 @@ def pick_windows(windows: Sequence[Window],
 
     Args:
         windows (Sequence[tuple[float, float]]): All windows of the video.
-        count (int, optional): Windows to choose; 1 takes the middle one. None
-            takes all, as does a number above theirs. Defaults to None.
+        count (int, optional): Windows to choose; 1 takes the window in the
+            middle, a larger number than there are takes all. Defaults to
+            None, all.
 
     Returns:
         list[tuple[float, float]]: The chosen windows.

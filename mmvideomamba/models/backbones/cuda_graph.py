@@ -93,7 +93,7 @@ class _GraphedForward:
                 and not torch.cuda.is_current_stream_capturing())
 
     def _tell(self) -> None:
-        """Say once that changed layers run without graphs, and drop these."""
+        """Say once that changed layers run without graphs; drop the graphs."""
         if not self.told:
             self.told = True
             print_log(
@@ -132,10 +132,10 @@ class _GraphedForward:
 def graphed(module: nn.Module, max_graphs: int = 4) -> nn.Module:
     """Replay a module's forward pass as a CUDA graph, where that can be.
 
-    Small batches spend their time in launching kernels, one by one. A graph
-    launches all of them at once. It is captured at the first call with a new
-    shape, dtype or autocast setting, which takes about three forward passes,
-    and keeps the memory of one.
+    Small batches spend the time in launching kernels, one by one. A graph
+    launches all kernels at once. The first call with a new shape, dtype or
+    autocast setting captures a graph, in the time of about three forward
+    passes; a graph keeps the memory of a forward pass.
 
     Calls that a graph cannot stand for run as before: on the CPU, in training
     mode, with gradients enabled, with further arguments such as a mask, and

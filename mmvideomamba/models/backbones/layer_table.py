@@ -1,4 +1,4 @@
-"""Notice layers of a model that are no longer what they were."""
+"""Notice changes of the layers of a model."""
 from typing import Any, Dict, List, Tuple
 
 from torch import nn
@@ -30,12 +30,12 @@ class LayerTable:
                           for m in modules if m._modules]
 
     def same(self) -> bool:
-        """Tell whether all layers compute what they did at the start.
+        """Tell whether all layers compute the same as at the start.
 
         Returns:
             bool: False if a layer was exchanged, added or taken out, has a
-            hook, a parametrisation or a forward of its own, or is of a class
-            whose calls may differ.
+            hook, a parametrisation or another forward than its class, or is
+            of a class whose calls may differ.
         """
         if not self.fixed or nn_module._has_any_global_hook():
             return False
@@ -52,8 +52,8 @@ class LayerTable:
         """Tell where the parameters and buffers of all layers are stored.
 
         Returns:
-            list[int]: Equal to an earlier list if every tensor still lies at
-            the address of then: neither another object nor another ``data``.
+            list[int]: Addresses; equal to an earlier list if no tensor was
+            exchanged for another object or got another ``data``.
         """
         # Not the objects: merged adapters and others set ``data``, and an
         # object may get the id of a dead one.

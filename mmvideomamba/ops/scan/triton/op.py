@@ -1,5 +1,5 @@
 """Selective scan in a single direction as an autograd op on Triton."""
-from typing import Any, List, Optional, Tuple
+from typing import Any, List, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -64,11 +64,10 @@ def _backward(ctx: Any, dy: Tensor, *_:
 _scan.register_autograd(_backward, setup_context=_setup)
 
 
-def _run(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
-         D: Optional[Tensor], z: Optional[Tensor],
-         delta_bias: Optional[Tensor], delta_softplus: bool,
+def _run(tensors: Sequence[Any], delta_softplus: bool,
          reverse: bool) -> Tuple[Tensor, Tensor]:
     """Compute the op; for backward, states and float32 inputs are stored."""
+    u, delta, A, B, C, D, z, delta_bias = tensors
     step = delta.float()
     if delta_bias is not None:
         step = step + delta_bias
@@ -95,7 +94,7 @@ class _Recomputed(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, options: Tuple[bool, bool], *tensors:
                 Optional[Tensor]) -> Tuple[Tensor, Tensor]:
-        y, last = _run(*tensors, *options)
+        y, last = _run(tensors, *options)
         ctx.save_for_backward(*tensors)
         ctx.options = options
         ctx.mark_non_differentiable(last)
@@ -106,12 +105,12 @@ class _Recomputed(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor,
                  _: Tensor) -> Tuple[Optional[Tensor], ...]:
         needed = ctx.needs_input_grad[1:]
-        tensors = [
+        tensors: List[Any] = [
             t if t is None else t.detach().requires_grad_(need)
             for t, need in zip(ctx.saved_tensors, needed)
         ]
         with torch.enable_grad():
-            y, _ = _run(*tensors, *ctx.options)
+            y, _ = _run(tensors, *ctx.options)
         wanted = [t for t, need in zip(tensors, needed) if need]
         grads = iter(torch.autograd.grad(y, wanted, dy))
         return (None, *(next(grads) if need else None for need in needed))
@@ -134,4 +133,4 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
         t is not None and t.requires_grad for t in tensors)
     if differentiated and not needs_registered_op(u):
         return _Recomputed.apply((delta_softplus, reverse), *tensors)
-    return _run(*tensors, delta_softplus, reverse)
+    return _run(tensors, delta_softplus, reverse)
