@@ -17,7 +17,8 @@ class FrameStripHook(VisualizationHook):
 
     Each picture is the strip of the model's frames (of the first view, if
     there are several) and goes to all backends of the visualizer,
-    TensorBoard among them, or into ``out_dir``.
+    TensorBoard among them, or into ``out_dir``. Outputs without a predicted
+    class, such as features or numbers, are not drawn.
 
     The hook stands in for the host's, with the same arguments. The host's
     hook expects clips without the axis of the views, cannot run with a 3-D
@@ -63,6 +64,8 @@ class FrameStripHook(VisualizationHook):
         first = math.ceil(start / self.interval) * self.interval
         for number in range(first, start + len(data_samples), self.interval):
             index = number - start
+            if not hasattr(data_samples[index], 'pred_label'):
+                continue
             strip = self._draw(data_batch['inputs'][index],
                                data_samples[index])
             self._output(f'sample_{number}', strip, step)
@@ -70,13 +73,16 @@ class FrameStripHook(VisualizationHook):
     def _draw(self, clips: Tensor, sample: ActionDataSample) -> np.ndarray:
         """Draw the first view of a sample."""
         frames = clips[0].permute(1, 2, 3, 0).cpu().numpy()  # (t, h, w, 3)
-        label, found = int(sample.gt_label), int(sample.pred_label)
+        labels, found = sample.gt_label, int(sample.pred_label)
+        if labels.numel() > 1:  # a 1 for each of several classes of a video
+            labels = labels.nonzero()
+        numbers = labels.flatten().int().tolist()
         return draw_frame_strip(
             frames.astype(np.uint8),
-            self._name(label),
+            ', '.join(map(self._name, numbers)),
             self._name(found),
             float(sample.pred_score[found]),
-            correct=found == label)
+            correct=found in numbers)
 
     def _name(self, label: int) -> str:
         """Name a class, by number if the dataset has no names."""

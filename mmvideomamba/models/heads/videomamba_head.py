@@ -131,8 +131,18 @@ class VideoMambaHead(BaseHead):
 
         Returns:
             Tensor: Scores before softmax, shape (b, num_classes).
+
+        Raises:
+            ValueError: If the feature holds tokens, or a map.
         """
-        return self.fc_cls(self.dropout(x[-1]))
+        feature = x[-1]
+        if feature.dim() != 2:
+            raise ValueError(
+                f'{type(self).__name__} classifies features (b, c), but got '
+                f"{tuple(feature.shape)}; set out_type='cls_token' or "
+                "'avg_featmap' in the backbone, or take "
+                'mmvideomamba.AttentiveHead, which pools tokens')
+        return self.fc_cls(self.dropout(feature))
 
     def loss_by_feat(self, cls_scores: Tensor, data_samples: list) -> Dict:
         """Compute the loss, after checking the labels.

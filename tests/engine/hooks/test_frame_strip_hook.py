@@ -65,6 +65,26 @@ def test_a_wrong_prediction_looks_different(visualizer):
     assert (strips[0][20:40] != strips[1][20:40]).any()
 
 
+def test_several_classes_of_a_video(visualizer, monkeypatch):
+    hook = make_hook(visualizer)
+    seen = []
+    monkeypatch.setattr(
+        'mmvideomamba.engine.hooks.frame_strip_hook.draw_frame_strip',
+        lambda _, *given, correct: seen.append((*given, correct)))
+    for label in ([1., 1.], [1., 0.]):
+        inputs, samples = make_batch(1, torch.tensor(label))
+        hook._draw(inputs['inputs'][0], samples[0])
+    assert seen == [('0, 1', '1', 0.75, True), ('0', '1', 0.75, False)]
+
+
+def test_features_and_numbers_are_not_drawn(visualizer, tmp_path):
+    hook = make_hook(visualizer, interval=1, out_dir=str(tmp_path / 'out'))
+    inputs, samples = make_batch(3)
+    number = ActionDataSample().set_pred_score(torch.tensor([3.]))
+    hook._draw_samples(0, inputs, [torch.zeros(4), number, samples[0]])
+    assert [p.name for p in (tmp_path / 'out').iterdir()] == ['sample_2_0.png']
+
+
 def test_disabled_hook_draws_nothing(visualizer, tmp_path):
     hook = make_hook(visualizer, out_dir=str(tmp_path / 'out'))
     hook.enable = False

@@ -102,6 +102,13 @@ def test_last_feature_is_classified():
     assert_close(head((torch.zeros(2, 4), x)), wanted)
 
 
+@pytest.mark.parametrize('shape', [(2, 5, 4), (2, 4, 1, 2, 2)])
+def test_tokens_and_maps_are_refused(shape):
+    head = VideoMambaHead(num_classes=3, in_channels=4)
+    with pytest.raises(ValueError, match=r"\(b, c\), but .*'avg_featmap' in"):
+        head((torch.zeros(shape), ))
+
+
 def test_start():
     head = VideoMambaHead(num_classes=400, in_channels=192)
     assert abs(head.fc_cls.weight.std() - 0.02) < 5e-4
