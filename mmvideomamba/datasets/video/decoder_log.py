@@ -3,6 +3,7 @@ import atexit
 import ctypes
 import functools
 import os
+import threading
 from typing import Any, List, Optional
 
 # Loaded libraries of this process; only Linux has the list.
@@ -18,6 +19,11 @@ class DecoderLog:
     Decoders hide damage behind pictures made up from others; the only trace
     is a line in the log. The lines of a library stop to go to stderr.
 
+    Lines are counted inside a ``with`` block. Elsewhere no line reaches
+    Python: a thread of a decoder with a line waits for Python's lock, and
+    code with the lock may wait for the thread to end, such as the end of an
+    unreleased ``cv2.VideoCapture``.
+
     Args:
         util (ctypes.CDLL): libavutil of the library.
 
@@ -28,9 +34,23 @@ class DecoderLog:
     def __init__(self, util: ctypes.CDLL) -> None:
         self.errors = 0
         self._util, self._callback = util, CALLBACK(self._note)
-        util.av_log_set_callback(self._callback)
+        self._lock, self._blocks = threading.Lock(), 0
+        util.av_log_set_callback(None)
         # No line may reach Python while Python ends.
         atexit.register(util.av_log_set_callback, util.av_log_default_callback)
+
+    def __enter__(self) -> 'DecoderLog':
+        with self._lock:
+            self._blocks += 1
+            if self._blocks == 1:
+                self._util.av_log_set_callback(self._callback)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        with self._lock:
+            self._blocks -= 1
+            if not self._blocks:
+                self._util.av_log_set_callback(None)
 
     def _note(self, source: Any, level: int, text: bytes, values: Any) -> None:
         # Bits above the lowest 8 are colours; negative levels say nothing.

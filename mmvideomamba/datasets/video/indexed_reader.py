@@ -1,6 +1,7 @@
 """The base of readers other than PyAV, held to PyAV's table."""
 import re
 from abc import abstractmethod
+from contextlib import nullcontext
 from itertools import chain
 from typing import ClassVar, Dict, List, Optional, Sequence, Set, Tuple
 
@@ -233,7 +234,8 @@ class IndexedReader(VideoReader):
         log = decoder_log(self.bundle)
         before = log.errors if log else -1
         try:
-            found = self._fetch(indices)
+            with log or nullcontext():
+                found = self._fetch(indices)
         except self.faults as error:
             self._raise_judged(indices, _first_line(error))
         frames = {i: frame for i, (frame, _) in found.items()}

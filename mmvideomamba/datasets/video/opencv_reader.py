@@ -1,7 +1,8 @@
 """Reader with OpenCV's FFmpeg."""
 import os
 import tempfile
-from typing import Any, Dict, Optional, Sequence, Tuple
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -31,26 +32,40 @@ class OpenCVReader(IndexedReader):
         self._first = self.truth.times([0])[0]
         self._seeks = True
 
-    def _start(self) -> Any:
+    @contextmanager
+    def _start(self) -> Iterator[Any]:
+        """Open the file anew.
+
+        The release lets other threads run; the end of an object that was not
+        released waits for the decoder's threads under Python's lock.
+        """
         name: Any = self._file.name if self._file else self.source
         check_file(name)  # opened anew; a pipe in its place would hang
         capture = cv2.VideoCapture(
             os.path.abspath(name), cv2.CAP_FFMPEG,
             [cv2.CAP_PROP_N_THREADS, self.num_threads])
-        if not capture.isOpened():
-            raise RuntimeError('it cannot be opened')
-        return capture
+        try:
+            if not capture.isOpened():
+                raise RuntimeError('it cannot be opened')
+            yield capture
+        finally:
+            capture.release()
 
     def _fetch(self, indices: Sequence[int]) -> Dict[int, Fetched]:
-        found = self._sought(indices) if self._seeks else None
+        found = None
+        if self._seeks:
+            with self._start() as capture:
+                found = self._sought(capture, indices)
         if found is None:
             self._seeks = False
-            found = self._from_start(indices)
+            with self._start() as capture:
+                found = self._from_start(capture, indices)
         return found
 
-    def _sought(self, indices: Sequence[int]) -> Optional[Dict[int, Fetched]]:
+    def _sought(self, capture: Any,
+                indices: Sequence[int]) -> Optional[Dict[int, Fetched]]:
         """Seek to frames; None if a frame has another time than expected."""
-        capture, place = self._start(), 0
+        place = 0
         found: Dict[int, Fetched] = {}
         for index, right in zip(indices, self.truth.times(indices)):
             # To seek costs more than to go on in a group of pictures.
@@ -67,9 +82,10 @@ class OpenCVReader(IndexedReader):
             found[index] = frame, time
         return found
 
-    def _from_start(self, indices: Sequence[int]) -> Dict[int, Fetched]:
+    def _from_start(self, capture: Any,
+                    indices: Sequence[int]) -> Dict[int, Fetched]:
         """Read frames from the start of the file."""
-        capture, place = self._start(), 0
+        place = 0
         found: Dict[int, Fetched] = {}
         for index in indices:
             for number in range(place, index + 1):

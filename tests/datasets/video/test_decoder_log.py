@@ -1,10 +1,13 @@
 """Lines of the log of a library's FFmpeg."""
-from typing import Iterator
+from typing import Any, Iterator
 
+import cv2
 import pytest
+from video_kinds import VideoKinds
 
 from mmvideomamba.datasets.video import decoder_log as module
 from mmvideomamba.datasets.video.decoder_log import decoder_log
+from mmvideomamba.datasets.video.opencv_reader import OpenCVReader
 
 
 @pytest.fixture
@@ -42,3 +45,42 @@ def test_system_without_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
     decoder_log.cache_clear()
     assert decoder_log('decord') is None
     decoder_log.cache_clear()
+
+
+class Util:
+    """A libavutil that knows the callback set last."""
+
+    av_log_default_callback = 'default'
+
+    def __init__(self) -> None:
+        self.callback: Any = 'untouched'
+
+    def av_log_set_callback(self, callback: Any) -> None:
+        self.callback = callback
+
+
+def test_lines_reach_python_inside_blocks_alone(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of a decoder that waits for Python's lock could block all."""
+    monkeypatch.setattr(module.atexit, 'register', lambda *args: None)
+    util = Util()
+    log = module.DecoderLog(util)
+    assert util.callback is None
+    with log:
+        with log:
+            pass
+        # The block of another thread is still open.
+        for level in (8, 16, 16 + (3 << 8), 24, -8):
+            util.callback(None, level, b'', None)
+    assert util.callback is None
+    assert log.errors == 3
+
+
+def test_end_of_an_unreleased_file(video_kinds: VideoKinds) -> None:
+    """A user's own capture ends while its decoder's threads have lines."""
+    path = str(video_kinds.get('h264.mp4').path)
+    with OpenCVReader(path, path) as reader:
+        reader.get_frames([0])
+    for _ in range(20):
+        cv2.VideoCapture(path, cv2.CAP_FFMPEG,
+                         [cv2.CAP_PROP_N_THREADS, 4]).read()

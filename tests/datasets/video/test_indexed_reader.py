@@ -1,5 +1,6 @@
 """A reader notices wrong frames of a library."""
 import pickle
+from contextlib import nullcontext
 from typing import Dict, Iterator, Sequence
 
 import pytest
@@ -40,7 +41,7 @@ class Library(IndexedReader):
         }
 
 
-class NoErrors:
+class NoErrors(nullcontext):
     """Log of a library that never complains."""
 
     errors = 0
@@ -50,7 +51,7 @@ class NoErrors:
 def library(video_kinds: VideoKinds,
             monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     """Open a file with a library whose log is empty."""
-    monkeypatch.setattr(indexed_reader, 'decoder_log', lambda _: NoErrors)
+    monkeypatch.setattr(indexed_reader, 'decoder_log', lambda _: NoErrors())
     path = str(video_kinds.get('h264.mp4').path)
     reader = Library(path, path)
     yield reader
@@ -86,7 +87,7 @@ def test_complaint_is_judged(library: Library,
 def test_decoder_without_lines_is_judged(
         video_kinds: VideoKinds, monkeypatch: pytest.MonkeyPatch) -> None:
     """The decoder of AV1 writes no line about damage."""
-    monkeypatch.setattr(indexed_reader, 'decoder_log', lambda _: NoErrors)
+    monkeypatch.setattr(indexed_reader, 'decoder_log', lambda _: NoErrors())
     path = str(video_kinds.get('av1.mp4').path)
     reader = Library(path, path)
     reader.late = 1
