@@ -99,6 +99,8 @@ def _feature_extraction(tool: Dict[str, Any]) -> None:
         if _is_ours(cfg.test_dataloader.dataset):
             _set_places(cfg, args)
         cfg = merge(cfg, args)
+        # The config of a resumed training; the optimizer would not fit.
+        cfg.resume = False
         _check_samples(cfg, args)
         configs.append(cfg)
         if not args.multi_view and not args.long_video_mode:
@@ -136,11 +138,13 @@ def _feature_extraction(tool: Dict[str, Any]) -> None:
 
 
 def _cam(tool: Dict[str, Any]) -> None:
-    """Draw maps of the last layer of a VideoMamba with maps.
+    """Draw maps of a VideoMamba, by default of the last layer with maps.
 
-    The tool looks for a norm of torch, and ends in an IndexError.
+    The tool looks for a norm of torch, and ends in an IndexError; tokens need
+    ``--vit-like``, and as many rows of patches as columns.
     """
-    original = tool['get_default_target_layers']
+    original, reshape = (tool['get_default_target_layers'],
+                         tool['reshape_transform'])
 
     @functools.wraps(original)
     def get_default_target_layers(model: Any, args: Any) -> List[Any]:
@@ -148,12 +152,20 @@ def _cam(tool: Dict[str, Any]) -> None:
         if not predict.is_ours(model):
             return original(model, args)
         cam = importlib.import_module('mmvideomamba.visualization.cam')
-        args.vit_like = True
         layer = cam.cam_layer(model)
         print_log(f'target layer: {cam.name_of(model, layer)}')
         return [layer]
 
+    @functools.wraps(reshape)
+    def reshape_transform(tensor: Any, model: Any, args: Any) -> Any:
+        predict = importlib.import_module('mmvideomamba.inference.predict')
+        if not predict.is_ours(model):
+            return reshape(tensor, model, args)
+        cam = importlib.import_module('mmvideomamba.visualization.cam')
+        return cam.token_maps(model)(tensor)
+
     tool['get_default_target_layers'] = get_default_target_layers
+    tool['reshape_transform'] = reshape_transform
 
 
 # Host, and file of the tool.

@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmengine.registry import DefaultScope
+from red_patch import make_model
 from torch import nn
 
 from mmvideomamba.compat.tools import TOOL_REMEDIES
@@ -70,10 +71,11 @@ def split(cfg: Config, args: argparse.Namespace,
 
 def test_commas_blank_lines_and_folders(tmp_path: Path) -> None:
     cfg = make_config(tmp_path, ['b/x.mp4,1', '', 'a/x.mp4,0'])
+    cfg.resume = True  # kept by a resumed training
     out = tmp_path / 'out'
     names = split(cfg, make_args(out),
                   [torch.tensor([1.]), torch.tensor([2.])])
-    assert names == ['a/x.mp4.pkl', 'b/x.mp4.pkl']
+    assert names == ['a/x.mp4.pkl', 'b/x.mp4.pkl'] and not cfg.resume
     found = pickle.loads((out / 'a/x.mp4.pkl').read_bytes())
     assert torch.equal(found, torch.tensor([2.]))
 
@@ -154,9 +156,18 @@ def test_features_of_a_hosts_set_are_split_by_the_host(tmp_path: Path) -> None:
 
 def test_maps_of_other_classifiers_are_the_hosts() -> None:
     calls: List[Any] = []
-    tool = dict(get_default_target_layers=lambda *args: calls.append(args))
+    names = ('get_default_target_layers', 'reshape_transform')
+    tool = dict.fromkeys(names, lambda *args: calls.append(args))
     TOOL_REMEDIES['mmpretrain', 'vis_cam.py'](tool)
     model = nn.Sequential()
     model.backbone = nn.Linear(2, 2)
     tool['get_default_target_layers'](model, None)
-    assert calls == [(model, None)]
+    tool['reshape_transform'](0, model, None)
+    assert calls == [(model, None), (0, model, None)]
+
+
+def test_maps_of_images_that_are_no_squares() -> None:
+    tool = dict(get_default_target_layers=None, reshape_transform=None)
+    TOOL_REMEDIES['mmpretrain', 'vis_cam.py'](tool)
+    maps = tool['reshape_transform'](torch.ones(1, 7, 4), make_model(1), None)
+    assert maps.shape == (1, 4, 2, 3)

@@ -192,8 +192,8 @@ def test_classifier(run_host: Callable, classifier: List[Path], tmp_path: Path,
                          ('b', ['--target-layers',
                                 'backbone.layers.1.normed'])):
         run_host('mmpretrain', 'vis_cam', picture, config, checkpoint,
-                 '--vit-like', '--save-path', tmp_path / f'{name}.png',
-                 '--method', 'EigenCAM', *layers)
+                 '--save-path', tmp_path / f'{name}.png', '--method',
+                 'EigenCAM', *layers)
     found = [cv2.imread(str(tmp_path / f'{name}.png')) for name in 'ab']
     np.testing.assert_array_equal(*found)
     assert (found[0] != cv2.imread(str(picture))).any()
