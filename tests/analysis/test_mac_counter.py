@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmvideomamba.analysis import (PUBLISHED, Count, count_macs, count_view,
                                    sum_by_kind)
 from mmvideomamba.models import VideoMamba
+from mmvideomamba.models.layers import AttentivePool
 
 # G of a view by the published rule: size, frames, side, classes.
 TABLE = [
@@ -149,6 +150,14 @@ def test_attention_and_norms_of_other_layers() -> None:
     kinds = sum_by_kind(found)
     assert kinds['norms'] == 2 * 5 * l * c
     assert kinds['other products'] == l * (4 * c * c + 2 * 32 * c + 2 * l * c)
+
+
+def test_attentive_probe() -> None:
+    pool = AttentivePool(8, num_heads=2)
+    found = sum(count_macs(pool, lambda: pool(torch.zeros(3, 5, 8))).values())
+    projections, attention = 8 * 8 * (1 + 2 * 5 + 1), 2 * 5 * 8
+    norms = 5 * 8 * (5 + 1)  # 5 an entry
+    assert found == 3 * (projections + attention + norms)
 
 
 def test_nothing_to_count() -> None:

@@ -78,6 +78,8 @@ class AttentivePool(BaseModule):
 
     def _pool(self, x: Tensor) -> Tensor:
         tokens = self.norm_in(self._tokens(x))
-        query = self.query.expand(len(tokens), -1, -1)
+        # A view would ask for a gradient under no_grad, where counters of
+        # torch then fail.
+        query = self.query.repeat(len(tokens), 1, 1)
         found, _ = self.attn(query, tokens, tokens, need_weights=False)
         return self.norm_out(query + found).squeeze(1)
