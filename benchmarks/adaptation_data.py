@@ -2,9 +2,9 @@
 
 Scenes are those of the quickstart: a cut-out of a photograph over another
 photograph, at all places of a circle. A class decides the order of the frames
-alone: two turns at double speed, or one turn and the same way back, each
-clockwise or counterclockwise first, and from two unseen starting points.
-Photographs of the tests are in no other clip.
+alone: a turn clockwise or counterclockwise, from one of four starting points
+halfway between those of the quickstart. Photographs of the tests are in no
+other clip.
 """
 import functools
 from multiprocessing import Pool
@@ -14,14 +14,15 @@ from typing import List, Tuple
 import numpy as np
 
 from mmvideomamba.datasets.preparation import encode
-from mmvideomamba.datasets.preparation.quickstart_scene import (START_SPREAD,
+from mmvideomamba.datasets.preparation.quickstart_scene import (DIRECTIONS,
+                                                                START_SPREAD,
                                                                 draw_scene,
                                                                 render_frame)
 
-MOTIONS = ('twice_clockwise', 'twice_counterclockwise', 'clockwise_and_back',
-           'counterclockwise_and_back')
-STARTS = dict(top_right=1 / 8, bottom_left=5 / 8)  # in turns from the top
-CLASSES = tuple(f'{m}_from_{s}' for m in MOTIONS for s in STARTS)
+STARTS = dict(
+    top_right=1 / 8, bottom_right=3 / 8, bottom_left=5 / 8,
+    top_left=7 / 8)  # in turns from the top
+CLASSES = tuple(f'{d}_from_{s}' for d in DIRECTIONS for s in STARTS)
 # Photographs and clips a class. Few-shot sets are drawn from the pool,
 # learning rates chosen on tune.
 SPLITS = dict(pool=('train', 40), tune=('train', 10), test=('val', 40))
@@ -40,15 +41,12 @@ def draw_order(rng: np.random.Generator, places: np.ndarray,
     Returns:
         np.ndarray: A permutation of the frames, shape (t, ).
     """
-    motion, start = CLASSES[label].split('_from_')
+    direction, start = CLASSES[label].split('_from_')
     offset = places - STARTS[start]
     distance = np.abs((offset + 0.5) % 1 - 0.5)
     first = rng.choice(np.flatnonzero(distance <= START_SPREAD))
-    steps = np.arange(len(places))
-    even, odd = steps[::2], steps[1::2]
-    order = [even, odd if motion.startswith('twice') else odd[::-1]]
-    sign = -1 if 'counterclockwise' in motion else 1
-    return (first + sign * np.concatenate(order)) % len(places)
+    steps = DIRECTIONS[direction] * np.arange(len(places))
+    return (first + steps) % len(places)
 
 
 def make_clip(clip: Tuple[str, int], folder: Path) -> None:
