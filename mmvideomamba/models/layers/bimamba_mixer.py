@@ -166,14 +166,19 @@ class BiMambaMixer(BaseModule):
                 return bidirectional_mixer(x, in_proj.weight, out_proj.weight,
                                            *params, in_proj.bias,
                                            out_proj.bias, self.backend)
+        self._tell_called(x)
+        return out_proj(self._scan(in_proj(x), ends))
+
+    def _tell_called(self, x: Tensor) -> None:
+        """Say once which layer is not plain, if there is one."""
         if not being_traced(x):
             tell_called(part for part in self.named_children()
                         if not is_plain_part(*part))
-        return out_proj(self._scan(in_proj(x), ends))
 
     def _mix_both_orders(self, x: Tensor, order: Tensor,
                          back: Tensor) -> Tensor:
         """Mix with some scans in stored and some in temporal order."""
+        self._tell_called(x)
         xz = self.in_proj(x)
         moved = _take(xz, order)
         if self.scan_order == 'spatiotemporal_v2':

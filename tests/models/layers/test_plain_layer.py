@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import parametrizations
 
-from mmvideomamba.models.layers import BiMambaMixer, plain_layer
+from mmvideomamba.models.layers import MIXER_ORDERS, BiMambaMixer, plain_layer
 from mmvideomamba.models.layers.plain_layer import is_plain, is_plain_conv
 
 
@@ -121,17 +121,18 @@ def test_geometry_of_a_convolution(change):
     assert not plain(**change)
 
 
-def test_a_called_layer_is_named_once(monkeypatch):
+@pytest.mark.parametrize('order', MIXER_ORDERS)
+def test_a_called_layer_is_named_once(monkeypatch, order):
     lines = []
     monkeypatch.setattr(plain_layer, 'print_log',
                         lambda line, *_: lines.append(line))
     plain_layer._tell.cache_clear()
-    mixers = [BiMambaMixer(8) for _ in range(2)]
+    mixers = [BiMambaMixer(8, scan_order=order) for _ in range(2)]
     for mixer in mixers:
-        mixer(torch.zeros(1, 2, 8))
+        mixer(torch.zeros(1, 2, 8), torch.arange(2))
         assert not lines
     for mixer in mixers:
         mixer.x_proj_b = _Child(16, 33, bias=False)
-        mixer(torch.zeros(1, 2, 8))
+        mixer(torch.zeros(1, 2, 8), torch.arange(2))
     assert len(lines) == 1
     assert lines[0].startswith('x_proj_b (_Child) is not a plain layer')
