@@ -52,6 +52,15 @@ def cam_layer(model: nn.Module) -> nn.Module:
 
 
 def name_of(model: nn.Module, layer: nn.Module) -> str:
+    """Name a layer of a model, for messages.
+
+    Args:
+        model (nn.Module): Any model.
+        layer (nn.Module): The layer.
+
+    Returns:
+        str: Path in the model, or the type of a layer from elsewhere.
+    """
     names = [name for name, found in model.named_modules() if found is layer]
     return names[0] if names else type(layer).__name__
 
