@@ -160,6 +160,7 @@ SETTINGS: Dict[str, dict] = dict(
     OpenClip=dict(min_frames=3),
     OpenVideo=dict(time_limit=5.),
     ReadImage=dict(),
+    ResizeShortEdge=dict(scale=8, interpolation='bicubic'),
     SegmentSample=dict(clip_len=4, num_clips=2, test_mode=True),
     ShuffleFrames=dict(),
     TokenMask=dict(kind='tube', grid=(1, 2, 2)),

@@ -33,6 +33,8 @@ def shrink(pipeline: list) -> None:
             step['crop_size'] = SIZE
         if step['type'] == 'Resize':
             step['scale'] = (-1, SIZE)
+        if step['type'] == 'mmvideomamba.ResizeShortEdge':
+            step['scale'] = SIZE
 
 
 def recipe(name: str,

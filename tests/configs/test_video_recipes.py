@@ -128,7 +128,7 @@ def test_pipelines(name: str) -> None:
         clips = int(row['clips']) if part == 'test' else 1
         assert steps[part][sampler].get('num_clips', 1) == clips
         if part != 'train':
-            assert steps[part]['Resize'].scale == (-1, size)
+            assert steps[part]['ResizeShortEdge'].scale == size
     train = steps['train']
     augment = train['ClipRandAugment']
     assert row['rand_augment'] == (
@@ -145,9 +145,9 @@ def test_pipelines(name: str) -> None:
             'DecodeFrames', 'ClipRandAugment', 'ClipRandomResizedCrop', 'Flip',
             'ClipRandomErasing', 'FormatShape', 'PackActionInputs'
         ].index)
-    assert steps['val']['CenterCrop'].crop_size == size
-    crops = steps['test']['EvenCrops']
-    assert (crops.crop_size, crops.get('num_crops', 3)) == (size, 3)
+    for part, count in (('val', 1), ('test', 3)):
+        crops = steps[part]['EvenCrops']
+        assert (crops.crop_size, crops.get('num_crops', 3)) == (size, count)
 
 
 def shrunk(cfg: Config) -> torch.nn.Module:

@@ -35,8 +35,8 @@ val_pipeline = [
     dict(type='mmvideomamba.OpenVideo'),
     dict(type='UniformSample', clip_len=num_frames, test_mode=True),
     dict(type='mmvideomamba.DecodeFrames'),
-    dict(type='Resize', scale=(-1, img_size)),
-    dict(type='CenterCrop', crop_size=img_size),
+    dict(type='mmvideomamba.ResizeShortEdge', scale=img_size),
+    dict(type='mmvideomamba.EvenCrops', crop_size=img_size, num_crops=1),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')
 ]
@@ -47,7 +47,7 @@ test_pipeline = [
         type='UniformSample', clip_len=num_frames, num_clips=4,
         test_mode=True),
     dict(type='mmvideomamba.DecodeFrames'),
-    dict(type='Resize', scale=(-1, img_size)),
+    dict(type='mmvideomamba.ResizeShortEdge', scale=img_size),
     dict(type='mmvideomamba.EvenCrops', crop_size=img_size),
     dict(type='FormatShape', input_format='NCTHW'),
     dict(type='PackActionInputs')

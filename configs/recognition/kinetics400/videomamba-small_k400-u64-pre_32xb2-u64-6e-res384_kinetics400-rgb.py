@@ -17,9 +17,9 @@ edit(
     'train_pipeline',
     'mmvideomamba.ClipRandomResizedCrop',
     scale=img_size)
-edit(_base_, ['val_pipeline', 'test_pipeline'], 'Resize', scale=(-1, img_size))
-edit(_base_, 'val_pipeline', 'CenterCrop', crop_size=img_size)
-edit(_base_, 'test_pipeline', 'mmvideomamba.EvenCrops', crop_size=img_size)
+views = ['val_pipeline', 'test_pipeline']
+edit(_base_, views, 'mmvideomamba.ResizeShortEdge', scale=img_size)
+edit(_base_, views, 'mmvideomamba.EvenCrops', crop_size=img_size)
 train_dataloader = dict(batch_size=2)
 
 optim_wrapper = dict(

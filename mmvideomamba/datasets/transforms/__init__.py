@@ -8,6 +8,7 @@ from .decode_raw_frames import DecodeRawFrames
 from .even_crops import EvenCrops
 from .interval_sample import IntervalSample
 from .load_checked_image import LoadCheckedImage
+from .resize_short_edge import ResizeShortEdge
 from .segment_sample import SegmentSample
 from .shuffle_frames import ShuffleFrames
 from .token_mask import TokenMask
@@ -17,5 +18,6 @@ __all__ = [
     'ClipRandAugment', 'ClipRandomErasing', 'ClipRandomResizedCrop',
     'DecodeArray', 'DecodeFrames', 'DecodeRawFrames', 'EvenCrops',
     'IntervalSample', 'LoadCheckedImage', 'OpenClip', 'OpenVideo', 'ReadImage',
-    'SegmentSample', 'ShuffleFrames', 'TokenMask', 'UniformWindowSample'
+    'ResizeShortEdge', 'SegmentSample', 'ShuffleFrames', 'TokenMask',
+    'UniformWindowSample'
 ]

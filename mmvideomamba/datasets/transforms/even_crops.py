@@ -11,10 +11,12 @@ from mmvideomamba.registry import TRANSFORMS
 class EvenCrops(BaseTransform):
     """Cut square crops at even distances along the longer side.
 
-    Crop j of q starts at ``int(j * (long - side) / (q - 1))``, a single one at
-    ``int((long - side) / 2)``, along the height if both sides are equal.
-    ``ThreeCrop`` of mmaction2 has the same crops in another order, the last
-    one a pixel off where the margin is odd.
+    Crop j of q starts at ``int(j * (long - side) / (q - 1))``, along the
+    height if both sides are equal. A single crop is the published view of a
+    validation and starts at ``(long - side) / 2``, halves rounded to the even
+    number. ``ThreeCrop`` of mmaction2 has the same crops in another order,
+    the last one a pixel off where the margin is odd, and ``CenterCrop``
+    rounds halves down.
 
     Required Keys:
 
@@ -63,13 +65,13 @@ class EvenCrops(BaseTransform):
         if min(height, width) != side:
             raise ValueError(
                 f'EvenCrops needs a shorter side of {side} pixels, but the '
-                f'frames are {height} x {width}; put Resize(scale=(-1, '
-                f'{side})) before it')
+                f'frames are {height} x {width}; put '
+                f'mmvideomamba.ResizeShortEdge(scale={side}) before it')
         margin = max(height, width) - side
         imgs, boxes = [], []
         for j in range(self.num_crops):
-            start = int(margin / 2 if self.num_crops == 1 else j * margin /
-                        (self.num_crops - 1))
+            start = round(margin / 2) if self.num_crops == 1 else int(
+                j * margin / (self.num_crops - 1))
             top, left = (start, 0) if height >= width else (0, start)
             imgs += [f[top:top + side, left:left + side] for f in frames]
             boxes += [(left, top, left + side, top + side)] * len(frames)

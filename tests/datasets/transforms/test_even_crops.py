@@ -1,11 +1,10 @@
 """The crops of a test lie where the published ones do."""
 import json
-from unittest import mock
 
 import numpy as np
 import pytest
 from common import GOLDEN
-from mmaction.datasets.transforms import CenterCrop, Resize, processing
+from mmaction.datasets.transforms import CenterCrop
 
 from mmvideomamba.datasets.transforms import EvenCrops
 
@@ -38,11 +37,13 @@ def test_crops(row: dict) -> None:
     assert starts(step, row) == row['starts']
 
 
-@pytest.mark.parametrize('row', [r for r in ROWS if r['num_crop'] == 1])
-def test_crop_of_a_validation(row: dict) -> None:
-    """The host's, at most a pixel off."""
-    found = starts(CenterCrop(row['short_side']), row)
-    np.testing.assert_allclose(found, row['starts'], atol=1)
+@pytest.mark.parametrize('width, start', [(224, 0), (225, 0), (226, 1),
+                                          (227, 2), (229, 2)])
+def test_crop_of_a_validation(width: int, start: int) -> None:
+    """Halves go to the even number, in the host's crop down."""
+    row = dict(height=224, width=width, axis='width')
+    assert starts(EvenCrops(224, 1), row) == [start]
+    assert starts(CenterCrop(224), row) == [(width - 224) // 2]
 
 
 def test_frames_of_a_crop_stand_together() -> None:
@@ -65,20 +66,3 @@ def test_bad_crops() -> None:
             match='shorter side of 8 pixels, but the '
             'frames are 6 x 10'):
         EvenCrops(8)(sample(6, 10))
-
-
-@pytest.mark.parametrize('size', [(340, 256), (256, 340), (227, 511),
-                                  (224, 224)])
-def test_short_side_of_a_resize(size: tuple) -> None:
-    """Bilinear, the long side at most one pixel longer than published."""
-    width, height = size
-    frame = np.zeros((height, width, 3), np.uint8)
-    results = dict(imgs=[frame], img_shape=(height, width), modality='RGB')
-    with mock.patch.object(
-            processing.mmcv, 'imresize',
-            wraps=processing.mmcv.imresize) as resize:
-        found = Resize((-1, 224))(results)['imgs'][0].shape[:2]
-    assert min(found) == 224
-    published = int(224 * max(size) / min(size))
-    assert 0 <= max(found) - published <= 1
-    assert resize.call_args.kwargs['interpolation'] == 'bilinear'
