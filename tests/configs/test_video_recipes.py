@@ -21,7 +21,7 @@ from video_table import (CLASSES, FILES, FOLDER, LVU, ROWS, TABLE, classes_of,
 from mmvideomamba.models import VideoMamba
 
 PARTS = ('train', 'val', 'test')
-STEPS = 2  # of an epoch, in the tests of schedules
+STEPS = 2  # updates of an epoch, in the tests of schedules
 SCHEDULES = json.loads((GOLDEN / 'param_groups.json').read_text())['schedules']
 
 
@@ -163,6 +163,7 @@ def test_rates_of_a_run(name: str) -> None:
     """Learning rates from the first to the last step, and weight decay."""
     row, cfg = ROWS[name], load(name)
     optim = copy.deepcopy(cfg.optim_wrapper)
+    counts = int(row['steps'])
     assert (optim.pop('type'), optim.pop('dtype')) == ('AmpOptimWrapper',
                                                        'bfloat16')
     assert 'clip_grad' not in optim
@@ -174,13 +175,13 @@ def test_rates_of_a_run(name: str) -> None:
         for group in wrapper.optimizer.param_groups
         for p in group['params']
     }
-    rates = run_schedule(cfg, wrapper, groups)
+    rates = run_schedule(cfg, wrapper, groups, STEPS * counts)
     lr, flag = float(row['lr']), float(row['lr_flag'])
     floor = lr * 1e-6 / flag
     epochs, warmup = int(row['epochs']), int(row['warmup'])
     depth = VideoMamba.arch_zoo[row['arch']]['num_layers']
     slow = float(row['layer_decay'])**(depth + 1)
-    expected = published_rates(lr, floor, epochs, warmup)
+    expected = published_rates(lr, floor, epochs, warmup).repeat(counts)
     for key, found in rates.items():
         embedding = key.startswith(
             ('backbone.patch_embed', 'backbone.pos_embed',
@@ -196,13 +197,23 @@ def test_rates_of_a_run(name: str) -> None:
         assert group['betas'] == (0.9, 0.999)
 
 
-def run_schedule(cfg: Config, wrapper: Any,
-                 groups: Dict[str, dict]) -> Dict[str, np.ndarray]:
-    """Step a config's schedule to its end; some parameters' rates."""
+def run_schedule(cfg: Config, wrapper: Any, groups: Dict[str, dict],
+                 length: int) -> Dict[str, np.ndarray]:
+    """Step a config's schedule to its end; some parameters' rates.
+
+    Args:
+        cfg (Config): The config.
+        wrapper (OptimWrapper): The optimizer.
+        groups (dict[str, dict]): Its group for each parameter.
+        length (int): Iterations of an epoch.
+
+    Returns:
+        dict[str, np.ndarray]: Rates of each iteration.
+    """
     schedulers = [
         PARAM_SCHEDULERS.build(
             copy.deepcopy(one),
-            default_args=dict(optimizer=wrapper, epoch_length=STEPS))
+            default_args=dict(optimizer=wrapper, epoch_length=length))
         for one in cfg.param_scheduler
     ]
     watched = ('backbone.pos_embed', 'backbone.patch_embed.proj.bias',
@@ -210,7 +221,7 @@ def run_schedule(cfg: Config, wrapper: Any,
                'backbone.layers.0.mixer.A_log')
     rates: Dict[str, list] = {key: [] for key in watched}
     wrapper.optimizer.step()  # else the schedules warn that they go first
-    for _ in range(cfg.train_cfg.max_epochs * STEPS):
+    for _ in range(cfg.train_cfg.max_epochs * length):
         for key in watched:
             rates[key].append(groups[key]['lr'])
         for scheduler in schedulers:

@@ -29,12 +29,19 @@ optim_wrapper = dict(
 max_epochs = 6
 warmup_epochs = 1
 train_cfg = dict(max_epochs=max_epochs)
+# One rate for both steps of an update, as published.
 edit(
-    _base_, 'param_scheduler', 'LinearLR', start_factor=0.2, end=warmup_epochs)
+    _base_,
+    'param_scheduler',
+    'LinearLR',
+    type='mmvideomamba.PerUpdateLinearLR',
+    start_factor=0.2,
+    end=warmup_epochs)
 edit(
     _base_,
     'param_scheduler',
     'CosineAnnealingLR',
+    type='mmvideomamba.PerUpdateCosineAnnealingLR',
     eta_min_ratio=0.2,
     begin=warmup_epochs,
     end=max_epochs,
