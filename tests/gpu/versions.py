@@ -10,9 +10,11 @@ PACKAGES = ('torch', 'triton', 'mamba_ssm', 'causal_conv1d', 'mmengine',
 
 
 def device_name() -> str:
-    """Return the name of the first GPU, or of the processor's kind."""
+    """Return number and name of the GPUs, or the processor's kind."""
     if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+        count = torch.cuda.device_count()
+        times = f'{count} x ' if count > 1 else ''
+        return times + torch.cuda.get_device_name()
     return platform.machine()
 
 
