@@ -1,11 +1,31 @@
 """Reading of JSON, with the same wording for each fault."""
 import json
+from collections import Counter
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, Dict, List, Tuple, Union
+
+
+class RepeatedKeys(dict):
+    """A JSON object in which a key comes twice.
+
+    Args:
+        pairs (list[tuple[str, Any]]): Keys and values; the last value counts.
+
+    Attributes:
+        repeated (set[str]): The keys.
+    """
+
+    def __init__(self, pairs: List[Tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        counts = Counter(key for key, _ in pairs)
+        self.repeated = {key for key, count in counts.items() if count > 1}
 
 
 def parse_json(content: Union[str, bytes], name: str, remedy: str) -> Any:
     """Parse JSON.
+
+    Of a key that comes twice in a dict the last value counts, as everywhere;
+    the dict is then a ``RepeatedKeys``, which tells.
 
     Args:
         content (str | bytes): The JSON; bytes are UTF-8, with or without a
@@ -18,19 +38,32 @@ def parse_json(content: Union[str, bytes], name: str, remedy: str) -> Any:
         Any: The parsed value.
 
     Raises:
-        ValueError: If the content is no UTF-8 or no JSON; the message names
-            the place of the fault.
+        ValueError: If the content is no UTF-8 or no JSON, or has a number of
+            thousands of digits or too many brackets within each other; the
+            message names the place of the fault where Python tells.
     """
     try:
         if isinstance(content, bytes):
             content = content.decode('utf-8-sig')
-        return json.loads(content)
+        return json.loads(content, object_pairs_hook=_dict)
     except UnicodeDecodeError as error:
         raise ValueError(f'{name} is no UTF-8 text (byte {error.start}); '
                          f'{remedy}') from error
     except json.JSONDecodeError as error:
         raise ValueError(f'{name} is no JSON (line {error.lineno}, column '
                          f'{error.colno}: {error.msg}); {remedy}') from error
+    except RecursionError as error:
+        raise ValueError(f'{name} is no usable JSON (brackets within brackets '
+                         f'beyond the limit of Python); {remedy}') from error
+    except ValueError as error:  # such as a number of 4301 digits
+        raise ValueError(
+            f'{name} is no usable JSON ({error}); {remedy}') from error
+
+
+def _dict(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    """Build a dict from the pairs of a JSON object."""
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else RepeatedKeys(pairs)
 
 
 def read_json(path: Union[str, Path], kind: str, remedy: str) -> Any:
@@ -46,7 +79,7 @@ def read_json(path: Union[str, Path], kind: str, remedy: str) -> Any:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is no UTF-8 or no JSON.
+        ValueError: If the file is no UTF-8 or no usable JSON.
     """
     try:
         content = Path(path).read_bytes()

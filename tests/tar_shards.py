@@ -2,7 +2,7 @@
 import io
 import tarfile
 from pathlib import Path
-from typing import Dict, List
+from typing import Dict, Iterable, List
 
 import cv2
 import numpy as np
@@ -22,6 +22,15 @@ def write_shard(path: Path, samples: List[Dict[str, bytes]]) -> None:
                 member = tarfile.TarInfo(f'{path.stem}-{number:03d}{ending}')
                 member.size = len(content)
                 file.addfile(member, io.BytesIO(content))
+
+
+def write_members(path: Path, names: Iterable[str]) -> None:
+    """Write files of one byte each."""
+    with tarfile.open(path, 'w') as file:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            file.addfile(member, io.BytesIO(b'x'))
 
 
 def pairs(*values: int) -> List[Dict[str, bytes]]:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mmvideomamba.json_file import parse_json, read_json
+from mmvideomamba.json_file import RepeatedKeys, parse_json, read_json
 
 
 def test_byte_order_mark_and_umlauts(tmp_path: Path) -> None:
@@ -17,6 +17,8 @@ def test_byte_order_mark_and_umlauts(tmp_path: Path) -> None:
     (b'[1,\n 2,, 3]', r'no JSON \(line 2, column 4: .*\); mend it$'),
     (b'', r'no JSON \(line 1, column 1: .*\); mend it$'),
     (b'["\xff"]', r'no UTF-8 text \(byte 2\); mend it$'),
+    (b'[' * 99999, r'no usable JSON \(brackets within brackets .*; mend it$'),
+    (b'9' * 5000, r'no usable JSON \(.*digits.*\); mend it$'),
 ])
 def test_place_of_the_fault(tmp_path: Path, content: bytes,
                             match: str) -> None:
@@ -34,3 +36,10 @@ def test_missing_file(tmp_path: Path) -> None:
             FileNotFoundError,
             match=f'^caption file {path} does not exist; mend it$'):
         read_json(path, 'caption file', 'mend it')
+
+
+def test_repeated_keys() -> None:
+    found = parse_json('{"a": 1, "b": {"c": 1, "d": 2, "c": 3}}', 'x', '')
+    assert type(found) is dict and found['b'] == dict(c=3, d=2)
+    assert isinstance(found['b'], RepeatedKeys)
+    assert found['b'].repeated == {'c'}

@@ -1,4 +1,5 @@
 """Images or videos with captions, of several sources, for pretraining."""
+import logging
 import os
 import random
 from bisect import bisect_right
@@ -7,9 +8,11 @@ from typing import Any, Dict, List, Sequence, Union
 
 import numpy as np
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 from torch.utils.data import Dataset
 
 from mmvideomamba.registry import DATASETS
+from ..annotation_faults import fault_list
 from ..bad_media import BadMediaMixin
 from ..video.errors import MediaError
 from .formats import CaptionReader, open_captions
@@ -31,7 +34,10 @@ class CaptionDataset(BadMediaMixin, Dataset):
 
     With ``bad_media='replace'`` another pair takes the place of a pair whose
     medium or entry cannot be read; the published training keeps the text and
-    takes another video. A shard that ends early is another matter, see
+    takes another video. Faulty entries that are known at the start, those of
+    a '.json' list and parts missing in shards, are counted there: 'raise'
+    refuses them all at once, the other policies log them and go on within
+    their bound. A shard that ends early is another matter, see
     ``ShardRecords``.
 
     Args:
@@ -53,9 +59,10 @@ class CaptionDataset(BadMediaMixin, Dataset):
 
     Raises:
         FileNotFoundError: If a source does not exist.
-        ShardCutError: If a shard ends early, see ``ShardRecords``.
-        ValueError: If a source cannot be read, or an argument is not
-            allowed.
+        ShardCutError: If a shard ends early or is gone, see
+            ``ShardRecords``.
+        ValueError: If a source cannot be read or has more faulty entries
+            than ``bad_media`` allows, or an argument is not allowed.
     """
 
     def __init__(self,
@@ -82,6 +89,7 @@ class CaptionDataset(BadMediaMixin, Dataset):
         for source in sources:
             self._add(dict(source), data_root)
         self.ends = list(accumulate(len(reader) for reader in self.readers))
+        self._judge_faults()
 
     def _add(self, source: dict, data_root: str) -> None:
         """Open a source."""
@@ -93,6 +101,25 @@ class CaptionDataset(BadMediaMixin, Dataset):
         self.readers.append(open_captions(path, self.modality, **source))
         self.roots.append(root)
         self.names.append(path)
+
+    def _judge_faults(self) -> None:
+        """Refuse faulty entries found at the start, or log them."""
+        faults: List[str] = []
+        for path, reader in zip(self.names, self.readers):
+            found = getattr(reader, 'faults', [])
+            faults += [f'{path}: {fault}' for fault in found]
+            found.clear()  # else each worker would hold them
+        if not faults:
+            return
+        allowed = self.allowed_missing(len(self))
+        message = fault_list(
+            f'{self.source}: {len(faults)} of {len(self)} entries cannot be '
+            'used', faults, 'Correct these entries, or leave them out.')
+        if len(faults) > allowed:
+            limit = (f' bad_media and max_bad_share allow {allowed}.'
+                     if allowed else '')
+            raise ValueError(message + limit)
+        print_log(message, 'current', logging.WARNING)
 
     @property
     def source(self) -> str:
@@ -130,7 +157,8 @@ class CaptionDataset(BadMediaMixin, Dataset):
         Raises:
             MediaError: If the entry cannot be read, or the decoder hung on
                 the medium before.
-            ShardCutError: If a shard ends early, see ``ShardRecords``.
+            ShardCutError: If a shard ends early or is gone, see
+                ``ShardRecords``.
         """
         source = bisect_right(self.ends, idx)
         place = idx - (self.ends[source - 1] if source else 0)

@@ -22,6 +22,10 @@ class CaptionReader(Protocol):
     the workers of a data loader: keep per-entry numbers in arrays, and open
     files through ``PerProcess``.
 
+    A faulty entry keeps its number and does not keep a reader from being
+    built; a list attribute ``faults`` tells those known by then, and the
+    data set judges and empties the list.
+
     An attribute ``shard_ends`` (np.ndarray, int64, rising) tells where
     stretches end that must be read in order, see ``ShardSampler``; a reader
     without the attribute allows any order.

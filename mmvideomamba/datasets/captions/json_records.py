@@ -5,7 +5,7 @@ workers of a data loader share the memory.
 """
 import json
 from array import array
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, List
 
 import numpy as np
 
@@ -13,25 +13,42 @@ from mmvideomamba.json_file import parse_json
 from .json_list import read_json_entries
 from .record import PerProcess, Record, check_file, parse_record
 
+READ_BYTES = 1 << 24  # of a file of lines at once
+NEWLINE = ord('\n')
+BLANKS = np.frombuffer(b' \t\r\v\f', np.uint8)
+
 
 class JsonRecords:
     """A JSON list of ``{"video" or "image": PATH, "caption": TEXT}``.
 
-    All entries are checked when the file is loaded.
+    All entries are checked when the file is loaded. A faulty entry
+    keeps the number, and raises ValueError when read.
+
+    Python's objects of the whole file are in memory for a moment; for more
+    than a million entries take lines or SQLite.
 
     Args:
         path (str): The file.
         key (str): 'video' or 'image'.
+
+    Attributes:
+        faults (list[str]): Of entries.
     """
 
     def __init__(self, path: str, key: str) -> None:
         self.path, self.key = path, key
+        self.faults: List[str] = []
         lines = read_json_entries(path, self._line)
         self.ends = np.cumsum([len(line) for line in lines])
         self.data = np.frombuffer(b''.join(lines), np.uint8)
 
     def _line(self, number: int, entry: Any) -> bytes:
-        name, captions, _ = parse_record(entry, self.key, f'entry {number}')
+        try:
+            name, captions, _ = parse_record(entry, self.key,
+                                             f'entry {number}')
+        except ValueError as error:
+            self.faults.append(str(error))
+            return json.dumps(str(error)).encode()
         return json.dumps((name, captions)).encode()
 
     def __len__(self) -> int:
@@ -39,7 +56,10 @@ class JsonRecords:
 
     def __getitem__(self, index: int) -> Record:
         start = self.ends[index - 1] if index else 0
-        return Record(*json.loads(self.data[start:self.ends[index]].tobytes()))
+        found = json.loads(self.data[start:self.ends[index]].tobytes())
+        if isinstance(found, str):
+            raise ValueError(f'caption file {self.path}: {found}')
+        return Record(*found)
 
 
 class JsonlRecords:
@@ -54,16 +74,10 @@ class JsonlRecords:
 
     def __init__(self, path: str, key: str) -> None:
         self.path, self.key = path, key
-        starts, start = array('q'), 0
         check_file(path)
-        with open(path, 'rb') as file:
-            for line in file:
-                if line.strip():
-                    starts.append(start)
-                start += len(line)
-        if not starts:
+        self.starts = _line_starts(path)
+        if not len(self.starts):
             raise ValueError(f'caption file {path} is empty')
-        self.starts = np.array(starts)
         self.file = PerProcess(self._reopen)
 
     def _reopen(self) -> BinaryIO:
@@ -80,3 +94,24 @@ class JsonlRecords:
         where = f'caption file {self.path}: entry {index}'
         entry = parse_json(line, where, f'correct the line {line[:80]!r}')
         return parse_record(entry, self.key, where)
+
+
+def _line_starts(path: str) -> np.ndarray:
+    """Find the first byte of each line that is not blank; int64, (n, )."""
+    # Grows in place, where a list of arrays would be copied in the end.
+    starts = array('q')
+    offset, at_start = 0, True
+    with open(path, 'rb') as file, open(path, 'rb') as other:
+        for block in iter(lambda: file.read(READ_BYTES), b''):
+            data = np.frombuffer(block, np.uint8)
+            found = np.flatnonzero(data[:-1] == NEWLINE) + 1
+            if at_start:
+                found = np.append(0, found)
+            first = data[found]
+            keep = first != NEWLINE
+            for i in np.flatnonzero(np.isin(first, BLANKS)):
+                other.seek(offset + found[i])
+                keep[i] = bool(other.readline().strip())
+            starts.frombytes((found[keep] + offset).tobytes())
+            offset, at_start = offset + len(data), data[-1] == NEWLINE
+    return np.frombuffer(starts, np.int64)

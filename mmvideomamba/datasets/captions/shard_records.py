@@ -1,54 +1,59 @@
 """Reader of tar shards, as WebDataset writes them."""
-import glob
-import json
+import functools
 import os
-from multiprocessing.pool import ThreadPool
-from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
 import numpy as np
 from mmengine import dist
 from mmengine.logging import print_log
 
-from mmvideomamba.json_file import parse_json, read_json
+from mmvideomamba.json_file import parse_json
 from .record import PerProcess, Record
+from .shard_counts import CountFile, count_samples, find_shards, gone_error
 from .tar_shard import Place, ShardCutError, TarShard
 from .texts import captions_of
 
-RECOUNT = 'delete it to have the shards counted again'
 ON_SHORT = ('raise', 'skip')
 MAX_OPEN = 16  # open shards of a process
-SCANNERS = 8  # shards counted at a time: counting waits for the disk
 
 
 class ShardRecords:
     """Tar files with the parts of a sample next to each other.
 
-    Parts of a sample have the same name up to the first dot: a ``.json`` with
-    ``caption``, or a ``.txt``, and the medium.
+    Parts of a sample have the same name up to the first dot: the medium, and
+    the caption as ``.txt`` or as ``caption`` of a ``.json``. Where there are
+    both, the ``.txt`` is the caption, as img2dataset writes them, and the
+    ``.json`` is not read.
 
     The reader keeps the count of samples of each shard; a process finds the
     samples of a shard while reading on. So entries are cheap to read shard
-    by shard, see ``ShardSampler``, and dear in any other order.
+    by shard, see ``ShardSampler``, and dear in any other order. A sample
+    without a medium or a caption keeps its number: reading it raises
+    ValueError.
 
     Args:
         pattern (str): Path of a shard, or a pattern of shell for several.
         key (str): Unused.
-        on_short (str): For a shard that ends early 'raise', or 'skip' the
-            incomplete rest and log the amount. If a shard turns out short
-            in the middle of a training, 'skip' raises a ValueError for each
-            lost sample, which the data set treats as a bad medium. Defaults
-            to 'raise'.
+        on_short (str): For a shard that ends early, or is gone since it was
+            counted, 'raise', or 'skip' what is missing and log the amount.
+            If a shard turns out short in the middle of a training, 'skip'
+            raises a ValueError for each lost sample, which the data set
+            treats as a bad medium. Defaults to 'raise'.
         count_file (str, optional): A ``.json`` to keep the counts in:
-            ``{SHARD: {"samples": COUNT, "bytes": SIZE}}``, paths relative to
-            the file. Missing shards, and shards of another size, are
-            counted, and the file is written anew without shards that end
-            early, so that each start warns again. Without a file all headers
-            are read at each start, by the first process. Defaults to ''.
+            ``{SHARD: {"samples": COUNT, "bytes": SIZE, "mtime": TIME}}``,
+            paths relative to the file. New shards, and shards of another
+            size or time of change, are counted, and the file is written anew
+            without shards that end early; each start warns again.
+            Without a file all headers are read at each start, by the first
+            process. Defaults to ''.
+
+    Attributes:
+        faults (list[str]): Of samples, as far as the headers tell.
 
     Raises:
         FileNotFoundError: If no shard fits the pattern.
-        ShardCutError: If a shard ends early and ``on_short='raise'``.
+        ShardCutError: If a shard ends early or is gone and
+            ``on_short='raise'``.
         ValueError: If the shards hold no sample, or something else.
     """
 
@@ -70,58 +75,28 @@ class ShardRecords:
         dist.broadcast_object_list(found)
         if isinstance(found[0], Exception):
             raise found[0]
-        self.shards, self.shard_ends = found[0]
+        self.shards, self.shard_ends, self.faults = found[0]
         self.opened = PerProcess(dict)
 
     def _find(self, pattern: str,
-              count_file: str) -> Tuple[List[str], np.ndarray]:
-        """Return the shards, and the running sum of sample counts."""
-        shards = sorted(glob.glob(pattern))
-        if not shards:
-            raise FileNotFoundError(
-                f'no shard fits {pattern}; correct ann_file and data_root. '
-                'A pattern may have *, ? and [0-9], but no braces')
-        folder = os.path.dirname(os.path.abspath(count_file))
-        names = [os.path.relpath(s, folder) for s in shards]
-        sizes = [os.path.getsize(shard) for shard in shards]
-        kept = _read_counts(count_file)
-        stale = [
-            i for i, (name, size) in enumerate(zip(names, sizes))
-            if kept.get(name, {}).get('bytes') != size
-        ]
-        with ThreadPool(SCANNERS) as pool:
-            counts = pool.map(lambda i: self._count(shards[i]), stale)
-        cut = set()
-        for i, (count, whole) in zip(stale, counts):
-            kept[names[i]] = dict(samples=count, bytes=sizes[i])
-            if not whole:
-                cut.add(names[i])
-        ends = np.cumsum([kept[name]['samples'] for name in names])
+              count_file: str) -> Tuple[List[str], np.ndarray, List[str]]:
+        """Return the shards, the running sum of samples, and faults."""
+        shards, broken = find_shards(pattern)
+        kept = CountFile(count_file)
+        gone = sorted({*kept.gone(pattern, shards), *map(kept.name, broken)})
+        if gone and self.on_short == 'raise':
+            raise gone_error(pattern, gone)
+        if gone:
+            print_log(
+                f'{gone_error(pattern, gone)}\nThe training does without '
+                'them.', 'current', 30)
+        skip = self.on_short == 'skip'
+        counts = kept.update(shards,
+                             functools.partial(count_samples, skip_rest=skip))
+        ends = np.cumsum([count.samples for count in counts])
         if not ends[-1]:
             raise ValueError(f'no sample in {len(shards)} shards')
-        if count_file and len(stale) > len(cut):
-            # The next start must warn of cut shards again.
-            _write_counts(count_file, {
-                k: v
-                for k, v in kept.items() if k not in cut
-            })
-        return shards, ends
-
-    def _count(self, path: str) -> Tuple[int, bool]:
-        """Count the samples of a shard; tell whether the shard is whole."""
-        whole = True
-        with TarShard(path) as shard:
-            try:
-                while shard.read_on():
-                    shard.place(shard.count - 1)
-            except ShardCutError as error:
-                if self.on_short == 'raise':
-                    raise ShardCutError(
-                        f"{error}; copy it again, or set on_short='skip' to "
-                        'do without the rest') from error
-                print_log(f'{error}: the rest is skipped', 'current', 30)
-                whole = False
-            return shard.count, whole
+        return shards, ends, [x for count in counts for x in count.faults]
 
     def __len__(self) -> int:
         return int(self.shard_ends[-1])
@@ -137,7 +112,11 @@ class ShardRecords:
         if place.is_json:
             entry = parse_json(text, f'{where}, caption,', 'correct the shard')
         else:
-            entry = dict(caption=text.decode('utf-8'))
+            try:
+                entry = dict(caption=text.decode('utf-8-sig'))
+            except UnicodeDecodeError as error:
+                raise ValueError(f'{where} has a caption that is no UTF-8 '
+                                 f'text (byte {error.start})') from error
         captions = captions_of(entry, where)
         return Record(
             os.path.join(shard.path, place.name), captions,
@@ -165,30 +144,17 @@ class ShardRecords:
     def _open(self, number: int) -> TarShard:
         """Open a shard; the last read shards stay open."""
         opened: Dict[int, TarShard] = self.opened.get()
-        shard = opened.pop(number, None) or TarShard(self.shards[number])
+        shard = opened.pop(number, None) or self._new(self.shards[number])
         opened[number] = shard
         while len(opened) > MAX_OPEN:
             opened.pop(next(iter(opened))).close()
         return shard
 
-
-def _read_counts(path: str) -> Dict[str, Dict[str, int]]:
-    if not path or not os.path.isfile(path):
-        return {}
-    kept = read_json(path, 'count_file', RECOUNT)
-    try:
-        return {
-            name: dict(samples=int(x['samples']), bytes=int(x['bytes']))
-            for name, x in kept.items()
-        }
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f'count_file {path} does not hold "samples" and "bytes" of '
-            f'shards; {RECOUNT}') from error
-
-
-def _write_counts(path: str, counts: Dict[str, Dict[str, int]]) -> None:
-    """Write all or nothing."""
-    draft = f'{path}.{os.getpid()}'
-    Path(draft).write_text(json.dumps(counts, indent=0, sort_keys=True))
-    os.replace(draft, path)
+    def _new(self, path: str) -> TarShard:
+        """Open a shard anew."""
+        try:
+            return TarShard(path)
+        except FileNotFoundError as error:
+            if self.on_short == 'skip':
+                raise
+            raise gone_error('this training', [path]) from error

@@ -1,15 +1,15 @@
 """A tar shard, read from the start on."""
 import os
-import tarfile
-from typing import Dict, Generator, Iterator, List, NamedTuple, Tuple
+from array import array
+from typing import Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-CAPTION_PARTS = ('.json', '.txt')
-EMPTY = bytes(tarfile.BLOCKSIZE)
-Parts = Dict[str, Tuple[int, int]]
+from .tar_members import Member, TarEndError, TarMembers
+
+CAPTION_PARTS = ('.txt', '.json')  # the first of them wins
 
 
 class ShardCutError(ValueError):
-    """A shard ends too early."""
+    """A shard ends too early, or is gone."""
 
 
 class Place(NamedTuple):
@@ -27,10 +27,36 @@ class Place(NamedTuple):
     medium: Tuple[int, int]
 
 
+class _Sample:
+    """Neighbouring files with the same name up to the first dot."""
+
+    def __init__(self, name: str, header: int) -> None:
+        self.name, self.header = name, header
+        self.parts: Dict[str, Tuple[int, int]] = {}
+        self.faults: List[str] = []
+
+    def add(self, part: str, member: Member) -> None:
+        """Add a file."""
+        if part in self.parts:
+            self.faults.append(f'has {part!r} twice')
+        if member.sparse:
+            self.faults.append(f'has {part!r} with holes left out')
+        self.parts[part] = (member.start, member.size)
+
+    def may_be_whole(self) -> bool:
+        """Tell whether the sample has a caption and a medium."""
+        captions = len(self.parts.keys() & set(CAPTION_PARTS))
+        return 0 < captions < len(self.parts)
+
+
 class TarShard:
     """The samples of a shard, found by reading headers in turn.
 
-    Contents are passed over until asked for.
+    Contents are passed over until asked for. What is kept of a sample is a
+    number: its headers are read again when the sample is read.
+
+    As for WebDataset, files without an ending and hidden files belong to no
+    sample.
 
     Args:
         path (str): The file.
@@ -42,8 +68,11 @@ class TarShard:
     def __init__(self, path: str) -> None:
         self.path, self.missing = path, ''
         self.file = open(path, 'rb')
-        self.found: List[Tuple[str, Parts]] = []
-        self.samples = self._walk()
+        self.headers = array('q')  # the first of each sample
+        size = os.fstat(self.file.fileno()).st_size
+        self._members = TarMembers(self.file, size)
+        self._samples = self._walk()
+        self._last: Optional[_Sample] = None
 
     def __enter__(self) -> 'TarShard':
         return self
@@ -53,16 +82,15 @@ class TarShard:
 
     def close(self) -> None:
         """Close the file."""
-        self.samples.close()
         self.file.close()
 
     @property
     def count(self) -> int:
         """Number of samples found so far."""
-        return len(self.found)
+        return len(self.headers)
 
     def read_on(self) -> bool:
-        """Find the next sample.
+        """Find the next sample, a faulty one too.
 
         Returns:
             bool: Whether the sample exists.
@@ -70,10 +98,10 @@ class TarShard:
         Raises:
             ShardCutError: If the shard ends early.
         """
-        sample = next(self.samples, None)
-        if sample is not None:
-            self.found.append(sample)
-        return sample is not None
+        self._last = next(self._samples, None)
+        if self._last is not None:
+            self.headers.append(self._last.header)
+        return self._last is not None
 
     def reach(self, index: int) -> bool:
         """Read on up to a sample; see ``read_on``.
@@ -101,15 +129,24 @@ class TarShard:
         Raises:
             ValueError: If the sample is no single medium with a caption.
         """
-        name, parts = self.found[index]
-        captions = [p for p in CAPTION_PARTS if p in parts]
-        media = [p for p in parts if p not in CAPTION_PARTS]
+        header, sample = self.headers[index], self._last
+        if sample is None or sample.header != header:
+            try:
+                sample = next(self._groups(header), None)
+            except TarEndError:
+                sample = None
+        if sample is None:
+            raise ValueError(f'shard {self.path} changed while it was read')
+        where = f'shard {self.path}: sample {sample.name!r}'
+        if sample.faults:
+            raise ValueError(f'{where} {sample.faults[0]}')
+        captions = [p for p in CAPTION_PARTS if p in sample.parts]
+        media = [p for p in sample.parts if p not in CAPTION_PARTS]
         if not captions or len(media) != 1:
-            raise ValueError(
-                f'shard {self.path}: sample {name!r} has the parts '
-                f'{sorted(parts)}, not one medium and a caption')
-        return Place(name + media[0], captions[0] == '.json',
-                     parts[captions[0]], parts[media[0]])
+            raise ValueError(f'{where} has the parts {sorted(sample.parts)}, '
+                             'not one medium and a caption')
+        return Place(sample.name + media[0], captions[0] == '.json',
+                     sample.parts[captions[0]], sample.parts[media[0]])
 
     def content(self, start: int, size: int) -> bytes:
         """Read bytes.
@@ -131,51 +168,42 @@ class TarShard:
                              'it was read')
         return content
 
-    def _walk(self) -> Generator[Tuple[str, Parts], None, None]:
-        """Yield name and parts of each sample."""
-        size = os.fstat(self.file.fileno()).st_size
-        name, short = '', ''
-        parts: Parts = {}
+    def _walk(self) -> Iterator[_Sample]:
+        """Yield all samples; raise ShardCutError at an early end."""
         try:
-            with tarfile.open(fileobj=self.file, mode='r:') as tar:
-                for member in self._members(tar):
-                    start = member.offset_data
-                    if start + member.size > size:
-                        raise tarfile.ReadError('unexpected end of data')
-                    stem, part = _split(member.name)
-                    if stem != name and parts:
-                        yield name, parts
-                        parts = {}
-                    name = stem
-                    parts[part] = (start, member.size)
-                # An empty block ends a tar file.
-                self.file.seek(tar.offset)
-                if self.file.read(tarfile.BLOCKSIZE) != EMPTY:
-                    short = f'no header or end mark at byte {tar.offset}'
-        except tarfile.TarError as error:
-            short = str(error)
-        captions = len(parts.keys() & set(CAPTION_PARTS))
-        # The last sample of a cut shard may lack a part.
-        if parts and (not short or 0 < captions < len(parts)):
-            yield name, parts
-        if short:
+            yield from self._groups(0)
+        except TarEndError as error:
             raise ShardCutError(
-                f'shard {self.path} ends early ({short}) after {self.count} '
-                'samples')
+                f'shard {self.path} ends early ({error}) after '
+                f'{self.count} samples') from error
 
-    @staticmethod
-    def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-        """Yield the files; tarfile itself would keep them all."""
-        member = tar.next()
-        while member is not None:
-            if member.isfile():
-                yield member
-            tar.members.clear()  # type: ignore[attr-defined]
-            member = tar.next()
+    def _groups(self, offset: int) -> Iterator[_Sample]:
+        """Yield samples from a header on."""
+        sample: Optional[_Sample] = None
+        try:
+            for member in self._members.read(offset):
+                name, part = _split(member.name)
+                if not part:
+                    continue
+                if sample is not None and sample.name != name:
+                    yield sample
+                    sample = None
+                sample = sample or _Sample(name, member.header)
+                sample.add(part, member)
+        except TarEndError:
+            # The last sample of a cut shard may lack a part.
+            if sample is not None and sample.may_be_whole():
+                yield sample
+            raise
+        if sample is not None:
+            yield sample
 
 
 def _split(path: str) -> Tuple[str, str]:
-    """Split a path at the first dot of the file's name."""
-    folder, base = os.path.split(path)
-    stem, dot, end = base.partition('.')
-    return os.path.join(folder, stem), dot + end.lower()
+    """Split a path at the first dot of the file's name.
+
+    The second part is '' for a file that belongs to no sample.
+    """
+    dot = path.find('.', path.rfind('/') + 1)
+    part = path[dot:].lower() if dot > 0 and path[dot - 1] != '/' else ''
+    return (path[:dot], part) if len(part) > 1 else (path, '')

@@ -1,7 +1,16 @@
 """Texts of an entry: captions cleaned as in the published training."""
+import reprlib
 from typing import Any, List
 
 from mmaction.datasets.msrvtt_datasets import pre_text
+
+from mmvideomamba.json_file import RepeatedKeys
+
+# An entry of a message may hold megabytes, or lists within lists.
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
+_SHORT.maxlist = _SHORT.maxdict = 10
+_SHORT.maxlevel = 3
 
 
 def clean_caption(text: str) -> str:
@@ -19,6 +28,18 @@ def clean_caption(text: str) -> str:
     return pre_text(text)
 
 
+def quote(value: Any) -> str:
+    """Write a value of an entry for a message.
+
+    Args:
+        value (Any): From a caption file.
+
+    Returns:
+        str: As Python writes the value, long and deep ones shortened.
+    """
+    return _SHORT.repr(value)
+
+
 def captions_of(entry: Any, where: str) -> List[str]:
     """Read the captions of an entry, cleaned.
 
@@ -30,13 +51,24 @@ def captions_of(entry: Any, where: str) -> List[str]:
         list[str]: A text or more; none is empty.
 
     Raises:
-        ValueError: If the key is missing or a caption is no text or empty.
+        ValueError: If the key is missing or comes twice, or a caption is no
+            text, no Unicode or empty.
     """
     found = strings_of(entry, 'caption', where)
+    _check_unicode(found, where)
     captions = [clean_caption(text) for text in found]
     if not all(captions):
-        raise ValueError(f'{where} has an empty caption: {found!r}')
+        raise ValueError(f'{where} has an empty caption: {quote(found)}')
     return captions
+
+
+def _check_unicode(texts: List[str], where: str) -> None:
+    """Refuse halves of UTF-16 pairs, which JSON can write."""
+    try:
+        '\n'.join(texts).encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f'{where} has a caption that is no Unicode text '
+                         f'({error.reason}): {quote(texts)}') from error
 
 
 def strings_of(entry: Any, key: str, where: str) -> List[str]:
@@ -51,20 +83,22 @@ def strings_of(entry: Any, key: str, where: str) -> List[str]:
         list[str]: A text or more; none is empty.
 
     Raises:
-        ValueError: If the key is missing, a text is empty, or the value is
-            neither a text nor a list.
+        ValueError: If the key is missing or comes twice, a text is empty,
+            or the value is neither a text nor a list.
     """
     if not isinstance(entry, dict) or key not in entry:
         keys = sorted(entry) if isinstance(entry, dict) else entry
-        raise ValueError(f'{where} has no {key!r}, only {keys!r}')
+        raise ValueError(f'{where} has no {key!r}, only {quote(keys)}')
+    if isinstance(entry, RepeatedKeys) and key in entry.repeated:
+        raise ValueError(f'{where} has {key!r} twice')
     found = entry[key]
     found = [found] if isinstance(found, str) else found
     if not isinstance(found, list) or not found or not all(
             isinstance(text, str) for text in found):
-        raise ValueError(f'{where} has {key!r}: {entry[key]!r}, neither a '
-                         'text nor a list of texts')
+        raise ValueError(f'{where} has {key!r}: {quote(entry[key])}, neither '
+                         'a text nor a list of texts')
     if '' in found:
-        raise ValueError(f'{where} has an empty {key}: {found!r}')
+        raise ValueError(f'{where} has an empty {key}: {quote(found)}')
     return found
 
 

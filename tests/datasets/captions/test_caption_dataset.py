@@ -5,7 +5,7 @@ from typing import Callable
 import pytest
 from caption_files import FILES, build, shard_samples
 from mmaction.datasets.transforms import PackActionInputs
-from tar_shards import picture, write_shard
+from tar_shards import pairs, picture, write_shard
 
 from mmvideomamba.datasets.bad_medium import BadMediaShareError
 from mmvideomamba.datasets.samplers import Place
@@ -85,6 +85,40 @@ def test_sample_of_a_shard_is_a_bad_medium(folder: Path) -> None:
         build(folder, 'b-*.tar')[1]
     dataset = build(folder, 'b-*.tar', bad_media='replace', max_bad_share=0.5)
     assert dataset[1]['text'] in ('a cat', 'an elk')
+
+
+@pytest.mark.parametrize('ending', ['json', 'jsonl', 'tar'])
+def test_a_bad_entry_costs_one_sample(tmp_path: Path, mm_log,
+                                      ending: str) -> None:
+    """Known at the start or not, it is counted, and the bound holds."""
+    lines = [
+        json.dumps(dict(image=f'{i}.png', caption=f'grey {i}'))
+        for i in range(30)
+    ]
+    samples = pairs(*range(30))
+    for i in range(30):
+        (tmp_path / f'{i}.png').write_bytes(picture(i))
+    for i in (3, 7):
+        lines[i], samples[i] = '{"image": "a.png"}', {'.png': picture(i)}
+    path = tmp_path / f'a.{ending}'
+    if ending == 'tar':
+        write_shard(path, samples)
+    else:
+        path.write_text('[' + ',\n'.join(lines) +
+                        ']' if ending == 'json' else '\n'.join(lines))
+    data = build(tmp_path, path.name, bad_media='replace', max_bad_share=0.1)
+    early = ending != 'jsonl'  # Lines are checked when read.
+    assert any('2 of 30 entries cannot be used' in x for x in mm_log) == early
+    texts = [data[Place(i, position=i)]['text'] for i in range(30)]
+    assert texts[:3] == ['grey 0', 'grey 1', 'grey 2']
+    assert [t for t in texts if t in ('grey 3', 'grey 7')] == []
+    assert sum('another sample is taken' in x for x in mm_log) == 2
+    with pytest.raises(MediaError, match=f'entry 3 of .*a.{ending} cannot'):
+        build(tmp_path, path.name, bad_media='report')._strict(3)
+    for kwargs in (dict(), dict(bad_media='replace', max_bad_share=0.05)):
+        if early:
+            with pytest.raises(ValueError, match='2 of 30 entries cannot be'):
+                build(tmp_path, path.name, **kwargs)
 
 
 def test_video_in_a_shard(tmp_path: Path, make_video: Callable) -> None:

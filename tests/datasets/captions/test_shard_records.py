@@ -1,5 +1,4 @@
 """Tar shards: counted once, read on from start to end, cut ones named."""
-import json
 import os
 import pickle
 import tarfile
@@ -15,6 +14,8 @@ from tar_shards import cut_off, pairs, picture, write_shard
 from torch.utils.data import get_worker_info
 
 from mmvideomamba.datasets import CaptionDataset
+from mmvideomamba.datasets.captions import shard_records
+from mmvideomamba.datasets.captions.shard_counts import ShardCount
 from mmvideomamba.datasets.captions.shard_records import ShardRecords
 from mmvideomamba.datasets.captions.tar_shard import ShardCutError
 from mmvideomamba.datasets.samplers import ShardSampler, shard_sampler
@@ -99,13 +100,13 @@ def work(rank: int, folder: str) -> None:
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
     counted: List[str] = []
-    count = ShardRecords._count
+    count = shard_records.count_samples
 
-    def watched(self, path: str) -> tuple:
+    def watched(path: str, skip_rest: bool) -> ShardCount:
         counted.append(path)
-        return count(self, path)
+        return count(path, skip_rest)
 
-    ShardRecords._count = watched
+    shard_records.count_samples = watched
     dataset = CaptionDataset([dict(ann_file='a-*.tar')], [Note()], 'image',
                              folder)
     sampler = ShardSampler(dataset, num_workers=2, batch_size=2)
@@ -157,39 +158,6 @@ def test_few_shards_stay_open(tmp_path: Path, monkeypatch) -> None:
     for index in (0, 1, 0, 2, 0, 4):
         assert records[index].captions == [f'grey {index}']
     assert list(records.opened.get()) == [0, 4]
-
-
-def test_counts_are_kept(folder: Path, monkeypatch) -> None:
-    """Only what is new or has changed is counted."""
-    counted: List[str] = []
-    count = ShardRecords._count
-
-    def watched(self, path: str) -> tuple:
-        counted.append(os.path.basename(path))
-        return count(self, path)
-
-    monkeypatch.setattr(ShardRecords, '_count', watched)
-    kept = folder / 'counts.json'
-
-    def read() -> int:
-        counted.clear()
-        return len(ShardRecords(str(folder / 'a-*.tar'), count_file=str(kept)))
-
-    assert read() == 23 and len(counted) == 4
-    assert read() == 23 and not counted
-    entry = json.loads(kept.read_text())['a-1.tar']
-    assert entry == dict(samples=9, bytes=os.path.getsize(folder / 'a-1.tar'))
-    write_shard(folder / 'a-4.tar', pairs(1, 2))
-    write_shard(folder / 'a-0.tar', pairs(*range(60)))
-    assert read() == 80 and sorted(counted) == ['a-0.tar', 'a-4.tar']
-    assert [p.name for p in folder.glob('counts*')] == ['counts.json']
-
-
-@pytest.mark.parametrize('content', ['', '[]', '{"a-0.tar": 3}'])
-def test_bad_counts(folder: Path, content: str) -> None:
-    (folder / 'c.json').write_text(content)
-    with pytest.raises(ValueError, match=r'count_file .*c.json .*delete it'):
-        ShardRecords(str(folder / '*.tar'), count_file=str(folder / 'c.json'))
 
 
 def test_shard_that_ends_early(folder: Path, mm_log) -> None:
@@ -274,16 +242,125 @@ def test_shard_without_its_end_mark(folder: Path) -> None:
         ShardRecords(str(path))
 
 
-@pytest.mark.parametrize('samples, match', [
-    ([{
-        '.png': b'x'
-    }], r"sample '(.*/)?s-000' has the parts \['.png'\]"),
-    ([], 'no sample in 1 shards'),
-])
-def test_bad_shards(tmp_path: Path, samples: list, match: str) -> None:
-    write_shard(tmp_path / 's.tar', samples)
-    with pytest.raises(ValueError, match=match):
+def test_no_sample(tmp_path: Path) -> None:
+    write_shard(tmp_path / 's.tar', [])
+    with pytest.raises(ValueError, match='no sample in 1 shards'):
         ShardRecords(str(tmp_path / 's.tar'))
+
+
+@pytest.mark.parametrize('broken', [False, True])
+@pytest.mark.parametrize('on_short', ['raise', 'skip'])
+def test_shard_that_is_gone(folder: Path, mm_log, broken: bool,
+                            on_short: str) -> None:
+    """Since it was counted, or behind a link."""
+
+    def build() -> ShardRecords:
+        return ShardRecords(
+            str(folder / 'a-*.tar'),
+            on_short=on_short,
+            count_file=str(folder / 'n.json'))
+
+    build()
+    (folder / 'a-1.tar').unlink()
+    if broken:
+        (folder / 'a-1.tar').symlink_to('nowhere')
+    for _ in range(2):  # The next start says it again.
+        mm_log.clear()
+        if on_short == 'raise':
+            with pytest.raises(
+                    ShardCutError, match='1 shards .* are gone\n  a-1.tar\n'):
+                build()
+        else:
+            assert len(build()) == 14
+            assert mm_log.count('  a-1.tar') == 1
+
+
+def test_shard_that_goes_during_a_training(folder: Path) -> None:
+    strict, lenient = (
+        CaptionDataset([dict(ann_file='a-*.tar', on_short=on_short)], [Note()],
+                       'image',
+                       str(folder),
+                       bad_media='replace',
+                       max_bad_share=0.5) for on_short in ('raise', 'skip'))
+    (folder / 'a-1.tar').unlink()
+    with pytest.raises(ShardCutError, match='are gone\n  .*a-1.tar'):
+        strict[7]
+    assert lenient[7]['shard'] != 1 and lenient[4]['grey'] == 4
+
+
+@pytest.mark.parametrize('parts, caption', [
+    ({
+        '.txt': b'The Text',
+        '.json': b'{"caption": "other"}'
+    }, 'the text'),
+    ({
+        '.txt': b'The Text',
+        '.json': b'no JSON'
+    }, 'the text'),
+    ({
+        '.txt': b'\xef\xbb\xbfMarked'
+    }, 'marked'),
+    ({
+        '.json': b'{"caption": "only", "caption2": NaN, "a": 1, "a": 2}'
+    }, 'only'),
+])
+def test_text_beside_json(tmp_path: Path, parts: dict, caption: str) -> None:
+    """As img2dataset writes them: the text is the caption."""
+    write_shard(tmp_path / 's.tar', [{'.jpg': b'x', **parts}])
+    record = ShardRecords(str(tmp_path / 's.tar'))[0]
+    assert record.captions == [caption] and record.content == b'x'
+
+
+BAD_PARTS = {
+    'no JSON': ({
+        '.json': b'{"caption": '
+    }, 'no JSON'),
+    'no caption': ({
+        '.json': b'{"url": "a"}'
+    }, "no 'caption', only"),
+    'empty caption': ({
+        '.txt': b' ?'
+    }, 'an empty caption'),
+    'no text': ({
+        '.json': b'{"caption": 3}'
+    }, "'caption': 3, neither"),
+    'NaN': ({
+        '.json': b'{"caption": NaN}'
+    }, "'caption': nan, neither"),
+    'deep': ({
+        '.json': b'{"a": ' + b'[' * 99999
+    }, 'brackets'),
+    'long number': ({
+        '.json': b'[' + b'9' * 5000 + b']'
+    }, 'no usable JSON'),
+    'twice': ({
+        '.json': b'{"caption": "a", "caption": "b"}'
+    }, 'twice'),
+    'latin': ({
+        '.txt': b'na\xe9'
+    }, r'no UTF-8 text \(byte 2\)'),
+    'latin JSON': ({
+        '.json': b'{"caption": "na\xefve"}'
+    }, 'no UTF-8 text'),
+    'half a pair': ({
+        '.json': b'{"caption": "\\ud800"}'
+    }, 'no Unicode text'),
+}
+
+
+@pytest.mark.parametrize('name', BAD_PARTS)
+def test_bad_captions(tmp_path: Path, name: str) -> None:
+    """The error names shard and sample; the others are read."""
+    parts, match = BAD_PARTS[name]
+    samples = pairs(0, 1, 2)
+    samples[1] = {'.png': b'x', **parts}
+    write_shard(tmp_path / 's.tar', samples)
+    records = ShardRecords(str(tmp_path / 's.tar'))
+    assert len(records) == 3 and not records.faults
+    with pytest.raises(
+            ValueError, match=f"s.tar: sample 's-001.png'.*{match}"):
+        records[1]
+    assert [records[i].captions for i in (0, 2)] == [['grey 0'], ['grey 2']]
 
 
 def test_empty_file(tmp_path: Path) -> None:
