@@ -1,12 +1,14 @@
 """Recall of videos by texts, and of texts by videos."""
+from itertools import groupby
 from math import comb
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Optional, Sequence
 
 import torch
 from mmengine.evaluator import BaseMetric
-from torch import Tensor
 
 from mmvideomamba.registry import METRICS
+
+CHUNK = 2**18  # scores that are compared at a time, 1 MiB of float32
 
 
 def expected_hit(better: int, right: int, wrong: int, k: int) -> float:
@@ -78,27 +80,38 @@ class VideoTextRecall(BaseMetric):
             ValueError: If a score is NaN, or a query has no right item or
                 one out of range.
         """
-        for query in data_samples:
-            counts = self._count(query['scores'], query['positives'])
-            self.results.append((query['group'], *counts))
+        for size, queries in groupby(data_samples, lambda q: len(q['scores'])):
+            rows = list(queries)
+            step = max(1, CHUNK // max(1, size))
+            for start in range(0, len(rows), step):
+                self._take(rows[start:start + step])
 
-    @staticmethod
-    def _count(scores: Tensor,
-               positives: Sequence[int]) -> Tuple[int, int, int]:
-        """Count items: better, right of the best score, wrong of it."""
+    def _take(self, queries: List[dict]) -> None:
+        """Count the items of queries among as many: better, right, wrong."""
+        scores = torch.stack([query['scores'] for query in queries])
         if torch.isnan(scores).any():
             raise ValueError('a score of the retrieval is NaN: the model has '
                              'diverged, or its weights are damaged')
-        if not positives or not all(0 <= i < len(scores) for i in positives):
-            raise ValueError(f'a query has the right items {list(positives)} '
-                             f'of {len(scores)}; it needs one from 0 to '
-                             f'{len(scores) - 1}')
-        right = torch.zeros(len(scores), dtype=torch.bool)
-        right[list(positives)] = True
-        best = scores[right].max()
-        same = scores == best
-        return (int((scores > best).sum()), int(
-            (same & right).sum()), int((same & ~right).sum()))
+        size = scores.shape[1]
+        places = []
+        for row, query in enumerate(queries):
+            right = set(query['positives'])
+            if not right or min(right) < 0 or max(right) >= size:
+                raise ValueError(
+                    f'a query has the right items {list(query["positives"])} '
+                    f'of {size}; it needs one from 0 to {size - 1}')
+            places += [(row, item) for item in right]
+        at, items = torch.tensor(places).t()
+        found = scores[at, items]
+        best = scores.new_zeros(len(queries)).scatter_reduce_(
+            0, at, found, 'amax', include_self=False)
+        same_right = torch.zeros(len(queries), dtype=torch.long)
+        same_right.index_add_(0, at, (found == best[at]).long())
+        better = (scores > best[:, None]).sum(1)
+        same = (scores == best[:, None]).sum(1)
+        counts = torch.stack([better, same_right, same - same_right], 1)
+        self.results += [(query['group'], *count)
+                         for query, count in zip(queries, counts.tolist())]
 
     def compute_metrics(self, results: List[tuple]) -> Dict[str, float]:
         """Average over the queries.
