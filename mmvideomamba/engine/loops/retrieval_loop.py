@@ -101,6 +101,8 @@ class _RetrievalMixin(BaseLoop):
         model.tokenize(dataset.texts[:1])
         start = perf_counter()
         scorer = model.retrieval_scorer(**scorer_cfg)
+        rank, world = dist.get_dist_info()
+        scorer.expect(math.ceil(len(dataset) / world))
         left_out: Dict[int, BadMedium] = {}
         for index, batch in enumerate(self.dataloader):
             runner.call_hook(
@@ -127,7 +129,6 @@ class _RetrievalMixin(BaseLoop):
             f'{len(pairs.texts)} texts: videos {encoded - start:.1f} s, '
             f'texts and pairs {perf_counter() - encoded:.1f} s')
         queries = list(self._queries(scores, pairs, scorer.topk > 0))
-        rank, world = dist.get_dist_info()
         # Each process takes as many; what is taken twice is cut off again.
         share = [(i * world + rank) % len(queries)
                  for i in range(math.ceil(len(queries) / world))]

@@ -1,14 +1,17 @@
 """Scores of all videos and texts of a set, spread over the processes."""
-import sys
-from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine import dist
 from mmengine.logging import print_log
-from mmengine.utils import ProgressBar
 from torch import Tensor
 
+from .free_memory import free_bytes
 from .losses import similarity
+from .pair_plan import PairPiece, plan_pairs
+from .progress_bar import Progress
+from .text_states import TextStates
+from .token_store import TokenStore, upload
 
 UNRANKED = -100.
 
@@ -31,44 +34,63 @@ class RetrievalScores(NamedTuple):
 class RetrievalScorer:
     """Encode videos one batch after the other, then score them all.
 
-    A process keeps the tokens of the videos that it encoded, and judges
-    their pairs, whichever direction needs them; what it sends is features
-    and scores. A pair that both directions need is judged once. Batches are
-    made within a video, so that they do not depend on the number of
-    processes.
+    A process keeps the tokens of its own videos and judges all pairs of these
+    videos, for both directions, each pair once. Processes send features and
+    scores to each other, no tokens.
+
+    Texts are padded to the longest of a batch only, and several videos with
+    their texts are judged at a time. Batches depend on the set and on the
+    number of processes, not on the order of arrival; another number of
+    processes changes scores by rounding alone, below 1e-5 in float32.
 
     Args:
         model (VideoTextModel): In evaluation mode.
         topk (int): Nearest candidates to judge, for each query; 0 for none.
             Defaults to 128.
-        pair_batch (int): Pairs judged at a time. Defaults to 64.
+        pair_batch (int): Most pairs judged at a time. Defaults to 1024.
+        video_batch (int): Most videos among these pairs. Defaults to 16.
         text_batch (int): Texts encoded at a time. Defaults to 256.
-        storage (str): Device that keeps tokens meanwhile. Defaults to 'cpu'.
-        progress (bool): Whether the first process shows a bar. Defaults to
-            True.
+        storage (str): Where tokens wait: 'cpu', 'disk' for a file in the
+            temporary folder, or a device such as 'cuda'. Defaults to 'cpu'.
+        token_dtype (str, optional): 'float32', 'bfloat16' or 'float16' of
+            waiting tokens. Defaults to None: autocast's dtype, if autocast is
+            on, without any change of the scores, else the model's.
+        progress (bool): Whether the first process shows a bar on a terminal,
+            or lines in a log. Defaults to True.
 
     Raises:
-        ValueError: If a number is too small.
+        ValueError: If a number is too small, or a storage or dtype unknown.
     """
 
     def __init__(self,
                  model: Any,
                  topk: int = 128,
-                 pair_batch: int = 64,
+                 pair_batch: int = 1024,
+                 video_batch: int = 16,
                  text_batch: int = 256,
                  storage: str = 'cpu',
+                 token_dtype: Optional[str] = None,
                  progress: bool = True) -> None:
-        for name, value, least in (('topk', topk, 0), ('pair_batch',
-                                                       pair_batch, 1),
+        for name, value, least in (('topk', topk,
+                                    0), ('pair_batch', pair_batch,
+                                         1), ('video_batch', video_batch, 1),
                                    ('text_batch', text_batch, 1)):
             if value < least:
                 raise ValueError(f'{name} of the retrieval must be at least '
                                  f'{least}, but is {value}')
         self.model, self.topk = model, topk
-        self.pair_batch, self.text_batch = pair_batch, text_batch
-        self.storage, self.progress = storage, progress
-        self.tokens: Dict[int, Tensor] = {}
+        self.pair_batch, self.video_batch = pair_batch, video_batch
+        self.text_batch, self.progress = text_batch, progress
+        self.tokens = TokenStore(storage, token_dtype)
         self.features: Dict[int, Tensor] = {}
+
+    def expect(self, videos: int) -> None:
+        """Set the number of videos, for a statement of the memory.
+
+        Args:
+            videos (int): Videos of this process.
+        """
+        self.tokens.expected = videos
 
     @torch.no_grad()
     def add_videos(self, inputs: Tensor, ids: Sequence[int]) -> None:
@@ -77,15 +99,16 @@ class RetrievalScorer:
         Args:
             inputs (Tensor): See ``VideoTextModel``.
             ids (Sequence[int]): Position of each in the set.
+
+        Raises:
+            ValueError: If the tokens of all expected videos do not fit.
         """
         vision = self.model.encode_videos(inputs)
         features = self.model.vision_proj(vision.pooled).float().cpu()
         for i, video in enumerate(ids):
             self.features[video] = features[i]
             if self.topk:
-                # A copy, so that the batch can be freed.
-                self.tokens[video] = vision.tokens[i].to(
-                    self.storage, copy=True)
+                self.tokens.put(video, vision.tokens[i])
 
     def renumber(self, videos: Sequence[int]) -> None:
         """Give the videos new positions, where some of the set are left out.
@@ -95,10 +118,8 @@ class RetrievalScorer:
                 their new order.
         """
         places = {video: place for place, video in enumerate(videos)}
-        for held in (self.features, self.tokens):
-            new = {places[video]: value for video, value in held.items()}
-            held.clear()
-            held.update(new)
+        self.features = {places[k]: v for k, v in self.features.items()}
+        self.tokens.renumber(places)
 
     @torch.no_grad()
     def score(self, texts: Sequence[str]) -> RetrievalScores:
@@ -112,6 +133,7 @@ class RetrievalScorer:
 
         Raises:
             ValueError: If a video of the set is missing or no text is given.
+            RuntimeError: If the processes do not agree on the nearest pairs.
         """
         features = _merge(dist.all_gather_object(self.features))
         if not texts or not features:
@@ -121,32 +143,46 @@ class RetrievalScorer:
         if lost:
             raise ValueError(f'{len(lost)} videos were not encoded, the first '
                              f'is number {min(lost)}')
-        hidden, mask, text_features = self._encode_texts(texts)
+        states, text_features = self._encode_texts(texts)
         videos = torch.stack([features[i] for i in range(len(features))])
         dual = similarity(videos, text_features)
         if not self.topk:
             empty = torch.full_like(dual, UNRANKED)
             return RetrievalScores(dual, empty, empty.t())
         near_texts, near_videos = self._nearest(dual), self._nearest(dual.t())
-        logits = self._judge(near_texts | near_videos.t(), hidden, mask)
-        return RetrievalScores(dual, logits.masked_fill(~near_texts, UNRANKED),
-                               logits.t().masked_fill(~near_videos, UNRANKED))
+        logits = self._judge(near_texts | near_videos.t(), states)
+        t2v = logits.t().contiguous().masked_fill_(~near_videos, UNRANKED)
+        return RetrievalScores(dual,
+                               logits.masked_fill_(~near_texts, UNRANKED), t2v)
 
-    def _encode_texts(self,
-                      texts: Sequence[str]) -> Tuple[Tensor, Tensor, Tensor]:
-        """Encode a share of the texts, and take the others' from them."""
-        starts = range(0, len(texts), self.text_batch)
+    def _encode_texts(self, texts: Sequence[str]) -> Tuple[TextStates, Tensor]:
+        """Encode a share of the texts, and take the others' from them.
+
+        Texts of about one length make a batch, padded to the longest.
+        """
+        size = self.text_batch
+        tokens = [
+            self.model.tokenize(texts[i:i + size])
+            for i in range(0, len(texts), size)
+        ]
+        ids, mask = (torch.cat(part) for part in zip(*tokens))
+        order = mask.sum(1).sort(stable=True).indices
         rank, world = dist.get_dist_info()
+        starts = range(0, len(texts), size)
         found = {}
         for start in starts[rank::world]:
-            tokens = self.model.tokenize(texts[start:start + self.text_batch])
-            hidden = self.model.text_encoder.encode(*tokens)
+            rows = order[start:start + size]
+            longest = int(mask[rows].any(0).nonzero().max()) + 1
+            kept = mask[rows, :longest]
+            hidden = self.model.text_encoder.encode(ids[rows, :longest], kept)
             features = self.model.text_proj(hidden[:, 0]).float()
-            found[start] = [x.cpu() for x in (hidden, tokens.mask, features)]
+            found[start] = (hidden[kept.bool()].cpu(), kept.sum(1).cpu(),
+                            features.cpu())
         found = _merge(dist.all_gather_object(found))
-        parts = zip(*(found[start] for start in starts))
-        hidden, mask, features = (torch.cat(part) for part in parts)
-        return hidden, mask, features
+        states, lengths, features = zip(*(found[start] for start in starts))
+        order = order.cpu()
+        return (TextStates.of(states, lengths,
+                              order), torch.cat(features)[order.argsort()])
 
     def _nearest(self, scores: Tensor) -> Tensor:
         """Mark the best candidates of each row, bool, same shape."""
@@ -158,25 +194,76 @@ class RetrievalScorer:
         return torch.zeros_like(
             scores, dtype=torch.bool).scatter_(1, best, True)
 
-    def _judge(self, wanted: Tensor, hidden: Tensor, mask: Tensor) -> Tensor:
+    def _judge(self, wanted: Tensor, states: TextStates) -> Tensor:
         """Judge the pairs that are marked, (V, T); 0 elsewhere."""
+        logits = torch.zeros(wanted.shape)
+        judged = torch.zeros_like(wanted)
+        for rows, columns, found in dist.all_gather_object(
+                self._judge_own(wanted, states)):
+            logits[rows, columns] = found
+            judged[rows, columns] = True
+        if not judged.equal(wanted):
+            raise RuntimeError(
+                'the processes do not agree which videos and texts are '
+                'nearest, so that pairs are missing: similarities differ by '
+                'the machine; evaluate on machines of one kind')
+        return logits
+
+    def _judge_own(self, wanted: Tensor,
+                   states: TextStates) -> Tuple[Tensor, Tensor, Tensor]:
+        """Judge the pairs of own videos: their rows, columns and logits."""
         device = self.model.temp.device
-        show = self.progress and dist.is_main_process() and self.tokens
-        bar = ProgressBar(len(self.tokens), file=sys.stdout) if show else None
-        rows = {}
-        for video, tokens in self.tokens.items():
-            row = torch.zeros(wanted.shape[1])
-            # One video for all texts: its keys and values are made once.
-            tokens = tokens.to(device).unsqueeze(0)
-            for texts in wanted[video].nonzero()[:, 0].split(self.pair_batch):
-                logits = self.model.match_logit(hidden[texts].to(device),
-                                                mask[texts].to(device), tokens)
-                row[texts] = logits[:, 1].float().cpu()
-            rows[video] = row
-            if bar:
-                bar.update()
-        rows = _merge(dist.all_gather_object(rows))
-        return torch.stack([rows[i] for i in range(len(rows))])
+        lengths = states.lengths
+        # The shortest text of a video comes first.
+        order = lengths.sort(stable=True).indices
+        own = {v: order[wanted[v, order]] for v in self.tokens}
+        if _fits(states.packed, device):
+            states = states.to(device)
+        pairs = sum(map(len, own.values()))
+        bar = None
+        if self.progress and dist.is_main_process():
+            bar = Progress(pairs, 'retrieval: judged pairs')
+        places: List[Tuple[Tensor, Tensor]] = []
+        logits: List[Tensor] = []
+        for group in plan_pairs(own, {v: self.tokens.count(v)
+                                      for v in own}, lengths, self.pair_batch,
+                                self.video_batch):
+            vision = self._tokens(group.videos, device)
+            numbers = torch.tensor(group.videos)[:, None]
+            for piece in group.pieces:
+                logits.append(self._match(piece, states, vision))
+                rows = numbers.expand_as(piece.texts)
+                places.append((rows[piece.real], piece.texts[piece.real]))
+                if bar:
+                    bar.update(int(piece.real.sum()))
+        if not logits:
+            return torch.empty(0).long(), torch.empty(0).long(), torch.empty(0)
+        # A copy waits for the device, hence a single copy at the end.
+        found = torch.cat(logits).cpu()
+        if bar:
+            bar.close()
+        rows, columns = (torch.cat(part) for part in zip(*places))
+        return rows, columns, found
+
+    def _tokens(self, videos: List[int], device: torch.device) -> Tensor:
+        """Bring tokens to the device, in a dtype that the model reads."""
+        vision = self.tokens.take(videos, device)
+        if torch.is_autocast_enabled(device.type):
+            return vision
+        return vision.to(self.model.itm_head.weight.dtype)
+
+    def _match(self, piece: PairPiece, states: TextStates,
+               vision: Tensor) -> Tensor:
+        """Judge a piece: logits of its pairs, float32, on the device."""
+        text, mask = states.take(piece.texts.flatten(), piece.length,
+                                 vision.device)
+        if not hasattr(self.model.text_encoder, 'fuse_first'):
+            vision = vision.repeat_interleave(piece.texts.shape[1], 0)
+        logits = self.model.match_logit(text, mask, vision)[:, 1].float()
+        if piece.real.all():
+            return logits
+        real = piece.real.flatten().nonzero()[:, 0]
+        return logits[upload(real, vision.device)]
 
 
 _SAID: set = set()
@@ -186,6 +273,12 @@ def _say_once(message: str) -> None:
     if message not in _SAID:
         _SAID.add(message)
         print_log(message, 'current')
+
+
+def _fits(x: Tensor, device: torch.device) -> bool:
+    """Tell whether a copy leaves a device at least half its free memory."""
+    free = free_bytes(str(device))
+    return free is None or 2 * x.nbytes <= free
 
 
 def _merge(parts: List[dict]) -> dict:

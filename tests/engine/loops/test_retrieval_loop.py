@@ -51,6 +51,9 @@ class Scorer:
         self.topk = topk
         self.added: List[int] = []
 
+    def expect(self, videos: int) -> None:
+        self.expected = videos
+
     def add_videos(self, inputs: torch.Tensor, ids: List[int]) -> None:
         assert not torch.is_grad_enabled()
         assert inputs.tolist() == ids

@@ -118,15 +118,13 @@ def test_mean_over_ties_lies_within_the_bounds(row: list, positives: list,
     assert bounds[0] <= metric.evaluate(1)[f'x/R@{k}'] / 100 <= bounds[1]
 
 
-def test_more_than_all_candidates_is_said_once(mm_log, monkeypatch,
-                                               capsys) -> None:
+def test_more_than_all_candidates_is_said_once(mm_log, monkeypatch) -> None:
     monkeypatch.setattr(retrieval, '_SAID', set())
     found = [scores(128), scores(6, progress=False)]
     for one, other in zip(*found):
         assert torch.equal(one, other)
     said = [line for line in mm_log if 'topk=128 is more than' in line]
     assert len(said) == 1
-    assert '4/4' in capsys.readouterr().out  # the progress bar
 
 
 def test_no_judge() -> None:
@@ -137,6 +135,7 @@ def test_no_judge() -> None:
 @pytest.mark.parametrize('kwargs, match', [
     (dict(topk=-1), 'topk of the retrieval.*-1'),
     (dict(topk=1, pair_batch=0), 'pair_batch.*0'),
+    (dict(topk=1, video_batch=0), 'video_batch.*0'),
 ])
 def test_bad_numbers(kwargs: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):
@@ -180,4 +179,6 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     wanted = scores(3, text_batch=4, progress=False)
     for rank in range(2):
         found = torch.load(tmp_path / f'{rank}.pth')
-        assert all(torch.equal(x, y) for x, y in zip(found, wanted))
+        # Other videos share a batch, which changes the rounding.
+        for one, other in zip(found, wanted, strict=True):
+            torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
