@@ -1,4 +1,5 @@
-"""Files of images: regular ones only, and whole ones only."""
+"""Files of images: regular and whole ones of a usable size only."""
+import io
 import os
 import stat
 
@@ -57,7 +58,11 @@ def read_image_file(path: str, remedy: str = MISSING_REMEDY) -> bytes:
 
 
 def check_whole_image(path: str, content: bytes) -> None:
-    """Refuse an empty file, and a JPEG or PNG file that ends early.
+    """Refuse a file that is empty, cut off or larger than any picture.
+
+    A JPEG or PNG file that ends early is refused, and a file with more pixels
+    than Pillow allows, twice ``PIL.Image.MAX_IMAGE_PIXELS``: a few bytes can
+    ask for gigabytes, in each worker of a data loader.
 
     OpenCV decodes the first part of a cut JPEG file, fills the rest with
     grey, and reports nothing. In the data of a scan 0xff is followed by 0 or
@@ -68,7 +73,7 @@ def check_whole_image(path: str, content: bytes) -> None:
         content (bytes): The file.
 
     Raises:
-        MediaError: If the end is missing.
+        MediaError: If the end is missing, or there are too many pixels.
     """
     if not content:
         raise image_error(path, 'is empty (0 bytes)')
@@ -80,3 +85,10 @@ def check_whole_image(path: str, content: bytes) -> None:
     if not whole:
         raise image_error(path,
                           f'is cut off: it ends after {len(content)} bytes')
+    try:
+        with Image.open(io.BytesIO(content)):  # reads the header
+            pass
+    except Image.DecompressionBombError as error:
+        raise image_error(path, f'is too large: {error}') from error
+    except DECODE_ERRORS:  # OpenCV may know more kinds of files
+        pass

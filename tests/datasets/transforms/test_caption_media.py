@@ -59,8 +59,8 @@ def test_image_is_a_clip_of_one_frame(tmp_path: Path, memory: bool) -> None:
     [
         (b'', r'is empty \(0 bytes\)'),
         (b'no image', 'is damaged, or no image'),
-        # A size beyond the limit of OpenCV.
-        (b'P6\n65536 32768\n255\n' + bytes(99), 'is damaged: '),
+        # A size beyond the limit of Pillow.
+        (b'P6\n65536 32768\n255\n' + bytes(99), 'is too large: '),
     ])
 def test_damaged_image_is_named(content: bytes, fault: str) -> None:
     with pytest.raises(MediaError, match=f'image a.png {fault}'):

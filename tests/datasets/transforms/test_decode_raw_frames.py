@@ -67,7 +67,7 @@ def test_cut_off_image(sample: dict, tmp_path: Path) -> None:
 def test_image_of_absurd_size(sample: dict, monkeypatch) -> None:
     """Pillow refuses a picture of more pixels than its limit allows."""
     monkeypatch.setattr(Image, 'MAX_IMAGE_PIXELS', 100)
-    with pytest.raises(MediaError, match='img_00004.jpg is damaged'):
+    with pytest.raises(MediaError, match='img_00004.jpg is too large'):
         DecodeRawFrames(decoding_backend='pillow')(sample)
 
 

@@ -1,11 +1,16 @@
 """Only whole, regular files of images are read."""
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from mmvideomamba.datasets.transforms import (DecodeRawFrames,
+                                              LoadCheckedImage, OpenClip,
+                                              ReadImage)
 from mmvideomamba.datasets.transforms.image_file import (check_whole_image,
                                                          read_image_file)
 from mmvideomamba.datasets.video.errors import MediaError
@@ -31,6 +36,49 @@ def test_preview_of_a_cut_jpeg_is_no_end() -> None:
     check_whole_image('a', whole)
     with pytest.raises(MediaError, match='cut off'):
         check_whole_image('a', whole[:-9])
+
+
+def bomb(ending: str) -> bytes:
+    """Return a small file with 60000 x 60000 or 20000 x 20000 pixels."""
+    content = bytearray(
+        cv2.imencode(ending, np.zeros((8, 8, 3), np.uint8))[1].tobytes())
+    if ending == '.jpg':
+        start = content.index(b'\xff\xc0') + 5
+        content[start:start + 4] = struct.pack('>HH', 60000, 60000)
+    elif ending == '.png':
+        content[16:24] = struct.pack('>II', 20000, 20000)
+        content[29:33] = struct.pack('>I', zlib.crc32(content[12:29]))
+    else:
+        content[6:10] = struct.pack('<HH', 20000, 20000)
+    return bytes(content)
+
+
+@pytest.mark.parametrize('ending', ['.jpg', '.png', '.gif'])
+def test_absurd_sizes_are_refused(tmp_path: Path, ending: str) -> None:
+    """By each step that reads images, before memory is taken."""
+    path = tmp_path / f'img_00001{ending}'
+    path.write_bytes(bomb(ending))
+    frames = dict(
+        frame_dir=str(tmp_path),
+        filename_tmpl='img_{:05}' + ending,
+        modality='RGB',
+        frame_inds=np.array([1]))
+    for step, sample in (
+        (ReadImage(), dict(filename=str(path))),
+        (ReadImage(), dict(filename=path.name, content=bomb(ending))),
+        (LoadCheckedImage(), dict(img_path=str(path))),
+        (LoadCheckedImage(imdecode_backend='pillow'),
+         dict(img_path=str(path))),
+        (DecodeRawFrames(), frames),
+    ):
+        with pytest.raises(MediaError, match=f'{path.name} is too large: '):
+            step(dict(sample))
+
+
+def test_absurd_size_of_a_video() -> None:
+    """FFmpeg refuses above 268 million pixels."""
+    with pytest.raises(MediaError, match='20000x20000'):
+        OpenClip()(dict(filename='a.gif', content=bomb('.gif')))
 
 
 def test_pipe_is_refused(tmp_path: Path) -> None:

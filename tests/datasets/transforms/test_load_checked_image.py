@@ -43,7 +43,7 @@ def test_bad_files(jpeg: Path, backend: str) -> None:
         whole[:-50]: 'cut off',
         b'<html>': 'damaged',
         b'': 'empty',
-        bytes(bitmap): 'damaged'
+        bytes(bitmap): 'too large'
     }
     for content, fault in faults.items():
         jpeg.write_bytes(content)
