@@ -5,6 +5,8 @@ transforms: frame numbers, size of a resized frame, places of the crops,
 normalisation.
 """
 import copy
+import re
+import textwrap
 from pathlib import Path
 from typing import List
 
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
+from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from video_table import FOLDER
 
 from mmvideomamba.inference.pipeline import VideoPipeline
@@ -70,6 +72,10 @@ def published_views(video: np.ndarray, side: int, part: str,
     return np.stack(views)
 
 
+def config_of(data: str) -> Path:
+    return Path(FOLDER) / data / f'videomamba-{RECIPES[data]}-rgb.py'
+
+
 @pytest.mark.parametrize('data, part, height, width', [
     ('kinetics400', 'test', 256, 340),
     ('kinetics400', 'test', 340, 256),
@@ -78,13 +84,17 @@ def published_views(video: np.ndarray, side: int, part: str,
     ('sthv2', 'test', 240, 427),
     ('sthv2', 'val', 240, 427),
     ('coin', 'val', 360, 640),
+    ('kinetics400', 'one', 227, 224),
 ])
 def test_views_are_published_ones(data: str, part: str, height: int,
                                   width: int) -> None:
-    cfg = Config.fromfile(
-        str(Path(FOLDER) / data / f'videomamba-{RECIPES[data]}-rgb.py'))
+    cfg = Config.fromfile(config_of(data))
     # An array takes the place of a video file, all other steps stay.
-    pipeline = VideoPipeline(cfg[f'{part}_dataloader'].dataset.pipeline)
+    if part == 'one':  # of the inferencers and demos: that of a validation
+        pipeline = VideoPipeline(cfg.test_pipeline, 'one')
+        part = 'val'
+    else:
+        pipeline = VideoPipeline(cfg[f'{part}_dataloader'].dataset.pipeline)
     video = np.random.default_rng(0).integers(
         0, 256, (TOTAL, height, width, 3)).astype(np.uint8)
     sample = pipeline(video)
@@ -101,3 +111,29 @@ def test_views_are_published_ones(data: str, part: str, height: int,
                                frames)
     torch.testing.assert_close(
         inputs[0], torch.from_numpy(expected), rtol=0, atol=5e-7)
+
+
+def test_frames_of_folders(tmp_path: Path) -> None:
+    """The child config in the README, with frames by the published rules."""
+    path = config_of('sthv2')
+    readme = (path.parent / 'README.md').read_text()
+    code, = re.findall(r'```python\n(.*?)```', readme, flags=re.S)
+    child = tmp_path / 'child.py'
+    child.write_text(f'_base_ = {str(path)!r}\n' + textwrap.dedent(code))
+    cfg = Config.fromfile(child)
+    number = cfg.model.backbone.num_frames
+    for total in (number - 3, 5 * number + 9):
+        whole = total // number
+        val = [i * whole + whole // 2
+               for i in range(number)] if whole else [0, 0, 0, *range(total)]
+        test = [
+            int(total / number * (i + start)) for start in (0, 0.5)
+            for i in range(number)
+        ]
+        for part, expected in dict(val=val, test=test).items():
+            dataset = cfg[f'{part}_dataloader'].dataset
+            assert dataset.type == 'mmvideomamba.CheckedRawframeDataset'
+            with DefaultScope.overwrite_default_scope('mmaction'):
+                choose = TRANSFORMS.build(dataset.pipeline[0])
+            found = choose(dict(total_frames=total, start_index=1))
+            assert found['frame_inds'].tolist() == [i + 1 for i in expected]
