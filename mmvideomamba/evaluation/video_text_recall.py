@@ -40,8 +40,9 @@ class VideoTextRecall(BaseMetric):
     It is fed by the retrieval loops with dicts of ``group`` (str), such as
     't2v' for videos found by a text, ``scores`` (Tensor, one per item) and
     ``positives`` (the right items). The result has ``GROUP/R@K`` and
-    ``GROUP/mR``, the mean over k, and ``mean_recall``, the mean of the mR of
-    the ``primary`` groups.
+    ``GROUP/mR``, the mean over k, ``mean_recall``, the mean of the mR of the
+    ``primary`` groups, and beside it ``mean_recall_emb``, the same by the two
+    encoders alone, of the groups with ``_emb`` after their names.
 
     Args:
         topk (Sequence[int]): Values of k. Defaults to (1, 5, 10).
@@ -135,8 +136,11 @@ class VideoTextRecall(BaseMetric):
                 for k, recall in zip(self.topk, recalls)
             })
             metrics[f'{group}/mR'] = sum(recalls) / len(recalls)
-        primary = [g for g in self.primary if g in groups]
-        if primary:
-            metrics['mean_recall'] = sum(metrics[f'{g}/mR']
-                                         for g in primary) / len(primary)
+        for end in ('', '_emb'):
+            means = [
+                metrics[f'{g}{end}/mR'] for g in self.primary
+                if f'{g}{end}' in groups
+            ]
+            if means:
+                metrics[f'mean_recall{end}'] = sum(means) / len(means)
         return metrics

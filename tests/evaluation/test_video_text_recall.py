@@ -35,7 +35,8 @@ def test_means_and_groups() -> None:
         't2v_emb/R@1': 0,
         't2v_emb/R@2': 100,
         't2v_emb/mR': 50,
-        'mean_recall': 87.5
+        'mean_recall': 87.5,
+        'mean_recall_emb': 50
     }
 
 

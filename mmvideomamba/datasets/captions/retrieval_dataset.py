@@ -1,16 +1,21 @@
 """Videos and descriptions of videos, for retrieval."""
+import logging
 import os
 import random
+from collections import Counter
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 from mmaction.datasets import BaseActionDataset
+from mmengine.logging import print_log
 
 from mmvideomamba.registry import DATASETS
 from ..bad_media import BadMediaMixin
+from .groups import linked_groups
 from .json_list import check_videos, read_json_entries
 from .texts import captions_of, clean_caption, strings_of
 
 TRAIN_TEXTS = ('each', 'random')
+PAIR_IDS = ('video', 'caption')
 
 
 class _Entry(NamedTuple):
@@ -31,8 +36,11 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
     In ``test_mode`` a video is a sample, with ``video_index``, and the set
     tells ``texts``, ``videos_of_text`` and ``texts_of_video`` to the
     retrieval loops. Else a sample is a video with ``text`` (str) and
-    ``pair_id`` (int), the number of the video, or of the entry where an
-    entry has several videos.
+    ``pair_id`` (int); the losses take samples of equal id for positives.
+    All samples of a video have the same id, and so have the videos of
+    an entry: no video is a negative of an own caption. A pair of a video and
+    a caption trains once, however often the file holds the pair; doubles are
+    counted in the log.
 
     Args:
         *args: Of the host's ``BaseActionDataset``, from ``ann_file``, the
@@ -42,6 +50,10 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
         train_texts (str): 'each' for a training sample per video and
             caption, 'random' for a sample per video, with a caption drawn
             each time from Python's generator. Defaults to 'each'.
+        pair_ids (str): 'video' tells videos apart by path, also videos of
+            the same name in several folders; 'caption' gives videos
+            of an equal cleaned caption the same id, as in the published runs
+            on Something-Something V2. Defaults to 'video'.
         check_files (bool): Whether missing videos are errors. Defaults to
             True.
         **kwargs: Further arguments of ``BadMediaMixin``, such as
@@ -59,12 +71,16 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
                  *args: Any,
                  paragraph: bool = False,
                  train_texts: str = 'each',
+                 pair_ids: str = 'video',
                  check_files: bool = True,
                  **kwargs: Any) -> None:
-        if train_texts not in TRAIN_TEXTS:
-            raise ValueError(f'train_texts must be one of {list(TRAIN_TEXTS)}'
-                             f', but is {train_texts!r}')
+        for name, value, allowed in (('train_texts', train_texts, TRAIN_TEXTS),
+                                     ('pair_ids', pair_ids, PAIR_IDS)):
+            if value not in allowed:
+                raise ValueError(f'{name} of RetrievalDataset must be one of '
+                                 f'{list(allowed)}, but is {value!r}')
         self.paragraph, self.train_texts = paragraph, train_texts
+        self.pair_ids = pair_ids
         self.check_files = check_files
         self.texts: List[str] = []
         self.videos_of_text: List[List[int]] = []
@@ -128,20 +144,55 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
 
     def _training_samples(self, entries: List[_Entry],
                           numbers: Dict[str, int]) -> List[dict]:
-        samples = []
-        for number, (videos, texts) in enumerate(entries):
-            several = len(videos) > 1
-            for video in videos:
-                # No number of an entry may be the number of a video.
-                pair_id = len(numbers) + number if several else numbers[video]
-                groups: List[Tuple[str, ...]] = [tuple(texts)]
-                if self.train_texts == 'each':
-                    groups = [(text, ) for text in texts]
-                samples += [
-                    dict(filename=video, texts=group, pair_id=pair_id)
-                    for group in groups
-                ]
-        return samples
+        """Make a sample of each pair, or of each video."""
+        # A dict keeps the order of the file and drops doubles.
+        pairs = list(
+            dict.fromkeys((video, text) for entry in entries
+                          for video in entry.videos for text in entry.texts))
+        doubles = sum(len(e.videos) * len(e.texts) for e in entries)
+        doubles -= len(pairs)
+        if doubles:
+            print_log(
+                f'caption file {self.ann_file}: {doubles} of '
+                f'{doubles + len(pairs)} pairs of a video and a caption are '
+                'doubles; a pair is trained once an epoch', 'current')
+        groups = self._groups(entries, numbers, pairs)
+        if self.train_texts == 'each':
+            texts_of = [(video, [text]) for video, text in pairs]
+        else:
+            gathered: Dict[str, List[str]] = {}
+            for video, text in pairs:
+                gathered.setdefault(video, []).append(text)
+            texts_of = list(gathered.items())
+        return [
+            dict(
+                filename=video,
+                texts=tuple(texts),
+                pair_id=groups[numbers[video]]) for video, texts in texts_of
+        ]
+
+    def _groups(self, entries: List[_Entry], numbers: Dict[str, int],
+                pairs: List[Tuple[str, str]]) -> List[int]:
+        """Number the groups of videos whose pairs are positives."""
+        if self.pair_ids == 'video':
+            return linked_groups(
+                len(numbers), ((numbers[entry.videos[0]], numbers[video])
+                               for entry in entries
+                               for video in entry.videos[1:]))
+        videos_of: Dict[str, int] = {}  # the first video of each text
+        groups = linked_groups(
+            len(numbers),
+            ((videos_of.setdefault(text, numbers[video]), numbers[video])
+             for video, text in pairs))
+        size = max(Counter(groups[numbers[v]] for v, _ in pairs).values())
+        if size > len(pairs) / 2 and len(videos_of) > 1:
+            print_log(
+                f"caption file {self.ann_file}: pair_ids='caption' makes "
+                f'{size} of {len(pairs)} pairs positives of each other, '
+                'joined by shared captions and by videos of several captions;'
+                " pair_ids='video' tells videos apart", 'current',
+                logging.WARNING)
+        return groups
 
     def get_data_info(self, idx: int) -> dict:
         """Return a sample, in training with a single text.

@@ -23,6 +23,10 @@ def build(tmp_path: Path) -> Callable[..., RetrievalDataset]:
     return make
 
 
+def pair_ids(dataset: RetrievalDataset) -> list:
+    return [dataset.get_data_info(i)['pair_id'] for i in range(len(dataset))]
+
+
 ENTRIES = [
     dict(video='a.mp4', caption=['A Cat!', 'a kitten']),
     dict(video='b.mp4', caption='a dog'),
@@ -49,14 +53,73 @@ def test_training_samples(build) -> None:
     # No worker gets lists that only evaluation needs.
     assert not found.texts and not found.texts_of_video
     # Texts of one video are positives, and videos of one text.
-    assert [s['pair_id'] for s in samples] == [0, 0, 1, 5, 5]
+    assert [s['pair_id'] for s in samples] == [0, 0, 1, 0, 0]
+
+
+def test_ids_by_caption(build) -> None:
+    """Eight videos of two captions, as in Something-Something V2."""
+    entries = [
+        dict(
+            video=f'{i}.mp4', caption=['Moving a [cup].', 'Opening it'][i % 2])
+        for i in range(8)
+    ]
+    options = dict(check_files=False)
+    found = build(entries, pair_ids='caption', **options)
+    assert pair_ids(found) == [0, 1] * 4
+    assert pair_ids(build(entries, **options)) == list(range(8))
+
+
+@pytest.mark.parametrize('ids, wanted', [('video', [0, 0, 1, 2, 1, 1, 3]),
+                                         ('caption', [0, 0, 1, 1, 1, 1, 0])])
+def test_what_belongs_together_has_one_id(build, ids: str,
+                                          wanted: list) -> None:
+    found = build(
+        [
+            dict(video='a.mp4', caption=['a cat', 'a pet']),
+            dict(video='b.mp4', caption='a dog'),
+            # The same name in another folder, another video.
+            dict(video='x/b.mp4', caption='a dog'),
+            dict(video=['b.mp4', 'c.mp4'], caption='a hound'),
+            dict(video='d.mp4', caption='a pet')
+        ],
+        pair_ids=ids,
+        check_files=False)
+    assert pair_ids(found) == wanted
+
+
+def test_doubles_train_once(build, mm_log) -> None:
+    entries = [
+        dict(video=['a.mp4', 'a.mp4'], caption=['A cat!', 'a cat']),
+        dict(video='b.mp4', caption='a dog'),
+        dict(video=['b.mp4', 'c.mp4'], caption='A dog.')
+    ]
+    found = build(entries)
+    samples = [found.get_data_info(i) for i in range(len(found))]
+    assert [(Path(s['filename']).stem, s['text'])
+            for s in samples] == [('a', 'a cat'), ('b', 'a dog'),
+                                  ('c', 'a dog')]
+    assert '4 of 7 pairs of a video and a caption are doubles' in ' '.join(
+        mm_log)
+    # Each text of an evaluation is a query, as published.
+    assert len(build(entries, test_mode=True).texts) == 4
+
+
+def test_captions_that_join_most_pairs_are_told(build, mm_log) -> None:
+    build([
+        dict(video='a.mp4', caption=['a cat', 'a pet']),
+        dict(video='b.mp4', caption=['a pet', 'a dog']),
+        dict(video='c.mp4', caption='a bird')
+    ],
+          pair_ids='caption')
+    assert '4 of 5 pairs positives of each other' in ' '.join(mm_log)
 
 
 def test_random_texts(build) -> None:
-    found = build(ENTRIES[:2], train_texts='random')
-    assert len(found) == 2
-    texts = {found.get_data_info(0)['text'] for _ in range(40)}
-    assert texts == {'a cat', 'a kitten'}
+    found = build(ENTRIES, train_texts='random')
+    # A video is a sample, with its texts of all entries.
+    samples = [found.get_data_info(0) for _ in range(60)]
+    assert len(found) == 3
+    assert {s['text'] for s in samples} == {'a cat', 'a kitten', 'a pet'}
 
 
 def test_paragraphs_and_images(build) -> None:
@@ -91,6 +154,7 @@ def test_missing_files(build, tmp_path: Path) -> None:
         RetrievalDataset(str(tmp_path / 'nothing.json'), [])
 
 
-def test_unknown_way_to_train(build) -> None:
-    with pytest.raises(ValueError, match="train_texts.*'all'"):
-        build(ENTRIES, train_texts='all')
+@pytest.mark.parametrize('name', ['train_texts', 'pair_ids'])
+def test_unknown_options(build, name: str) -> None:
+    with pytest.raises(ValueError, match=f"{name}.*'all'"):
+        build(ENTRIES, **{name: 'all'})

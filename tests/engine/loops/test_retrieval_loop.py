@@ -101,7 +101,8 @@ def test_recalls_of_judge_and_encoders() -> None:
 
 def test_without_a_judge_only_the_encoders_count() -> None:
     found = build(RetrievalValLoop, topk=0).run()
-    assert {key.split('/')[0] for key in found} == {'t2v_emb', 'v2t_emb'}
+    assert {key.split('/')[0]
+            for key in found} == {'t2v_emb', 'v2t_emb', 'mean_recall_emb'}
 
 
 @pytest.mark.parametrize('kind, stage', [(RetrievalValLoop, 'val'),
