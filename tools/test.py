@@ -5,8 +5,8 @@ from mmengine.config import Config, ConfigDict
 
 from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        build_runner, fill_dataloader,
-                                       leave_process_group, load_config,
-                                       merge_options, user_errors)
+                                       kept_checkpoint, leave_process_group,
+                                       load_config, merge_options, user_errors)
 from mmvideomamba.config_check import check_config
 from mmvideomamba.inference.views import set_test_views
 
@@ -15,7 +15,10 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser; the options are those of the hosts' scripts."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_options(parser)
-    parser.add_argument('checkpoint', help='path or address of the weights')
+    parser.add_argument(
+        'checkpoint',
+        help="path or address of the weights; 'best' or 'last' for a file of "
+        'the training in the working folder')
     parser.add_argument(
         '--dump',
         metavar='FILE.pkl',
@@ -88,7 +91,7 @@ def set_tta(cfg: Config) -> None:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     """Set in the config what the options ask for."""
-    cfg.load_from = args.checkpoint
+    cfg.load_from = kept_checkpoint(args.checkpoint, cfg)
     # The config kept by a resumed training; a resumed test would build the
     # training data and the optimizer.
     cfg.resume = False
