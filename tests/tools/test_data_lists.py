@@ -134,6 +134,16 @@ def test_coin(call: Callable, tmp_path: Path) -> None:
     assert read_as_recipe(tmp_path, 'coin', 'train')[0]['label'] == 179
 
 
+def test_msrvtt(call: Callable, tmp_path: Path) -> None:
+    make(tmp_path, 'video7.mp4')
+    assert 'holds none of' in call('msrvtt', '--annotations', tmp_path)
+    (tmp_path / 'MSRVTT_JSFUSION_test.csv').write_text(
+        'key,vid_key,video_id,sentence\nret0,msr7,video7,a dog runs\n')
+    assert call('msrvtt', '--annotations', tmp_path) == ''
+    one, = read_as_recipe(tmp_path, 'msrvtt_captions', 'test')
+    assert one['filename'].endswith('videos/video7.mp4')
+
+
 def write_lvu(folder: Path, task: str, *rows: str) -> None:
     path = folder / 'lists' / task
     path.mkdir(parents=True)

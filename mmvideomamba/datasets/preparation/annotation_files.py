@@ -77,6 +77,29 @@ def read_table(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
         return list(reader)
 
 
+def missing_note(path: Path, count: int, missing: Sequence[str]) -> str:
+    """Say which entries of a list have no video.
+
+    Args:
+        path (Path): The list, for the error.
+        count (int): Number of entries with a video.
+        missing (Sequence[str]): Names of the others.
+
+    Returns:
+        str: End of a summary, '' if no video is missing.
+
+    Raises:
+        ValueError: If no entry has a video.
+    """
+    names = ', '.join(missing[:MAX_SHOWN])
+    if not count:
+        raise ValueError(f'{path}: none of the {len(missing)} entries has a '
+                         f'video, such as {names}')
+    if not missing:
+        return ''
+    return f', {len(missing)} without a video left out ({names}, ...)'
+
+
 class Listing:
     """Collect lines of an annotation file, and entries without a video.
 
@@ -116,14 +139,7 @@ class Listing:
         Raises:
             ValueError: If no entry has a video.
         """
-        note = ''
-        if self.missing:
-            note = (f', {len(self.missing)} without a video left out '
-                    f'({", ".join(self.missing[:MAX_SHOWN])}, ...)')
-        if not self.lines:
-            raise ValueError(f'{path}: none of the {len(self.missing)} '
-                             'entries has a video, such as '
-                             f'{", ".join(self.missing[:MAX_SHOWN])}')
+        note = missing_note(path, len(self.lines), self.missing)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_lines(path, self.lines)
         return f'{path}: {len(self.lines)} videos{note}'
