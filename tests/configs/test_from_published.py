@@ -6,7 +6,7 @@ import pickle
 import re
 import sys
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Set
 from unittest import mock
 from uuid import uuid4
 
@@ -82,6 +82,23 @@ def test_options_of_a_table(name: str) -> None:
         merge_options(cfg, args.cfg_options)
         faults = type_faults(cfg, cfg.default_scope) + key_faults(cfg)
         assert faults == []
+
+
+def anchors_of(text: str) -> Set[str]:
+    """Return the anchors that a viewer gives to the headings of a page."""
+    headings = re.findall(r'^#+ (.*)$', text, flags=re.M)
+    return {
+        re.sub(r'[^\w -]', '', head.lower()).replace(' ', '-')
+        for head in headings
+    }
+
+
+def test_links() -> None:
+    links = re.findall(r'\]\(([^)#]*)#?([^)]*)\)', PAGE)
+    assert len(links) > 30
+    for path, anchor in links:
+        text = (ROOT / 'docs' / path).read_text() if path else PAGE
+        assert not anchor or anchor in anchors_of(text), (path, anchor)
 
 
 def blocks() -> Dict[str, tuple]:
