@@ -3,14 +3,13 @@
     python benchmarks/video_text_steps.py
 
 The models and optimizers of the recipes at published sizes, with random
-weights, on random pixels and words that are on the device already; forward,
+weights, on random pixels and words, which wait on the device; forward,
 backward and AdamW in bfloat16 autocast. 'ms' is the median of whole steps,
-'ms of the CPU' the median time after which Python has issued a step to an
-idle GPU: where both are alike, launches bound the step, and a larger batch
-costs little.
+'GPU busy' the share of kernels and copies in it, by a profile of three more
+steps: far below 100 %, launches bound the step, and a larger batch costs
+little.
 """
 import argparse
-import statistics
 import time
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence
@@ -37,7 +36,7 @@ class Case(NamedTuple):
     """A training step.
 
     Args:
-        config (str): The recipe, without its ending.
+        config (str): Path of the recipe in ``configs``, without the ending.
         batch (int): Clips or images.
         frames (int): Of a clip; 1 for images with captions, 0 for images of
             an image model.
@@ -80,7 +79,7 @@ class RandomWords:
     Args:
         words (int): Size of the vocabulary.
         length (int): Tokens of a text.
-        device (torch.device): Where the model is.
+        device (torch.device): Device of the model.
     """
     pad_id, cls_id, mask_id = 0, 101, 103
 
@@ -142,13 +141,12 @@ class Step:
 
     Args:
         case (Case): Recipe and sizes.
-        device (torch.device): Where it runs.
+        device (torch.device): Device of the step.
         tiny (bool): Whether the parts are tiny.
     """
 
     def __init__(self, case: Case, device: torch.device, tiny: bool) -> None:
         torch.manual_seed(0)
-        self.device = device
         cfg = Config.fromfile(CONFIGS / f'{case.config}.py')
         init_default_scope(cfg.default_scope)
         without_files(cfg.model)
@@ -210,23 +208,25 @@ class Step:
         """Run forward, backward and the optimizer."""
         self.model.train_step(self.data, self.wrapper)
 
-    def issue(self, repeat: int) -> float:
-        """Return the median milliseconds until Python has issued a step."""
-        found = []
-        for _ in range(repeat):
-            if self.device.type == 'cuda':
-                torch.cuda.synchronize()
-            start = time.perf_counter()
-            self()
-            found.append(1e3 * (time.perf_counter() - start))
-        return statistics.median(found)
+    def busy(self, steps: int = 3) -> float:
+        """Return the milliseconds of a step in which the GPU works."""
+        kind = torch.profiler.ProfilerActivity.CUDA
+        with torch.profiler.profile(activities=[kind]) as profile:
+            for _ in range(steps):
+                self()
+            torch.cuda.synchronize()
+        return sum(event.time_range.elapsed_us() / 1e3 / steps
+                   for event in profile.events()
+                   if event.device_type == torch.autograd.DeviceType.CUDA)
 
 
 def measured(case: Case, clock: Clock, tiny: bool) -> Entry:
-    """Return what a row of the table shows of a case."""
+    """Measure a case; return an entry of the table."""
     step = Step(case, clock.device, tiny)
     entry = clock.measure(step)
-    entry['issued'] = step.issue(entry['runs'])
+    busy = step.busy() if clock.device.type == 'cuda' else 0
+    if busy:  # where the machine allows profiles
+        entry['busy'] = 100 * busy / entry['ms']
     entry['rate'] = 1e3 * len(step.data['inputs']) / entry['ms']
     return entry
 
@@ -242,11 +242,14 @@ def rows(args: argparse.Namespace) -> List[List[str]]:
             entry = measured(case, clock, args.tiny)
         except torch.OutOfMemoryError:
             entry = dict(note='out of memory')
+        except RuntimeError as error:
+            # A kernel that fails costs a row, not the others.
+            entry = dict(note=str(error).splitlines()[0])
         clock.free()
         lines.append([
             name, size,
             cell(entry),
-            cell(entry, 'issued'),
+            cell(entry, 'busy', 0),
             cell(entry, 'rate', 0),
             cell(entry, 'gib', 2),
             cell(entry, 'runs', 0), f'`{case.config}`'
@@ -269,8 +272,8 @@ def main() -> None:
         command += ' --only ' + ' '.join(args.only)
     found = ', '.join(f'{k} {v}' for k, v in versions().items())
     head = [
-        'step', 'batch', 'ms', 'ms of the CPU', 'samples/s', 'peak GiB',
-        'runs', 'recipe'
+        'step', 'batch', 'ms', 'GPU busy %', 'samples/s', 'peak GiB', 'runs',
+        'recipe'
     ]
     lines = rows(args)
     text = '\n'.join([
@@ -279,9 +282,9 @@ def main() -> None:
         f'{device_name(args.device)}; {found}; {time.strftime("%Y-%m-%d")}. '
         'Models, optimizers and mixed precision (bfloat16) of the recipes, '
         'frames of 224 px, texts of the longest length, random weights and '
-        f'inputs; medians of at most {args.repeat} steps after two. "ms of '
-        'the CPU": until Python has issued a step to an idle GPU; about as '
-        'long as the step where launches bound it. Peak: largest memory of '
+        f'inputs; medians of at most {args.repeat} steps after two. GPU busy: '
+        'share of kernels and copies in a step, by a profile of three more; '
+        'far below 100 %, launches bound the step. Peak: largest memory of '
         'tensors at once, with weights and optimizer.', '',
         table(head, lines), ''
     ])
