@@ -153,6 +153,24 @@ def device(backend: str) -> torch.device:
     return device_of(backend)[0]
 
 
+@pytest.fixture(params=[
+    'cpu',
+    pytest.param(
+        'gpu',
+        marks=[
+            pytest.mark.gpu,
+            pytest.mark.skipif(
+                not torch.cuda.is_available(),
+                reason='no CUDA device is available')
+        ])
+])
+def place(request: pytest.FixtureRequest,
+          monkeypatch: pytest.MonkeyPatch) -> torch.device:
+    """Return the CPU, and the GPU with all digits of float32, in turn."""
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+    return torch.device('cuda' if request.param == 'gpu' else 'cpu')
+
+
 @pytest.fixture
 def mm_log() -> List[str]:
     """Return the list that collects the lines of mmengine's logger."""

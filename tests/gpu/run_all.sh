@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run all tests of the kernels on this machine's GPU; keep the output.
+# Run all tests of kernels, models and trainings on GPUs; keep the output.
 #   bash tests/gpu/run_all.sh [FILE]
 # FILE, tests/gpu/last_run.txt unless given, gets date, device, versions, what
 # failed and how many passed. With pytest-xdist, WORKERS processes (8) share

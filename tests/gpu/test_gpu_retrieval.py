@@ -34,7 +34,7 @@ def scores(model: BaseModel, topk: int, **kwargs: Any) -> RetrievalScores:
     return scorer.score(CLIPS.texts)
 
 
-@pytest.mark.parametrize('storage', ['cpu', DEVICE.type])
+@pytest.mark.parametrize('storage', ['cpu', 'disk', DEVICE.type])
 @pytest.mark.parametrize('topk', [3, 128])
 def test_scores_as_on_the_cpu(topk: int, storage: str) -> None:
     model, on_device = both()

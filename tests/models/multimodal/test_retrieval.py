@@ -27,9 +27,13 @@ def retrieval_model() -> VideoTextModel:
     return model
 
 
-def scores(topk: int, videos=range(4), **kwargs) -> retrieval.RetrievalScores:
-    scorer = retrieval_model().retrieval_scorer(topk=topk, **kwargs)
-    clips = golden_inputs('video')
+def scores(topk: int,
+           videos=range(4),
+           place='cpu',
+           **kwargs) -> retrieval.RetrievalScores:
+    model = retrieval_model().to(place)
+    scorer = model.retrieval_scorer(topk=topk, **kwargs)
+    clips = golden_inputs('video').to(place)
     for i in videos:
         scorer.add_videos(clips[i:i + 1], [i])
     return scorer.score(TEXTS)
@@ -68,9 +72,10 @@ def tie_bounds(row: torch.Tensor, positives: list, k: int) -> tuple:
 
 @pytest.mark.parametrize('topk', [128, 3])
 @pytest.mark.parametrize('pair_batch', [64, 2])
-def test_golden_matrices(topk: int, pair_batch: int) -> None:
+def test_golden_matrices(topk: int, pair_batch: int, place) -> None:
     data = golden(NAME)
-    found = scores(topk, pair_batch=pair_batch, text_batch=4, progress=False)
+    found = scores(
+        topk, place=place, pair_batch=pair_batch, text_batch=4, progress=False)
     for name, matrix in (('i2t_x', found.v2t), ('t2i_x', found.t2v),
                          ('i2t_emb', found.dual), ('t2i_emb', found.dual.t())):
         wanted = data[f'retrieval_eval/k{topk}/out/{name}']

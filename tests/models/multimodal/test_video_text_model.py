@@ -13,8 +13,14 @@ FACTORS = dict(loss_vtc=1.0, loss_vtm=0.7, loss_mlm=0.5, loss_uta=1.3)
 
 def inject(monkeypatch, case: str) -> list:
     stand_ins = draws(case)
-    for name in ('multinomial', 'bernoulli', 'randint'):
+    for name in ('bernoulli', 'randint'):
         monkeypatch.setattr(torch, name, getattr(stand_ins, name))
+
+    def multinomial(weights, *args, **kwargs):
+        drawn = stand_ins.multinomial(weights, *args, **kwargs)
+        return drawn.to(weights.device)
+
+    monkeypatch.setattr(torch, 'multinomial', multinomial)
     return stand_ins.seen
 
 
@@ -23,7 +29,7 @@ def check_close(found, wanted, kind='forward', name=''):
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_golden_losses_and_gradients(case: str, monkeypatch) -> None:
+def test_golden_losses_and_gradients(case: str, monkeypatch, place) -> None:
     data, cfg = golden(NAME), CASES[case]
     kwargs, samples = {}, golden_samples()
     if cfg['video_mask_type'] == 'tube':
@@ -33,12 +39,12 @@ def test_golden_losses_and_gradients(case: str, monkeypatch) -> None:
                       for k in ('video', 'image')})
         for sample, mask in zip(samples, data[f'{case}/draw/mask']):
             sample.mask = mask[1:]
-    model = golden_model(cfg, **kwargs)
+    model = golden_model(cfg, **kwargs).to(place)
     model.vision_encoder.register_forward_hook(
         lambda _, __, out: seen_vision.append(out))
     seen_vision: list = []
     seen = inject(monkeypatch, case)
-    losses = model.loss(golden_inputs(cfg['input']), samples)
+    losses = model.loss(golden_inputs(cfg['input']).to(place), samples)
     for name in FACTORS:
         wanted = data[f'{case}/out/{name}']
         check_close(losses.get(name, torch.zeros(())), wanted, name=name)
@@ -68,7 +74,7 @@ def test_golden_losses_and_gradients(case: str, monkeypatch) -> None:
                                  for k in names), prefix
 
 
-def test_golden_retrieval_mode(monkeypatch) -> None:
+def test_golden_retrieval_mode(monkeypatch, place) -> None:
     """The same trunk without a word head and a teacher, from its own file."""
     data, case = golden(NAME), 'retrieval_mode'
     model = golden_model(
@@ -78,7 +84,7 @@ def test_golden_retrieval_mode(monkeypatch) -> None:
             keep_temporal=True),
         teacher=None,
         mask_cfg=None,
-        with_mlm=False)
+        with_mlm=False).to(place)
     assert not any(
         k.startswith(('text_encoder.cls', 'clip_teacher'))
         for k in model.state_dict())
@@ -86,7 +92,7 @@ def test_golden_retrieval_mode(monkeypatch) -> None:
     for sample, pair_id in zip(samples, data[f'{case}/in/idx'].tolist()):
         sample.pair_id = pair_id
     inject(monkeypatch, case)
-    losses = model.loss(golden_inputs('video'), samples)
+    losses = model.loss(golden_inputs('video').to(place), samples)
     for name in ('loss_vtc', 'loss_vtm'):
         check_close(losses[name], data[f'{case}/out/{name}'], name=name)
     stripped = {
@@ -113,11 +119,11 @@ def test_another_number_of_frames_adapts_the_file() -> None:
     assert model(clips).pooled.shape == (4, 8, 40)
 
 
-def test_golden_text_features() -> None:
+def test_golden_text_features(place) -> None:
     data = golden(NAME)
-    model = golden_model(CASES['video_masked'])
-    text = model.text_encoder.encode(data['in/input_ids'],
-                                     data['in/attention_mask'])
+    model = golden_model(CASES['video_masked']).to(place)
+    text = model.text_encoder.encode(data['in/input_ids'].to(place),
+                                     data['in/attention_mask'].to(place))
     check_close(text, data['common/out/text_embeds'])
 
 

@@ -37,11 +37,13 @@ def golden_tower(**kwargs) -> VisionTower:
 
 
 @pytest.mark.parametrize('case', CASES)
-def test_golden_pooling(case: str) -> None:
+def test_golden_pooling(case: str, place) -> None:
     data, cfg = golden(NAME), golden(NAME).config['cases'][case]
-    tower = golden_tower(pool_type=cfg['pool_type'])
-    x = data[f'in/{cfg["input"]}'].requires_grad_()
-    mask = data[f'in/{cfg["input"]}_mask'][:, 1:] if cfg['mask'] else None
+    tower = golden_tower(pool_type=cfg['pool_type']).to(place)
+    x = data[f'in/{cfg["input"]}'].to(place).requires_grad_()
+    mask = None
+    if cfg['mask']:
+        mask = data[f'in/{cfg["input"]}_mask'][:, 1:].to(place)
     out = tower(x, mask, cfg['keep_temporal'])
     wanted = data.under(f'{case}/out/')
     assert_close(out.pooled, wanted['pooled'], floor=GOLDEN_FLOOR)
@@ -53,7 +55,7 @@ def test_golden_pooling(case: str) -> None:
     gradients = data.under(f'{case}/grad/')
     if not gradients:
         return
-    cot = data.under(f'{case}/cot/')
+    cot = {k: v.to(place) for k, v in data.under(f'{case}/cot/').items()}
     total = (out.pooled * cot['pooled']).sum()
     if 'x_clip' in cot:
         total = total + (out.decoded * cot['x_clip']).sum()
