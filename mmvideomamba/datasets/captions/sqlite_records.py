@@ -6,6 +6,9 @@ from mmengine.logging import print_log
 
 from .record import PerProcess, Record, check_file, parse_record
 
+# One by one: asked together, they look at each row.
+COUNT = ('SELECT (SELECT count(*) FROM annos), (SELECT min(id) FROM annos), '
+         '(SELECT max(id) FROM annos)')
 ENTRY = 'SELECT filename, caption FROM annos WHERE id = ?'
 
 
@@ -25,8 +28,7 @@ class SqliteRecords:
         check_file(path)
         self.connection = PerProcess(self._connect)
         try:
-            count, low, high = self.connection.get().execute(
-                'SELECT count(*), min(id), max(id) FROM annos').fetchone()
+            count, low, high = self.connection.get().execute(COUNT).fetchone()
             # Names all columns, and says how an entry is found.
             plan = self.connection.get().execute('EXPLAIN QUERY PLAN ' + ENTRY,
                                                  (0, )).fetchall()

@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from caption_files import build, check
 
+from mmvideomamba.datasets.video.errors import MediaError
+
 
 def test_bad_databases(folder: Path) -> None:
     with sqlite3.connect(folder / 'a.sqlite') as database:
@@ -24,6 +26,23 @@ def test_id_that_is_missing(folder: Path) -> None:
     assert data[2]['text'] == 'an elk'
     with pytest.raises(ValueError, match='a.sqlite: id 1 is missing'):
         data[1]
+
+
+@pytest.mark.parametrize('value, match', [
+    ('NULL', "'caption': None, neither a text"),
+    ('3', "'caption': 3, neither a text"),
+    ("x'61'", "'caption': b'a', neither a text"),
+    ("CAST(x'ff' AS TEXT)", 'cannot be read: Could not decode to UTF-8'),
+    ("' ?'", 'an empty caption'),
+])
+def test_bad_rows(folder: Path, value: str, match: str) -> None:
+    """Each is a bad sample, and the others are read."""
+    with sqlite3.connect(folder / 'a.sqlite') as database:
+        database.execute(f'UPDATE annos SET caption = {value} WHERE id = 1')
+    data = build(folder, 'a.sqlite')
+    with pytest.raises(MediaError, match=f'a.sqlite: id 1 .*{match}'):
+        data[1]
+    assert data[2]['text'] == 'an elk'
 
 
 def test_database_without_index(folder: Path, mm_log) -> None:

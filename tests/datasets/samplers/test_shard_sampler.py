@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from torch.utils.data import BatchSampler
 
-from mmvideomamba.datasets.samplers import ShardSampler, shard_sampler
+from mmvideomamba.datasets.samplers import (PlacedSampler, ShardSampler,
+                                            placed_sampler, shard_sampler)
 from mmvideomamba.registry import DATA_SAMPLERS
 
 SIZES = [30, 1, 70, 25, 40, 33, 12]  # 211 samples
@@ -133,6 +134,23 @@ def test_each_epoch_has_an_order_of_its_own(monkeypatch) -> None:
             sampler.set_epoch(epoch)
         lost += set(range(211)) - {i for x in samplers for i in x}
     assert len(lost) == 8 and len(set(lost)) > 1
+
+
+@pytest.mark.parametrize('done', [0, 8, 40, 104])
+def test_resuming_within_an_epoch(monkeypatch, done: int) -> None:
+    """The rest of the epoch comes in the same order, on each rank."""
+    for module in (shard_sampler, placed_sampler):
+        monkeypatch.setattr(module, 'get_dist_info', lambda: (1, 2))
+    for epoch in range(2):
+        whole, resumed = (
+            PlacedSampler(build(num_workers=3, batch_size=8), 3)
+            for _ in range(2))
+        for sampler in (whole, resumed):
+            sampler.set_epoch(epoch)
+        resumed.first = done
+        expected, found = list(whole)[done:], list(resumed)
+        assert len(found) == 106 - done and found == expected
+        assert [p.position for p in found] == [p.position for p in expected]
 
 
 def test_in_order_without_shuffle() -> None:
