@@ -21,15 +21,13 @@ CONFIG = HERE / 'tiny_recognizer.py'
 KILLED_CONFIG = HERE / 'killed_recognizer.py'
 
 
-def needs_multimodal() -> list:
-    """Leave a module out where text models cannot be had; return its marks."""
+def needs_host_texts() -> None:
+    """Skip a test where mmaction2's text models cannot be imported."""
     pytest.importorskip(
-        'transformers', reason='the text tower needs transformers')
+        'transformers', reason="mmaction2's text models need transformers")
     trouble = multimodal_trouble('mmaction')
-    return [
-        pytest.mark.slow,
-        pytest.mark.skipif(bool(trouble), reason=trouble or 'none')
-    ]
+    if trouble:
+        pytest.skip(trouble)
 
 
 def tools_of(host: str) -> Path:

@@ -26,10 +26,7 @@ from unittest import mock
 LIBRARIES = ('torch', 'torch._dynamo', 'torch.distributed.tensor',
              'torch.utils.tensorboard', 'torchvision', 'av', 'cv2',
              'matplotlib.pyplot', 'numba', 'pandas', 'scipy.ndimage',
-             'scipy.stats', 'sklearn.metrics', 'timm', 'triton',
-             'transformers.generation.utils',
-             'transformers.models.auto.modeling_auto',
-             'transformers.models.bert.modeling_bert', 'yapf')
+             'scipy.stats', 'sklearn.metrics', 'tokenizers', 'triton', 'yapf')
 # Libraries with thread pools of their own get one thread each.
 ONE_THREAD = dict.fromkeys(('MKL_NUM_THREADS', 'OMP_NUM_THREADS',
                             'OPENBLAS_NUM_THREADS', 'OPENCV_FOR_THREADS_NUM'),

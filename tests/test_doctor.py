@@ -22,7 +22,7 @@ def test_healthy_machine(capsys) -> None:
     out = capsys.readouterr().out
     assert out.rstrip().endswith('healthy')
     for word in ('python', 'torch', 'mmengine', 'mmcv', 'mmaction2', 'decord',
-                 'numba', 'setuptools', 'transformers', 'opencv', 'triton',
+                 'numba', 'setuptools', 'tokenizers', 'opencv', 'triton',
                  'mamba_ssm', 'pyav', "reader='auto'",
                  *(w.name for w in compat.WORKAROUNDS)):
         assert word in out
@@ -87,14 +87,14 @@ def test_ranges_come_from_the_metadata(monkeypatch) -> None:
     meta['Requires-Python'] = '>=3.10'
     meta['Requires-Dist'] = 'torch>=2.6'
     meta['Requires-Dist'] = 'mmaction2; platform_machine == "none"'
-    meta['Requires-Dist'] = 'timm; extra == "multimodal"'
+    meta['Requires-Dist'] = 'tokenizers; extra == "multimodal"'
     meta['Requires-Dist'] = 'pytest; extra == "dev"'
     monkeypatch.setattr(importlib.metadata, 'metadata', lambda name: meta)
-    assert doctor._declared() == ('>=3.10', [('', 'torch>=2.6'),
-                                             ('', 'mmaction2; '
-                                              'platform_machine == "none"'),
-                                             ('multimodal',
-                                              'timm; extra == "multimodal"')])
+    assert doctor._declared() == ('>=3.10', [
+        ('', 'torch>=2.6'), ('', 'mmaction2; '
+                             'platform_machine == "none"'),
+        ('multimodal', 'tokenizers; extra == "multimodal"')
+    ])
 
 
 def test_checkout_and_metadata_agree() -> None:

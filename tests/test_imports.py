@@ -60,9 +60,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.masking': (ENGINE, {'checkpoints', 'registry', 'models.layers'}),
     'models.selfsup': (ENGINE | {'mmpretrain'},
                        {'ops', 'registry', 'models.layers', 'models.masking'}),
-    'models.multimodal': (ENGINE | {'mmaction', 'transformers'}, {
-        'checkpoints', 'compat', 'json_file', 'ops', 'registry',
-        'models.layers', 'models.masking'
+    'models.multimodal': (ENGINE | {'tokenizers'}, {
+        'checkpoints', 'json_file', 'ops', 'registry', 'models.layers',
+        'models.masking'
     }),
     'datasets':
     (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain', 'torchvision'},

@@ -11,8 +11,8 @@ TRUNK, DECODER = 'vision_encoder.backbone.', 'vision_encoder.neck.'
 # What follows 'vision_encoder.' in a published file: ours.
 _DECODER_KEY = re.compile(r'clip_decoder\.')
 _OWN_PARTS = ('backbone.', 'neck.', 'pool_norm.')
-# 0, 1, 2, ...: not in every file of a BERT.
-_COUNT = 'text_encoder.bert.embeddings.position_ids'
+# 0, 1, 2, ...: a buffer of other BERTs.
+_COUNT = '.bert.embeddings.position_ids'
 
 
 def own_key(key: str) -> str:
@@ -63,6 +63,8 @@ def fit_multimodal(
     changes = []
     for key, value in complete(unwrap(checkpoint)).items():
         name = own_key(key)
+        if name.endswith(_COUNT) and name not in own:
+            continue
         absent = key.split('.')[0] not in parts or (
             name.startswith('text_encoder.cls.')
             and name not in own) or (name.startswith(DECODER)
@@ -73,6 +75,4 @@ def fit_multimodal(
         if name != key:
             changes.append(Change('renamed', key, f'to {name}'))
         fitted[name] = value
-    if _COUNT in own:
-        fitted[_COUNT] = own[_COUNT]
     return fitted, changes

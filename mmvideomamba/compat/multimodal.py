@@ -10,7 +10,7 @@ from mmengine.utils import digit_version
 
 from .workaround import Workaround, installed_version, package_dir
 
-# Equal to the extra `multimodal` in setup.cfg; a test compares them.
+# Of mmaction2; the models of this package need no transformers.
 TRANSFORMERS_RANGE = ('4.36', '4.56')
 
 
@@ -39,7 +39,7 @@ def multimodal_trouble(host: str) -> str:
 
 
 _MULTIMODAL_HINTS = dict(
-    mmaction='"mmvideomamba[multimodal]"',
+    mmaction='"transformers>={},<{}" timm'.format(*TRANSFORMERS_RANGE),
     mmpretrain='"transformers>={},<4.52"'.format(TRANSFORMERS_RANGE[0]))
 
 
@@ -80,10 +80,11 @@ def _cure() -> None:
     for host, why in _multimodal_hosts():
         setattr(_dependency_module(host), 'WITH_MULTIMODAL', False)
         print_log(
-            f'The text models of {host} are switched off: {why}. To use them: '
+            f'The text models of {host} are switched off: {why}. Those of '
+            'mmvideomamba run all the same. To use those of the host: '
             f'pip install {_MULTIMODAL_HINTS[host]}',
             logger='current',
-            level=logging.WARNING)
+            level=logging.INFO)
 
 
 WORKAROUND = Workaround(

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Dict
 
 import pytest
-from host_tools import HERE, ROOT, needs_multimodal, run_python, run_ranks
+from host_tools import HERE, ROOT, run_python, run_ranks
 
-pytestmark = needs_multimodal()
+pytest.importorskip('tokenizers', reason='texts need tokenizers')
+pytestmark = pytest.mark.slow
 
 CONFIG = HERE / 'tiny_retrieval.py'
 

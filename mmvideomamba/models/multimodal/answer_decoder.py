@@ -1,13 +1,15 @@
-"""mmaction2's BERT as a decoder of answers: start, and ranking with it."""
-import copy
+"""A BERT as a decoder of answers: start, and ranking with the decoder."""
 import re
-from typing import Any, Dict, List, NamedTuple
+from dataclasses import replace
+from typing import Any, Dict, List, NamedTuple, Optional
 
 import torch
 from torch import Tensor, nn
 
 from mmvideomamba.checkpoints import Change, log_changes, own_key
-from .text_tower import TextTower, host_bert, tie_words
+from .bert import Bert, WordHead, padding_bias
+from .bert_config import BertConfig
+from .text_tower import TextTower
 from .tokenizer import TextBatch
 
 TOWER, DECODER = 'text_encoder.', 'text_decoder.'
@@ -15,27 +17,62 @@ _LAYER = re.compile(r'bert\.encoder\.layer\.(\d+)\.(.*)')
 _READS_VIDEO = re.compile(r'(.*\.crossattention\.self\.(key|value))\.\w+')
 
 
-def build_decoder(tower: TextTower) -> nn.Module:
-    """Make a decoder that starts as the fusion layers of a text tower.
+class AnswerDecoder(nn.Module):
+    """Say answers word by word, with a look at the tokens of a question.
 
-    Each of its layers sees the words so far, and all tokens of a question.
+    Args:
+        config (BertConfig): The sizes; each layer has cross-attention.
+    """
+
+    def __init__(self, config: BertConfig) -> None:
+        super().__init__()
+        self.bert = Bert(config)
+        self.cls = WordHead(config, self.bert.embeddings.word_embeddings)
+
+    def forward(self,
+                ids: Tensor,
+                states: Tensor,
+                states_mask: Tensor,
+                mask: Optional[Tensor] = None) -> Tensor:
+        """Say the next word at each place.
+
+        Args:
+            ids (Tensor): Token ids so far, int64, shape (b, l).
+            states (Tensor): Tokens of the questions, shape (b, q, width).
+            states_mask (Tensor): 1 for a token of a question, 0 for padding,
+                shape (b, q).
+            mask (Tensor, optional): 1 for a token of an answer, shape (b, l).
+                Defaults to None, no padding.
+
+        Returns:
+            Tensor: Logits, shape (b, l, vocab_size).
+        """
+        mask = torch.ones_like(ids) if mask is None else mask
+        x = self.bert.run(self.bert.layers, self.bert.embeddings(ids),
+                          padding_bias(mask, causal=True), states,
+                          padding_bias(states_mask))
+        return self.cls(x)
+
+
+def build_decoder(tower: TextTower) -> AnswerDecoder:
+    """Make a decoder that starts as the fusion layers of a text tower.
 
     Args:
         tower (TextTower): Gives sizes and weights.
 
     Returns:
-        Module: mmaction2's ``BertLMHeadModel``, with as many layers as the
-        tower has for fusion.
+        AnswerDecoder: With as many layers as the tower has for fusion.
     """
-    config = copy.deepcopy(tower.config)
-    config.num_hidden_layers -= config.fusion_layer
-    config.fusion_layer = 0
-    config.encoder_width = config.hidden_size
-    decoder = host_bert().BertLMHeadModel(config)
-    tie_words(decoder.bert, decoder.cls)
+    sizes = tower.config
+    decoder = AnswerDecoder(
+        replace(
+            sizes,
+            num_hidden_layers=sizes.num_hidden_layers - sizes.fusion_layer,
+            fusion_layer=0,
+            encoder_width=sizes.hidden_size))
     state = {TOWER + k: v for k, v in tower.state_dict().items()}
     own = {DECODER + k: v for k, v in decoder.state_dict().items()}
-    start = decoder_state(state, tower.config.fusion_layer, own, log=False)
+    start = decoder_state(state, sizes.fusion_layer, own, log=False)
     decoder.load_state_dict({
         k[len(DECODER):]: v
         for k, v in start.items()
@@ -81,14 +118,12 @@ def decoder_state(state: Dict[str, Tensor],
         if DECODER + name in own:
             found[DECODER + name] = value
     misfits = {
-        _READS_VIDEO.fullmatch(k)[1]
+        match[1]
         for k, v in found.items()
-        if _READS_VIDEO.fullmatch(k) and v.shape != own[k].shape
+        if (match := _READS_VIDEO.fullmatch(k)) and v.shape != own[k].shape
     }
     dropped = [k for k in found if k.rpartition('.')[0] in misfits]
     found = {k: v for k, v in found.items() if k not in dropped}
-    if found:  # a count 0, 1, 2, ..., not in every file of a BERT
-        found.update({k: v for k, v in own.items() if 'position_ids' in k})
     fresh = [k for k in own if k not in found]
     if log and found:
         width = 'visual tokens have another width'
@@ -125,13 +160,7 @@ def answer_losses(decoder: nn.Module, answers: TextBatch, states: Tensor,
     Returns:
         Tensor: Summed over words and end, float32, shape (n, ).
     """
-    logits = decoder(
-        answers.ids,
-        attention_mask=answers.mask,
-        encoder_hidden_states=states,
-        encoder_attention_mask=mask,
-        use_cache=False,
-        return_dict=True).logits
+    logits = decoder(answers.ids, states, mask, answers.mask)
     # A place says what follows it.
     target = answers.ids[:, 1:].masked_fill(answers.ids[:, 1:] == pad_id, -100)
     return nn.functional.cross_entropy(
@@ -168,12 +197,7 @@ def rank_answers(decoder: nn.Module,
         RankedAnswers: Shapes (b, min(topk, n)).
     """
     start = answers.ids[:1, :1].expand(len(states), 1)
-    logits = decoder(
-        start,
-        encoder_hidden_states=states,
-        encoder_attention_mask=mask,
-        use_cache=False,
-        return_dict=True).logits[:, 0].float()
+    logits = decoder(start, states, mask)[:, 0].float()
     first = logits.log_softmax(1)[:, answers.ids[:, 1]]
     chosen = first.topk(min(topk, len(answers.ids)), dim=1).indices
     questions = torch.arange(len(states), device=chosen.device)

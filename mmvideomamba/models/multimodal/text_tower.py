@@ -1,52 +1,18 @@
-"""mmaction2's BERT with fusion layers, from a local folder or by its size."""
+"""BERT with fusion layers, from a local folder or by size."""
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
 from mmengine.logging import print_log
 from mmengine.model import BaseModule
-from torch import Tensor, nn
+from torch import Tensor
 
 from mmvideomamba.checkpoints import read_checkpoint, unwrap
-from mmvideomamba.compat import multimodal_trouble
 from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
+from .bert import Bert, WordHead, padding_bias
+from .bert_config import BertConfig
 
 WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
-
-
-def host_bert() -> Any:
-    """Import mmaction2's BERT.
-
-    Returns:
-        module: ``mmaction.models.multimodal.vindlu.modeling_bert``.
-
-    Raises:
-        ImportError: If transformers or timm are missing or do not fit.
-    """
-    reason = multimodal_trouble('mmaction')
-    try:
-        if reason:
-            raise ImportError(reason)
-        from mmaction.models.multimodal.vindlu import modeling_bert
-    except ImportError as error:
-        raise ImportError(
-            f'the text tower cannot be used: {error}. Run: pip install '
-            '"mmvideomamba[multimodal]"') from error
-    return modeling_bert
-
-
-def tie_words(bert: nn.Module, cls: nn.Module) -> None:
-    """Let a word head share the weights of the word embeddings, in place.
-
-    Transformers ties these only in a model that it builds itself.
-
-    Args:
-        bert (Module): The host's ``BertModel``.
-        cls (Module): The host's ``BertOnlyMLMHead``.
-    """
-    head = cls.predictions
-    head.decoder.weight = bert.embeddings.word_embeddings.weight
-    head.decoder.bias = head.bias
 
 
 def read_weights(path: Path) -> Dict[str, Tensor]:
@@ -93,7 +59,6 @@ class TextTower(BaseModule):
             to None.
 
     Raises:
-        ImportError: If transformers or timm are missing.
         ValueError: If an argument is not allowed, or a folder lacks a file.
 
     Source: Devlin et al., arXiv:1810.04805; Li et al., arXiv:2303.16058.
@@ -120,8 +85,8 @@ class TextTower(BaseModule):
                  weights: Optional[str] = None,
                  init_cfg: Optional[dict] = None) -> None:
         super().__init__(init_cfg)
-        bert = host_bert()
-        config = bert.BertConfig(**self._sizes(arch))
+        config = self._config(
+            arch, encoder_width=encoder_width, gradient_checkpointing=with_cp)
         layers = config.num_hidden_layers
         if fusion_layer is None:
             fusion_layer = layers * 3 // 4
@@ -131,31 +96,27 @@ class TextTower(BaseModule):
             raise ValueError(f'fusion_layer must lie in [1, {layers - 1}] for '
                              f'{layers} layers, but is {fusion_layer}')
         config.fusion_layer = fusion_layer
-        config.encoder_width = encoder_width
-        config.gradient_checkpointing = with_cp
         self.config, self.with_mlm = config, with_mlm
+        self.bert = Bert(config)
         if with_mlm:
-            whole = bert.BertForMaskedLM(config)
-            self.bert, self.cls = whole.bert, whole.cls
-            tie_words(self.bert, self.cls)
-        else:
-            self.bert = bert.BertModel(config, add_pooling_layer=False)
+            self.cls = WordHead(config, self.bert.embeddings.word_embeddings)
         if weights is not None:
             self._load(Path(weights))
 
     @classmethod
-    def _sizes(cls, arch: Union[str, dict]) -> dict:
+    def _config(cls, arch: Union[str, dict], **kwargs: Any) -> BertConfig:
         if isinstance(arch, dict):
-            return dict(arch)
+            return BertConfig.of(arch, **kwargs)
         if arch in cls.arch_zoo:
-            return cls.arch_zoo[arch]
+            return BertConfig.of(cls.arch_zoo[arch], **kwargs)
         path = Path(arch) / 'config.json'
         if not path.is_file():
             raise ValueError(
                 f'arch of TextTower must be one of {list(cls.arch_zoo)}, a '
                 f'dict, or a folder with config.json, but there is no {path}')
         try:
-            return dict(read_json(path, 'config', 'get it anew'))
+            return BertConfig.of(
+                dict(read_json(path, 'config', 'get it anew')), **kwargs)
         except (TypeError, ValueError) as error:
             raise ValueError(f'{path} is no config of a BERT: {error}; get it '
                              'anew') from error
@@ -206,9 +167,9 @@ class TextTower(BaseModule):
         Returns:
             Tensor: Shape (b, l, width).
         """
-        return self.bert(
-            ids, attention_mask=mask, mode='text',
-            return_dict=True).last_hidden_state
+        bert = self.bert
+        return bert.run(bert.layers[:self.config.fusion_layer],
+                        bert.embeddings(ids), padding_bias(mask))
 
     def fuse(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
         """Let encoded texts look at visual tokens.
@@ -216,18 +177,44 @@ class TextTower(BaseModule):
         Args:
             text (Tensor): From ``encode``, shape (b, l, width).
             mask (Tensor): As in ``encode``.
-            vision (Tensor): Shape (b, v, encoder_width), or (1, v,
-                encoder_width) for all texts.
+            vision (Tensor): Of g videos, shape (g, v, encoder_width). b is a
+                multiple of g: the first b / g texts look at the first video,
+                and so on.
 
         Returns:
             Tensor: Shape (b, l, width).
+
+        Raises:
+            ValueError: If b is no multiple of g.
         """
-        return self.bert(
-            encoder_embeds=text,
-            attention_mask=mask,
-            encoder_hidden_states=vision,
-            mode='fusion',
-            return_dict=True).last_hidden_state
+        return self._fuse(text, mask, vision, False)
+
+    def fuse_first(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
+        """Fuse as ``fuse``, for the first token of each text alone.
+
+        The last layer is computed for the first tokens only.
+
+        Args:
+            text (Tensor): See ``fuse``.
+            mask (Tensor): See ``fuse``.
+            vision (Tensor): See ``fuse``.
+
+        Returns:
+            Tensor: Shape (b, width).
+
+        Raises:
+            ValueError: See ``fuse``.
+        """
+        return self._fuse(text, mask, vision, True)[:, 0]
+
+    def _fuse(self, text: Tensor, mask: Tensor, vision: Tensor,
+              first: bool) -> Tensor:
+        return self.bert.run(
+            self.bert.layers[self.config.fusion_layer:],
+            text,
+            padding_bias(mask),
+            vision,
+            first=first)
 
     def word_logits(self, fused: Tensor) -> Tensor:
         """Say the words at the places of fused tokens.

@@ -1,10 +1,12 @@
 """Words to the ids of a BERT, from a local folder."""
 import os
 from pathlib import Path
-from typing import Any, NamedTuple, Optional, Sequence
+from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import torch
 from torch import Tensor
+
+from mmvideomamba.json_file import read_json
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
 
@@ -20,6 +22,32 @@ class TextBatch(NamedTuple):
     mask: Tensor
 
 
+def read_vocabulary(path: Path) -> Dict[str, int]:
+    """Read a vocabulary of word pieces.
+
+    Args:
+        path (Path): Text in UTF-8, one token a line.
+
+    Returns:
+        dict[str, int]: Id of each token, the number of the line from 0 on.
+
+    Raises:
+        ValueError: If it is no such file, or lacks BERT's special tokens.
+    """
+    try:
+        lines = path.read_text(encoding='utf-8').rstrip('\n').split('\n')
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no text in UTF-8: {error}; it should '
+                         'hold one token a line') from error
+    words = {token: number for number, token in enumerate(lines)}
+    missing = [token for token in SPECIAL if token not in words]
+    if missing:
+        raise ValueError(
+            f'{path} is not the vocabulary of a BERT, or not all of it: it '
+            f'lacks {missing}; take the one that belongs to the text tower')
+    return words
+
+
 class TextTokenizer:
     """BERT's WordPiece, ``[CLS] text [SEP]``, padded to a fixed length.
 
@@ -27,7 +55,10 @@ class TextTokenizer:
     at the first use, so that a model can be built without it.
 
     Args:
-        folder (str): Folder with ``vocab.txt``, one token a line.
+        folder (str): Folder with ``vocab.txt``, one token a line. From a
+            ``tokenizer_config.json`` beside it ``do_lower_case``,
+            ``strip_accents`` and ``tokenize_chinese_chars`` are taken;
+            without it, texts become lower case.
         max_length (int): Tokens l of a text, longer ones are cut. Defaults
             to 32.
         vocab_size (int, optional): Most tokens that the text tower knows.
@@ -52,10 +83,11 @@ class TextTokenizer:
         self._tokenizer: Any = None
 
     @property
-    def host(self) -> Any:
-        """The tokenizer of transformers.
+    def word_pieces(self) -> Any:
+        """The ``tokenizers.BertWordPieceTokenizer`` of the folder.
 
         Raises:
+            ImportError: If the package tokenizers is missing.
             ValueError: If the folder lacks its vocabulary, or that is none,
                 or it or the texts are larger than the text tower's.
         """
@@ -66,54 +98,65 @@ class TextTokenizer:
                     f'the text tower has {self.positions} positions; take '
                     'shorter texts, or set max_position_embeddings of its '
                     'arch')
-            path = self.folder / 'vocab.txt'
-            if not path.is_file():
-                raise ValueError(
-                    f'the tokenizer folder {self.folder} has no vocab.txt; '
-                    'put the vocabulary of the text tower there, for '
-                    'bert-base-uncased its published vocab.txt')
-            self._check(path)
-            # Its threads do not live through the fork of the data workers.
-            os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
-            from transformers import BertTokenizerFast
-            tokenizer = BertTokenizerFast(vocab_file=str(path))
-            if self.vocab_size and len(tokenizer) > self.vocab_size:
-                raise ValueError(
-                    f'{path} holds {len(tokenizer)} tokens, but the text '
-                    f'tower knows {self.vocab_size}; set vocab_size of its '
-                    'arch, or take the vocabulary that belongs to it')
-            self._tokenizer = tokenizer
+            self._tokenizer = self._build()
         return self._tokenizer
 
-    @staticmethod
-    def _check(path: Path) -> None:
-        """Refuse what would get tokens that the text tower does not know."""
-        try:
-            tokens = set(path.read_text(encoding='utf-8').split('\n'))
-        except UnicodeDecodeError as error:
-            raise ValueError(f'{path} is no text in UTF-8: {error}; it should '
-                             'hold one token a line') from error
-        missing = [token for token in SPECIAL if token not in tokens]
-        if missing:
+    def _build(self) -> Any:
+        path = self.folder / 'vocab.txt'
+        if not path.is_file():
             raise ValueError(
-                f'{path} is not the vocabulary of a BERT, or not all of it: '
-                f'it lacks {missing}; take the one that belongs to the text '
-                'tower')
+                f'the tokenizer folder {self.folder} has no vocab.txt; put '
+                'the vocabulary of the text tower there, for '
+                'bert-base-uncased its published vocab.txt')
+        words = read_vocabulary(path)
+        count = max(words.values()) + 1
+        if self.vocab_size and count > self.vocab_size:
+            raise ValueError(
+                f'{path} holds {count} tokens, but the text tower knows '
+                f'{self.vocab_size}; set vocab_size of its arch, or take the '
+                'vocabulary that belongs to it')
+        # Its threads do not live through the fork of the data workers.
+        os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
+        try:
+            from tokenizers import BertWordPieceTokenizer
+        except ImportError as error:
+            raise ImportError(
+                'TextTokenizer needs the package tokenizers: pip install '
+                '"mmvideomamba[multimodal]"') from error
+        found = BertWordPieceTokenizer(words, **self._options())
+        found.enable_truncation(self.max_length)
+        found.enable_padding(
+            length=self.max_length, pad_id=words['[PAD]'], pad_token='[PAD]')
+        return found
+
+    def _options(self) -> Dict[str, Any]:
+        """Read how the folder treats letters."""
+        path = self.folder / 'tokenizer_config.json'
+        config: Any = {}
+        if path.is_file():
+            config = read_json(path, 'config', 'get it anew, or remove it')
+        if not isinstance(config, dict):
+            raise ValueError(f'{path} is no config of a tokenizer; get it '
+                             'anew, or remove it')
+        return dict(
+            lowercase=config.get('do_lower_case', True),
+            strip_accents=config.get('strip_accents'),
+            handle_chinese_chars=config.get('tokenize_chinese_chars', True))
 
     @property
     def pad_id(self) -> int:
         """Id of padding."""
-        return self.host.pad_token_id
+        return self.word_pieces.token_to_id('[PAD]')
 
     @property
     def cls_id(self) -> int:
         """Id of ``[CLS]``."""
-        return self.host.cls_token_id
+        return self.word_pieces.token_to_id('[CLS]')
 
     @property
     def mask_id(self) -> int:
         """Id of ``[MASK]``."""
-        return self.host.mask_token_id
+        return self.word_pieces.token_to_id('[MASK]')
 
     def __call__(self, texts: Sequence[str]) -> TextBatch:
         """Turn texts into ids.
@@ -124,11 +167,7 @@ class TextTokenizer:
         Returns:
             TextBatch: Ids and mask, on the CPU.
         """
-        found = self.host(
-            list(texts),
-            padding='max_length',
-            truncation=True,
-            max_length=self.max_length)
+        found = self.word_pieces.encode_batch(list(texts))
         return TextBatch(
-            torch.tensor(found['input_ids']),
-            torch.tensor(found['attention_mask']))
+            torch.tensor([one.ids for one in found]),
+            torch.tensor([one.attention_mask for one in found]))

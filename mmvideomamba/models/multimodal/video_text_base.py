@@ -25,7 +25,6 @@ class VideoTextBase(BaseModel):
             to None.
 
     Raises:
-        ImportError: If transformers or timm are missing.
         ValueError: If an argument is not allowed.
     """
 

@@ -63,7 +63,6 @@ class VideoTextModel(VideoTextBase):
             to None.
 
     Raises:
-        ImportError: If transformers or timm are missing.
         ValueError: If an argument is not allowed.
 
     Source: VideoMamba, arXiv:2403.06977, Section 3.4; Li et al., Unmasked
@@ -155,13 +154,13 @@ class VideoTextModel(VideoTextBase):
         Args:
             text (Tensor): From ``text_encoder.encode``, (b, l, width).
             mask (Tensor): 1 for a token, shape (b, l).
-            vision (Tensor): Visual tokens, shape (b, v, c), or (1, v, c) for
-                one video with many texts.
+            vision (Tensor): Visual tokens of g videos, shape (g, v, c), each
+                for b / g texts in a row, see ``TextTower.fuse``.
 
         Returns:
             Tensor: Logits of no pair and pair, shape (b, 2).
         """
-        return self.itm_head(self.text_encoder.fuse(text, mask, vision)[:, 0])
+        return self.itm_head(self.text_encoder.fuse_first(text, mask, vision))
 
     def loss(self, inputs: Tensor,
              data_samples: List[BaseDataElement]) -> Dict[str, Tensor]:

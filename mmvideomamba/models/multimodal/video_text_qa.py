@@ -49,7 +49,6 @@ class VideoTextQA(VideoTextBase):
             to None.
 
     Raises:
-        ImportError: If transformers or timm are missing.
         ValueError: If an argument is not allowed.
 
     Source: Cheng et al., VindLU, arXiv:2212.05051; Li et al., ALBEF,

@@ -2,18 +2,12 @@
 from types import SimpleNamespace
 from typing import Any, List, Optional, Type
 
-import pytest
 import torch
 from common import golden
 from mmengine.structures import BaseDataElement
 
-from mmvideomamba.compat import multimodal_trouble
 from mmvideomamba.models import VideoTextModel
 from mmvideomamba.models.multimodal import TextBatch
-
-pytest.importorskip('transformers', reason='the text tower needs transformers')
-if multimodal_trouble('mmaction'):
-    pytest.skip(multimodal_trouble('mmaction'), allow_module_level=True)
 
 NAME = 'umt_videomamba'
 

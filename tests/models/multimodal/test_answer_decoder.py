@@ -4,6 +4,7 @@ import pytest
 import torch
 from common import golden
 from golden_multimodal import NAME, golden_towers
+from host_tools import needs_host_texts
 
 from mmvideomamba.models import TextTower
 from mmvideomamba.models.multimodal import TextBatch
@@ -54,11 +55,7 @@ def log_probs(decoder, words: list, states, mask) -> torch.Tensor:
     """Say one answer, word by word, each time from the start."""
     total, said = torch.zeros(()), [2]
     for word in words:
-        logits = decoder(
-            torch.tensor([said]),
-            encoder_hidden_states=states[None],
-            encoder_attention_mask=mask[None],
-            use_cache=False).logits[0, -1]
+        logits = decoder(torch.tensor([said]), states[None], mask[None])[0, -1]
         total = total + logits.log_softmax(0)[word]
         said.append(word)
     return total
@@ -123,10 +120,7 @@ def test_start_from_a_published_file(bare: bool, mm_log) -> None:
 
 def test_decoder_does_not_look_ahead(decoder, questions) -> None:
     ids = torch.tensor([[2, 5, 6, 3], [2, 5, 9, 9]])
-    found = decoder(
-        ids,
-        encoder_hidden_states=questions[0][:1].expand(2, -1, -1),
-        use_cache=False).logits
+    found = decoder(ids, *(x[:1].expand(2, *x.shape[1:]) for x in questions))
     torch.testing.assert_close(found[0, :2], found[1, :2])
     assert not torch.allclose(found[0, 2], found[1, 2])
 
@@ -167,11 +161,21 @@ def test_ranking_by_brute_force(decoder, questions, topk: int,
 
 
 def test_the_host_counts_the_first_word_twice(decoder, questions) -> None:
+    needs_host_texts()
     from mmaction.models.multimodal.vindlu.vindlu_vqa import VindLUVQA
     states, mask = questions
     batch = answers()
+
+    def as_the_host(ids, attention_mask=None, labels=None, **kwargs):
+        logits = decoder(ids, kwargs['encoder_hidden_states'],
+                         kwargs['encoder_attention_mask'], attention_mask)
+        losses = None if labels is None else torch.nn.functional.cross_entropy(
+            logits[:, :-1].transpose(1, 2), labels[:, 1:],
+            reduction='none').sum(1)
+        return SimpleNamespace(logits=logits, loss=losses)
+
     host = SimpleNamespace(
-        text_decoder=decoder, tokenizer=SimpleNamespace(pad_token_id=0))
+        text_decoder=as_the_host, tokenizer=SimpleNamespace(pad_token_id=0))
     ids, shares = VindLUVQA.rank_answer(host, states, mask, *batch, 6)
     ours = rank_answers(decoder, batch, states, mask, 0, 6)
     for q in range(3):

@@ -6,7 +6,6 @@ import torch
 from common import SPOILED
 
 from mmvideomamba.models import TextTower
-from mmvideomamba.models.multimodal import text_tower as module
 
 TINY = dict(
     vocab_size=20,
@@ -16,16 +15,6 @@ TINY = dict(
     intermediate_size=16,
     max_position_embeddings=16)
 WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'cat', '##s']
-
-
-@pytest.fixture(scope='module')
-def host() -> None:
-    pytest.importorskip(
-        'transformers', reason='the text tower needs transformers')
-    try:
-        module.host_bert()
-    except ImportError as error:
-        pytest.skip(str(error))
 
 
 def tower(**kwargs) -> TextTower:
@@ -39,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_padding_changes_nothing(host) -> None:
+def test_padding_changes_nothing() -> None:
     model, vision = tower(), torch.randn(1, 5, 6)
     ids = torch.tensor([[2, 5, 6, 3]])
     padded = torch.tensor([[2, 5, 6, 3, 0, 0]])
@@ -52,7 +41,41 @@ def test_padding_changes_nothing(host) -> None:
     assert model.word_logits(found[0]).shape == (1, 4, 20)
 
 
-def test_recomputation_gives_the_same_gradients(host) -> None:
+def test_texts_of_several_videos() -> None:
+    """Rows in turn: as many for each video as texts per video."""
+    torch.manual_seed(0)
+    model, vision = tower(), torch.randn(3, 5, 6)
+    ids = torch.randint(5, 20, (6, 4))
+    mask = torch.ones_like(ids)
+    mask[2:4, 3] = 0
+    text = model.encode(ids, mask)
+    wanted = torch.cat([
+        model.fuse(text[i:i + 1], mask[i:i + 1], vision[i // 2:i // 2 + 1])
+        for i in range(6)
+    ])
+    torch.testing.assert_close(model.fuse(text, mask, vision), wanted)
+    first = model.fuse_first(text, mask, vision)
+    torch.testing.assert_close(first, wanted[:, 0])
+    with pytest.raises(ValueError, match='6 texts.*4 videos'):
+        model.fuse(text, mask, torch.randn(4, 5, 6))
+
+
+@pytest.mark.parametrize('first', [False, True])
+def test_both_forms_of_attention(first: bool) -> None:
+    """Without a gradient the attention is a fused one."""
+    torch.manual_seed(0)
+    model, vision = tower(), torch.randn(2, 5, 6)
+    ids = torch.randint(5, 20, (2, 4))
+    mask = torch.tensor([[1, 1, 1, 0], [1, 1, 1, 1]])
+    fuse = model.fuse_first if first else model.fuse
+    wanted = fuse(model.encode(ids, mask), mask, vision)
+    assert wanted.requires_grad
+    with torch.no_grad():
+        found = fuse(model.encode(ids, mask), mask, vision)
+    torch.testing.assert_close(found, wanted)
+
+
+def test_recomputation_gives_the_same_gradients() -> None:
     model = tower(
         arch=dict(
             TINY, hidden_dropout_prob=0., attention_probs_dropout_prob=0.))
@@ -69,7 +92,7 @@ def test_recomputation_gives_the_same_gradients(host) -> None:
     torch.testing.assert_close(*found)
 
 
-def test_sizes_of_a_folder_and_its_weights(host, folder: Path) -> None:
+def test_sizes_of_a_folder_and_its_weights(folder: Path) -> None:
     source = tower()
     own = source.state_dict()
     torch.save(
@@ -89,7 +112,7 @@ def test_sizes_of_a_folder_and_its_weights(host, folder: Path) -> None:
 
 
 @pytest.mark.parametrize('name', ['model.safetensors', 'pytorch_model.bin'])
-def test_damaged_files(host, folder: Path, name: str) -> None:
+def test_damaged_files(folder: Path, name: str) -> None:
     from safetensors.torch import save_file
     path, weights = folder / name, tower().bert.state_dict()
     if name.endswith('.bin'):
@@ -113,14 +136,12 @@ def test_damaged_files(host, folder: Path, name: str) -> None:
     (dict(arch='nowhere'), 'nowhere/config.json'),
     (dict(fusion_layer=4), r'\[1, 3\] for 4 layers, but is 4'),
     (dict(weights='nowhere'), 'nowhere.*exists'),
+    (dict(arch=dict(TINY, num_attention_heads=3)), r'\(3\).*divide.*\(8\)'),
+    (dict(arch=dict(TINY, hidden_act='swoosh')), "'gelu'.*but is 'swoosh'"),
+    (dict(arch=dict(TINY, hiden_size=8)), r"no \['hiden_size'\]"),
+    (dict(arch=dict(TINY, position_embedding_type='relative_key')),
+     "must be 'absolute' here"),
 ])
-def test_bad_arguments(host, change: dict, match: str) -> None:
+def test_bad_arguments(change: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         tower(**change)
-
-
-def test_missing_package_is_explained(monkeypatch) -> None:
-    monkeypatch.setattr(module, 'multimodal_trouble',
-                        lambda host: 'timm is not installed')
-    with pytest.raises(ImportError, match='timm is not.*pip install'):
-        TextTower()

@@ -4,7 +4,7 @@ import pytest
 
 from mmvideomamba.models.multimodal import TextTokenizer
 
-pytest.importorskip('transformers', reason='the tokenizer needs transformers')
+pytest.importorskip('tokenizers', reason='the tokenizer needs tokenizers')
 
 WORDS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'cat', '##s']
 

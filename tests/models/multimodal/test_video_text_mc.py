@@ -1,17 +1,17 @@
 import math
 from types import SimpleNamespace
-from typing import List
+from typing import Any, List
 
 import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden
 from golden_multimodal import (NAME, GoldenTokenizer, golden_inputs,
                                golden_model)
+from host_tools import needs_host_texts
 from mmaction.evaluation import VQAMCACC
 from mmengine.structures import BaseDataElement
 
 from mmvideomamba.models import VideoTextMC
-from mmvideomamba.models.multimodal import text_tower
 
 CASE = dict(
     loss_weight=dict(vtc=1., vtm=1.), pool_type='cls+avg', keep_temporal=True)
@@ -60,17 +60,19 @@ def test_score_by_hand(weights: tuple) -> None:
         near = softmax([
             float(cosines[video, i]) / float(data['sd/temp']) for i in options
         ])
-        wanted = []
+        wanted, judged = [], []
         for share, i in zip(near, options):
             with torch.no_grad():
                 text = model.text_encoder.encode(tokens.ids[i:i + 1],
                                                  tokens.mask[i:i + 1])
                 both = model.match_logit(text, tokens.mask[i:i + 1],
                                          vision.tokens[video:video + 1])[0]
-            # Of the published evaluation, for the class of a pair.
-            assert_close(both[1], logits[video, i], floor=GOLDEN_FLOOR)
+            judged.append(both[1])
             match = softmax(both.tolist())[1]
             wanted.append(weights[0] * match + weights[1] * share)
+        # Of the published evaluation, for the class of a pair.
+        assert_close(
+            torch.stack(judged), logits[video, options], floor=GOLDEN_FLOOR)
         assert found[video].score == pytest.approx(wanted, abs=1e-5)
         assert found[video].pred_label == max(
             range(5), key=found[video].score.__getitem__)
@@ -78,7 +80,7 @@ def test_score_by_hand(weights: tuple) -> None:
 
 def test_score_of_the_host() -> None:
     """mmaction2's own rule on the same features."""
-    text_tower.host_bert()
+    needs_host_texts()
     from mmaction.models.multimodal.vindlu.vindlu_ret_mc import \
         VindLURetrievalMC
     model, inputs = choosing_model(), golden_inputs('video')
@@ -95,9 +97,16 @@ def test_score_of_the_host() -> None:
             image_feat=normed(model.vision_proj(vision.pooled), dim=-1),
             text_feat=normed(model.text_proj(text[:, 0]), dim=-1))
 
+    def as_the_host(encoder_embeds: torch.Tensor, attention_mask: torch.Tensor,
+                    encoder_hidden_states: torch.Tensor,
+                    **_: Any) -> SimpleNamespace:
+        return SimpleNamespace(
+            last_hidden_state=model.text_encoder.fuse(
+                encoder_embeds, attention_mask, encoder_hidden_states))
+
     host = SimpleNamespace(
         extract_feat=features,
-        text_encoder=model.text_encoder.bert,
+        text_encoder=as_the_host,
         itm_head=model.itm_head,
         temp=model.temp,
         score_weight=0.7,

@@ -1,0 +1,121 @@
+"""Sizes of a BERT, from a dict or from the config of Hugging Face."""
+from dataclasses import dataclass, fields
+from typing import Any, Dict, Mapping, Type
+
+from torch import nn
+
+# By the names of Hugging Face. 'gelu' is the exact one, with an error
+# function.
+ACTIVATIONS: Dict[str, nn.Module] = dict(
+    gelu=nn.GELU(),
+    gelu_new=nn.GELU('tanh'),
+    gelu_pytorch_tanh=nn.GELU('tanh'),
+    relu=nn.ReLU(),
+    silu=nn.SiLU())
+# Entries of a ``config.json`` that change the computation, with the only
+# values of a BERT.
+_FIXED: Dict[str, tuple] = dict(
+    model_type=('bert', ),
+    position_embedding_type=('absolute', ),
+    is_decoder=(False, ),
+    add_cross_attention=(False, ),
+    chunk_size_feed_forward=(0, ),
+    tie_word_embeddings=(True, ))
+# Entries of a ``config.json`` without influence on the text tower.
+_IGNORED = ('architectures', 'classifier_dropout', 'cross_module',
+            'torch_dtype', 'dtype', 'transformers_version', 'use_cache',
+            'gradient_checkpointing', '_name_or_path', 'bos_token_id',
+            'eos_token_id', 'encoder_width', 'fusion_layer')
+
+
+@dataclass
+class BertConfig:
+    """Sizes of a BERT, by the names of Hugging Face.
+
+    Args:
+        vocab_size (int): Word pieces. Defaults to 30522.
+        hidden_size (int): Channels of a token. Defaults to 768.
+        num_hidden_layers (int): Defaults to 12.
+        num_attention_heads (int): Defaults to 12.
+        intermediate_size (int): Channels between the two linear layers of a
+            feed-forward network. Defaults to 3072.
+        hidden_act (str): One of ``ACTIVATIONS``. Defaults to 'gelu'.
+        hidden_dropout_prob (float): Share of channels that is dropped in
+            training. Defaults to 0.1.
+        attention_probs_dropout_prob (float): Share of attention weights that
+            is dropped in training. Defaults to 0.1.
+        max_position_embeddings (int): Most tokens of a text. Defaults to
+            512.
+        type_vocab_size (int): Kinds of a token; all tokens are of kind 0.
+            Defaults to 2.
+        layer_norm_eps (float): Defaults to 1e-12.
+        initializer_range (float): Standard deviation of new weights.
+            Defaults to 0.02.
+        pad_token_id (int): Id of padding. Defaults to 0.
+        fusion_layer (int): First layer with cross-attention. Defaults to 9.
+        encoder_width (int): Channels of the tokens that the cross-attention
+            reads. Defaults to 576.
+        gradient_checkpointing (bool): Whether layers are computed again in
+            the backward pass. Defaults to False.
+
+    Raises:
+        ValueError: If the heads do not divide the channels, or the
+            activation is unknown.
+    """
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = 'gelu'
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+    pad_token_id: int = 0
+    fusion_layer: int = 9
+    encoder_width: int = 576
+    gradient_checkpointing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f'num_attention_heads ({self.num_attention_heads}) of a BERT '
+                f'must divide its hidden_size ({self.hidden_size})')
+        if self.hidden_act not in ACTIVATIONS:
+            raise ValueError(
+                f'hidden_act of a BERT must be one of {list(ACTIVATIONS)}, '
+                f'but is {self.hidden_act!r}')
+
+    @classmethod
+    def of(cls: Type['BertConfig'], found: Mapping[str, Any],
+           **kwargs: Any) -> 'BertConfig':
+        """Read sizes by the names of Hugging Face.
+
+        Args:
+            found (Mapping[str, Any]): Such as the content of a
+                ``config.json``.
+            **kwargs: Further sizes, which overrule ``found``.
+
+        Returns:
+            BertConfig: With defaults for what is missing.
+
+        Raises:
+            ValueError: If a name is unknown, or a value is not allowed.
+        """
+        known = {field.name for field in fields(cls)}
+        for name, allowed in _FIXED.items():
+            if name in found and found[name] not in allowed:
+                raise ValueError(f'{name} of a BERT must be {allowed[0]!r} '
+                                 f'here, but is {found[name]!r}')
+        unknown = sorted(found.keys() - known - set(_FIXED) - set(_IGNORED))
+        if unknown:
+            raise ValueError(f'a BERT has no {unknown}, but {sorted(known)}')
+        sizes = {
+            name: value
+            for name, value in found.items()
+            if name in known and name not in _IGNORED
+        }
+        return cls(**{**sizes, **kwargs})
