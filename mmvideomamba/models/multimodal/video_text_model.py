@@ -41,8 +41,8 @@ class VideoTextModel(VideoTextBase):
             UTA and attention masks. Defaults to None.
         alignment_loss (dict): ``AlignmentLoss`` of UTA. Defaults to 'l2' of
             normalised features.
-        align_images_only (bool): Whether videos go without UTA. Defaults to
-            False.
+        align_images_only (bool): Whether the loss UTA leaves videos out. They
+            are masked all the same, as published. Defaults to False.
         mask_cfg (dict, optional): For 'video' and 'image' a dict with
             ``source``, 'attention' (drawn from the teacher's) or 'data' (the
             samples' ``mask``, see ``TokenMask``), and for the former
@@ -117,8 +117,6 @@ class VideoTextModel(VideoTextBase):
             raise ValueError('loss_weights has uta, which needs a teacher and '
                              'a neck of the vision_encoder')
         for kind in ('image', 'video') if aligned else ():
-            if kind == 'video' and self.align_images_only:
-                continue
             if kind not in self.mask_cfg:
                 raise ValueError(f'loss_weights has uta, but mask_cfg tells '
                                  f'no mask for {kind!r}')
@@ -212,17 +210,17 @@ class VideoTextModel(VideoTextBase):
 
         Returns:
             tuple[VisionOutput, Tensor | None]: Tokens, and the alignment
-            loss, a scalar, None where UTA is not trained.
+            loss, a scalar, None where UTA is not trained or leaves videos out.
         """
-        kind = 'image' if clips.shape[2] == 1 else 'video'
-        aligned = self.loss_weights['uta'] > 0 and not (kind == 'video' and
-                                                        self.align_images_only)
-        if not aligned:
+        if self.loss_weights['uta'] == 0:
             return self.vision_encoder(clips), None
+        kind = 'image' if clips.shape[2] == 1 else 'video'
         teacher = self._masked_teacher(kind, clips.shape[2])
         targets = teacher(clips, data_samples)
         vision = self.vision_encoder(clips, targets.mask,
                                      self.masked_keep_temporal)
+        if kind == 'video' and self.align_images_only:
+            return vision, None
         targets.check_decoded(vision.decoded)
         return vision, self.alignment_loss(vision.decoded, targets.features)
 

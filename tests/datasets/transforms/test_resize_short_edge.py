@@ -45,7 +45,7 @@ def test_keypoints_and_boxes_follow() -> None:
     found = ResizeShortEdge(224)(
         sample(256, 340, keypoint=points, gt_bboxes=boxes, proposals=boxes))
     np.testing.assert_allclose(
-        found['keypoint'][0, 0], [[297, 224], [148.5, 112]], rtol=1e-6)
+        found['keypoint'][0, 0], [[297., 224.], [148.5, 112.]], rtol=1e-6)
     for key in ('gt_bboxes', 'proposals'):
         np.testing.assert_allclose(found[key], [[0, 0, 297, 224]], rtol=1e-6)
 

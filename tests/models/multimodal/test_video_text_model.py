@@ -127,23 +127,28 @@ def test_golden_text_features(place) -> None:
     check_close(text, data['common/out/text_embeds'])
 
 
-@pytest.mark.parametrize('kind, aligned, seen', [('video', False, 1.),
+@pytest.mark.parametrize('kind, aligned, seen', [('video', False, 0.25),
                                                  ('image', True, 0.5)])
 def test_alignment_of_images_only(kind: str, aligned: bool,
                                   seen: float) -> None:
-    """Videos are neither masked nor shown to the teacher."""
+    """The loss leaves videos out, which are masked all the same."""
+    masks = dict(
+        video=dict(source='attention', ratio=0.75),
+        image=dict(source='attention', ratio=0.5))
     model = golden_model(
-        CASES['video_masked'],
-        align_images_only=True,
-        mask_cfg=dict(image=dict(source='attention', ratio=0.5)))
-    clips, asked, outs = golden_inputs(kind), [], []
-    model.clip_teacher.register_forward_hook(lambda *_: asked.append(1))
+        CASES['video_masked'], align_images_only=True, mask_cfg=masks)
+    clips, outs = golden_inputs(kind), []
     model.vision_encoder.register_forward_hook(
         lambda _, __, out: outs.append(out))
     losses = model.loss(clips, golden_samples())
-    assert ('loss_uta' in losses) == aligned == bool(asked)
+    assert ('loss_uta' in losses) == aligned
     _, h, w = model.vision_encoder.backbone.grid
     assert outs[0].tokens.shape[1] == seen * clips.shape[2] * h * w
+    with pytest.raises(ValueError, match="mask_cfg tells no mask for 'video'"):
+        golden_model(
+            CASES['video_masked'],
+            align_images_only=True,
+            mask_cfg=dict(image=masks['image']))
 
 
 @pytest.mark.parametrize('start, wanted', [(1e-5, 1e-3), (0.9, 0.5),
