@@ -1,4 +1,4 @@
-# COCO: images and captions.
+# COCO: images and captions; the best epoch on the validation images counts.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
 from mmvideomamba.config_edit import edit, remove
 
@@ -16,14 +16,18 @@ train_dataloader = dict(
     batch_size=128,
     dataset=dict(
         data_root='data/coco',
-        ann_file='coco_ret_train.json',
+        ann_file='coco_train.json',
         data_prefix=dict(video='images')))
 val_dataloader = dict(
     dataset=dict(
         data_root='data/coco',
-        ann_file='coco_ret_test.json',
+        ann_file='coco_val.json',
         data_prefix=dict(video='images')))
-test_dataloader = val_dataloader
+test_dataloader = dict(
+    dataset=dict(
+        data_root='data/coco',
+        ann_file='coco_test.json',
+        data_prefix=dict(video='images')))
 
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = dict(T_max=max_epochs, warmup=0)

@@ -1,5 +1,4 @@
-# Fine-tuning on DiDeMo with 12 frames; the best epoch on the validation
-# videos counts.
+# Fine-tuning on DiDeMo with 12 frames.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_didemo.py'
 from mmvideomamba.config_edit import edit
 
@@ -9,7 +8,6 @@ model = dict(vision_encoder=dict(backbone=dict(num_frames=num_frames)))
 edit(_base_, '*_pipeline', 'mmvideomamba.IntervalSample', clip_len=num_frames)
 
 train_dataloader = dict(batch_size=32)
-val_dataloader = dict(dataset=dict(ann_file='didemo_ret_val.json'))
 
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = dict(T_max=max_epochs, warmup=0)

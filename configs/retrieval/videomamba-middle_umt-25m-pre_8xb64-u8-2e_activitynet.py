@@ -10,6 +10,6 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(
         data_root='data/activitynet',
-        ann_file='anet_ret_val_1.json',
+        ann_file='anet_ret_val.json',
         paragraph=True))
 test_dataloader = val_dataloader

@@ -1,4 +1,5 @@
-# DiDeMo: all sentences of a video are one text.
+# DiDeMo: all sentences of a video are one text. A fine-tuning chooses its
+# epoch on the validation videos.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
 from mmvideomamba.config_edit import edit
 
@@ -14,6 +15,10 @@ train_dataloader = dict(
 val_dataloader = dict(
     dataset=dict(
         data_root='data/didemo',
+        ann_file='didemo_ret_val.json',
+        paragraph=True))
+test_dataloader = dict(
+    dataset=dict(
+        data_root='data/didemo',
         ann_file='didemo_ret_test.json',
         paragraph=True))
-test_dataloader = val_dataloader

@@ -1,4 +1,5 @@
 """Effective values of the video-text recipes against the published ones."""
+import re
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from mmvideomamba.datasets import RetrievalDataset
 from mmvideomamba.evaluation import VideoTextRecall
 from mmvideomamba.models import (CLIPTeacher, TextTower, VideoTextMC,
                                  VideoTextModel)
@@ -33,32 +35,37 @@ PRE = 'retrieval/videomamba-middle_umt-25m-pre_'
 # weight of masked words, what chooses the checkpoint, files.
 BEST = 'mean_recall'
 MSRVTT = ('msrvtt_ret_test1k', ) * 2
+DIDEMO = ('didemo_ret_val', 'didemo_ret_test')
 SETS = {
     '8xb64-u8-2e_msrvtt': (32, 64, 2, 0.2, 1e-5, False, None, 0, BEST, MSRVTT),
-    '8xb64-u8-2e_didemo':
-    (64, 64, 2, 0.2, 1e-5, True, 30, 0, BEST, ('didemo_ret_test', ) * 2),
+    '8xb64-u8-2e_didemo': (64, 64, 2, 0.2, 1e-5, True, 30, 0, BEST, DIDEMO),
     '8xb64-u8-2e_activitynet':
-    (150, 64, 2, 0.2, 1e-5, True, None, 0, BEST, ('anet_ret_val_1', ) * 2),
+    (150, 64, 2, 0.2, 1e-5, True, None, 0, BEST, ('anet_ret_val', ) * 2),
     '8xb64-u8-2e_lsmdc': (96, 64, 2, 0.2, 1e-5, False, None, 0, BEST,
                           ('lsmdc_ret_test_1000', ) * 2),
     '8xb64-u8-2e_msvd':
     (64, 64, 2, 0.2, 1e-5, False, None, 0, BEST, ('msvd_ret_test', ) * 2),
     '8xb32-u12-5e_msrvtt-7k':
     (32, 32, 5, 0, 1e-5, False, None, 0, None, MSRVTT),
-    '8xb32-u12-5e_msrvtt-9k': (32, 32, 5, 0, 1e-5, False, None, 0, None,
-                               MSRVTT),
-    '8xb32-u12-10e_didemo': (64, 32, 10, 0, 1e-5, True, 30, 0, BEST,
-                             ('didemo_ret_val', 'didemo_ret_test')),
+    '8xb32-u12-5e_msrvtt-9k':
+    (32, 32, 5, 0, 1e-5, False, None, 0, None, MSRVTT),
+    '8xb32-u12-10e_didemo': (64, 32, 10, 0, 1e-5, True, 30, 0, BEST, DIDEMO),
     '8xb32-u12-10e_activitynet': (64, 32, 10, 1, 1e-5, True, None, 1, BEST,
                                   ('anet_ret_val_1', ) * 2),
-    '8xb32-u12-10e_sthv2-label': (25, 32, 10, 0, 1e-4, False, None, 0, BEST,
+    '8xb32-u12-10e_sthv2-label': (25, 32, 10, 0, 1e-4, False, None, 0, None,
                                   ('ssv2_ret_label_val_small', ) * 2),
-    '8xb32-u12-10e_sthv2-template': (22, 32, 10, 0, 1e-4, False, None, 0, BEST,
+    '8xb32-u12-10e_sthv2-template': (22, 32, 10, 0, 1e-4, False, None, 0, None,
                                      ('ssv2_ret_template_val_small', ) * 2),
     '8xb128-u1-10e_coco': (22, 128, 10, 0, 1e-5, False, None, 0, BEST,
-                           ('coco_ret_test', ) * 2),
+                           ('coco_val', 'coco_test')),
     '8xb128-u1-10e_flickr30k': (32, 128, 10, 0, 1e-5, False, None, 0, BEST,
-                                ('flickr30k_ret_test', ) * 2)
+                                ('flickr30k_val', 'flickr30k_test'))
+}
+# Lists for training, where a name does not follow from that for validation.
+TRAINING = {
+    '8xb64-u8-2e_msrvtt': 'msrvtt_ret_train9k',
+    '8xb32-u12-5e_msrvtt-7k': 'msrvtt_ret_train7k',
+    '8xb32-u12-5e_msrvtt-9k': 'msrvtt_ret_train9k'
 }
 QUESTIONS = 'question_answering/videomamba-middle_umt-25m-pre_8xb32-u12-10e_'
 QA_SETS = {'msrvtt-qa': 'msrvtt', 'activitynet-qa': 'activitynet'}
@@ -285,8 +292,12 @@ def test_retrieval(name: str) -> None:
     loaders = cfg.val_dataloader, cfg.test_dataloader
     assert tuple(x.dataset.ann_file
                  for x in loaders) == tuple(f'{file}.json' for file in files)
-    if 'msrvtt-' in name:
-        assert f'train{name[-2:]}' in train.ann_file
+    name_in_training = TRAINING.get(name) or re.sub(
+        '(val|test)(_small|_1(000)?)?$', 'train', files[0])
+    assert train.ann_file == f'{name_in_training}.json'
+    # Only the published runs of Something-Something V2 go by caption.
+    assert effective(train, RetrievalDataset,
+                     'pair_ids') == ('caption' if 'sthv2' in name else 'video')
 
 
 def check_stock_loops(cfg: Config, metric: str) -> None:

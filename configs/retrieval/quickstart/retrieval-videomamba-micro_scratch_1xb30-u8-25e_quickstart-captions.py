@@ -52,6 +52,6 @@ val_cfg = dict(type='mmvideomamba.RetrievalValLoop', topk=128)
 test_cfg = dict(type='mmvideomamba.RetrievalTestLoop', topk=128)
 default_hooks = dict(
     checkpoint=dict(
-        interval=5, max_keep_ckpts=1, save_best='t2v_emb/mR', rule='greater'))
+        interval=5, max_keep_ckpts=1, save_best='mean_recall', rule='greater'))
 
 randomness = dict(seed=0)
