@@ -181,7 +181,8 @@ class BertLayer(nn.Module):
                 bias: Optional[Tensor],
                 source: Optional[Tensor] = None,
                 source_bias: Optional[Tensor] = None,
-                first: bool = False) -> Tensor:
+                first: bool = False,
+                attended: bool = False) -> Tensor:
         """Run the layer.
 
         Args:
@@ -194,11 +195,15 @@ class BertLayer(nn.Module):
                 to None.
             first (bool): Whether only the first token is wanted. Defaults to
                 False.
+            attended (bool): Whether ``x`` is the result of the
+                self-attention. Defaults to False.
 
         Returns:
             Tensor: Shape (b, l, c), with ``first`` (b, 1, c).
         """
-        y = self.attention(x[:, :1] if first else x, x, bias)
+        y = x[:, :1] if first else x
+        if not attended:
+            y = self.attention(y, x, bias)
         if source is not None:
             y = self.crossattention(y, source, source_bias)
         return self.output(self.intermediate(y), y)
@@ -273,7 +278,8 @@ class Bert(nn.Module):
             bias: Optional[Tensor],
             source: Optional[Tensor] = None,
             source_bias: Optional[Tensor] = None,
-            first: bool = False) -> Tensor:
+            first: bool = False,
+            attended: bool = False) -> Tensor:
         """Run some of the layers.
 
         Args:
@@ -284,6 +290,8 @@ class Bert(nn.Module):
             source_bias (Tensor, optional): See ``BertLayer``.
             first (bool): Whether only the first token of the last layer is
                 wanted. Defaults to False.
+            attended (bool): Whether ``x`` is the result of the first
+                self-attention. Defaults to False.
 
         Returns:
             Tensor: Shape (b, l, c), with ``first`` (b, 1, c).
@@ -294,7 +302,7 @@ class Bert(nn.Module):
             and torch.is_grad_enabled())
         for i, layer in enumerate(layers):
             inputs = (x, bias, source, source_bias, first
-                      and i == len(layers) - 1)
+                      and i == len(layers) - 1, attended and i == 0)
             x = (
                 checkpoint(layer, *inputs, use_reentrant=False)
                 if again else layer(*inputs))

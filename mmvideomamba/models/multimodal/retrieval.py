@@ -174,8 +174,10 @@ class RetrievalScorer:
             rows = order[start:start + size]
             longest = int(mask[rows].any(0).nonzero().max()) + 1
             kept = mask[rows, :longest]
-            hidden = self.model.text_encoder.encode(ids[rows, :longest], kept)
+            tower = self.model.text_encoder
+            hidden = tower.encode(ids[rows, :longest], kept)
             features = self.model.text_proj(hidden[:, 0]).float()
+            hidden = tower.attend(hidden, kept)
             found[start] = (hidden[kept.bool()].cpu(), kept.sum(1).cpu(),
                             features.cpu())
         found = _merge(dist.all_gather_object(found))
@@ -257,9 +259,8 @@ class RetrievalScorer:
         """Judge a piece: logits of its pairs, float32, on the device."""
         text, mask = states.take(piece.texts.flatten(), piece.length,
                                  vision.device)
-        if not hasattr(self.model.text_encoder, 'fuse_first'):
-            vision = vision.repeat_interleave(piece.texts.shape[1], 0)
-        logits = self.model.match_logit(text, mask, vision)[:, 1].float()
+        logits = self.model.match_logit(text, mask, vision, attended=True)
+        logits = logits[:, 1].float()
         if piece.real.all():
             return logits
         real = piece.real.flatten().nonzero()[:, 0]

@@ -171,6 +171,21 @@ class TextTower(BaseModule):
         return bert.run(bert.layers[:self.config.fusion_layer],
                         bert.embeddings(ids), padding_bias(mask))
 
+    def attend(self, text: Tensor, mask: Tensor) -> Tensor:
+        """Run the part of the fusion that no video changes.
+
+        A text with many videos needs the first self-attention only once.
+
+        Args:
+            text (Tensor): From ``encode``, shape (b, l, width).
+            mask (Tensor): As in ``encode``.
+
+        Returns:
+            Tensor: Shape (b, l, width), for ``fuse_first``.
+        """
+        layer = self.bert.layers[self.config.fusion_layer]
+        return layer.attention(text, text, padding_bias(mask))
+
     def fuse(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
         """Let encoded texts look at visual tokens.
 
@@ -189,7 +204,11 @@ class TextTower(BaseModule):
         """
         return self._fuse(text, mask, vision, False)
 
-    def fuse_first(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
+    def fuse_first(self,
+                   text: Tensor,
+                   mask: Tensor,
+                   vision: Tensor,
+                   attended: bool = False) -> Tensor:
         """Fuse as ``fuse``, for the first token of each text alone.
 
         The last layer is computed for the first tokens only.
@@ -198,6 +217,8 @@ class TextTower(BaseModule):
             text (Tensor): See ``fuse``.
             mask (Tensor): See ``fuse``.
             vision (Tensor): See ``fuse``.
+            attended (bool): Whether ``text`` comes from ``attend``. Defaults
+                to False.
 
         Returns:
             Tensor: Shape (b, width).
@@ -205,16 +226,21 @@ class TextTower(BaseModule):
         Raises:
             ValueError: See ``fuse``.
         """
-        return self._fuse(text, mask, vision, True)[:, 0]
+        return self._fuse(text, mask, vision, True, attended)[:, 0]
 
-    def _fuse(self, text: Tensor, mask: Tensor, vision: Tensor,
-              first: bool) -> Tensor:
+    def _fuse(self,
+              text: Tensor,
+              mask: Tensor,
+              vision: Tensor,
+              first: bool,
+              attended: bool = False) -> Tensor:
         return self.bert.run(
             self.bert.layers[self.config.fusion_layer:],
             text,
             padding_bias(mask),
             vision,
-            first=first)
+            first=first,
+            attended=attended)
 
     def word_logits(self, fused: Tensor) -> Tensor:
         """Say the words at the places of fused tokens.

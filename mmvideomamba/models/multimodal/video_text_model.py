@@ -145,8 +145,11 @@ class VideoTextModel(VideoTextBase):
         """
         return RetrievalScorer(self, **kwargs)
 
-    def match_logit(self, text: Tensor, mask: Tensor,
-                    vision: Tensor) -> Tensor:
+    def match_logit(self,
+                    text: Tensor,
+                    mask: Tensor,
+                    vision: Tensor,
+                    attended: bool = False) -> Tensor:
         """Judge pairs.
 
         Args:
@@ -154,11 +157,14 @@ class VideoTextModel(VideoTextBase):
             mask (Tensor): 1 for a token, shape (b, l).
             vision (Tensor): Visual tokens of g videos, shape (g, v, c), each
                 for b / g texts in a row, see ``TextTower.fuse``.
+            attended (bool): Whether ``text`` comes from
+                ``text_encoder.attend`` instead. Defaults to False.
 
         Returns:
             Tensor: Logits of no pair and pair, shape (b, 2).
         """
-        return self.itm_head(self.text_encoder.fuse_first(text, mask, vision))
+        return self.itm_head(
+            self.text_encoder.fuse_first(text, mask, vision, attended))
 
     def loss(self, inputs: Tensor,
              data_samples: List[BaseDataElement]) -> Dict[str, Tensor]:

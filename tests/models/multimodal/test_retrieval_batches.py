@@ -20,12 +20,14 @@ class Encoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.words = nn.Embedding(50, WIDTH)
-        self.fuse_first = None
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         states = self.words(ids)
         share = (states * mask[..., None]).sum(1, keepdim=True)
         return states + share / mask.sum(1)[:, None, None]
+
+    def attend(self, text: Tensor, mask: Tensor) -> Tensor:
+        return text + self.words.weight[0]
 
 
 class Model(nn.Module):
@@ -54,8 +56,13 @@ class Model(nn.Module):
     def encode_videos(self, inputs: Tensor) -> Any:
         return SimpleNamespace(tokens=inputs, pooled=inputs)
 
-    def match_logit(self, text: Tensor, mask: Tensor,
-                    vision: Tensor) -> Tensor:
+    def match_logit(self,
+                    text: Tensor,
+                    mask: Tensor,
+                    vision: Tensor,
+                    attended: bool = False) -> Tensor:
+        if not attended:
+            text = self.text_encoder.attend(text, mask)
         self.rows.append((len(text), len(vision), text.shape[1]))
         keys = self.look(vision)
         keys = keys.repeat_interleave(len(text) // len(vision), 0)

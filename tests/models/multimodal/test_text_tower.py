@@ -56,6 +56,8 @@ def test_texts_of_several_videos() -> None:
     torch.testing.assert_close(model.fuse(text, mask, vision), wanted)
     first = model.fuse_first(text, mask, vision)
     torch.testing.assert_close(first, wanted[:, 0])
+    first = model.fuse_first(model.attend(text, mask), mask, vision, True)
+    torch.testing.assert_close(first, wanted[:, 0])
     with pytest.raises(ValueError, match='6 texts.*4 videos'):
         model.fuse(text, mask, torch.randn(4, 5, 6))
 
