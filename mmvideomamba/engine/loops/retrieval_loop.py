@@ -184,8 +184,8 @@ class RetrievalValLoop(_RetrievalMixin, ValLoop):
         evaluator (Evaluator | dict | list): ``VideoTextRecall``.
         fp16 (bool): Whether to compute in mixed precision. Defaults to
             False.
-        **scorer_cfg: Arguments of ``RetrievalScorer``, such as ``topk`` and
-            ``pair_batch``.
+        **scorer_cfg: Arguments of ``RetrievalScorer``, such as ``topk``,
+            ``pair_batch`` and ``storage``.
 
     Source: VideoMamba, arXiv:2403.06977, Section 4.4.
     """

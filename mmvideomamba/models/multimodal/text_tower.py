@@ -183,7 +183,7 @@ class TextTower(BaseModule):
         Returns:
             Tensor: Shape (b, l, width), for ``fuse_first``.
         """
-        layer = self.bert.layers[self.config.fusion_layer]
+        layer: Any = self.bert.layers[self.config.fusion_layer]
         return layer.attention(text, text, padding_bias(mask))
 
     def fuse(self, text: Tensor, mask: Tensor, vision: Tensor) -> Tensor:
