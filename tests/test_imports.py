@@ -47,7 +47,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.channels_first':
     (BASIC, {'ops.conv', 'ops.mixer', 'ops.norm', 'ops.runtime', 'ops.scan'}),
     'ops': (BASIC | KERNELS, set()),
-    'checkpoints': ({'torch', 'numpy', 'mmengine', 'safetensors'}, {'compat'}),
+    'checkpoints': ({'torch', 'numpy', 'mmengine',
+                     'safetensors'}, {'compat', 'json_file'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
     'models.backbones': (ENGINE,

@@ -11,6 +11,9 @@ module                   holds
 ``unwrap``               wrappers and prefixes of trainers; EMA weights
 ``rename``               published names of backbone and head
 ``rename_clip``          names of CLIP's publishers
+``fit_clip``             resizing for a CLIP tower; refusal of other towers
+``clip_config``          settings of CLIP beside the weights
+``hub_folder``           folders of Hugging Face, with shards
 ``rename_multimodal``    names of published video-text models
 ``resize``               position tables, inflated patch kernels
 ``fit``                  resizing for a backbone; refusal of other models
@@ -23,14 +26,19 @@ module                   holds
 =======================  ===================================================
 """
 from .adapters import adapt_all
+from .clip_config import (SETTINGS, ClipConfig, check_clip_config,
+                          check_clip_design, read_clip_config,
+                          stored_clip_config)
 from .convert import HEADS, convert
 from .dump import read_dump
 from .fit import adapt_checkpoint, check_fit, fit_tensors
+from .fit_clip import describe_tower, fit_clip_tower
+from .hub_folder import find_weights, read_weights
 from .load_hook import register_load_hook
 from .pretrained import init_from_file, load_pretrained, read_any
 from .reader import is_torchscript, read_checkpoint, read_file
 from .rename import published_head, select_backbone, strip_prefix
-from .rename_clip import describe_tower, fit_clip_tower, read_clip_tower
+from .rename_clip import find_clip_tower, read_clip_tower
 from .rename_multimodal import fit_multimodal, own_key
 from .report import Change, log_changes
 from .resize import (INFLATIONS, inflate_patch_kernel, resize_spatial_embed,
@@ -39,12 +47,14 @@ from .torchscript import read_torchscript
 from .unwrap import unwrap
 
 __all__ = [
-    'Change', 'HEADS', 'INFLATIONS', 'adapt_all', 'adapt_checkpoint',
-    'check_fit', 'convert', 'describe_tower', 'fit_clip_tower',
-    'fit_multimodal', 'fit_tensors', 'inflate_patch_kernel', 'init_from_file',
-    'is_torchscript', 'load_pretrained', 'log_changes', 'own_key',
-    'published_head', 'read_any', 'read_checkpoint', 'read_clip_tower',
-    'read_dump', 'read_file', 'read_torchscript', 'register_load_hook',
+    'Change', 'ClipConfig', 'HEADS', 'INFLATIONS', 'SETTINGS', 'adapt_all',
+    'adapt_checkpoint', 'check_clip_config', 'check_clip_design', 'check_fit',
+    'convert', 'describe_tower', 'find_clip_tower', 'find_weights',
+    'fit_clip_tower', 'fit_multimodal', 'fit_tensors', 'inflate_patch_kernel',
+    'init_from_file', 'is_torchscript', 'load_pretrained', 'log_changes',
+    'own_key', 'published_head', 'read_any', 'read_checkpoint',
+    'read_clip_config', 'read_clip_tower', 'read_dump', 'read_file',
+    'read_torchscript', 'read_weights', 'register_load_hook',
     'resize_spatial_embed', 'resize_temporal_embed', 'select_backbone',
-    'strip_prefix', 'unwrap'
+    'stored_clip_config', 'strip_prefix', 'unwrap'
 ]

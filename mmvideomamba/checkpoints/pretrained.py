@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from .class_token import check_settings
 from .convert import convert
 from .download import download
+from .hub_folder import read_weights
 from .load_hook import SPARE
-from .reader import not_a_dict, read_checkpoint, read_file
+from .reader import not_a_dict, read_file
 from .rename import CLASSIFIER_HEAD, RECOGNIZER_HEAD, has_published_head
 from .report import Change, log_changes
 from .unwrap import (find_weights, holds_videomamba, is_averaged, state_dicts,
@@ -37,7 +38,8 @@ def read_any(path: str, map_location: Any = 'cpu') -> Dict[str, Any]:
     """Read a checkpoint from a file or an address, unchanged.
 
     Args:
-        path (str): Local file, or an address known to mmengine.
+        path (str): Local file, folder of Hugging Face, or an address known
+            to mmengine.
         map_location (Any): Device of the tensors. Defaults to 'cpu'.
 
     Returns:
@@ -54,7 +56,7 @@ def read_any(path: str, map_location: Any = 'cpu') -> Dict[str, Any]:
         return host.load_from_ceph(path, map_location)
     if _URL.match(path):
         return CheckpointLoader.load_checkpoint(path, map_location)
-    return read_checkpoint(path, map_location)
+    return read_weights(path, map_location)
 
 
 def _read_download(address: str, path: Path, map_location: Any,
@@ -116,8 +118,9 @@ def load_pretrained(module: nn.Module,
     """Load a file into a module, as ``PretrainedInit`` of mmengine does.
 
     Args:
-        module (Module): Fits state dicts to itself by a load hook.
-        checkpoint (str): File or address.
+        module (Module): Fits state dicts to itself by a load hook. A method
+            ``check_file``, if there is one, sees the file first.
+        checkpoint (str): File, folder of Hugging Face, or address.
         prefix (str): Part of the file's model to take. Defaults to '': the
             module finds the part.
         map_location (Any): Device of the tensors. Defaults to 'cpu'.
@@ -132,6 +135,9 @@ def load_pretrained(module: nn.Module,
     file = read_any(checkpoint, map_location)
     try:
         check_settings(file)
+        check_file = getattr(module, 'check_file', None)
+        if check_file is not None:
+            check_file(file, checkpoint)
         if prefix:
             weights = _unwrap_part(file, prefix, ema)
         else:

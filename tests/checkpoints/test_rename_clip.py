@@ -1,5 +1,6 @@
 """Files of every publisher fill the same teacher."""
 import argparse
+import re
 
 import pytest
 import torch
@@ -221,9 +222,92 @@ def test_file_that_lacks_tensors() -> None:
     with pytest.raises(ValueError, match='lacks 1 .*ln_post.bias'):
         teacher().load_state_dict(file)
     file = published(teacher())
+    del file['class_embedding']
+    with pytest.raises(ValueError, match='no class token, as with average'):
+        teacher().load_state_dict(file)
+    file = published(teacher())
     file['ln_post.bias'] = torch.zeros(3)
     with pytest.raises(ValueError, match=r'ln_post.bias .*\(3,\).*\(16,\)'):
         teacher().load_state_dict(file)
+
+
+@pytest.mark.parametrize('name, message', [
+    ('visual.transformer.resblocks.0.ls_1.gamma', 'LayerScale'),
+    ('visual.attn_pool.query', 'attentional pooling'),
+    ('visual.patchnorm_pre_ln.weight', 'norm or bias of the patches'),
+    ('visual.conv1.bias', 'norm or bias of the patches'),
+    ('visual.transformer.resblocks.1.attn.ln_q.weight', 'norm or scale'),
+    ('visual.transformer.resblocks.1.mlp.c_fc.lora_A', 'an adapter'),
+    ('visual.surprise', '1 tensors .*surprise.*another model'),
+])  # yapf: disable
+def test_part_unknown_to_the_tower(name: str, message: str) -> None:
+    file = dict(openai(teacher()), **{name: torch.ones(16)})
+    with pytest.raises(ValueError, match=message):
+        teacher().load_state_dict(file)
+
+
+@pytest.mark.parametrize('names, model', [
+    (('visual.trunk.blocks.0.attn.qkv.weight', 'logit_scale'), 'SigLIP'),
+    (('visual.conv1.weight', 'visual.attnpool.c_proj.weight'), 'a ResNet'),
+    (('cls_token', 'blocks.0.attn.qkv.weight'), 'DINO or EVA'),
+    (('embeddings.patch_embeddings.projection.weight', ), 'DINOv2'),
+    (('token_embedding.weight', 'positional_embedding'), 'text tower of CLIP'),
+    (('text_model.encoder.layers.0.mlp.fc1.bias', ), 'text tower of CLIP'),
+    (('bert.embeddings.word_embeddings.weight', ), 'a BERT'),
+    (('layers.0.mixer.A_log', ), 'a VideoMamba'),
+])  # yapf: disable
+def test_file_of_another_model_is_recognised(names: tuple, model: str) -> None:
+    file = {name: torch.ones(2, 2) for name in names}
+    with pytest.raises(ValueError, match=f'no image tower.* like .*{model}'):
+        teacher().load_state_dict(file)
+
+
+def test_siglip_of_hugging_face() -> None:
+    file = hugging_face(teacher())
+    del file['vision_model.embeddings.class_embedding']
+    file['vision_model.embeddings.patch_embedding.bias'] = torch.ones(16)
+    file['vision_model.head.probe'] = torch.ones(1, 1, 16)
+    with pytest.raises(ValueError, match='attentional pooling.*as in SigLIP'):
+        teacher().load_state_dict(file)
+
+
+def test_quantised_file() -> None:
+    file = openai(teacher())
+    key = 'visual.transformer.resblocks.0.mlp.c_fc.weight'
+    file[key] = file[key].to(torch.int8)
+    with pytest.raises(ValueError, match='c_fc.weight .*torch.int8'):
+        teacher().load_state_dict(file)
+
+
+def test_keys_without_values() -> None:
+    file = hugging_face(teacher())
+    del file['vision_model.encoder.layers.1.self_attn.k_proj.bias']
+    with pytest.raises(ValueError, match='layers.1.self_attn.k_proj.bias'):
+        teacher().load_state_dict(file)
+
+
+def test_several_towers() -> None:
+    tower = published(teacher())
+    file = {f'first.{k}': v for k, v in tower.items()}
+    file.update({f'second.{k}': v for k, v in tower.items()})
+    with pytest.raises(ValueError, match="several .*'first.', 'second.'"):
+        teacher().load_state_dict(file)
+
+
+@pytest.mark.parametrize('prefix', ['', 'vision_model.', 'clip.vision_model.'])
+def test_prefixes_of_hugging_face(prefix: str, mm_log: list) -> None:
+    source, model = teacher(), teacher()
+    whole = re.sub(r'vision_model\.$', '', prefix)
+    file = {
+        re.sub(r'^(vision_model\.)?', prefix if 'vision_' in k else whole, k):
+        v
+        for k, v in hugging_face(source).items()
+        if prefix or not k.startswith('text_')
+    }
+    model.load_state_dict(file)
+    for key, value in source.state_dict().items():
+        assert torch.equal(model.state_dict()[key], value), key
+    assert ('beside the image tower' in '\n'.join(mm_log)) == bool(prefix)
 
 
 def test_hugging_face_file_without_the_projection() -> None:

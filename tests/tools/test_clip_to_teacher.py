@@ -1,4 +1,5 @@
 """The converter of CLIP files, on files of the publishers' layouts."""
+import json
 from argparse import Namespace
 from pathlib import Path
 
@@ -62,7 +63,10 @@ def test_openai_archive(tmp_path: Path, teacher: CLIPTeacher, capsys) -> None:
     script.save(str(source))
     main([str(source), str(target)])
     assert "'width': 16, 'num_layers': 2" in capsys.readouterr().out
-    assert all(v.dtype == torch.float32 for v in torch.load(target).values())
+    file = torch.load(target)
+    assert file['clip_tower'] == {}  # 16 channels are none of OpenAI's
+    tower = file['state_dict']
+    assert all(v.dtype == torch.float32 for v in tower.values())
     check(target, teacher)
 
 
@@ -93,6 +97,28 @@ def test_file_that_keeps_its_command_line(tmp_path: Path,
     torch.save(dict(model=file, args=Namespace(lr=1)), source)
     main([str(source), str(target)])
     check(target, teacher)
+
+
+def test_config_beside_the_file_is_kept(tmp_path: Path, teacher: CLIPTeacher,
+                                        capsys) -> None:
+    """Weights do not show the number of heads, nor the activation."""
+    vision = dict(width=16, layers=2, head_width=4, patch_size=8)
+    config = dict(model_cfg=dict(embed_dim=12, vision_cfg=vision))
+    source, target = tmp_path / 'source', tmp_path / 'clip.pth'
+    source.mkdir()
+    (source / 'open_clip_config.json').write_text(json.dumps(config))
+    torch.save({
+        f'visual.{k}': v
+        for k, v in tower_of(teacher).items()
+    }, source / 'open_clip_pytorch_model.bin')
+    main([str(source), str(target)])
+    assert 'no config' not in capsys.readouterr().out
+    with pytest.raises(ValueError, match="heads is 4, but 2.*act is 'gelu'"):
+        check(target, teacher)
+    config['model_cfg']['embed_dim'] = 6
+    (source / 'open_clip_config.json').write_text(json.dumps(config))
+    with pytest.raises(SystemExit, match='out_channels is 6, but 12'):
+        main([str(source), str(target)])
 
 
 def test_damaged_safetensors(tmp_path: Path) -> None:

@@ -6,18 +6,22 @@ Reads OpenAI's archives (ViT-B-16.pt), files of open_clip and Hugging Face
 writes the tower alone, in float32, under OpenAI's names. OpenAI's archives
 hold TorchScript, and some training files their command line, which a config
 cannot name; the other files may also be named in a config as they are.
+The number of heads and the activation, shown by no tensor, are read from the
+config beside the file, and written into the new file.
 """
 import argparse
 from pathlib import Path
-from typing import Dict, Optional, Sequence
+from typing import Any, Dict, Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from torch import Tensor
 
-from mmvideomamba.checkpoints import (describe_tower, is_torchscript,
-                                      read_checkpoint, read_clip_tower,
-                                      read_torchscript)
+from mmvideomamba.checkpoints import (SETTINGS, check_clip_config,
+                                      describe_tower, is_torchscript,
+                                      read_clip_config, read_clip_tower,
+                                      read_torchscript, read_weights,
+                                      stored_clip_config)
 from mmvideomamba.command_line import user_errors
 
 
@@ -36,14 +40,43 @@ def load_file(path: Path) -> dict:
     """
     if path.is_file() and is_torchscript(path):
         return read_torchscript(path)
-    return read_checkpoint(path, allow=[argparse.Namespace])
+    return read_weights(path, allow=[argparse.Namespace])
+
+
+def settings_of(file: dict, source: Path,
+                tower: Dict[str, Tensor]) -> Dict[str, Any]:
+    """Find the settings shown by no tensor.
+
+    Args:
+        file (dict): Content of the file.
+        source (Path): File, or folder of Hugging Face.
+        tower (dict[str, Tensor]): The image tower in the file.
+
+    Returns:
+        dict: ``num_heads`` and ``act`` beside the sizes, or empty.
+
+    Raises:
+        ValueError: If the config beside the file is of another tower.
+    """
+    found = describe_tower(tower)
+    config = stored_clip_config(file, source)
+    if not config.values:
+        config = read_clip_config(source) or config
+    check_clip_config(config, dict(config.values, **found))
+    if config.values:
+        return config.values
+    if source.is_file() and is_torchscript(source) and (found['width'] %
+                                                        64) == 0:
+        # OpenAI's archives: heads of 64 channels.
+        return dict(found, num_heads=found['width'] // 64, act='quick_gelu')
+    return {}
 
 
 def convert(source: Path, target: Path) -> Dict[str, Tensor]:
     """Write the image tower of a file.
 
     Args:
-        source (Path): File of any publisher.
+        source (Path): File of any publisher, or folder of Hugging Face.
         target (Path): File to write.
 
     Returns:
@@ -56,6 +89,7 @@ def convert(source: Path, target: Path) -> Dict[str, Tensor]:
     file = load_file(source)
     try:
         tower = read_clip_tower(file)
+        settings = settings_of(file, source, tower)
     except ValueError as error:
         raise ValueError(f'{source}: {error}') from error
     tower = {
@@ -63,7 +97,10 @@ def convert(source: Path, target: Path) -> Dict[str, Tensor]:
         for k, v in tower.items() if v.is_floating_point()
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(tower, target)
+    torch.save({'state_dict': tower, SETTINGS: settings}, target)
+    if not settings:
+        print(f'{source}: no config lies beside the file; check that arch and '
+              'act in your config are its heads and activation')
     return tower
 
 
@@ -76,7 +113,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument('source', type=Path, help='file of CLIP')
+    parser.add_argument(
+        'source', type=Path, help='file of CLIP, or folder of Hugging Face')
     parser.add_argument('target', type=Path, help='file to write')
     args = parser.parse_args(argv)
     with user_errors():

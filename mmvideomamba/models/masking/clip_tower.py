@@ -3,12 +3,14 @@ from collections import OrderedDict
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 import torch
+from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from mmvideomamba.checkpoints import (INFLATIONS, Change, fit_clip_tower,
-                                      init_from_file, read_clip_tower,
-                                      register_load_hook)
+from mmvideomamba.checkpoints import (INFLATIONS, Change, check_clip_config,
+                                      find_clip_tower, fit_clip_tower,
+                                      init_from_file, read_clip_config,
+                                      register_load_hook, stored_clip_config)
 from mmvideomamba.registry import MODELS
 
 CONVERTER = 'tools/model_converters/clip_to_teacher.py'
@@ -68,7 +70,8 @@ class CLIPTower(BaseModule):
 
     Parameters have OpenAI's names, without ``visual.``; loading a state dict
     takes the files of OpenAI, open_clip and Hugging Face, inflates the patch
-    kernel and resizes the position embedding.
+    kernel and resizes the position embedding. A file of another design is
+    refused, and so is a file with another config beside the weights.
 
     Args:
         arch (str | dict): 'b16', 'l14', 'l14-336', or a dict with ``width``,
@@ -129,6 +132,7 @@ class CLIPTower(BaseModule):
                              f'tower must divide its width ({width})')
         check_choice('act', act, self.acts)
         check_choice('inflation', inflation, INFLATIONS)
+        self.settings = dict(sizes, act=act)
         self.img_size, self.inflation = img_size, inflation
         self.tubelet_size = tubelet_size
         self.num_layers = sizes['num_layers']
@@ -190,9 +194,31 @@ class CLIPTower(BaseModule):
         if prefix and not state_dict:
             # A model without its teacher: strict loading will tell.
             return {}, []
-        return fit_clip_tower(
-            read_clip_tower(state_dict), self.state_dict(), self.grid,
-            self.inflation)
+        found = find_clip_tower(state_dict)
+        fitted, changes = fit_clip_tower(found.tensors, self.state_dict(),
+                                         self.grid, self.inflation)
+        return fitted, found.changes + changes
+
+    def check_file(self, file: Dict[str, Any], path: str) -> None:
+        """Compare the tower with settings in a file, or beside.
+
+        Args:
+            file (dict): Content of the file.
+            path (str): Name of the file or folder.
+
+        Raises:
+            ValueError: If a setting differs: weights do not show the number
+                of heads, nor the activation.
+        """
+        config = stored_clip_config(file, path)
+        if not config.values:
+            config = read_clip_config(path) or config
+        check_clip_config(config, self.settings)
+        if not config.values:
+            print_log(
+                f'{path}: neither the file nor a config beside it tells heads '
+                f'and activation; the tower has {self.settings["num_heads"]} '
+                f'and {self.settings["act"]}, see arch and act', 'current')
 
     def embed(self, x: Tensor) -> Tensor:
         """Cut clips into frames of tokens.
@@ -227,7 +253,7 @@ class CLIPTower(BaseModule):
 
 
 def _remedy(error: Exception) -> str:
-    """Say what is wrong with a file, and what to do about it."""
+    """Name the fault of a file, and the remedy."""
     if isinstance(error, FileNotFoundError):
         return (f'{error}; write it by {CONVERTER} from a file of '
                 'CLIP, or name another as checkpoint of the init_cfg '
@@ -240,8 +266,8 @@ def check_choice(name: str, value: Optional[str], allowed: Any) -> None:
 
     Args:
         name (str): The argument.
-        value (str, optional): What was given.
-        allowed (Container[str]): What may be given.
+        value (str, optional): The given value.
+        allowed (Container[str]): The values that may be given.
 
     Raises:
         ValueError: If the value is not among them.
