@@ -9,7 +9,7 @@ because several workarounds must be in place before the first model is.
 from typing import List
 
 from . import (adjust_bbox, checkpoint, color_jitter, compile, cpu_ranks, drn,
-               feature_head, gradcam, hue, image_inferencer,
+               feature_head, frozen_lines, gradcam, hue, image_inferencer,
                inference_recognizer, inferencer, multimodal, numpy_names,
                pkg_resources, pytorchvideo, retrieval_recall, tsne,
                tube_overlap, vis_cam, visualizer)
@@ -31,7 +31,8 @@ WORKAROUNDS: List[Workaround] = [
     visualizer.WORKAROUND, numpy_names.WORKAROUND, hue.WORKAROUND,
     color_jitter.WORKAROUND, retrieval_recall.WORKAROUND,
     tube_overlap.WORKAROUND, feature_head.WORKAROUND, gradcam.WORKAROUND,
-    vis_cam.WORKAROUND, tsne.WORKAROUND, adjust_bbox.WORKAROUND
+    vis_cam.WORKAROUND, tsne.WORKAROUND, adjust_bbox.WORKAROUND,
+    frozen_lines.WORKAROUND
 ]
 
 

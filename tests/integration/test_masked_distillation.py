@@ -132,7 +132,7 @@ def test_chain_to_64_frames(clips: Path, pretrained: Path) -> None:
     eight = fine_tune(clips, pretrained / 'epoch_3.pth', 8)
     report = report_of(eight)
     assert 'dropped   neck.clip_decoder.0.head.weight' in report
-    assert 'dropped   target_generator.conv1.weight' in report
+    assert 'dropped   target_generator.*' in report
     assert 'resized' not in report
     longest = fine_tune(clips, eight, 64)
     assert '(1, 8, 32) -> (1, 64, 32)' in report_of(longest)
