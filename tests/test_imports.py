@@ -26,6 +26,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'signals': (set(), set()),
     'user_error': (set(), set()),
     'json_file': (set(), set()),
+    'loss_weight': (set(), set()),
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
@@ -57,13 +58,14 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                      {'checkpoints', 'ops', 'registry', 'models.layers'}),
     'models.distillation':
     (ENGINE | {'mmaction', 'mmpretrain'},
-     {'checkpoints', 'ops', 'registry', 'models.layers'}),
+     {'checkpoints', 'loss_weight', 'ops', 'registry', 'models.layers'}),
     'models.masking': (ENGINE, {'checkpoints', 'registry', 'models.layers'}),
-    'models.selfsup': (ENGINE | {'mmpretrain'},
-                       {'ops', 'registry', 'models.layers', 'models.masking'}),
+    'models.selfsup':
+    (ENGINE | {'mmpretrain'},
+     {'loss_weight', 'ops', 'registry', 'models.layers', 'models.masking'}),
     'models.multimodal': (ENGINE | {'tokenizers'}, {
-        'checkpoints', 'json_file', 'ops', 'registry', 'models.layers',
-        'models.masking'
+        'checkpoints', 'json_file', 'loss_weight', 'ops', 'registry',
+        'models.layers', 'models.masking'
     }),
     'datasets':
     (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain', 'torchvision'},

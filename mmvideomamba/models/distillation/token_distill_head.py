@@ -1,12 +1,15 @@
 """The head whose features follow those of a frozen teacher."""
+import logging
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from mmengine.model import Sequential
 from torch import Tensor, nn
 
 from mmvideomamba.checkpoints import (Change, init_from_file,
                                       register_load_hook, unwrap)
+from mmvideomamba.loss_weight import check_loss_weight, unused_teacher
 from mmvideomamba.registry import MODELS
 from ..layers import build_add_norm
 from .frozen_teacher import FrozenTeacher, all_tokens, summary
@@ -51,7 +54,8 @@ class TokenDistillHead(Sequential):
             ``distill_head`` of a published file. Defaults to None.
 
     Raises:
-        ValueError: If the teacher has no weights, or returns no tokens.
+        ValueError: If the teacher has no weights, or returns no tokens, or
+            the weight of the loss is none.
 
     Source: VideoMamba, arXiv:2403.06977, Section 3.3 (self-distillation).
     """
@@ -64,6 +68,7 @@ class TokenDistillHead(Sequential):
                  loss_weight: float = 1.,
                  init_std: float = 0.02,
                  init_cfg: Optional[dict] = None) -> None:
+        check_loss_weight('loss_weight of TokenDistillHead', loss_weight)
         found = FrozenTeacher(teacher, checkpoint)
         super().__init__(
             build_add_norm(norm_cfg, in_channels),
@@ -84,6 +89,10 @@ class TokenDistillHead(Sequential):
             ValueError: If a checkpoint cannot be used, or does not fit.
         """
         init_from_file(self, super().init_weights)
+        if not self.loss_weight:
+            print_log(
+                unused_teacher('TokenDistillHead', 'loss_weight=0'), 'current',
+                logging.WARNING)
         self.teacher.load()
 
     def fit_state_dict(self, state_dict: Dict[str, Tensor],

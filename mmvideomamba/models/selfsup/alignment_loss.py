@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor
 
+from mmvideomamba.loss_weight import check_loss_weight
 from mmvideomamba.registry import MODELS
 
 
@@ -21,7 +22,7 @@ class AlignmentLoss(BaseModule):
         loss_weight (float): Factor. Defaults to 1.
 
     Raises:
-        ValueError: If the kind is unknown.
+        ValueError: If the kind is unknown, or the factor no weight of a loss.
 
     Source: Li et al., Unmasked Teacher, arXiv:2303.16058, Section 3.2.
     """
@@ -37,7 +38,8 @@ class AlignmentLoss(BaseModule):
             raise ValueError(f'kind of AlignmentLoss must be one of '
                              f'{list(self.kinds)}, but got {kind!r}')
         self.kind, self.normalize = kind, normalize
-        self.loss_weight = loss_weight
+        self.loss_weight = check_loss_weight('loss_weight of AlignmentLoss',
+                                             loss_weight)
 
     def forward(self,
                 pred: Tensor,

@@ -117,6 +117,15 @@ def test_loss_weight() -> None:
     assert torch.equal(head.loss(all_tokens(student, x), x), 3 * once)
 
 
+def test_unused_teacher_and_bad_weight(mm_log: list) -> None:
+    image_head().init_weights()
+    assert not [line for line in mm_log if 'used by no loss' in line]
+    image_head(loss_weight=0).init_weights()
+    assert [line for line in mm_log if 'used by no loss' in line]
+    with pytest.raises(ValueError, match='loss_weight of TokenDistillHead'):
+        image_head(loss_weight=float('nan'))
+
+
 def test_teacher_is_frozen_and_out_of_sight() -> None:
     head = image_head()
     assert set(head.state_dict()) == {'0.weight', '1.weight', '1.bias'}

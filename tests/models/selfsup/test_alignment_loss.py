@@ -40,6 +40,8 @@ def test_losses_by_hand(kind: str, wanted: float) -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(ValueError, match="kind .*'huber'"):
         AlignmentLoss('huber')
+    with pytest.raises(ValueError, match='loss_weight of AlignmentLoss.*-1'):
+        AlignmentLoss(loss_weight=-1)
     x = torch.zeros(2, 3)
     with pytest.raises(ValueError, match='no mask'):
         AlignmentLoss()(x, x, x)

@@ -276,3 +276,12 @@ def test_bad_masks_of_the_data(data_samples: list, text: str) -> None:
 def test_several_clips_per_sample() -> None:
     with pytest.raises(ValueError, match='one clip per sample, but got 2'):
         tiny_umt().loss(torch.zeros(1, 2, 3, 4, 32, 32), None)
+
+
+def test_teacher_that_no_loss_asks(mm_log: list) -> None:
+    tiny_umt()
+    assert not [line for line in mm_log if 'used by no loss' in line]
+    loss = dict(type='mmvideomamba.AlignmentLoss', loss_weight=0)
+    tiny_umt(head=dict(type='mmpretrain.MIMHead', loss=loss))
+    line, = [line for line in mm_log if 'used by no loss' in line]
+    assert 'UMT' in line and 'loss_weight=0' in line
