@@ -34,6 +34,5 @@ def test_similar_tensors_share_a_row(mm_log: List[str]) -> None:
         'fresh     decoder.layer.*.key.* another width (12 tensors, such as '
         'decoder.layer.0.key.weight)',
         'dropped   teacher.*             not used (24 tensors, such as '
-        'teacher.layers.0.mixer.A)',
-        'dropped   temp                  not used'
+        'teacher.layers.0.mixer.A)', 'dropped   temp                  not used'
     ]

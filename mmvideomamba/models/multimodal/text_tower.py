@@ -1,36 +1,16 @@
 """BERT with fusion layers, from a local folder or by size."""
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
-from mmengine.logging import print_log
 from mmengine.model import BaseModule
 from torch import Tensor
 
-from mmvideomamba.checkpoints import read_checkpoint, unwrap
+from mmvideomamba.checkpoints import fit_bert
 from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
 from .bert import Bert, WordHead, padding_bias
 from .bert_config import BertConfig
-
-WEIGHT_FILES = ('model.safetensors', 'pytorch_model.bin')
-
-
-def read_weights(path: Path) -> Dict[str, Tensor]:
-    """Read the weights of a BERT.
-
-    Args:
-        path (Path): A ``.safetensors`` file, or one of torch.
-
-    Returns:
-        dict[str, Tensor]: On the CPU.
-
-    Raises:
-        ValueError: If it cannot be read as weights.
-    """
-    try:
-        return unwrap(read_checkpoint(path))
-    except ValueError as error:
-        raise ValueError(f'weights of TextTower: {error}') from error
 
 
 @MODELS.register_module()
@@ -53,8 +33,9 @@ class TextTower(BaseModule):
         with_cp (bool): Recompute layers in backward, to save memory.
             Defaults to False.
         weights (str, optional): File or folder with the weights of a BERT;
-            cross-attention, and what else the file does not hold, starts
-            fresh. Defaults to None.
+            all must fit, and so must a ``config.json`` beside.
+            Cross-attention starts fresh, and the word head where the file
+            has none. Defaults to None.
         init_cfg (dict, optional): mmengine's initialisation config. Defaults
             to None.
 
@@ -101,7 +82,7 @@ class TextTower(BaseModule):
         if with_mlm:
             self.cls = WordHead(config, self.bert.embeddings.word_embeddings)
         if weights is not None:
-            self._load(Path(weights))
+            self._load(weights)
 
     @classmethod
     def _config(cls, arch: Union[str, dict], **kwargs: Any) -> BertConfig:
@@ -126,36 +107,16 @@ class TextTower(BaseModule):
         """Channels of the text tokens."""
         return self.config.hidden_size
 
-    def _load(self, path: Path) -> None:
-        """Fill what a file of a BERT holds."""
-        files = [path / name for name in WEIGHT_FILES]
-        if not path.is_dir():
-            files = [path]
-        found = [file for file in files if file.is_file()]
-        if not found:
-            raise ValueError(
-                f'weights of TextTower: none of {[str(f) for f in files]} '
-                'exists; put the files of a BERT there, or set weights=None')
-        state = read_weights(found[0])
-        own = self.state_dict()
-        fitted = {}
-        for key, value in state.items():
-            # Files of the first releases name the parts of a norm thus.
-            key = key.replace('.gamma', '.weight').replace('.beta', '.bias')
-            if not key.startswith(('bert.', 'cls.')):
-                key = f'bert.{key}'
-            if key in own and own[key].shape == value.shape:
-                fitted[key] = value
-        blocks = {k.split('.')[3] for k in fitted if '.layer.' in k}
-        if len(blocks) < self.config.num_hidden_layers:
-            raise ValueError(
-                f'{found[0]} fills {len(blocks)} of '
-                f'{self.config.num_hidden_layers} layers of TextTower: it is '
-                'another model, or one of other sizes; set arch')
-        self.load_state_dict(fitted, strict=False)
-        print_log(
-            f'{found[0]} fills {len(fitted)} of {len(own)} tensors of '
-            'the text tower; the others start fresh', 'current')
+    def _load(self, path: str) -> None:
+        """Fill the tower from a file of a BERT."""
+        try:
+            weights = fit_bert(path, self.state_dict(), asdict(self.config))
+        except FileNotFoundError as error:
+            raise ValueError(f'weights of TextTower: {error}; put the files '
+                             'of a BERT there, or set weights=None') from error
+        except ValueError as error:
+            raise ValueError(f'weights of TextTower: {error}') from error
+        self.load_state_dict(weights, strict=False)
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Encode texts alone.

@@ -1,11 +1,14 @@
 """Videos and texts in one space, and a judge of pairs."""
+import logging
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
+from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
+from mmvideomamba.loss_weight import check_loss_weight, unused_teacher
 from mmvideomamba.registry import MODELS
 from ..masking import MASK_SOURCES, MaskedTeacher, merge_single_view
 from .gather import GATHER_GRADS, gather_features
@@ -113,6 +116,14 @@ class VideoTextModel(VideoTextBase):
             raise ValueError('loss_weights has mlm, but the text_encoder has '
                              'with_mlm=False')
         aligned = self.loss_weights['uta'] > 0
+        idle = not aligned or not getattr(self.alignment_loss, 'loss_weight',
+                                          1)
+        if self.clip_teacher is not None and idle:
+            print_log(
+                unused_teacher(
+                    'VideoTextModel', 'uta in loss_weights, or '
+                    'loss_weight of alignment_loss, is 0'), 'current',
+                logging.WARNING)
         if aligned and None in (self.clip_teacher, self.vision_encoder.neck):
             raise ValueError('loss_weights has uta, which needs a teacher and '
                              'a neck of the vision_encoder')
@@ -270,10 +281,11 @@ class VideoTextModel(VideoTextBase):
 
 def _check_choices(loss_weights: Dict[str, float], gather_grad: str,
                    mask_cfg: Optional[Dict[str, dict]]) -> None:
-    unknown = set(loss_weights) - set(LOSSES)
-    if unknown or min(loss_weights.values(), default=0) < 0:
-        raise ValueError(f'loss_weights takes weights of {list(LOSSES)}, not '
-                         f'negative, but got {dict(loss_weights)}')
+    if set(loss_weights) - set(LOSSES):
+        raise ValueError(f'loss_weights takes weights of {list(LOSSES)}, but '
+                         f'got {dict(loss_weights)}')
+    for name, weight in loss_weights.items():
+        check_loss_weight(f'{name} in loss_weights', weight)
     if gather_grad not in GATHER_GRADS:
         raise ValueError(f'gather_grad must be one of {list(GATHER_GRADS)}, '
                          f'but got {gather_grad!r}')

@@ -179,7 +179,8 @@ def test_no_word_to_guess_is_no_nan(monkeypatch) -> None:
 
 @pytest.mark.parametrize('change, match', [
     (dict(loss_weights=dict(itc=1.)), "loss_weights takes.*'itc'"),
-    (dict(loss_weights=dict(vtc=-1.)), 'not negative'),
+    (dict(loss_weights=dict(vtc=-1.)), 'vtc in loss_weights .*not negative'),
+    (dict(loss_weights=dict(mlm=float('nan'))), 'mlm in loss_weights .*nan'),
     (dict(gather_grad='all'), "gather_grad must be.*'all'"),
     (dict(mask_cfg=dict(video=dict(source='tube'))), "'video'.*'tube'"),
     (dict(mask_cfg=dict(video=dict(source='data'))), "no mask for 'image'"),
@@ -193,6 +194,15 @@ def test_no_word_to_guess_is_no_nan(monkeypatch) -> None:
 def test_bad_arguments(change: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):
         golden_model(CASES['video_masked'], **change)
+
+
+def test_teacher_that_no_loss_asks(mm_log: list) -> None:
+    case = CASES['video_masked']
+    golden_model(case)
+    assert not [line for line in mm_log if 'used by no loss' in line]
+    golden_model(case, loss_weights=dict(vtc=1.))
+    line, = [line for line in mm_log if 'used by no loss' in line]
+    assert 'VideoTextModel' in line and 'uta in loss_weights' in line
 
 
 def test_widths_must_fit() -> None:
