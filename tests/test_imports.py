@@ -67,6 +67,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'checkpoints', 'json_file', 'loss_weight', 'ops', 'registry',
         'models.layers', 'models.masking'
     }),
+    # Prompts are cleaned by the host's rule, as captions are.
+    'models.multimodal.prompts': ({'mmaction'}, {'json_file'}),
     'datasets':
     (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain', 'torchvision'},
      {'json_file', 'registry'}),

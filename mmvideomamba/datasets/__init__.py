@@ -1,13 +1,14 @@
 """Datasets and transforms that the hosts do not have."""
-from .captions import (CaptionDataset, RetrievalDataset, VideoMCDataset,
-                       VideoQADataset)
+from .captions import (CaptionClassDataset, CaptionDataset, RetrievalDataset,
+                       VideoMCDataset, VideoQADataset)
 from .checked_image_dataset import CheckedImageFolder, CheckedImageNet
 from .checked_rawframe_dataset import CheckedRawframeDataset
 from .checked_video_dataset import CheckedVideoDataset
 from .window_video_dataset import WindowVideoDataset
 
 __all__ = [
-    'CaptionDataset', 'CheckedImageFolder', 'CheckedImageNet',
-    'CheckedRawframeDataset', 'CheckedVideoDataset', 'RetrievalDataset',
-    'VideoMCDataset', 'VideoQADataset', 'WindowVideoDataset'
+    'CaptionClassDataset', 'CaptionDataset', 'CheckedImageFolder',
+    'CheckedImageNet', 'CheckedRawframeDataset', 'CheckedVideoDataset',
+    'RetrievalDataset', 'VideoMCDataset', 'VideoQADataset',
+    'WindowVideoDataset'
 ]

@@ -1,9 +1,10 @@
 """Metrics that the hosts do not have, or have wrong."""
+from .prompt_acc import PromptAccMetric
 from .report_evaluator import ReportEvaluator
 from .video_metrics import MSEMetric, WindowAccMetric, merge_windows
 from .video_text_recall import VideoTextRecall
 
 __all__ = [
-    'MSEMetric', 'ReportEvaluator', 'VideoTextRecall', 'WindowAccMetric',
-    'merge_windows'
+    'MSEMetric', 'PromptAccMetric', 'ReportEvaluator', 'VideoTextRecall',
+    'WindowAccMetric', 'merge_windows'
 ]

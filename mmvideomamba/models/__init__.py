@@ -5,8 +5,8 @@ from .distillation import (DistilledClassifier, DistilledRecognizer3D,
 from .heads import AttentiveHead, VideoMambaHead, VideoMambaRegressionHead
 from .layers import AttentivePool, BiMambaMixer, MambaBlock
 from .masking import CachedTeacher, CLIPTeacher, CLIPTower
-from .multimodal import (TextTower, VideoTextMC, VideoTextModel, VideoTextQA,
-                         VisionTower)
+from .multimodal import (TextTower, VideoTextClassifier, VideoTextMC,
+                         VideoTextModel, VideoTextQA, VisionTower)
 from .selfsup import UMT, AlignmentLoss, UMTDecoder
 
 __all__ = [
@@ -14,6 +14,6 @@ __all__ = [
     'CLIPTeacher', 'CLIPTower', 'CachedTeacher', 'DistilledClassifier',
     'DistilledRecognizer3D', 'MambaBlock', 'TextTower', 'TokenDistillHead',
     'UMT', 'UMTDecoder', 'VideoMamba', 'VideoMambaHead',
-    'VideoMambaRegressionHead', 'VideoTextMC', 'VideoTextModel', 'VideoTextQA',
-    'VisionTower'
+    'VideoMambaRegressionHead', 'VideoTextClassifier', 'VideoTextMC',
+    'VideoTextModel', 'VideoTextQA', 'VisionTower'
 ]

@@ -1,16 +1,35 @@
 """Retrieval as a user runs it: train, then test on one and two processes."""
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Dict
 
 import pytest
 from host_tools import HERE, ROOT, run_python, run_ranks
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from mmvideomamba.command_line.config import find_config
 
 pytest.importorskip('tokenizers', reason='texts need tokenizers')
 pytestmark = pytest.mark.slow
 
 CONFIG = HERE / 'tiny_retrieval.py'
+PROMPTS = ('retrieval-videomamba-micro_scratch_1xb30-u8-25e_'
+           'quickstart-prompts')
+# The model of CONFIG, at the recipe's own size of frames.
+SMALL = {
+    'model.vision_encoder.backbone.arch.embed_dims': 32,
+    'model.vision_encoder.backbone.arch.num_layers': 2,
+    'model.text_encoder.encoder_width': 32,
+    'model.tokenizer.folder': 'data',
+    'model.topk': 3,
+    'test_dataloader.dataset.data_root': 'data',
+    'test_dataloader.num_workers': 0,
+    # Other batches for another number of processes.
+    'test_dataloader.batch_size': 3,
+}
 
 
 @pytest.fixture(scope='module')
@@ -43,17 +62,24 @@ def test_training_validates(trained: Path) -> None:
     assert list((trained / 'train').glob('best_*.pth'))
 
 
+def run_test(trained: Path, folder: Path, processes: int, config: object,
+             *options: str) -> 'subprocess.CompletedProcess[str]':
+    """Test the trained model on one process or several."""
+    arguments = (ROOT / 'tools/test.py', config, trained / 'train/epoch_1.pth',
+                 '--work-dir', folder, *options)
+    if processes == 1:
+        done = run_python(*arguments, cwd=trained)
+    else:
+        done = run_ranks(processes, *arguments, cwd=trained)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
 def test_two_processes_find_what_one_finds(trained: Path) -> None:
     found = []
     for processes in (1, 2):
         folder = trained / f'test-{processes}'
-        arguments = (ROOT / 'tools/test.py', CONFIG,
-                     trained / 'train/epoch_1.pth', '--work-dir', folder)
-        if processes == 1:
-            done = run_python(*arguments, cwd=trained)
-        else:
-            done = run_ranks(processes, *arguments, cwd=trained)
-        assert done.returncode == 0, done.stderr
+        done = run_test(trained, folder, processes, CONFIG)
         # The bar of 20 videos, of the first process its 10.
         assert f'{20 // processes}/{20 // processes}' in done.stdout
         assert re.search('among 20 videos and 240 texts',
@@ -61,3 +87,19 @@ def test_two_processes_find_what_one_finds(trained: Path) -> None:
         found.append(metrics_of(folder))
     assert found[0] == found[1]
     assert found[0]['t2v/R@10'] > 0
+
+
+def test_two_processes_recognise_what_one_does(trained: Path,
+                                               monkeypatch) -> None:
+    """The held-out combinations as classes, by their captions."""
+    done = run_test(trained, trained / 'prompts', 2, PROMPTS, '--cfg-options',
+                    *(f'{place}={value}' for place, value in SMALL.items()))
+    assert '20 classes by 240 prompts' in done.stderr + done.stdout
+    found = metrics_of(trained / 'prompts')
+    assert {'acc/top1', 'acc/mean1', 'acc/top5_emb'} <= set(found)
+    assert found['acc/top5_emb'] > 0
+    cfg = Config.fromfile(find_config(PROMPTS))
+    cfg.merge_from_dict(SMALL)
+    cfg.load_from, cfg.work_dir = 'train/epoch_1.pth', 'alone'
+    monkeypatch.chdir(trained)
+    assert Runner.from_cfg(cfg).test() == found

@@ -17,6 +17,8 @@ pytestmark = pytest.mark.slow
 PRETRAINING, RETRIEVAL = (
     sorted((ROOT / 'configs' / name).glob('*.py'))
     for name in ('multimodal', 'retrieval'))
+PROMPTS = [path for path in RETRIEVAL if path.stem.endswith('-prompts')]
+RETRIEVAL = [path for path in RETRIEVAL if path not in PROMPTS]
 WORDS = ['a', 'disc', 'cat', 'dog', 'bird', 'fish', 'cow', 'bee']
 COUNT = 8  # videos, images
 
@@ -106,6 +108,11 @@ def read(path: Path) -> Config:
         encoder_width=16,
         weights=None)
     cfg.model.tokenizer.folder = '.'
+    cfg.load_from, cfg.work_dir = None, 'work'
+    cfg.experiment_name = path.stem
+    if path in PROMPTS:
+        shrink(cfg.test_dataloader)
+        return cfg
     for part in ('train', 'val', 'test'):
         shrink(cfg[f'{part}_dataloader'])
     for part in ('val', 'test'):
@@ -118,8 +125,6 @@ def read(path: Path) -> Config:
     cfg.optim_wrapper.type = 'OptimWrapper'
     cfg.param_scheduler.update(T_max=1, warmup=0)
     cfg.train_cfg.max_epochs = 1
-    cfg.load_from, cfg.work_dir = None, 'work'
-    cfg.experiment_name = path.stem
     return cfg
 
 
@@ -160,6 +165,33 @@ def test_retrieval(folder: Path, path: Path) -> None:
     check_run(cfg, names, samples // 4, texts)
     best = bool(list(Path('work').glob('best_mean_recall*.pth')))
     assert best == ('_msrvtt-' not in path.stem and 'sthv2' not in path.stem)
+
+
+@pytest.mark.parametrize('path', PROMPTS, ids=lambda path: path.stem)
+def test_prompts(folder: Path, path: Path) -> None:
+    cfg = read(path)
+    data = cfg.test_dataloader.dataset
+    lines = [f'{i}.mp4{data.delimiter}{i % 3}\n' for i in range(COUNT)]
+    (folder / 'val.csv').write_text(''.join(lines))
+    (folder / 'classes.txt').write_text('Bird\nfish\nCat and dog\n')
+    templates = 16 if 'kinetics' in path.stem else 1
+    data.update(
+        data_root='',
+        data_prefix=dict(video=''),
+        num_classes=3,
+        metainfo=dict(classes='classes.txt'))
+    metrics = Runner.from_cfg(cfg).test()
+    assert set(metrics) == {
+        f'acc/{name}{tail}'
+        for name in ('top1', 'top5', 'mean1')
+        for tail in ('', '_emb')
+    }
+    assert metrics['acc/top5'] == 1
+    log, = Path('work').glob('*/*.log')
+    text = log.read_text()
+    assert f'3 classes by {3 * templates} prompts' in text
+    # Whatever the class, one name of it is in the vocabulary.
+    assert 'cannot tell them apart' not in text
 
 
 def test_a_missing_vocabulary_shows_before_the_videos(folder: Path) -> None:
