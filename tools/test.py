@@ -6,7 +6,8 @@ from mmengine.config import Config, ConfigDict
 from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        build_runner, fill_dataloader,
                                        kept_checkpoint, leave_process_group,
-                                       load_config, merge_options, user_errors)
+                                       load_config, merge_options, require_run,
+                                       user_errors)
 from mmvideomamba.config_check import check_config
 from mmvideomamba.inference.views import set_test_views
 
@@ -111,6 +112,7 @@ def main() -> None:
     args = build_parser().parse_args()
     with user_errors():
         cfg = load_config(args)
+        require_run(cfg, 'test', args.cfg_options)
         merge_args(cfg, args)
         check_config(cfg, training=False)
     build_runner(cfg).test()

@@ -25,7 +25,7 @@ from mmengine.config import Config
 from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        build_runner, fill_dataloader,
                                        leave_process_group, load_config,
-                                       merge_options, user_errors)
+                                       merge_options, require_run, user_errors)
 from mmvideomamba.config_check import check_config
 from mmvideomamba.engine.work_dir_lock import WorkDirLock
 from mmvideomamba.user_error import UserError
@@ -133,6 +133,9 @@ def main() -> None:
     args = build_parser().parse_args()
     with user_errors():
         cfg = load_config(args)
+        require_run(cfg, 'train', args.cfg_options)
+        if not args.no_validate:
+            require_run(cfg, 'val', args.cfg_options)
         merge_args(cfg, args)
         check_config(cfg, training=True)
     refuse_held_work_dir(cfg, args.force)

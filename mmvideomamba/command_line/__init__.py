@@ -8,6 +8,7 @@ from .host_tools import find_tool
 from .kept_checkpoint import kept_checkpoint
 from .options import (ConfigOptionAction, add_config_options, add_run_options,
                       data_root_parser)
+from .run_parts import require_run
 from .runner import build_runner
 
 __all__ = [
@@ -15,5 +16,5 @@ __all__ = [
     'data_root_parser', 'add_run_options', 'build_runner', 'default_scope',
     'fill_dataloader', 'find_config', 'find_tool', 'kept_checkpoint',
     'leave_process_group', 'load_config', 'merge_options', 'require_files',
-    'user_errors'
+    'require_run', 'user_errors'
 ]
