@@ -76,7 +76,7 @@ def negative_weights(sim: Tensor, ids: Tensor, hard: bool = True) -> Tensor:
     sim = sim.detach()
     weights = sim.softmax(1) if hard else torch.ones_like(sim)
     weights = weights.masked_fill(same, 0)
-    # A softmax that overflowed, or that left a row nothing, can be drawn.
+    # NaN cannot be drawn from; the loss of the pairs becomes NaN instead.
     weights = torch.where(weights.isfinite(), weights,
                           torch.full_like(weights, 0.01))
     empty = weights.sum(1, keepdim=True) == 0

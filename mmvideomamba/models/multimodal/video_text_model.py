@@ -261,7 +261,10 @@ class VideoTextModel(VideoTextBase):
             torch.cat([vision, vision[other_vision], vision]))
         labels = torch.zeros(len(logits), dtype=torch.long)
         labels[:len(ids)] = 1
-        return F.cross_entropy(logits.float(), labels.to(logits.device))
+        loss = F.cross_entropy(logits.float(), labels.to(logits.device))
+        # 0, or NaN after similarities that are not finite, of which negatives
+        # are drawn evenly: the loss tells of a divergence.
+        return loss + (sim - sim).sum()
 
     def _mlm(self, vision: Tensor, tokens: TextBatch) -> Tensor:
         """Guess words."""

@@ -161,6 +161,19 @@ def test_temperature_is_kept_in_its_range(start: float, wanted: float) -> None:
     assert losses['temperature'] == pytest.approx(wanted)
 
 
+def test_a_divergence_shows_in_the_loss_of_pairs() -> None:
+    """Also where nothing else is computed from the similarities."""
+    case = dict(
+        loss_weight=dict(vtm=1.), pool_type='cls+avg', keep_temporal=True)
+    model = golden_model(
+        case, loss_weights=dict(vtm=1.), teacher=None, mask_cfg=None)
+    for value, finite in ((0., True), (float('nan'), False)):
+        model.vision_proj.bias.data[0] = value
+        losses = model.loss(golden_inputs('video'), golden_samples())
+        assert set(losses) == {'loss_vtm', 'temperature'}
+        assert losses['loss_vtm'].isfinite() == finite
+
+
 def test_word_head_is_tied_to_the_embeddings() -> None:
     model = golden_model(CASES['video_masked'])
     head = model.text_encoder.cls.predictions
