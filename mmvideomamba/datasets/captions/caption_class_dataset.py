@@ -1,29 +1,19 @@
 """Videos with a class for a caption."""
-import os
-from typing import Any, Dict, List, NamedTuple, Optional, Tuple
-
-from mmaction.datasets import BaseActionDataset
+from typing import Dict, List, Optional, Tuple
 
 from mmvideomamba.registry import DATASETS
 from ..annotation_faults import fault_list
-from ..bad_media import BadMediaMixin
 from ..class_names import clean_class_names
 from .json_list import check_videos, read_json_entries
-from .texts import captions_of, clean_caption, strings_of
-
-
-class _Entry(NamedTuple):
-    """Videos of a class, and the wordings of the class."""
-    number: int
-    videos: List[str]
-    wordings: Tuple[str, ...]
+from .retrieval_dataset import RetrievalDataset
+from .texts import clean_caption
 
 
 @DATASETS.register_module()
-class CaptionClassDataset(BadMediaMixin, BaseActionDataset):
+class CaptionClassDataset(RetrievalDataset):
     """A JSON list of videos and captions, each caption being a class.
 
-    The list is that of ``RetrievalDataset``: an entry is ``{"video": PATH,
+    The list is one for ``RetrievalDataset``: an entry is ``{"video": PATH,
     "caption": TEXT}``, where the value of ``video`` may be a list of videos.
     A list of captions has the wordings of a single class, the name first.
 
@@ -34,12 +24,8 @@ class CaptionClassDataset(BadMediaMixin, BaseActionDataset):
     for the prompts. A sample is a video with ``label`` (int).
 
     Args:
-        *args: Of the host's ``BaseActionDataset``, from ``ann_file``, the
-            JSON file, and ``pipeline`` on. Samples have ``filename``.
-        check_files (bool): Whether missing videos are errors. Defaults to
-            True.
-        **kwargs: Further arguments of ``BadMediaMixin``, such as
-            ``bad_media``, and of ``BaseActionDataset``, such as ``metainfo``,
+        *args: See ``RetrievalDataset``.
+        **kwargs: See ``RetrievalDataset``, such as ``metainfo``,
             ``data_prefix`` and ``test_mode``.
 
     Raises:
@@ -48,27 +34,6 @@ class CaptionClassDataset(BadMediaMixin, BaseActionDataset):
         ValueError: If an entry cannot be read, has an unknown class, or a
             video has two classes.
     """
-
-    def __init__(self,
-                 *args: Any,
-                 check_files: bool = True,
-                 **kwargs: Any) -> None:
-        self.check_files = check_files
-        super().__init__(*args, **kwargs)
-
-    def _read(self, number: int, entry: Any) -> _Entry:
-        """Read an entry."""
-        where = f'entry {number}'
-        key = 'video'
-        if isinstance(entry, dict) and 'video' not in entry and ('image'
-                                                                 in entry):
-            key = 'image'
-        folder = self.data_prefix.get('video') or ''
-        videos = [
-            os.path.join(folder, v) for v in strings_of(entry, key, where)
-        ]
-        return _Entry(number, videos,
-                      tuple(dict.fromkeys(captions_of(entry, where))))
 
     def load_data_list(self) -> List[dict]:
         """Read and check the file.
@@ -85,7 +50,7 @@ class CaptionClassDataset(BadMediaMixin, BaseActionDataset):
         labels = {words[0]: label for label, words in enumerate(wordings)}
         found: Dict[str, int] = {}
         faults = []
-        for number, videos, words in entries:
+        for number, (videos, words) in enumerate(entries):
             label = labels.get(words[0])
             if label is None:
                 faults.append(f'entry {number} has the class {words[0]!r}, '
@@ -115,12 +80,12 @@ class CaptionClassDataset(BadMediaMixin, BaseActionDataset):
             for video, label in found.items()
         ]
 
-    def _wordings(self, entries: List[_Entry]) -> List[Tuple[str, ...]]:
+    def _wordings(self, entries: list) -> List[Tuple[str, ...]]:
         """Return the wordings of each class, in the order of the labels."""
         wordings: Dict[str, Dict[str, None]] = {}
         for entry in entries:
-            known = wordings.setdefault(entry.wordings[0], {})
-            known.update(dict.fromkeys(entry.wordings))
+            known = wordings.setdefault(entry.texts[0], {})
+            known.update(dict.fromkeys(entry.texts))
         names = self._given_names()
         names = sorted(wordings) if names is None else names
         return [tuple(wordings.get(name, (name, ))) for name in names]

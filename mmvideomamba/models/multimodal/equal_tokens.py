@@ -3,73 +3,61 @@ import logging
 from typing import Dict, Hashable, List, Optional, Sequence, Set, Tuple
 
 from mmengine.logging import print_log
-
-from .tokenizer import TextTokenizer
+from torch import Tensor
 
 MAX_SHOWN = 5  # groups listed in a message
 _SAID: Set[str] = set()
 
 
 def equal_groups(
-        tokenizer: TextTokenizer,
         texts: Sequence[str],
-        owners: Optional[Sequence[Hashable]] = None) -> List[List[str]]:
+        ids: Tensor,
+        owners: Optional[Sequence[Hashable]] = None) -> List[List[int]]:
     """Find texts of equal tokens.
 
     Args:
-        tokenizer (TextTokenizer): Cuts long texts.
-        texts (Sequence[str]): Any number of texts.
+        texts (Sequence[str]): n texts.
+        ids (Tensor): Tokens, int64, shape (n, l).
         owners (Sequence[Hashable], optional): Whose text each is; texts of
             the same owner may be equal. Defaults to None: equal texts have
             the same owner.
 
     Returns:
-        list[list[str]]: Groups of a text of each of two owners or more, in
-        the order of the texts.
+        list[list[int]]: Groups of positions, a text of each of two owners
+        or more, in the order of the texts.
     """
-    groups: Dict[Tuple[int, ...], Dict[Hashable, str]] = {}
-    if texts:
-        owners = texts if owners is None else owners
-        rows = tokenizer(texts).ids.tolist()
-        for text, owner, row in zip(texts, owners, rows):
-            groups.setdefault(tuple(row), {}).setdefault(owner, text)
+    groups: Dict[Tuple[int, ...], Dict[Hashable, int]] = {}
+    owners = texts if owners is None else owners
+    for i, (owner, row) in enumerate(zip(owners, ids.tolist())):
+        groups.setdefault(tuple(row), {}).setdefault(owner, i)
     return [
         list(group.values()) for group in groups.values() if len(group) > 1
     ]
 
 
-def report_equal(tokenizer: TextTokenizer,
-                 texts: Sequence[str],
-                 kind: str,
-                 remedy: str,
-                 owners: Optional[Sequence[Hashable]] = None) -> int:
+def report_equal(texts: Sequence[str], groups: Sequence[Sequence[int]],
+                 kind: str, remedy: str) -> None:
     """Warn of texts of equal tokens, once in the same words.
 
     Args:
-        tokenizer (TextTokenizer): Cuts long texts.
-        texts (Sequence[str]): Any number of texts.
-        kind (str): Plural of what the texts are.
+        texts (Sequence[str]): All texts.
+        groups (Sequence[Sequence[int]]): From ``equal_groups``.
+        kind (str): Plural of the texts, for the message.
         remedy (str): Advice to the user; the last sentence.
-        owners (Sequence[Hashable], optional): See ``equal_groups``. Defaults
-            to None.
-
-    Returns:
-        int: Number of texts in the groups of ``equal_groups``.
     """
-    groups = equal_groups(tokenizer, texts, owners)
-    count = sum(map(len, groups))
-    if groups:
-        lines = [
-            '  ' + ' = '.join(map(repr, group)) for group in groups[:MAX_SHOWN]
-        ]
-        if len(groups) > MAX_SHOWN:
-            lines.append(f'  and {len(groups) - MAX_SHOWN} more groups')
-        message = '\n'.join([
-            f'{count} of {len(set(texts))} {kind} have the same tokens as '
-            f'another one, at most {tokenizer.max_length} of a text; the '
-            'model cannot tell them apart:', *lines, remedy
-        ])
-        if message not in _SAID:
-            _SAID.add(message)
-            print_log(message, 'current', logging.WARNING)
-    return count
+    if not groups:
+        return
+    lines = [
+        '  ' + ' = '.join(repr(texts[i]) for i in group)
+        for group in groups[:MAX_SHOWN]
+    ]
+    if len(groups) > MAX_SHOWN:
+        lines.append(f'  and {len(groups) - MAX_SHOWN} more groups')
+    message = '\n'.join([
+        f'{sum(map(len, groups))} of {len(texts)} {kind} have the same tokens '
+        'as another one, cut or spelt alike; the model cannot tell them '
+        'apart:', *lines, remedy
+    ])
+    if message not in _SAID:
+        _SAID.add(message)
+        print_log(message, 'current', logging.WARNING)

@@ -7,7 +7,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvideomamba.registry import MODELS
-from .equal_tokens import report_equal
+from .equal_tokens import equal_groups, report_equal
 from .losses import similarity
 from .prompts import PLACE, ClassName, Prompts, class_prompts
 from .scores import REDUCTIONS, check_finite, class_scores
@@ -106,11 +106,10 @@ class VideoTextClassifier(VideoTextModel):
         texts = list(itertools.chain.from_iterable(prompts))
         sizes = [len(of_class) for of_class in prompts]
         owners = [i for i, size in enumerate(sizes) for _ in range(size)]
-        report_equal(
-            self.tokenizer, texts, 'prompts',
-            'Raise max_length of the tokenizer, or reword the prompts.',
-            owners)
         tokens = self.tokenize(texts)
+        report_equal(
+            texts, equal_groups(texts, tokens.ids, owners), 'prompts',
+            'Raise max_length of the tokenizer, or reword the prompts.')
         # Class names are short: most of the padding is of no use.
         longest = int(tokens.mask.sum(1).max())
         parts = [x[:, :longest].split(self.text_batch) for x in tokens]

@@ -6,7 +6,9 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvideomamba.registry import MODELS
+from .equal_tokens import MAX_SHOWN, equal_groups, report_equal
 from .losses import similarity
+from .scores import check_finite
 from .video_text_model import VideoTextModel
 
 
@@ -40,6 +42,7 @@ class VideoTextMC(VideoTextModel):
         super().__init__(*args, **kwargs)
         self.match_weight = match_weight
         self.similarity_weight = similarity_weight
+        self._questions_with_equal = 0
 
     @torch.no_grad()
     def predict(self, inputs: Tensor,
@@ -52,12 +55,16 @@ class VideoTextMC(VideoTextModel):
 
         Returns:
             list[BaseDataElement]: The same, with ``pred_label`` and
-            ``score``.
+            ``score``. The first of options of equal tokens is chosen.
+
+        Raises:
+            ValueError: If a score is no number.
         """
         vision = self.encode_videos(inputs)
         features = self.vision_proj(vision.pooled)
         for i, sample in enumerate(data_samples):
             tokens = self.tokenize(sample.caption_options)
+            self._report_equal(sample.caption_options, tokens.ids)
             text = self.text_encoder.encode(*tokens)
             near = similarity(features[i:i + 1], self.text_proj(text[:, 0]),
                               self.temp)[0].softmax(0)
@@ -65,6 +72,17 @@ class VideoTextMC(VideoTextModel):
             match = self.match_logit(text, tokens.mask, vision.tokens[i:i + 1])
             match = match.float().softmax(1)[:, 1]
             score = (self.match_weight * match + self.similarity_weight * near)
+            check_finite(score, 'scores of options')
             sample.pred_label = int(score.argmax())
             sample.score = score.float().cpu().numpy()
         return data_samples
+
+    def _report_equal(self, options: List[str], ids: Tensor) -> None:
+        """Warn of options of equal tokens, of a few questions."""
+        groups = equal_groups(options, ids)
+        self._questions_with_equal += bool(groups)
+        if groups and self._questions_with_equal <= MAX_SHOWN:
+            remedy = 'Raise max_length of the tokenizer, or reword them.'
+            if self._questions_with_equal == MAX_SHOWN:
+                remedy += ' Further questions like this are not listed.'
+            report_equal(options, groups, 'options of a question', remedy)

@@ -11,6 +11,8 @@ from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
 from .answer_decoder import (DECODER, answer_losses, build_decoder,
                              decoder_state, rank_answers)
+from .equal_tokens import equal_groups, report_equal
+from .scores import check_finite
 from .tokenizer import TextBatch
 from .video_text_base import VideoTextBase
 
@@ -101,19 +103,45 @@ class VideoTextQA(VideoTextBase):
 
     @property
     def answers(self) -> List[str]:
-        """All answers to choose from.
+        """All answers to choose from; of several of equal tokens the first.
+
+        Answers of equal tokens are reported at the first use.
 
         Raises:
             ValueError: If there is no file, or it is no list of texts.
         """
         if not self._answers:
-            self._answers = read_answers(self.answer_file)
+            self._answers = self._distinct(read_answers(self.answer_file))
             if self.topk > len(self._answers):
                 print_log(
                     f'topk={self.topk} is more than the '
                     f'{len(self._answers)} answers: all of them are ordered',
                     'current')
         return self._answers
+
+    def _distinct(self, answers: List[str]) -> List[str]:
+        """Leave out answers of the same tokens as one before, and say so."""
+        groups = equal_groups(answers, self.answer_tokenizer(answers).ids)
+        alike = [answers[i] for group in groups for i in group]
+        if groups:
+            remedy = 'The first of each is answered, the others never.'
+            limits = self.text_encoder.config
+            whole = self.build_tokenizer(
+                dict(
+                    folder=self.answer_tokenizer.folder,
+                    max_length=limits.max_position_embeddings))(
+                        alike)
+            if equal_groups(alike, whole.ids) != equal_groups(
+                    alike,
+                    self.answer_tokenizer(alike).ids):
+                remedy += (f' answer_length={int(whole.mask.sum(1).max())} '
+                           'cuts none of them.')
+            report_equal(answers, groups, f'answers of {self.answer_file}',
+                         remedy)
+        left_out = {i for group in groups for i in group[1:]}
+        return [
+            answer for i, answer in enumerate(answers) if i not in left_out
+        ]
 
     def read_questions(
             self, inputs: Tensor,
@@ -177,12 +205,16 @@ class VideoTextQA(VideoTextBase):
 
         Returns:
             list[BaseDataElement]: The same, with ``pred_answer``.
+
+        Raises:
+            ValueError: If a log-probability is no number.
         """
         states, mask = self.read_questions(inputs, data_samples)
         ranked = rank_answers(self.text_decoder,
                               self._answer_tokens(self.answers, states.device),
                               states, mask, self.answer_tokenizer.pad_id,
                               self.topk, self.pair_batch)
+        check_finite(ranked.log_probs, 'log-probabilities of answers')
         for sample, best in zip(data_samples, ranked.ids[:, 0].tolist()):
             sample.pred_answer = self.answers[best]
         return data_samples

@@ -119,6 +119,25 @@ def test_score_of_the_host() -> None:
         assert ours.pred_label == theirs.pred_label
 
 
+def test_equal_options_are_told(mm_log: List[str]) -> None:
+    model = choosing_model()
+    ids = model.tokenizer.ids.clone()
+    ids[3:5] = ids[1]
+    model.tokenizer.ids = ids
+    model(golden_inputs('video'), samples(), mode='predict')
+    heads = [line for line in mm_log if 'options of a question' in line]
+    # The third question repeats the first; '4' twice is the same option.
+    assert [line[:6] for line in heads] == ['3 of 5', '2 of 5', '2 of 5']
+    assert "  '1' = '3' = '4'" in mm_log
+
+
+def test_scores_without_an_order() -> None:
+    model = choosing_model()
+    model.itm_head.bias.data[1] = float('nan')
+    with pytest.raises(ValueError, match='5 of 5 scores of options'):
+        model(golden_inputs('video'), samples(), mode='predict')
+
+
 def test_accuracy_of_the_host() -> None:
     metric = VQAMCACC()
     found = choosing_model()(golden_inputs('video'), samples(), mode='predict')

@@ -139,6 +139,35 @@ def test_prediction_is_the_most_probable(build, topk: int, mm_log) -> None:
         assert sample.pred_answer == ANSWERS[int(torch.stack(losses).argmin())]
 
 
+def test_answers_of_the_same_tokens(build, tmp_path: Path, mm_log) -> None:
+    """Five tokens keep three words."""
+    answers = [
+        'red', 'red disc red blue', 'red disc red red', 'Red', 'blue',
+        'red disc red'
+    ]
+    (tmp_path / 'answers.json').write_text(json.dumps(answers))
+    model = build()
+    model(golden_inputs('video'), samples(), mode='predict')
+    assert model.answers == ['red', 'red disc red blue', 'blue']
+    model(golden_inputs('video'), samples(), mode='loss')
+    start = [i for i, line in enumerate(mm_log) if 'the same tokens' in line]
+    head, first, second, remedy = mm_log[start[0]:start[0] + 4]
+    assert len(start) == 1 and head.startswith('5 of 6 answers of ')
+    assert first == "  'red' = 'Red'"
+    assert second.count("'red disc red") == 3
+    assert remedy.endswith('answer_length=6 cuts none of them.')
+    longer = build(answer_length=6)
+    assert len(longer.answers) == 5
+    assert 'answer_length' not in mm_log[-2]
+
+
+def test_answers_without_an_order(build) -> None:
+    model = build()
+    model.text_decoder.cls.predictions.bias.data[5] = float('nan')
+    with pytest.raises(ValueError, match='log-probabilities of answers are'):
+        model(golden_inputs('video'), samples(), mode='predict')
+
+
 @pytest.mark.parametrize('content, match', [
     (None, 'there is no .*answers.json.*set it to'),
     ('[', 'answers.json is no JSON'),
