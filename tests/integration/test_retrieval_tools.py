@@ -7,6 +7,7 @@ from typing import Dict
 
 import pytest
 from host_tools import HERE, ROOT, run_python, run_ranks
+from mmaction.apis import inference_recognizer
 from mmengine.config import Config
 from mmengine.runner import Runner
 
@@ -102,4 +103,14 @@ def test_two_processes_recognise_what_one_does(trained: Path,
     cfg.merge_from_dict(SMALL)
     cfg.load_from, cfg.work_dir = 'train/epoch_1.pth', 'alone'
     monkeypatch.chdir(trained)
-    assert Runner.from_cfg(cfg).test() == found
+    runner = Runner.from_cfg(cfg)
+    assert runner.test() == found
+    # A single video, with classes and prompts of a user's own.
+    model = runner.model
+    model.cfg = cfg
+    model.prompts = ['a {} disc moves left', 'coins with a {} ball']
+    model.set_classes(['red', 'blue'])
+    video = next(Path('data/val').glob('*.mp4'))
+    sample = inference_recognizer(model, str(video))
+    assert sample.pred_score.shape == (2, )
+    assert sample.pred_label == sample.pred_score.argmax()
