@@ -6,10 +6,12 @@ from mmengine import dist
 from mmengine.logging import print_log
 from torch import Tensor
 
+from .equal_tokens import equal_groups, report_equal
 from .free_memory import free_bytes
 from .losses import similarity
 from .pair_plan import PairPiece, plan_pairs
 from .progress_bar import Progress
+from .scores import check_finite
 from .text_states import TextStates
 from .token_store import TokenStore, upload
 
@@ -132,7 +134,8 @@ class RetrievalScorer:
             RetrievalScores: The same on each process.
 
         Raises:
-            ValueError: If a video of the set is missing or no text is given.
+            ValueError: If a video of the set is missing, no text is given, or
+                a score is no number.
             RuntimeError: If the processes do not agree on the nearest pairs.
         """
         features = _merge(dist.all_gather_object(self.features))
@@ -145,7 +148,9 @@ class RetrievalScorer:
                              f'is number {min(lost)}')
         states, text_features = self._encode_texts(texts)
         videos = torch.stack([features[i] for i in range(len(features))])
-        dual = similarity(videos, text_features)
+        dual = check_finite(
+            similarity(videos, text_features),
+            'similarities of videos and texts')
         if not self.topk:
             empty = torch.full_like(dual, UNRANKED)
             return RetrievalScores(dual, empty, empty.t())
@@ -166,6 +171,8 @@ class RetrievalScorer:
             for i in range(0, len(texts), size)
         ]
         ids, mask = (torch.cat(part) for part in zip(*tokens))
+        report_equal(texts, equal_groups(texts, ids), 'texts',
+                     'Raise max_length of the tokenizer, if they are cut.')
         order = mask.sum(1).sort(stable=True).indices
         rank, world = dist.get_dist_info()
         starts = range(0, len(texts), size)
@@ -209,7 +216,7 @@ class RetrievalScorer:
                 'the processes do not agree which videos and texts are '
                 'nearest, so that pairs are missing: similarities differ by '
                 'the machine; evaluate on machines of one kind')
-        return logits
+        return check_finite(logits, 'logits of the judge')
 
     def _judge_own(self, wanted: Tensor,
                    states: TextStates) -> Tuple[Tensor, Tensor, Tensor]:

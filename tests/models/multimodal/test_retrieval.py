@@ -187,3 +187,27 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
         # Other videos share a batch, which changes the rounding.
         for one, other in zip(found, wanted, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+
+
+def test_texts_of_equal_tokens_are_told(mm_log: list) -> None:
+    model = retrieval_model()
+    ids = model.tokenizer.ids.clone()
+    ids[4] = ids[1]
+    model.tokenizer.ids = ids
+    scorer = model.retrieval_scorer(topk=0)
+    scorer.add_videos(golden_inputs('video')[:1], [0])
+    scorer.score([*TEXTS, '0'])
+    at = mm_log.index("  '1' = '4'")
+    assert mm_log[at - 1].startswith('2 of 7 texts have the same tokens as')
+
+
+def test_scores_without_an_order() -> None:
+    """Before, and after, the judge."""
+    scorer = retrieval_model().retrieval_scorer(topk=2)
+    scorer.add_videos(golden_inputs('video')[:1], [0])
+    scorer.model.itm_head.bias.data[1] = float('nan')
+    with pytest.raises(ValueError, match='6 of 6 logits of the judge'):
+        scorer.score(TEXTS)
+    scorer.model.text_proj.bias.data[0] = float('inf')
+    with pytest.raises(ValueError, match='6 of 6 similarities .* NaN: the'):
+        scorer.score(TEXTS)
