@@ -171,7 +171,7 @@ def _check_names(tower: Dict[str, Tensor]) -> None:
 
 
 def _left_out(outside: List[str]) -> List[Change]:
-    """Report the other parts of a file in one row."""
+    """Report the other parts of a file in a row."""
     parts = list(dict.fromkeys(key.split('.')[0] for key in outside))
     if not parts:
         return []
@@ -185,8 +185,8 @@ def _left_out(outside: List[str]) -> List[Change]:
 def find_clip_tower(checkpoint: Dict[str, Any]) -> FoundTower:
     """Find the image tower in a CLIP checkpoint.
 
-    Each tensor of the tower is one of OpenAI's CLIP, or an error names the
-    tensor; other parts of the file are reported.
+    A tensor of the tower unknown to OpenAI's CLIP is an error; other parts
+    of the file are reported.
 
     Args:
         checkpoint (dict): What a file of OpenAI, open_clip or Hugging Face

@@ -8,7 +8,7 @@ _FEW = 4
 
 
 class Change(NamedTuple):
-    """A row of the report, about one tensor.
+    """A row of the report, about a tensor.
 
     Args:
         action (str): A word such as 'renamed', 'resized' or 'dropped'.
@@ -26,7 +26,7 @@ def _pattern(parts: List[str]) -> str:
 
 
 def _kind(change: Change) -> Tuple[str, str, str]:
-    """Return action, names and detail common to similar rows."""
+    """Return the action, names and detail of similar rows."""
     old = change.key.split('.')
     if change.action in ('fresh', 'missing'):
         return change.action, _pattern(old[:-1]), change.detail
@@ -41,7 +41,7 @@ def _kind(change: Change) -> Tuple[str, str, str]:
 def group_changes(changes: List[Change]) -> List[Change]:
     """Merge rows about similar tensors, as in the layers of a part.
 
-    Tensors that start fresh are named more closely than those left out.
+    Fresh tensors are named more closely than dropped ones.
 
     Args:
         changes (list[Change]): A row for each tensor.
@@ -64,7 +64,7 @@ def group_changes(changes: List[Change]) -> List[Change]:
 
 def log_changes(changes: List[Change],
                 logger: Optional[str] = 'current') -> None:
-    """Log the changes as one table, a row for each kind.
+    """Log the changes as a table, a row for each kind.
 
     Args:
         changes (List[Change]): Rows.

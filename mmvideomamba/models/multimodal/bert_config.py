@@ -25,7 +25,12 @@ _FIXED: Dict[str, tuple] = dict(
 _IGNORED = ('architectures', 'classifier_dropout', 'cross_module',
             'torch_dtype', 'dtype', 'transformers_version', 'use_cache',
             'gradient_checkpointing', '_name_or_path', 'bos_token_id',
-            'eos_token_id', 'encoder_width', 'fusion_layer')
+            'eos_token_id', 'encoder_width', 'fusion_layer', 'directionality',
+            'pooler_fc_size', 'pooler_num_attention_heads',
+            'pooler_num_fc_layers', 'pooler_size_per_head', 'pooler_type',
+            'id2label', 'label2id', 'num_labels', 'problem_type',
+            'finetuning_task', 'output_past', 'output_attentions',
+            'output_hidden_states', 'return_dict', 'torchscript', 'language')
 
 
 @dataclass
