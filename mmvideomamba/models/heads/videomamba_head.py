@@ -160,6 +160,9 @@ class VideoMambaHead(BaseHead):
         """
         for sample in data_samples:
             self._check_label(sample)
+        if cls_scores.dtype.itemsize < 4:
+            # The host counts hits in numpy, which knows no bfloat16.
+            cls_scores = cls_scores.float()
         return super().loss_by_feat(cls_scores, data_samples)
 
     def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:

@@ -159,6 +159,19 @@ def test_label_out_of_range(label):
         head.loss(x, samples([0, label]))
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision(dtype):
+    """numpy, which counts the hits of the host, knows no bfloat16."""
+    head = VideoMambaHead(num_classes=5, in_channels=4)
+    x = (torch.randn(2, 4), )
+    wanted = head.loss(x, samples([0, 4]))
+    with torch.autocast('cpu', dtype):
+        found = head.loss(x, samples([0, 4]))
+    assert found['loss_cls'].item() == pytest.approx(
+        wanted['loss_cls'].item(), rel=0.02)
+    assert found.keys() == wanted.keys()
+
+
 def test_soft_labels():
     head = VideoMambaHead(num_classes=3, in_channels=4)
     soft = [
