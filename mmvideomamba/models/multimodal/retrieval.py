@@ -5,6 +5,7 @@ import torch
 from mmengine import dist
 from mmengine.logging import print_log
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .equal_tokens import equal_groups, report_equal
 from .free_memory import free_bytes
@@ -16,6 +17,11 @@ from .text_states import TextStates
 from .token_store import TokenStore, upload
 
 UNRANKED = -100.
+# Without cuDNN's attention: it prepares each new shape of its inputs for some
+# milliseconds, and each piece of pairs may have its own.
+_ATTENTION = [
+    SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH
+]
 
 
 class RetrievalScores(NamedTuple):
@@ -207,8 +213,9 @@ class RetrievalScorer:
         """Judge the pairs that are marked, (V, T); 0 elsewhere."""
         logits = torch.zeros(wanted.shape)
         judged = torch.zeros_like(wanted)
-        for rows, columns, found in dist.all_gather_object(
-                self._judge_own(wanted, states)):
+        with sdpa_kernel(_ATTENTION):
+            own = self._judge_own(wanted, states)
+        for rows, columns, found in dist.all_gather_object(own):
             logits[rows, columns] = found
             judged[rows, columns] = True
         if not judged.equal(wanted):
