@@ -63,17 +63,21 @@ def group_changes(changes: List[Change]) -> List[Change]:
 
 
 def log_changes(changes: List[Change],
-                logger: Optional[str] = 'current') -> None:
-    """Log the changes as a table, a row for each kind.
+                logger: Optional[str] = 'current',
+                grouped: bool = True) -> None:
+    """Log the changes as a table.
 
     Args:
         changes (List[Change]): Rows.
         logger (str, optional): mmengine's logger name. Defaults to
             'current'.
+        grouped (bool): Whether similar tensors share a row. Defaults to
+            True.
     """
     if not changes:
         return
-    changes = group_changes(changes)
+    if grouped:
+        changes = group_changes(changes)
     width = max(len(c.key) for c in changes)
     rows = [f'{c.action:<9} {c.key:<{width}} {c.detail}' for c in changes]
     print_log('\n'.join(['VideoMamba checkpoint:'] + rows), logger)

@@ -81,7 +81,7 @@ def main() -> None:
         ema=args.ema,
         mmvideomamba_version=mmvideomamba.__version__)
     torch.save(dict(state_dict=state_dict, meta=meta), args.target)
-    log_changes(changes)
+    log_changes(changes, grouped=False)
     print(f'{len(state_dict)} tensors written to {args.target}')
 
 
