@@ -55,15 +55,23 @@ def captions_of(entry: Any, where: str) -> List[str]:
             text, no Unicode or empty.
     """
     found = strings_of(entry, 'caption', where)
-    _check_unicode(found, where)
+    check_unicode(found, where)
     captions = [clean_caption(text) for text in found]
     if not all(captions):
         raise ValueError(f'{where} has an empty caption: {quote(found)}')
     return captions
 
 
-def _check_unicode(texts: List[str], where: str) -> None:
-    """Refuse halves of UTF-16 pairs, which JSON can write."""
+def check_unicode(texts: List[str], where: str) -> None:
+    """Refuse halves of UTF-16 pairs, which JSON can write.
+
+    Args:
+        texts (list[str]): Captions.
+        where (str): Name of the entry in an error.
+
+    Raises:
+        ValueError: If there is one.
+    """
     try:
         '\n'.join(texts).encode()
     except UnicodeEncodeError as error:

@@ -9,6 +9,7 @@ EXTENSIONS = ('.mp4', '.avi', '.mkv', '.mov', '.webm', '.m4v', '.mpg', '.wmv',
               '.ts', '.vob', '.y4m')
 
 MAX_SHOWN = 5
+QUOTES = 'close each quotation mark, and write one within a value twice'
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
@@ -65,16 +66,42 @@ def read_table(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If a column is missing.
+        ValueError: If a column is missing, the file is no UTF-8, a quotation
+            mark is not closed in its line, or a line has too many values.
     """
+    rows = []
     with open(path, newline='', encoding='utf-8-sig') as file:
-        reader = csv.DictReader(file)
-        missing = [c for c in columns if c not in (reader.fieldnames or [])]
-        if missing:
+        # Else an open quotation mark takes in all lines up to the next one.
+        reader = csv.DictReader(file, strict=True)
+        try:
+            missing = set(columns) - set(reader.fieldnames or [])
+            if missing:
+                names = ', '.join(c for c in columns if c in missing)
+                raise ValueError(
+                    f'{path} has no column {names}; its first line names '
+                    f'{", ".join(reader.fieldnames or ["nothing"])}')
+            for row in reader:
+                _check_row(row, columns, f'{path}, line {reader.line_num},')
+                rows.append(row)
+        except csv.Error as error:
             raise ValueError(
-                f'{path} has no column {", ".join(missing)}; its first line '
-                f'names {", ".join(reader.fieldnames or ["nothing"])}')
-        return list(reader)
+                f'{path} cannot be read below line '
+                f'{reader.line_num}: {error}; {QUOTES}') from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{path} is no UTF-8 text: {error}') from error
+    return rows
+
+
+def _check_row(row: Dict[Any, Any], columns: Sequence[str],
+               where: str) -> None:
+    """Refuse a row that lost a part of a value, or took in other lines."""
+    if any('\n' in (row[c] or '') or '\r' in (row[c] or '') for c in columns):
+        raise ValueError(f'{where} ends a value of several lines; {QUOTES}')
+    # DictReader keeps what is beyond the header under None.
+    if any(row.get(None) or []):
+        raise ValueError(f'{where} has more values than the first line has '
+                         f'names, {row[None]!r} are left; put a value with a '
+                         'comma between quotation marks')
 
 
 def missing_note(path: Path, count: int, missing: Sequence[str]) -> str:
@@ -89,9 +116,11 @@ def missing_note(path: Path, count: int, missing: Sequence[str]) -> str:
         str: End of a summary, '' if no video is missing.
 
     Raises:
-        ValueError: If no entry has a video.
+        ValueError: If no entry has a video, or there is none.
     """
     names = ', '.join(missing[:MAX_SHOWN])
+    if not count and not missing:
+        raise ValueError(f'{path} would be empty, as is its official list')
     if not count:
         raise ValueError(f'{path}: none of the {len(missing)} entries has a '
                          f'video, such as {names}')

@@ -5,7 +5,7 @@ from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
 from mmvideomamba.json_file import read_json
 from ..annotation_faults import fault_list, read_all
-from ..captions.texts import clean_caption
+from ..captions.texts import check_unicode, clean_caption
 from .annotation_files import index_videos, missing_note, read_table
 
 # Captions: a single file, or the two parts of the first release.
@@ -36,13 +36,15 @@ def _read_pair(where: str, entry: Any, key: str) -> _Pair:
         _Pair: The caption may be without words.
 
     Raises:
-        ValueError: If either is no text, or the video is empty.
+        ValueError: If either is no text, the video is empty, or the caption
+            no Unicode.
     """
     fields = entry if isinstance(entry, dict) else {}
     video, caption = fields.get('video_id'), fields.get(key)
     if not (isinstance(video, str) and video and isinstance(caption, str)):
         raise ValueError(f'{where} needs a video_id and a {key}, but is '
                          f'{entry!r}')
+    check_unicode([caption], where)
     return _Pair(video, caption)
 
 
@@ -141,8 +143,22 @@ def _read_lists(folder: Path) -> Tuple[Dict[str, List[dict]], List[str]]:
             if name != TEST[0]:
                 lists[name] = _training_entries(folder / official[name],
                                                 captions)
+    for name, entries in lists.items():
+        lists[name] = _distinct(entries)
+        doubles = len(entries) - len(lists[name])
+        if doubles:
+            told.append(f'{official[name]} has {doubles} lines twice; they '
+                        'are left out')
     _check_apart(lists, official)
     return lists, told
+
+
+def _distinct(entries: List[dict]) -> List[dict]:
+    """Take the first of equal entries."""
+    found: Dict[Tuple[str, str], dict] = {}
+    for one in entries:
+        found.setdefault((one['video'], str(one['caption'])), one)
+    return list(found.values())
 
 
 def _check_apart(lists: Dict[str, List[dict]], official: Dict[str,

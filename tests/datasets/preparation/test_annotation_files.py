@@ -40,6 +40,8 @@ def test_listing(folder: Path) -> None:
     none.add('lost', 1)
     with pytest.raises(ValueError, match='none of the 1 entries .* lost'):
         none.write(path)
+    with pytest.raises(ValueError, match='train.csv would be empty'):
+        Listing({}).write(path)
 
 
 def test_read_table(tmp_path: Path) -> None:
@@ -48,6 +50,28 @@ def test_read_table(tmp_path: Path) -> None:
     assert read_table(path, ['label']) == [dict(label='run', id='1')]
     with pytest.raises(ValueError, match='a.csv has no column time; .*label'):
         read_table(path, ['id', 'time'])
+
+
+@pytest.mark.parametrize('content, match', [
+    (b'id,text\n1,"a dog\n2,b\n', 'below line 1: .*close each quotation mark'),
+    (b'id,text\n1,"a dog\n2,"b"\n', 'below line 1: .*quotation mark'),
+    (b'id,text\n1,"a dog\n2,b"\n', 'line 3, ends a value of several lines'),
+    (b'id,text\n1,a\n2,a dog, wet\n',
+     r"line 3, .* more values .*\[' wet'\].*comma between quotation marks"),
+    (b'id,text\n1,d\xf6g\n', 'a.csv is no UTF-8 text'),
+])
+def test_lines_that_would_lose_text(tmp_path: Path, content: bytes,
+                                    match: str) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=match):
+        read_table(path, ['id', 'text'])
+
+
+def test_empty_values_at_the_end_of_lines(tmp_path: Path) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_text('id,text\n1,"a ""b"", c",,\n')
+    assert read_table(path, ['id', 'text'])[0]['text'] == 'a "b", c'
 
 
 def test_number_names() -> None:

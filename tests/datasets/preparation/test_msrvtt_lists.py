@@ -93,11 +93,30 @@ def test_only_the_test(build, tmp_path: Path) -> None:
             for path in tmp_path.glob('*.json')] == ['msrvtt_ret_test1k.json']
 
 
+def test_lines_twice(build, tmp_path: Path) -> None:
+    lines = ''.join(f'video{i},{text}\n'
+                    for i, text in ((0, 'a'), (1, 'b'), (0, 'a'), (0, 'c')))
+    told = build(
+        files={
+            'MSRVTT_train.9k.csv': 'video_id\nvideo2\nvideo2\n',
+            'MSRVTT_JSFUSION_test.csv': 'video_id,sentence\n' + lines
+        })
+    assert [one['caption']
+            for one in written(tmp_path, 'test1k')] == ['a', 'b', 'c']
+    assert len(written(tmp_path, 'train9k')) == 1
+    assert [line for line in told if 'twice' in line] == [
+        'MSRVTT_JSFUSION_test.csv has 1 lines twice; they are left out',
+        'MSRVTT_train.9k.csv has 1 lines twice; they are left out'
+    ]
+
+
 @pytest.mark.parametrize('name, text, match', [
     ('MSRVTT_data.json', '{', 'MSRVTT_data.json is no JSON'),
     ('MSRVTT_data.json', '[]', 'has no list "sentences"; take the official'),
     ('MSRVTT_data.json', '{"sentences": [{"caption": "a"}, 3]}',
      "2 of 2 sentences.*\n  sentence 0 needs a video_id.*'caption': 'a'"),
+    ('MSRVTT_data.json', sentences(('video0', 'a \ud83d')),
+     '1 of 1 sentences.*\n  sentence 0 has a caption that is no Unicode'),
     ('MSRVTT_data.json', sentences(*CAPTIONS[:3]),
      "1 of 2 videos have no caption.*\n  'video2' .line 2.*\n.*parts"),
     ('MSRVTT_train.9k.csv', 'name\nvideo0\n', 'has no column video_id'),
