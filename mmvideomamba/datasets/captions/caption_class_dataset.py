@@ -46,6 +46,7 @@ class CaptionClassDataset(RetrievalDataset):
             ValueError: See the class.
         """
         entries = read_json_entries(self.ann_file, self._read)
+        self._spelling.clear()
         wordings = self._wordings(entries)
         labels = {words[0]: label for label, words in enumerate(wordings)}
         found: Dict[str, int] = {}

@@ -31,7 +31,8 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
     An entry is ``{"video": PATH, "caption": TEXT}``, where ``image`` may
     stand for ``video``, and each may be a list: all captions of
     an entry describe all videos of the entry. A path in several entries is
-    the same video.
+    the same video, also where the path is spelt in another way, such as
+    ``./a.mp4`` for ``a.mp4``.
 
     In ``test_mode`` a video is a sample, with ``video_index``, and the set
     tells ``texts``, ``videos_of_text`` and ``texts_of_video`` to the
@@ -82,6 +83,7 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
         self.paragraph, self.train_texts = paragraph, train_texts
         self.pair_ids = pair_ids
         self.check_files = check_files
+        self._spelling: Dict[str, str] = {}
         self.texts: List[str] = []
         self.videos_of_text: List[List[int]] = []
         self.texts_of_video: List[List[int]] = []
@@ -96,12 +98,19 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
             key = 'image'
         folder = self.data_prefix.get('video') or ''
         videos = [
-            os.path.join(folder, v) for v in strings_of(entry, key, where)
+            self._same_spelling(os.path.join(folder, v))
+            for v in strings_of(entry, key, where)
         ]
         texts = captions_of(entry, where)
         if self.paragraph:
             texts = [clean_caption(' '.join(texts))]
         return _Entry(videos, texts)
+
+    def _same_spelling(self, path: str) -> str:
+        """Return the first spelling of a path in the file."""
+        if '://' in path:
+            return path
+        return self._spelling.setdefault(os.path.abspath(path), path)
 
     def load_data_list(self) -> List[dict]:
         """Read and check the file.
@@ -114,6 +123,7 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
             ValueError: See the class.
         """
         entries = read_json_entries(self.ann_file, self._read)
+        self._spelling.clear()
         numbers: Dict[str, int] = {}
         for entry in entries:
             for video in entry.videos:

@@ -104,6 +104,26 @@ def test_doubles_train_once(build, mm_log) -> None:
     assert len(build(entries, test_mode=True).texts) == 4
 
 
+def test_a_path_spelt_in_two_ways(build, tmp_path: Path) -> None:
+    (tmp_path / 'deep').mkdir()
+    entries = [
+        dict(video='./a.mp4', caption='a cat'),
+        dict(
+            video=[str(tmp_path / 'deep' / '..' / 'a.mp4'), 'b.mp4'],
+            caption='a pet'),
+        dict(video='deep//../a.mp4', caption='a cat')
+    ]
+    found = build(entries)
+    assert pair_ids(found) == [0, 0, 0]  # else a negative of an own caption
+    assert len({found.get_data_info(i)['filename'] for i in range(3)}) == 2
+    assert build(entries, test_mode=True).texts_of_video == [[0, 1, 2], [1]]
+
+
+def test_urls_stay_as_they_are(build) -> None:
+    found = build([dict(video='s3://x//a.mp4', caption='a cat')] * 2)
+    assert found.get_data_info(0)['filename'] == 's3://x//a.mp4'
+
+
 def test_captions_that_join_most_pairs_are_told(build, mm_log) -> None:
     build([
         dict(video='a.mp4', caption=['a cat', 'a pet']),
