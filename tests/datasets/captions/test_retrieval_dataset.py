@@ -120,8 +120,10 @@ def test_a_path_spelt_in_two_ways(build, tmp_path: Path) -> None:
 
 
 def test_urls_stay_as_they_are(build) -> None:
-    found = build([dict(video='s3://x//a.mp4', caption='a cat')] * 2)
-    assert found.get_data_info(0)['filename'] == 's3://x//a.mp4'
+    entries = [dict(video=f's3://x{i}a.mp4', caption='a') for i in ('/', '//')]
+    found = build(entries)
+    assert pair_ids(found) == [0, 1]
+    assert found.get_data_info(1)['filename'].endswith('s3://x//a.mp4')
 
 
 def test_captions_that_join_most_pairs_are_told(build, mm_log) -> None:

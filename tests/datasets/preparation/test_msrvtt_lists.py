@@ -104,7 +104,7 @@ def test_lines_twice(build, tmp_path: Path) -> None:
     assert [one['caption']
             for one in written(tmp_path, 'test1k')] == ['a', 'b', 'c']
     assert len(written(tmp_path, 'train9k')) == 1
-    assert [line for line in told if 'twice' in line] == [
+    assert [line for line in told if 'twice;' in line] == [
         'MSRVTT_JSFUSION_test.csv has 1 lines twice; they are left out',
         'MSRVTT_train.9k.csv has 1 lines twice; they are left out'
     ]
