@@ -128,7 +128,9 @@ class VideoTextRecall(BaseMetric):
         for group in groups:
             counts = [rest for name, *rest in results if name == group]
             recalls = [
-                100 * sum(expected_hit(*c, k) for c in counts) / len(counts)
+                100 * sum(
+                    expected_hit(better, right, wrong, k)
+                    for better, right, wrong in counts) / len(counts)
                 for k in self.topk
             ]
             metrics.update({

@@ -4,8 +4,7 @@ from typing import Any, Dict, Mapping, Type
 
 from torch import nn
 
-# By the names of Hugging Face. 'gelu' is the exact one, with an error
-# function.
+# By the names of Hugging Face. 'gelu' is exact, with an error function.
 ACTIVATIONS: Dict[str, nn.Module] = dict(
     gelu=nn.GELU(),
     gelu_new=nn.GELU('tanh'),
@@ -45,10 +44,10 @@ class BertConfig:
         intermediate_size (int): Channels between the two linear layers of a
             feed-forward network. Defaults to 3072.
         hidden_act (str): One of ``ACTIVATIONS``. Defaults to 'gelu'.
-        hidden_dropout_prob (float): Share of channels that is dropped in
-            training. Defaults to 0.1.
-        attention_probs_dropout_prob (float): Share of attention weights that
-            is dropped in training. Defaults to 0.1.
+        hidden_dropout_prob (float): Share of channels dropped in training.
+            Defaults to 0.1.
+        attention_probs_dropout_prob (float): Share of attention weights dropped
+            in training. Defaults to 0.1.
         max_position_embeddings (int): Most tokens of a text. Defaults to
             512.
         type_vocab_size (int): Kinds of a token; all tokens are of kind 0.
@@ -100,12 +99,12 @@ class BertConfig:
         """Read sizes by the names of Hugging Face.
 
         Args:
-            found (Mapping[str, Any]): Such as the content of a
+            found (Mapping[str, Any]): For example the content of a
                 ``config.json``.
-            **kwargs: Further sizes, which overrule ``found``.
+            **kwargs: Further sizes, before those of ``found``.
 
         Returns:
-            BertConfig: With defaults for what is missing.
+            BertConfig: With defaults for missing sizes.
 
         Raises:
             ValueError: If a name is unknown, or a value is not allowed.

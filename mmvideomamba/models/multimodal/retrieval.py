@@ -17,8 +17,8 @@ from .text_states import TextStates
 from .token_store import TokenStore, upload
 
 UNRANKED = -100.
-# Without cuDNN's attention: it prepares each new shape of its inputs for some
-# milliseconds, and each piece of pairs may have its own.
+# Without cuDNN's attention: cuDNN prepares each new shape of inputs for some
+# milliseconds, and each piece of pairs may have a new shape.
 _ATTENTION = [
     SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH
 ]

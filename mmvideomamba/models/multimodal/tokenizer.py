@@ -32,7 +32,8 @@ def read_vocabulary(path: Path) -> Dict[str, int]:
         dict[str, int]: Id of each token, the number of the line from 0 on.
 
     Raises:
-        ValueError: If it is no such file, or lacks BERT's special tokens.
+        ValueError: If the file is no such text, or lacks BERT's special
+            tokens.
     """
     try:
         lines = path.read_text(encoding='utf-8').rstrip('\n').split('\n')
@@ -52,7 +53,7 @@ class TextTokenizer:
     """BERT's WordPiece, ``[CLS] text [SEP]``, padded to a fixed length.
 
     mmaction2's ``VindLUTokenizer`` leaves out ``[SEP]``. The folder is read
-    at the first use, so that a model can be built without it.
+    at the first use, so a model can be built without a folder.
 
     Args:
         folder (str): Folder with ``vocab.txt``, one token a line. From a
@@ -61,9 +62,9 @@ class TextTokenizer:
             without it, texts become lower case.
         max_length (int): Tokens l of a text, longer ones are cut. Defaults
             to 32.
-        vocab_size (int, optional): Most tokens that the text tower knows.
+        vocab_size (int, optional): Word pieces of the text tower.
             Defaults to None, unchecked.
-        positions (int, optional): Most tokens of a text that it knows.
+        positions (int, optional): Most tokens of a text in the text tower.
             Defaults to None, unchecked.
 
     Raises:
@@ -115,7 +116,7 @@ class TextTokenizer:
                 f'{path} holds {count} tokens, but the text tower knows '
                 f'{self.vocab_size}; set vocab_size of its arch, or take the '
                 'vocabulary that belongs to it')
-        # Its threads do not live through the fork of the data workers.
+        # Threads of the tokenizer do not live through the fork of workers.
         os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
         try:
             from tokenizers import BertWordPieceTokenizer

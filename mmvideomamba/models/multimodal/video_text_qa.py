@@ -161,7 +161,8 @@ class VideoTextQA(VideoTextBase):
         text = self.text_encoder.encode(*tokens)
         return self.text_encoder.fuse(text, tokens.mask, vision), tokens.mask
 
-    def _answer_tokens(self, answers: List[str], device: object) -> TextBatch:
+    def _answer_tokens(self, answers: List[str],
+                       device: torch.device) -> TextBatch:
         return TextBatch(*(x.to(device)
                            for x in self.answer_tokenizer(answers)))
 
