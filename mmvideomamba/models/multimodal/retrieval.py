@@ -162,9 +162,9 @@ class RetrievalScorer:
             return RetrievalScores(dual, empty, empty.t())
         near_texts, near_videos = self._nearest(dual), self._nearest(dual.t())
         logits = self._judge(near_texts | near_videos.t(), states)
-        t2v = logits.t().contiguous().masked_fill_(~near_videos, UNRANKED)
-        return RetrievalScores(dual,
-                               logits.masked_fill_(~near_texts, UNRANKED), t2v)
+        v2t = logits.masked_fill(~near_texts, UNRANKED)
+        t2v = logits.t().masked_fill(~near_videos, UNRANKED)
+        return RetrievalScores(dual, v2t, t2v.contiguous())
 
     def _encode_texts(self, texts: Sequence[str]) -> Tuple[TextStates, Tensor]:
         """Encode a share of the texts, and take the others' from them.

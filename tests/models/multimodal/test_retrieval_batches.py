@@ -117,6 +117,14 @@ def test_scores_of_a_loop_over_pairs(pair_batch: int, video_batch: int,
         torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize('videos, texts', [(1, TEXTS), (VIDEOS, 1), (1, 1)])
+def test_one_video_or_one_text(videos: int, texts: int) -> None:
+    """The directions differ in the pairs that are judged."""
+    found = fill(Model(), range(videos), topk=2).score(NAMES[:texts])
+    for scores, most in ((found.v2t, texts), (found.t2v, videos)):
+        assert ((scores != -100).sum(1) == min(2, most)).all()
+
+
 def test_texts_are_cut_to_the_longest_of_a_batch(monkeypatch) -> None:
     model = Model()
     encode, shapes = model.text_encoder.encode, []
