@@ -68,9 +68,9 @@ class Attention(nn.Module):
         Raises:
             ValueError: If b is no multiple of g.
         """
-        groups = len(source)
-        if len(x) % groups:
-            raise ValueError(f'{len(x)} texts cannot be shared out to '
+        groups = source.shape[0]
+        if x.shape[0] % groups:
+            raise ValueError(f'{x.shape[0]} texts cannot be shared out to '
                              f'{groups} videos in equal parts')
         # Rows that look at the same source are a single long row.
         query = self._heads(self.query(x).view(groups, -1, x.shape[-1]))

@@ -83,3 +83,14 @@ def test_first_weights() -> None:
             assert (value == 0).all(), key
         elif value.numel() > 2000:
             assert value.std() == pytest.approx(0.02, rel=0.1), key
+
+
+@torch.no_grad()
+def test_trace_takes_other_batches(tower: TextTower) -> None:
+    """No size of a traced model is that of the example."""
+    vision = torch.randn(2, 3, 8)
+    example = torch.randn(2, 5, 8), MASK, vision
+    traced = torch.jit.trace_module(tower, dict(fuse=example))
+    text, mask = torch.randn(6, 4, 8), torch.ones(6, 4).long()
+    inputs = text, mask, torch.randn(3, 7, 8)
+    torch.testing.assert_close(traced.fuse(*inputs), tower.fuse(*inputs))
