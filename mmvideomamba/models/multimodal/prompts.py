@@ -1,6 +1,6 @@
 """Texts of classes: templates, or texts of a user's own."""
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Union
+from typing import Any, Dict, List, Sequence, Set, Union
 
 from mmaction.datasets.msrvtt_datasets import pre_text
 
@@ -35,9 +35,13 @@ def class_prompts(classes: Sequence[ClassName],
 
     Raises:
         FileNotFoundError: If a file is missing.
-        ValueError: If there are no classes, equal names,
-            a template without ``{}``, or a class without a text.
+        ValueError: If there are no classes, equal names, a template without
+            ``{}``, a class without a text or with two entries, or a name or
+            text is no str.
     """
+    if isinstance(classes, str):
+        raise ValueError('recognition by prompts needs a list of names, but '
+                         f'got the text {classes!r}')
     wordings = [_wordings(one) for one in classes]
     _check_names(wordings)
     source, found = 'prompts', prompts
@@ -60,7 +64,12 @@ def _clean(name: Any) -> str:
 
 def _wordings(one: ClassName) -> List[str]:
     """Return the wordings of a class, cleaned."""
-    return [_clean(x) for x in ([one] if isinstance(one, str) else one)]
+    words = [one] if isinstance(one, str) else one
+    if not isinstance(words, Sequence) or not all(
+            isinstance(word, str) for word in words):
+        raise ValueError('the name of a class must be a text, or a list of '
+                         f'wordings, but is {one!r}')
+    return [_clean(word) for word in words]
 
 
 def _check_names(wordings: List[List[str]]) -> None:
@@ -123,6 +132,12 @@ def _own_texts(names: List[str], found: Dict[str, Any],
                source: str) -> List[List[str]]:
     """Take the texts of each class; ``{}`` stands for the name."""
     by_name = {_clean(name): texts for name, texts in found.items()}
+    repeated: Set[str] = getattr(found, 'repeated', set())
+    if repeated or len(by_name) < len(found):
+        names = [_clean(name) for name in found]
+        repeated = repeated or {x for x in names if names.count(x) > 1}
+        raise ValueError(f'{source} has texts for {min(repeated)!r} twice; '
+                         'gather them in a list')
     lacking = [name for name in names if name not in by_name]
     if lacking:
         raise ValueError(

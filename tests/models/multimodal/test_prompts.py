@@ -42,6 +42,13 @@ def test_files(tmp_path: Path) -> None:
         class_prompts(['run'], 'no.txt')
 
 
+def test_a_class_twice_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / 'texts.json'
+    path.write_text('{"a": "x", "a": "y"}')
+    with pytest.raises(ValueError, match="texts.json has texts for 'a' twice"):
+        class_prompts(['a'], str(path))
+
+
 @pytest.mark.parametrize('classes, prompts, message', [
     ([], '{}', 'there are none'),
     (['a', ' . '], '{}', 'empty name, the first is class 1'),
@@ -51,6 +58,13 @@ def test_files(tmp_path: Path) -> None:
     (['a'], 'a video', 'have no {} and are no file'),
     (['a', 'b'], dict(b='x'), "no texts for 1 of 2 classes.*'a'"),
     (['a'], dict(a=[]), "texts of 'a' must be"),
+    (['a b'], {
+        'a b': 'x',
+        'A-b': 'y'
+    }, "has texts for 'a b' twice"),
+    ('ab', '{}', "a list of names, but got the text 'ab'"),
+    ([None], '{}', 'must be a text, .* but is None'),
+    ([[1]], '{}', r'must be a text, .* but is \[1\]'),
     (['a'], dict(a=['x', '?']), "texts of 'a' must be"),
 ])
 def test_faults(classes: list, prompts: object, message: str) -> None:
