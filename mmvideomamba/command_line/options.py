@@ -1,13 +1,37 @@
 """Options common to several commands."""
 import argparse
+import re
 from pathlib import Path
 from typing import Any, Optional
 
 from mmengine.config import DictAction
 
+# No argument of a command holds a null byte.
+SPACE = '\0'
+
+
+def _restore_spaces(value: Any) -> Any:
+    """Put spaces into texts of a value, lists among them."""
+    if isinstance(value, str):
+        return value.replace(SPACE, ' ')
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(_restore_spaces, value))
+    return value
+
 
 class ConfigOptionAction(DictAction):
-    """Parse KEY=VALUE pairs; other text ends the command with a message."""
+    """Parse KEY=VALUE pairs; other text ends the command with a message.
+
+    Spaces within a text stay, in paths and prompts; the host takes all out.
+    """
+
+    @staticmethod
+    def _parse_iterable(val: str) -> Any:
+        """Read a value; spaces beside commas and in brackets are none."""
+        tight = re.sub(r' *, *|(?<=[\[(]) +| +(?=[\])])',
+                       lambda found: found[0].strip(), val.strip('\'" '))
+        parsed = DictAction._parse_iterable(tight.replace(' ', SPACE))
+        return _restore_spaces(parsed)
 
     def __call__(self,
                  parser: argparse.ArgumentParser,
@@ -38,8 +62,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         metavar='KEY=VALUE',
         help='change values of the config, for example optim_wrapper.'
         'optimizer.lr=1e-4 test_pipeline.UniformSample.num_clips=4 (items '
-        'of lists by their type); lists as KEY=[a,b], quoted and without '
-        'spaces')
+        'of lists by their type); lists as KEY=[a,b], quoted')
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,6 @@
 """Options of several commands."""
 import argparse
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,19 @@ def test_defaults(parser: argparse.ArgumentParser) -> None:
 def test_rank_in_either_spelling(parser: argparse.ArgumentParser,
                                  option: str) -> None:
     assert parser.parse_args(['c.py', option, '3']).local_rank == 3
+
+
+@pytest.mark.parametrize('text, value', [
+    ('a video of {}', 'a video of {}'),
+    ('"my clips (1)/a.csv"', 'my clips (1)/a.csv'),
+    ('["a {}", \'b {}\']', ['a {}', 'b {}']),
+    ('[( 1, x y ), [2 ,3 ] ]', [(1, 'x y'), [2, 3]]),
+    (' 1e-4', 1e-4),
+])
+def test_spaces_within_a_text_stay(parser: argparse.ArgumentParser, text: str,
+                                   value: Any) -> None:
+    args = parser.parse_args(['config', '--cfg-options', f'key={text}'])
+    assert args.cfg_options == dict(key=value)
 
 
 @pytest.mark.parametrize('text', ['noequals', 'a=[1,(2]', ''])
