@@ -91,7 +91,11 @@ def read_bert(path: Union[str, Path]) -> BertFile:
         if bare and not name.startswith('cls.'):
             name = f'bert.{name}'
         if key.startswith(outer) and name.startswith(('bert.', 'cls.')):
-            weights[_OLD_NORM.sub(_new_norm, name)] = value
+            name = _OLD_NORM.sub(_new_norm, name)
+            if name in weights:
+                raise ValueError(f'{path} holds {name} twice, under its old '
+                                 'name as well; get the file anew')
+            weights[name] = value
         else:
             left_out.append(key)
     kept = {k: v for k, v in weights.items() if not _HARMLESS.fullmatch(k)}
@@ -124,6 +128,13 @@ def describe_bert(weights: Mapping[str, Tensor]) -> Dict[str, int]:
     return dict(sizes, num_hidden_layers=len(layers))
 
 
+def _say_unknown(path: Union[str, Path], why: str) -> None:
+    """Log that no config tells the sizes without a tensor."""
+    print_log(
+        f'{path}: {why}; heads and activation, shown by no tensor, are those '
+        'of arch', 'current')
+
+
 def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
                                                              Any]) -> None:
     """Compare the ``config.json`` beside weights with a text tower.
@@ -139,9 +150,7 @@ def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
     config = (file if file.is_dir() else file.parent) / 'config.json'
     if not config.is_file():
         if file.is_file():
-            print_log(
-                f'{path}: no config.json lies beside the weights; heads and '
-                'activation, shown by no tensor, are those of arch', 'current')
+            _say_unknown(path, 'no config.json lies beside the weights')
         return
     content = read_json(config, 'config', 'get it anew')
     kind = None
@@ -153,7 +162,11 @@ def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
         if is_hub_name(file.name):
             raise ValueError(f'{config} beside the weights is of model_type '
                              f'{kind!r}, but a text tower takes a BERT')
-        return  # of another model in the same folder
+        # Of another model in the same folder, by the name of the file.
+        _say_unknown(
+            path, 'config.json beside the weights is of model_type '
+            f'{kind!r} and not read')
+        return
     wrong = [
         f'{name} is {content[name]!r}, not {value!r}'
         for name, value in _FIXED.items() if content.get(name, value) != value

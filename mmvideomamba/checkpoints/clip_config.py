@@ -110,6 +110,21 @@ def _read(path: Path, owned: bool) -> Optional[ClipConfig]:
     content = read_json(path, 'config', 'get it anew')
     if not isinstance(content, dict):
         content = {}
+    try:
+        config = _translate(path, content)
+    except (AttributeError, TypeError, ZeroDivisionError) as error:
+        raise ValueError(f'{path} is no config of a CLIP: {error}; get it '
+                         'anew') from error
+    if config is None and owned:
+        raise ValueError(
+            f'{path} beside the weights describes no CLIP, but model_type '
+            f'{content.get("model_type")!r}: a CLIPTower takes those of '
+            f'{list(_FAMILIES)}, and of open_clip')
+    return config
+
+
+def _translate(path: Path, content: Dict[str, Any]) -> Optional[ClipConfig]:
+    """Translate a config; None for other models."""
     model = content.get('model_cfg')
     if isinstance(model, dict) and isinstance(model.get('vision_cfg'), dict):
         return _of_open_clip(path, content)
@@ -119,11 +134,6 @@ def _read(path: Path, owned: bool) -> Optional[ClipConfig]:
             '_vision_model') else kind
         if family in _FAMILIES:
             return _of_hugging_face(path, content)
-    if owned:
-        raise ValueError(
-            f'{path} beside the weights describes no CLIP, but model_type '
-            f'{kind!r}: a CLIPTower takes those of {list(_FAMILIES)}, and '
-            'of open_clip')
     return None
 
 

@@ -72,10 +72,15 @@ def read_weights(path: Union[str, Path],
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If a file cannot be used, is one shard of several, or a
-            shard is missing.
+        ValueError: If a file cannot be used, is one shard of several, or
+            weights or a shard are missing.
     """
     file = find_weights(path)
+    if file.is_dir() and (file / 'config.json').is_file():
+        raise ValueError(
+            f'{file} holds a config.json, but none of {list(WEIGHT_FILES)} '
+            f'and no index of shards: download the weights too, or name the '
+            'file that has them')
     if file.name.endswith(INDEX):
         return _read_shards(file, map_location, **kwargs)
     shard = _SHARD.fullmatch(file.name)

@@ -148,7 +148,7 @@ def test_config_beside_a_file_of_its_own_name(tmp_path: Path,
     folder = write(tmp_path, bert(), model_type='clip')
     path = Path(folder, 'pytorch_model.bin').rename(tmp_path / 'bert.pth')
     tower(weights=str(path))
-    assert not [line for line in mm_log if 'no config.json' in line]
+    assert [line for line in mm_log if "'clip' and not read; heads" in line]
     Path(folder, 'config.json').unlink()
     tower(weights=str(path))
     assert [line for line in mm_log if 'no config.json lies' in line]
@@ -167,6 +167,8 @@ def test_config_beside_a_file_of_its_own_name(tmp_path: Path,
      'differs .* tie_word_embeddings'),
     (lambda s: {**s, 'bert.embeddings.LayerNorm.bias': torch.ones(8).int()},
      'torch.int32'),
+    (lambda s: {**s, 'bert.embeddings.LayerNorm.beta': torch.ones(8)},
+     'bert.embeddings.LayerNorm.bias twice'),
 ])  # yapf: disable
 def test_other_files(change: Callable, message: str, tmp_path: Path) -> None:
     folder = write(tmp_path, change(bert()))

@@ -99,6 +99,9 @@ def test_fitting_config(config: dict, name: str, tmp_path: Path,
     (change(OPEN_CLIP, ls_init_value=1e-5), 'LayerScale'),
     (change(OPEN_CLIP, act_kwargs=dict(approximate='tanh')), 'act_kwargs'),
     (change(OPEN_CLIP, norm_kwargs=dict(eps=1e-6)), 'norm_kwargs'),
+    (dict(model_type='clip', vision_config=3), 'config.json is no config of'),
+    (change(OPEN_CLIP, head_width=0), 'is no config of a CLIP.*get it anew'),
+    (change(OPEN_CLIP, width='16'), 'is no config of a CLIP.*get it anew'),
 ])  # yapf: disable
 def test_config_of_another_tower(config: dict, message: str,
                                  tmp_path: Path) -> None:

@@ -79,3 +79,6 @@ def test_bad_index(content: str, message: str, tmp_path: Path) -> None:
 def test_folder_without_weights(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='is a folder, not a checkpoint'):
         read_weights(tmp_path)
+    (tmp_path / 'config.json').write_text('{}')
+    with pytest.raises(ValueError, match='config.json, but none of.*download'):
+        read_weights(tmp_path)
