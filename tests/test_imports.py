@@ -32,7 +32,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
     'config_check': ({'torch', 'mmengine'}, {'user_error'}),
     'command_line':
-    (ENGINE, {'compat', 'config_check', 'config_edit', 'process_group'}),
+    (ENGINE,
+     {'checkpoints', 'compat', 'config_check', 'config_edit',
+      'process_group'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'ops', 'registry', 'version'}),
     'ops.__init__': (set(), {'ops'}),

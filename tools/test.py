@@ -92,12 +92,14 @@ def set_tta(cfg: Config) -> None:
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     """Set in the config what the options ask for."""
-    cfg.load_from = kept_checkpoint(args.checkpoint, cfg)
     # The config kept by a resumed training; a resumed test would build the
     # training data and the optimizer.
     cfg.resume = False
     fill_dataloader(cfg, 'test_dataloader')
     merge_options(cfg, args.cfg_options)
+    # After the options, which may tell the best by which figure.
+    if 'load_from' not in args.cfg_options:
+        cfg.load_from = kept_checkpoint(args.checkpoint, cfg)
     set_test_views(cfg, args.views)
     if args.show or args.show_dir is not None:
         set_visualization(cfg, args)

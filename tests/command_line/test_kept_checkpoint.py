@@ -2,6 +2,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
 
 from mmvideomamba.command_line import kept_checkpoint
@@ -28,14 +29,47 @@ def test_best(tmp_path: Path) -> None:
     assert kept_checkpoint('best', run) == best
 
 
-def test_last(tmp_path: Path) -> None:
-    (tmp_path / 'last_checkpoint').write_text('x/epoch_5.pth')
-    assert kept_checkpoint('last', config(tmp_path)) == 'x/epoch_5.pth'
+def save(path: Path, iterations: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    torch.save(dict(meta=dict(iter=iterations), state_dict={}), path)
+
+
+@pytest.mark.parametrize('out_dir', [False, True])
+def test_last_of_a_folder_that_was_moved(tmp_path: Path,
+                                         out_dir: bool) -> None:
+    """The file of another training, at the old place, is not taken."""
+    old, new = tmp_path / 'old' / 'epoch_5.pth', tmp_path / 'new'
+    for path in (old, new / 'epoch_4.pth', new / 'epoch_5.pth'):
+        save(path, int(path.stem[-1]))
+    work_dir = tmp_path / 'work' / 'new' if out_dir else new
+    work_dir.mkdir(parents=True, exist_ok=True)
+    (work_dir / 'last_checkpoint').write_text(str(old))
+    hook = dict(out_dir=str(tmp_path)) if out_dir else {}
+    assert kept_checkpoint('last', config(work_dir,
+                                          **hook)) == str(new / 'epoch_5.pth')
+
+
+def test_last_that_is_damaged(tmp_path: Path, mm_log) -> None:
+    save(tmp_path / 'epoch_4.pth', 4)
+    (tmp_path / 'epoch_5.pth').touch()
+    (tmp_path / 'last_checkpoint').write_text('epoch_5.pth')
+    assert kept_checkpoint('last',
+                           config(tmp_path)) == str(tmp_path / 'epoch_4.pth')
+    assert 'epoch_5.pth is empty' in ''.join(mm_log)
+    (tmp_path / 'epoch_4.pth').unlink()
+    with pytest.raises(FileNotFoundError, match='epoch_5.pth is empty'):
+        kept_checkpoint('last', config(tmp_path))
+
+
+def test_own_names(tmp_path: Path) -> None:
+    save(tmp_path / 'mine_2.pth', 2)
+    cfg = config(tmp_path, filename_tmpl='mine_{}.pth')
+    assert kept_checkpoint('last', cfg) == str(tmp_path / 'mine_2.pth')
 
 
 @pytest.mark.parametrize('word, match', [
     ('best', "no best_\\*.pth.*save_best=None.*'last'"),
-    ('last', 'no last checkpoint'),
+    ('last', 'holds no last checkpoint; give'),
 ])
 def test_nothing_kept(tmp_path: Path, word: str, match: str) -> None:
     with pytest.raises(FileNotFoundError, match=match):

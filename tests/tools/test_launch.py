@@ -274,6 +274,21 @@ class TestTestOptions:
     def test_checkpoint(self) -> None:
         assert self.merged({}).load_from == 'a.pth'
 
+    def test_best_by_the_figure_of_the_options(self, tmp_path: Path) -> None:
+        best = tmp_path / 'best_b_epoch_1.pth'
+        best.touch()
+        (tmp_path / 'best_a_epoch_1.pth').touch()
+        cfg = dict(
+            work_dir=str(tmp_path),
+            default_hooks=dict(checkpoint=dict(save_best='a')))
+        args = evaluate.build_parser().parse_args([
+            'c.py', 'best', '--cfg-options',
+            'default_hooks.checkpoint.save_best=b'
+        ])
+        merged = Config(dict(default_scope='mmaction', **cfg))
+        evaluate.merge_args(merged, args)
+        assert merged.load_from == str(best)
+
     def test_config_of_a_resumed_training(self) -> None:
         assert self.merged(dict(resume=True)).resume is False
 
