@@ -46,8 +46,8 @@ class BertConfig:
         hidden_act (str): One of ``ACTIVATIONS``. Defaults to 'gelu'.
         hidden_dropout_prob (float): Share of channels dropped in training.
             Defaults to 0.1.
-        attention_probs_dropout_prob (float): Share of attention weights dropped
-            in training. Defaults to 0.1.
+        attention_probs_dropout_prob (float): Share of attention weights
+            dropped in training. Defaults to 0.1.
         max_position_embeddings (int): Most tokens of a text. Defaults to
             512.
         type_vocab_size (int): Kinds of a token; all tokens are of kind 0.
