@@ -20,7 +20,8 @@ def best_faults(cfg: Any, scope: str) -> List[str]:
 
     Returns:
         list[str]: A sentence per name. Evaluators of other kinds than the
-        classification metrics of the hosts and ours are not judged.
+        classification metrics of the hosts and ours, and of retrieval, are
+        not judged.
     """
     checkpoint = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
     best = checkpoint.get('save_best')
@@ -60,12 +61,16 @@ def _figures(cfg: Any, scope: str) -> Optional[List[str]]:
     evaluators = cfg.get('val_evaluator')
     if isinstance(evaluators, dict):
         evaluators = [evaluators]
-    if (cfg.get('model') or {}).get('type') not in _SINGLE or not evaluators:
+    val_cfg = cfg.get('val_cfg') or {}
+    retrieval = val_cfg.get('type') == 'mmvideomamba.RetrievalValLoop'
+    known = retrieval or (cfg.get('model') or {}).get('type') in _SINGLE
+    if not known or not evaluators:
         return None
+    judged = val_cfg.get('topk') != 0
     names: List[str] = []
     for evaluator in evaluators:
         kind = find_type(roots.METRICS, evaluator.get('type'), scope)
-        found = kind and list(_names(kind, evaluator))
+        found = kind and list(_names(kind, evaluator, judged))
         if not found:
             return None
         prefix = evaluator.get('prefix') or getattr(kind, 'default_prefix', '')
@@ -77,8 +82,11 @@ def _numbers(value: Any) -> Tuple[int, ...]:
     return (value, ) if isinstance(value, int) else tuple(value)
 
 
-def _names(kind: Any, cfg: dict) -> Iterator[str]:
-    """Yield the names of a metric's figures, without prefix."""
+def _names(kind: Any, cfg: dict, judged: bool) -> Iterator[str]:
+    """Yield the names of a metric's figures, without prefix.
+
+    Those of retrieval by the judge need a judge.
+    """
     bases = [base.__name__ for base in getattr(kind, '__mro__', ())]
     if 'AccMetric' in bases:
         listed = cfg.get('metric_list',
@@ -90,6 +98,12 @@ def _names(kind: Any, cfg: dict) -> Iterator[str]:
                     yield f'top{k}'
             else:
                 yield 'mean1' if name == 'mean_class_accuracy' else name
+    elif kind.__name__ == 'VideoTextRecall':
+        ranks = [f'R@{k}' for k in cfg.get('topk', (1, 5, 10))]
+        for end in ('', '_emb') if judged else ('_emb', ):
+            yield f'mean_recall{end}'
+            for way in ('t2v', 'v2t'):
+                yield from (f'{way}{end}/{name}' for name in (*ranks, 'mR'))
     elif 'MSEMetric' in bases:
         yield 'mse'
     elif kind.__name__ == 'Accuracy' and not isinstance(

@@ -1,7 +1,7 @@
 """Faults at the start, through the functions of ``tools/train.py``."""
 import os
 from pathlib import Path
-from typing import Any, List
+from typing import Any, List, Optional
 
 import pytest
 from mmengine.config import Config
@@ -217,6 +217,30 @@ def test_figures_of_images(evaluator: dict, model: str, best: str,
             val_evaluator=evaluator,
             default_hooks=dict(checkpoint=dict(save_best=[best, 'auto']))))
     assert (value_faults(cfg, True) == []) == good
+
+
+@pytest.mark.parametrize('topk, best, good', [
+    (None, 'mean_recall', True),
+    (128, 't2v/R@5', True),
+    (128, 'v2t_emb/mR', True),
+    (128, 'R@5', False),
+    (0, 'mean_recall', False),
+    (0, 't2v/mR', False),
+    (0, 'mean_recall_emb', True),
+])
+def test_figures_of_retrieval(topk: Optional[int], best: str,
+                              good: bool) -> None:
+    """Without the judge there are no figures by the judge."""
+    loop = {} if topk is None else dict(topk=topk)
+    cfg = Config(
+        dict(
+            default_scope='mmaction',
+            model=dict(type='mmvideomamba.VideoTextModel'),
+            val_cfg=dict(type='mmvideomamba.RetrievalValLoop', **loop),
+            val_evaluator=dict(type='mmvideomamba.VideoTextRecall'),
+            default_hooks=dict(checkpoint=dict(save_best=best))))
+    found = value_faults(cfg, True)
+    assert [best in fault for fault in found] == ([] if good else [True])
 
 
 def test_empty_epoch() -> None:

@@ -15,6 +15,7 @@ from mmvideomamba.engine.agreed_save import agree, size_of_state, write_whole
 from mmvideomamba.engine.progress import note_progress, read_progress
 from mmvideomamba.engine.resume_point import choose_checkpoint
 from mmvideomamba.registry import HOOKS
+from mmvideomamba.user_error import UserError
 
 # Keys of the message hub, and so of each checkpoint: names of the files to
 # remove once the checkpoint is complete, and of files saved at a signal.
@@ -241,6 +242,7 @@ class SafeCheckpointHook(CheckpointHook):
             return
         if 'auto' in self.key_indicators:
             self._init_rule(self.rules, [list(metrics)[0]])
+        self._check_figures(metrics)
         hub = runner.message_hub
         better = [
             key for key, rule in zip(self.key_indicators, self.rules)
@@ -274,6 +276,15 @@ class SafeCheckpointHook(CheckpointHook):
             self._waiting = [
                 x for x in self._waiting if not self._remove(runner, x)
             ]
+
+    def _check_figures(self, metrics: Dict[str, float]) -> None:
+        """Refuse a ``save_best`` that the validation does not give."""
+        unknown = [key for key in self.key_indicators if key not in metrics]
+        if unknown:
+            message = (f'save_best={unknown[0]!r} is none of the figures of '
+                       f'the validation, {", ".join(metrics)}; set '
+                       'default_hooks.checkpoint.save_best to one of them')
+            raise UserError(message if is_main_process() else '')
 
     def _is_better(self, hub: MessageHub, key: str, rule: str,
                    score: Optional[float]) -> bool:

@@ -287,6 +287,12 @@ def test_same_files_as_the_host(tmp_path: Path, settings: dict) -> None:
     assert found[0] == found[1]
 
 
+def test_best_by_a_figure_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="'toy/x' is none of .*toy/acc"):
+        train(tmp_path, save_best='toy/x', rule='greater')
+    assert 'epoch_1.pth' in files(tmp_path)
+
+
 @pytest.mark.parametrize('settings', [
     dict(filename_tmpl='run_{}.pkl', save_optimizer=False),
     dict(out_dir='other'),
