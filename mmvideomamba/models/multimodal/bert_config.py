@@ -1,4 +1,5 @@
 """Sizes of a BERT, from a dict or from the config of Hugging Face."""
+import re
 from dataclasses import dataclass, fields
 from typing import Any, Dict, Mapping, Type
 
@@ -18,7 +19,8 @@ _FIXED: Dict[str, tuple] = dict(
     position_embedding_type=('absolute', ),
     is_decoder=(False, ),
     add_cross_attention=(False, ),
-    chunk_size_feed_forward=(0, ),
+    is_encoder_decoder=(False, ),
+    pruned_heads=({}, ),
     tie_word_embeddings=(True, ))
 # Entries of a ``config.json`` without influence on the text tower.
 _IGNORED = ('architectures', 'classifier_dropout', 'cross_module',
@@ -29,7 +31,19 @@ _IGNORED = ('architectures', 'classifier_dropout', 'cross_module',
             'pooler_num_fc_layers', 'pooler_size_per_head', 'pooler_type',
             'id2label', 'label2id', 'num_labels', 'problem_type',
             'finetuning_task', 'output_past', 'output_attentions',
-            'output_hidden_states', 'return_dict', 'torchscript', 'language')
+            'output_hidden_states', 'return_dict', 'torchscript', 'language',
+            'chunk_size_feed_forward', 'cross_attention_hidden_size',
+            'tie_encoder_decoder', 'tokenizer_class', 'use_bfloat16',
+            'tf_legacy_loss', 'sep_token_id', 'prefix', 'task_specific_params')
+# The same, of models that write texts: transformers has written all of these
+# into whole configs.
+_OF_WRITERS = re.compile(
+    r'(min|max)_length|do_sample|early_stopping|num_(beams|beam_groups)|'
+    r'num_return_sequences|(length|repetition|diversity)_penalty|temperature|'
+    r'(top|typical)_[kp]|(encoder_)?no_repeat_ngram_size|bad_words_ids|'
+    r'(begin_)?suppress_tokens|forced_[be]os_token_id|remove_invalid_values|'
+    r'eos_token_ids|decoder_start_token_id|exponential_decay_length_penalty|'
+    r'output_scores|return_dict_in_generate')
 
 
 @dataclass
@@ -114,7 +128,8 @@ class BertConfig:
             if name in found and found[name] not in allowed:
                 raise ValueError(f'{name} of a BERT must be {allowed[0]!r} '
                                  f'here, but is {found[name]!r}')
-        unknown = sorted(found.keys() - known - set(_FIXED) - set(_IGNORED))
+        unknown = sorted(name for name in found.keys() - known - set(_FIXED) -
+                         set(_IGNORED) if not _OF_WRITERS.fullmatch(name))
         if unknown:
             raise ValueError(f'a BERT has no {unknown}, but {sorted(known)}')
         sizes = {

@@ -9,6 +9,12 @@ from torch import Tensor
 from mmvideomamba.json_file import read_json
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
+# Arguments of tokenizers: the entry of a ``tokenizer_config.json``, and its
+# default.
+_OPTIONS = dict(
+    lowercase=('do_lower_case', True),
+    strip_accents=('strip_accents', None),
+    handle_chinese_chars=('tokenize_chinese_chars', True))
 
 
 class TextBatch(NamedTuple):
@@ -139,10 +145,14 @@ class TextTokenizer:
         if not isinstance(config, dict):
             raise ValueError(f'{path} is no config of a tokenizer; get it '
                              'anew, or remove it')
-        return dict(
-            lowercase=config.get('do_lower_case', True),
-            strip_accents=config.get('strip_accents'),
-            handle_chinese_chars=config.get('tokenize_chinese_chars', True))
+        options = {}
+        for name, (entry, default) in _OPTIONS.items():
+            value = config.get(entry, default)
+            if not isinstance(value, (bool, type(default))):
+                raise ValueError(f'{path}: {entry} must be true or false, but '
+                                 f'is {value!r}; get the file anew')
+            options[name] = value
+        return options
 
     @property
     def pad_id(self) -> int:

@@ -1,4 +1,5 @@
 """Entries of a published ``config.json``."""
+import json
 from typing import Any, Dict
 
 import pytest
@@ -21,8 +22,16 @@ def test_entries_without_influence() -> None:
     assert config == BertConfig(vocab_size=21128, encoder_width=6)
 
 
+def test_whole_config_of_transformers() -> None:
+    """As written by early versions, with every default."""
+    transformers = pytest.importorskip('transformers')
+    whole = transformers.BertConfig(vocab_size=30).to_json_string(False)
+    assert BertConfig.of(json.loads(whole)) == BertConfig(vocab_size=30)
+
+
 @pytest.mark.parametrize('entry', [
     dict(is_decoder=True),
+    dict(pruned_heads={'0': [1]}),
     dict(position_embedding_type='relative_key'),
     dict(model_type='roberta'),
     dict(tie_word_embeddings=False),

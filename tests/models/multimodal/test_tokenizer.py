@@ -47,3 +47,13 @@ def test_what_is_no_vocabulary(folder: Path, content: bytes,
     (folder / 'vocab.txt').write_bytes(content)
     with pytest.raises(ValueError, match=match):
         TextTokenizer(str(folder))(['a'])
+
+
+def test_options_of_the_wrong_type(folder: Path) -> None:
+    config = folder / 'tokenizer_config.json'
+    config.write_text('{"do_lower_case": "no"}')
+    with pytest.raises(ValueError, match=f"{config}: do_lower_case.*'no'"):
+        TextTokenizer(str(folder))(['a'])
+    config.write_text('{"do_lower_case": false, "strip_accents": null}')
+    ids = TextTokenizer(str(folder), 4)(['Cat a']).ids
+    assert ids.tolist() == [[2, 1, 5, 3]]
