@@ -11,6 +11,7 @@ from mmvideomamba.datasets.bad_medium import BadMedium, bad_media_in
 from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.evaluation.report_evaluator import say_left_out
 from mmvideomamba.registry import LOOPS
+from mmvideomamba.user_error import UserError
 
 
 class Pairs(NamedTuple):
@@ -77,6 +78,27 @@ class _RetrievalMixin(BaseLoop):
                  **scorer_cfg: Any) -> None:
         super().__init__(runner, dataloader, evaluator, fp16)
         self.scorer_cfg = scorer_cfg
+        self._check_scorer()
+
+    def _check_scorer(self) -> None:
+        """Refuse arguments of the scorer before the training, not after.
+
+        Raises:
+            UserError: If the model has no scorer, or not of these arguments.
+        """
+        model = inner_model(self.runner.model)
+        fault = ''
+        if not hasattr(model, 'retrieval_scorer'):
+            fault = ('it needs mmvideomamba.VideoTextModel, but the model is '
+                     f'{type(model).__name__}')
+        else:
+            try:
+                model.retrieval_scorer(**self.scorer_cfg)
+            except (TypeError, ValueError) as error:
+                fault = str(error)
+        if fault:
+            raise UserError(f'{type(self).__name__} ({self.stage}_cfg): '
+                            f'{fault}' if dist.is_main_process() else '')
 
     def run(self) -> Dict[str, float]:
         """Run the evaluation.

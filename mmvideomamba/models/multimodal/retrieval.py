@@ -67,7 +67,8 @@ class RetrievalScorer:
             or lines in a log. Defaults to True.
 
     Raises:
-        ValueError: If a number is too small, or a storage or dtype unknown.
+        ValueError: If a number is too small or no integer, a dtype unknown,
+            or a storage not there.
     """
 
     def __init__(self,
@@ -83,9 +84,9 @@ class RetrievalScorer:
                                     0), ('pair_batch', pair_batch,
                                          1), ('video_batch', video_batch, 1),
                                    ('text_batch', text_batch, 1)):
-            if value < least:
-                raise ValueError(f'{name} of the retrieval must be at least '
-                                 f'{least}, but is {value}')
+            if not isinstance(value, int) or value < least:
+                raise ValueError(f'{name} of the retrieval must be an integer '
+                                 f'of at least {least}, but is {value!r}')
         self.model, self.topk = model, topk
         self.pair_batch, self.video_batch = pair_batch, video_batch
         self.text_batch, self.progress = text_batch, progress

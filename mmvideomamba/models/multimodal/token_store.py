@@ -45,7 +45,7 @@ class TokenStore:
             autocast's if autocast is on; no score changes by it.
 
     Raises:
-        ValueError: If the storage or the dtype is unknown.
+        ValueError: If the dtype is unknown, or the storage not there.
     """
 
     def __init__(self,
@@ -56,10 +56,12 @@ class TokenStore:
                              f'one of {list(TOKEN_DTYPES)}, but is {dtype!r}')
         if storage != 'disk':
             try:
-                torch.device(storage)
-            except RuntimeError as error:
-                raise ValueError("storage of the retrieval must be 'cpu', "
-                                 f"'disk' or a device: {error}") from error
+                torch.empty(0, device=storage)
+            except (AssertionError, RuntimeError) as error:
+                raise ValueError(
+                    "storage of the retrieval must be 'cpu', 'disk' or a "
+                    f'device of this machine, not {storage!r}: '
+                    f'{str(error).splitlines()[0]}') from error
         self.storage = storage
         self.dtype: Any = getattr(torch, dtype) if dtype else None
         self.expected = 0

@@ -68,10 +68,9 @@ class Model(nn.Module):
     """A model whose videos are their numbers."""
 
     def tokenize(self, texts: List[str]) -> None:
-        assert texts == ['a']
+        assert texts == ['a'] and not self.training
 
     def retrieval_scorer(self, topk: int = 2) -> Scorer:
-        assert not self.training
         return Scorer(topk)
 
     def data_preprocessor(self, batch: List[int], training: bool) -> dict:
@@ -103,6 +102,11 @@ def test_without_a_judge_only_the_encoders_count() -> None:
     found = build(RetrievalValLoop, topk=0).run()
     assert {key.split('/')[0]
             for key in found} == {'t2v_emb', 'v2t_emb', 'mean_recall_emb'}
+
+
+def test_arguments_are_refused_before_a_run() -> None:
+    with pytest.raises(ValueError, match="Loop .val_cfg.: .*'topkk'"):
+        build(RetrievalValLoop, topkk=3)
 
 
 @pytest.mark.parametrize('kind, stage', [(RetrievalValLoop, 'val'),

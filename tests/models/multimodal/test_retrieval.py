@@ -141,6 +141,7 @@ def test_no_judge() -> None:
     (dict(topk=-1), 'topk of the retrieval.*-1'),
     (dict(topk=1, pair_batch=0), 'pair_batch.*0'),
     (dict(topk=1, video_batch=0), 'video_batch.*0'),
+    (dict(topk=2.5), 'topk .*an integer.*2.5'),
 ])
 def test_bad_numbers(kwargs: dict, match: str) -> None:
     with pytest.raises(ValueError, match=match):

@@ -82,6 +82,7 @@ def test_sum_that_does_not_fit_is_refused(storage: str, shared: int,
 
 @pytest.mark.parametrize('kwargs, match', [
     (dict(storage='tape'), "storage of the retrieval.*'disk'"),
+    (dict(storage='xpu'), "a device of this machine, not 'xpu'"),
     (dict(dtype='int8'), "token_dtype of the retrieval.*'int8'"),
 ])
 def test_bad_arguments(kwargs: dict, match: str) -> None:
