@@ -98,8 +98,19 @@ def read_bert(path: Union[str, Path]) -> BertFile:
             weights[name] = value
         else:
             left_out.append(key)
+    if _counts_from_two(weights):
+        raise ValueError(f'{path} holds another model than BERT, as the zeros '
+                         'at place 1 tell: RoBERTa and others count places '
+                         'from 2 on; take a file of BERT')
     kept = {k: v for k, v in weights.items() if not _HARMLESS.fullmatch(k)}
     return BertFile(kept, left_out)
+
+
+def _counts_from_two(weights: Mapping[str, Tensor]) -> bool:
+    """Tell whether the first places are unused, those of padding."""
+    places = weights.get('bert.embeddings.position_embeddings.weight')
+    return (places is not None and places.dim() == 2 and bool(places[2:].any())
+            and not places[1].any())
 
 
 def describe_bert(weights: Mapping[str, Tensor]) -> Dict[str, int]:

@@ -17,6 +17,7 @@ SIZES = dict(
     num_attention_heads=2,
     intermediate_size=16,
     max_position_embeddings=16)
+PLACES = 'bert.embeddings.position_embeddings.weight'
 State = Dict[str, Tensor]
 
 
@@ -169,6 +170,8 @@ def test_config_beside_a_file_of_its_own_name(tmp_path: Path,
      'torch.int32'),
     (lambda s: {**s, 'bert.embeddings.LayerNorm.beta': torch.ones(8)},
      'bert.embeddings.LayerNorm.bias twice'),
+    (lambda s: {**s, PLACES: s[PLACES] * (torch.arange(16) != 1)[:, None]},
+     'zeros at place 1 tell: RoBERTa'),
 ])  # yapf: disable
 def test_other_files(change: Callable, message: str, tmp_path: Path) -> None:
     folder = write(tmp_path, change(bert()))
