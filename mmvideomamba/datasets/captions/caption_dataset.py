@@ -93,6 +93,9 @@ class CaptionDataset(BadMediaMixin, Dataset):
 
     def _add(self, source: dict, data_root: str) -> None:
         """Open a source."""
+        if 'ann_file' not in source:
+            raise ValueError('each of the sources of CaptionDataset needs an '
+                             f'ann_file, but one is {source}')
         path = os.path.join(data_root, source.pop('ann_file'))
         root = os.path.join(data_root, source.pop('media_root', ''))
         if source.get('count_file'):

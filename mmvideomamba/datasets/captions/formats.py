@@ -4,6 +4,7 @@ A reader is a class in a new file, like ``sqlite_records.py``, and follows
 ``CaptionReader``. ``tests/datasets/captions/test_formats.py`` reads
 the same pairs through every row.
 """
+import inspect
 import os
 from typing import Any, Callable, Dict, Protocol
 
@@ -61,10 +62,18 @@ def open_captions(path: str, key: str, **options: Any) -> CaptionReader:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the format is unknown, or the file cannot be used.
+        ValueError: If the format is unknown, its reader has no such
+            argument, or the file cannot be used.
     """
     ending = os.path.splitext(path)[1]
     if ending not in FORMATS:
         raise ValueError(f'ann_file {path} of CaptionDataset must end in one '
                          f'of {list(FORMATS)}')
+    taken = list(inspect.signature(FORMATS[ending]).parameters.values())[2:]
+    known = [one.name for one in taken]
+    unknown = [name for name in options if name not in known]
+    if unknown and not any(one.kind is one.VAR_KEYWORD for one in taken):
+        allowed = f'but {", ".join(known)}' if known else 'and no other option'
+        raise ValueError(f'the source {path} of CaptionDataset takes no '
+                         f'{", ".join(unknown)}, {allowed}')
     return FORMATS[ending](path, key, **options)

@@ -108,12 +108,17 @@ class CountFile:
         path (str): The file, which need not exist; '' for none.
 
     Raises:
+        FileNotFoundError: If there is no such folder.
         ValueError: If the file holds something else.
     """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.folder = os.path.dirname(os.path.abspath(path))
+        if path and not os.path.isdir(self.folder):
+            # Now, not after ten minutes of counting.
+            raise FileNotFoundError(f'count_file {path}: its folder does not '
+                                    'exist; make it')
         self.counts: Dict[str, ShardCount] = {}
         if path and os.path.isfile(path):
             kept = read_json(path, 'count_file', RECOUNT)
@@ -219,6 +224,8 @@ def _fits(parts: List[str], patterns: List[str]) -> bool:
 
 
 def _from_json(entry: Dict[str, Any]) -> ShardCount:
+    if int(entry['samples']) < 0:
+        raise ValueError('a negative number of samples')
     return ShardCount(
         int(entry['samples']), int(entry['bytes']),
         int(entry.get('mtime',

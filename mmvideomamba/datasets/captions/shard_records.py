@@ -95,7 +95,7 @@ class ShardRecords:
                              functools.partial(count_samples, skip_rest=skip))
         ends = np.cumsum([count.samples for count in counts])
         if not ends[-1]:
-            raise ValueError(f'no sample in {len(shards)} shards')
+            raise ValueError(f'no sample in {len(shards)} shards of {pattern}')
         return shards, ends, [x for count in counts for x in count.faults]
 
     def __len__(self) -> int:

@@ -35,10 +35,12 @@ class SqliteRecords:
         except sqlite3.Error as error:
             raise ValueError(f'caption file {path} has no table annos(id, '
                              f'filename, caption): {error}') from error
-        if not count or (low, high) != (0, count - 1):
+        if not count:
+            raise ValueError(f'caption file {path}: annos has no row')
+        if (low, high) != (0, count - 1):
             raise ValueError(
                 f'caption file {path}: the ids of annos must be 0 to '
-                f'{max(count, 1) - 1} for {count} rows, but reach from {low} '
+                f'{count - 1} for {count} rows, but reach from {low} '
                 f'to {high}')
         if any(step[-1].startswith('SCAN') for step in plan):
             print_log(

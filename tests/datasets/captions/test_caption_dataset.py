@@ -148,6 +148,7 @@ def test_bad_files(folder: Path, name: str, content: str, match: str) -> None:
     (dict(modality='audio'), "modality of .*'audio'"),
     (dict(pair_ids='none'), "pair_ids of .*'none'"),
     (dict(sources=[]), 'at least one source'),
+    (dict(sources=[dict(ann_fil='a.json')]), "needs an ann_file, .*'ann_fil'"),
     (dict(sources=[dict(ann_file='a.json')],
           max_refetch=3), "max_refetch limits .*bad_media='raise'"),
     (dict(sources=[dict(ann_file='a-*.tar', on_short='no')]), 'on_short'),

@@ -6,7 +6,7 @@ import pytest
 from caption_files import CAPTIONS, FILES, build, check
 from torch.utils.data import DataLoader
 
-from mmvideomamba.datasets.captions.formats import FORMATS
+from mmvideomamba.datasets.captions.formats import FORMATS, open_captions
 from mmvideomamba.datasets.captions.record import Record, parse_record
 
 
@@ -41,6 +41,16 @@ def test_missing_files(folder: Path) -> None:
     for name in ('n.json', 'n.jsonl', 'n.sqlite', 'n.tar'):
         with pytest.raises(FileNotFoundError, match=r'n\.'):
             build(folder, name)
+
+
+@pytest.mark.parametrize('name, match', [
+    ('a-*.tar', 'takes no on_shrt, but on_short, count_file'),
+    ('a.json', 'a.json .* takes no on_shrt, and no other option'),
+])
+def test_options_that_a_format_does_not_take(folder: Path, name: str,
+                                             match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        open_captions(str(folder / name), 'image', on_shrt='skip')
 
 
 def test_adding_a_format(folder: Path, monkeypatch) -> None:

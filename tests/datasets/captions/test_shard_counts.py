@@ -102,8 +102,15 @@ def test_pipe_is_refused(folder: Path) -> None:
         find_shards(str(folder / '*.tar'))
 
 
-@pytest.mark.parametrize('content', ['', '[]', '{"a-0.tar": 3}'])
+@pytest.mark.parametrize(
+    'content',
+    ['', '[]', '{"a-0.tar": 3}', '{"a-0.tar": {"samples": -1, "bytes": 1}}'])
 def test_bad_counts(folder: Path, content: str) -> None:
     (folder / 'c.json').write_text(content)
     with pytest.raises(ValueError, match=r'count_file .*c.json .*delete it'):
         CountFile(str(folder / 'c.json'))
+
+
+def test_folder_of_counts_is_there_before_the_counting(folder: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='count_file .*make it'):
+        CountFile(str(folder / 'none' / 'counts.json'))

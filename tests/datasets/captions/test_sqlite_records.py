@@ -13,6 +13,10 @@ def test_bad_databases(folder: Path) -> None:
     with pytest.raises(ValueError, match='0 to 1 for 2 rows.*from 1 to 2'):
         build(folder, 'a.sqlite')
     with sqlite3.connect(folder / 'a.sqlite') as database:
+        database.execute('DELETE FROM annos')
+    with pytest.raises(ValueError, match='annos has no row'):
+        build(folder, 'a.sqlite')
+    with sqlite3.connect(folder / 'a.sqlite') as database:
         database.execute('ALTER TABLE annos RENAME COLUMN caption TO text')
     with pytest.raises(ValueError, match='no table annos.*caption'):
         build(folder, 'a.sqlite')
