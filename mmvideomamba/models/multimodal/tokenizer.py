@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional, Sequence
 
 import torch
+from mmengine.logging import print_log
 from torch import Tensor
 
 from mmvideomamba.json_file import read_json
@@ -122,6 +123,11 @@ class TextTokenizer:
                 f'{path} holds {count} tokens, but the text tower knows '
                 f'{self.vocab_size}; set vocab_size of its arch, or take the '
                 'vocabulary that belongs to it')
+        if self.vocab_size and count < self.vocab_size:
+            print_log(
+                f'{path} holds {count} tokens, but the text tower knows '
+                f'{self.vocab_size}: right if it was trained with this file; '
+                'the file of another BERT gives other words', 'current')
         # Threads of the tokenizer do not live through the fork of workers.
         os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
         try:

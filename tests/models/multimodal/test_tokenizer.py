@@ -23,6 +23,14 @@ def test_tokenizer_keeps_both_ends(folder: Path) -> None:
     assert (tokenizer.pad_id, tokenizer.cls_id, tokenizer.mask_id) == (0, 2, 4)
 
 
+def test_vocabulary_smaller_than_the_tower(folder: Path, mm_log: list) -> None:
+    TextTokenizer(str(folder), vocab_size=8)(['a'])
+    assert not mm_log
+    TextTokenizer(str(folder), vocab_size=9)(['a'])
+    line, = mm_log
+    assert 'holds 8 tokens, but the text tower knows 9' in line
+
+
 def test_bad_tokenizers(folder: Path) -> None:
     with pytest.raises(ValueError, match='at least 3, but is 2'):
         TextTokenizer(str(folder), 2)
