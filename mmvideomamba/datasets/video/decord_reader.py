@@ -4,6 +4,7 @@ import os
 from typing import Any, Dict, Sequence
 
 import decord
+import numpy as np
 
 from .indexed_reader import Fetched, IndexedReader
 
@@ -13,6 +14,18 @@ SOUGHT_CODECS = {'h264', 'hevc', 'vp8', 'vp9', 'prores'}
 SOUGHT_CONTAINERS = {'mov', 'matroska', 'flv'}
 # The same in each container, for files without B frames.
 PLAIN_CODECS = {'mpeg4', 'h263', 'mjpeg'}
+
+
+def _colours(frames: Any) -> np.ndarray:
+    """Return frames of decord, (..., h, w, 3).
+
+    Of some videos of less than 32 pixels width, the padding behind each row
+    comes as further colours.
+    """
+    found = frames.asnumpy()
+    if found.shape[-1] != 3:
+        raise RuntimeError(f'it finds {found.shape[-1]} colours')
+    return found
 
 
 class DecordReader(IndexedReader):
@@ -52,7 +65,7 @@ class DecordReader(IndexedReader):
         if self._seeks and self.truth.open_groups(indices):
             self._seeks = False
         if self._seeks:
-            frames = self._reader.get_batch(list(indices)).asnumpy()
+            frames = _colours(self._reader.get_batch(list(indices)))
             return {i: (f, None) for i, f in zip(indices, frames)}
         # The library miscounts frames left out with skip_frames.
         reader = self._start()
@@ -60,7 +73,7 @@ class DecordReader(IndexedReader):
         for number in range(indices[-1] + 1):
             frame = reader.next()
             if number in indices:
-                found[number] = frame.asnumpy(), None
+                found[number] = _colours(frame), None
         return found
 
     def close(self) -> None:

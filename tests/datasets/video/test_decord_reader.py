@@ -69,3 +69,15 @@ def test_errors(video_kinds: VideoKinds, tmp_path) -> None:
     with pytest.raises(MediaError, match='a.mp4 is damaged') as caught:
         read(path, list(range(60)))
     assert not isinstance(caught.value, UnsupportedVideoError)
+
+
+def test_narrow_video(tmp_path) -> None:
+    """The library takes the padding of rows for colours."""
+    path = str(tmp_path / 'narrow.mkv')
+    done = run_ffmpeg(
+        *'-f rawvideo -pix_fmt rgb24 -s 16x32 -r 25 -i - -c:v ffv1'.split(),
+        path,
+        content=bytes(3 * 16 * 32 * 4))
+    assert not done.returncode
+    with pytest.raises(UnsupportedVideoError, match='narrow.mkv.*finds 6 colours'):
+        DecordReader(path, path).get_frames([0])
