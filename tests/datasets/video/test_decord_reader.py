@@ -79,5 +79,6 @@ def test_narrow_video(tmp_path) -> None:
         path,
         content=bytes(3 * 16 * 32 * 4))
     assert not done.returncode
-    with pytest.raises(UnsupportedVideoError, match='narrow.mkv.*finds 6 colours'):
+    with pytest.raises(
+            UnsupportedVideoError, match='narrow.mkv.*finds 6 colours'):
         DecordReader(path, path).get_frames([0])
