@@ -84,7 +84,7 @@ class _RetrievalMixin(BaseLoop):
         """Refuse arguments of the scorer before the training, not after.
 
         Raises:
-            UserError: If the model has no scorer, or not of these arguments.
+            UserError: If the model has no scorer, or takes other arguments.
         """
         model = inner_model(self.runner.model)
         fault = ''

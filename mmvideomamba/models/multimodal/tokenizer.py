@@ -10,8 +10,7 @@ from torch import Tensor
 from mmvideomamba.json_file import read_json
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
-# Arguments of tokenizers: the entry of a ``tokenizer_config.json``, and its
-# default.
+# Arguments of tokenizers: entry of a ``tokenizer_config.json``, and default.
 _OPTIONS = dict(
     lowercase=('do_lower_case', True),
     strip_accents=('strip_accents', None),
@@ -96,8 +95,8 @@ class TextTokenizer:
 
         Raises:
             ImportError: If the package tokenizers is missing.
-            ValueError: If the folder lacks its vocabulary, or that is none,
-                or it or the texts are larger than the text tower's.
+            ValueError: If the folder lacks a vocabulary of BERT, or
+                vocabulary or texts are larger than in the text tower.
         """
         if self._tokenizer is None:
             if self.positions and self.max_length > self.positions:
