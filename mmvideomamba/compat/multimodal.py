@@ -1,11 +1,9 @@
 """Import the hosts' models beside a newer transformers."""
 import importlib.util
-import logging
 import sys
 import types
-from typing import List, Tuple
+from typing import Any, Callable, List, Tuple
 
-from mmengine.logging import print_log
 from mmengine.utils import digit_version
 
 from .workaround import Workaround, installed_version, package_dir
@@ -72,19 +70,35 @@ def _dependency_module(host: str) -> types.ModuleType:
     return sys.modules[name]
 
 
+def _placeholders(host: str, why: str) -> Callable[[List[str], Any], None]:
+    """Return the host's function for placeholders, with the true reason."""
+
+    def register(names: List[str], registry: Any) -> None:
+        for name in names:
+            registry.register_module(name=name, module=_refusal(name))
+
+    def _refusal(name: str) -> Callable[..., None]:
+
+        def refuse(*args: Any, **kwargs: Any) -> None:
+            raise ImportError(
+                f'{name}, a text model of {host}, is switched off: {why}. To '
+                f'use it: pip install {_MULTIMODAL_HINTS[host]}')
+
+        return refuse
+
+    return register
+
+
 def _cure() -> None:
     """Make the hosts register placeholders for their text models.
 
-    Otherwise the hosts' models cannot be imported at all.
+    Otherwise the hosts' models cannot be imported at all. Nothing is logged,
+    as other models need no transformers: a placeholder tells when built.
     """
     for host, why in _multimodal_hosts():
-        setattr(_dependency_module(host), 'WITH_MULTIMODAL', False)
-        print_log(
-            f'The text models of {host} are switched off: {why}. Those of '
-            'mmvideomamba run all the same. To use those of the host: '
-            f'pip install {_MULTIMODAL_HINTS[host]}',
-            logger='current',
-            level=logging.INFO)
+        module: Any = _dependency_module(host)
+        module.WITH_MULTIMODAL = False
+        module.register_multimodal_placeholder = _placeholders(host, why)
 
 
 WORKAROUND = Workaround(

@@ -11,7 +11,7 @@ from typing import Any, Callable, Dict, Tuple
 import pytest
 import torch
 from common import device_of, gradients, leaves
-from gpu_common import DEVICE, DTYPES, GPU_ONLY
+from gpu_marks import DEVICE, DTYPES, GPU_ONLY
 from ops.channels_first.published import (CONV, SCAN, WEIGHTS, close,
                                           scan_tolerance)
 from ops.channels_first.test_channels_first_conv import \

@@ -5,7 +5,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from common import assert_close, device_of, small_backbone
-from gpu_common import DEVICE, GPU_ONLY
+from gpu_marks import DEVICE, GPU_ONLY
 from torch import Tensor
 from torch.nn.utils import parametrizations
 from torch.utils.flop_counter import FlopCounterMode

@@ -7,7 +7,7 @@ from typing import Dict, Tuple
 import pytest
 import torch
 from common import gradients, leaves
-from gpu_common import DEVICE, DTYPES, GPU_ONLY
+from gpu_marks import DEVICE, DTYPES, GPU_ONLY
 # Fills what torch.empty returns with NaN in every test of this file.
 from ops.conftest import poison_empty  # noqa: F401
 from ops.conv import test_conv_api as conv_tests

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import List
 
 import pytest
-from gpu_common import GPU_ONLY
+from gpu_marks import GPU_ONLY
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -94,7 +94,8 @@ def small_data(cfg: Config, size: int, frames: int, lists: Path,
             if 'clip_len' in step:
                 step.clip_len = frames
             if 'scale' in step:
-                step.scale = (-1, size) if part != 'train' else size
+                short = part != 'train' and step.type == 'Resize'
+                step.scale = (-1, size) if short else size
             if 'crop_size' in step:
                 step.crop_size = size
 

@@ -10,8 +10,8 @@ from mmengine.logging import print_log
 
 from mmvideomamba.registry import DATASETS
 from ..bad_media import BadMediaMixin
-from .groups import linked_groups
 from .json_list import check_videos, read_json_entries
+from .linked_groups import linked_groups
 from .texts import captions_of, clean_caption, strings_of
 
 TRAIN_TEXTS = ('each', 'random')

@@ -1,4 +1,4 @@
-from mmvideomamba.datasets.captions.groups import linked_groups
+from mmvideomamba.datasets.captions.linked_groups import linked_groups
 
 
 def test_linked_groups() -> None:
