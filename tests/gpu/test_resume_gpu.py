@@ -12,6 +12,7 @@ from nested import differences
 
 from mmvideomamba.checkpoints import read_checkpoint
 
+pytest.importorskip('av', reason='the clips of the test need PyAV')
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason='no CUDA device')
