@@ -1,6 +1,9 @@
 """Weights of losses: checks, and a warning of a teacher without a loss."""
+import logging
 import math
 from typing import Any
+
+from mmengine.logging import print_log
 
 
 def check_loss_weight(name: str, value: Any) -> float:
@@ -23,16 +26,14 @@ def check_loss_weight(name: str, value: Any) -> float:
     return value
 
 
-def unused_teacher(model: str, setting: str) -> str:
-    """Return the warning of a teacher without a loss.
+def warn_unused_teacher(model: str, setting: str) -> None:
+    """Log a warning of a teacher without a loss.
 
     Args:
         model (str): Class of the model.
         setting (str): The setting without the loss.
-
-    Returns:
-        str: A line for the log.
     """
-    return (
+    print_log(
         f'{model} has a teacher used by no loss ({setting}): it only takes '
-        'memory and time. Set a weight above 0, or leave the teacher out')
+        'memory and time. Set a weight above 0, or leave the teacher out',
+        'current', logging.WARNING)

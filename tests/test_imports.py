@@ -26,7 +26,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'signals': (set(), set()),
     'user_error': (set(), set()),
     'json_file': (set(), set()),
-    'loss_weight': (set(), set()),
+    'loss_weight': ({'mmengine'}, set()),
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),

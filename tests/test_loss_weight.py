@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mmvideomamba.loss_weight import check_loss_weight, unused_teacher
+from mmvideomamba.loss_weight import check_loss_weight, warn_unused_teacher
 
 
 @pytest.mark.parametrize('value', [0, 0., 2, 0.5])
@@ -20,6 +20,7 @@ def test_refused(value: Any) -> None:
         check_loss_weight('loss_weight of X', value)
 
 
-def test_warning_names_model_and_setting() -> None:
-    line = unused_teacher('UMT', 'loss_weight=0')
+def test_warning_names_model_and_setting(mm_log: list) -> None:
+    warn_unused_teacher('UMT', 'loss_weight=0')
+    line, = mm_log
     assert 'UMT' in line and 'loss_weight=0' in line

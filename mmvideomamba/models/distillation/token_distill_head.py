@@ -1,15 +1,13 @@
 """The head whose features follow those of a frozen teacher."""
-import logging
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 import torch.nn.functional as F
-from mmengine.logging import print_log
 from mmengine.model import Sequential
 from torch import Tensor, nn
 
 from mmvideomamba.checkpoints import (Change, init_from_file,
                                       register_load_hook, unwrap)
-from mmvideomamba.loss_weight import check_loss_weight, unused_teacher
+from mmvideomamba.loss_weight import check_loss_weight, warn_unused_teacher
 from mmvideomamba.registry import MODELS
 from ..layers import build_add_norm
 from .frozen_teacher import FrozenTeacher, all_tokens, summary
@@ -90,9 +88,7 @@ class TokenDistillHead(Sequential):
         """
         init_from_file(self, super().init_weights)
         if not self.loss_weight:
-            print_log(
-                unused_teacher('TokenDistillHead', 'loss_weight=0'), 'current',
-                logging.WARNING)
+            warn_unused_teacher('TokenDistillHead', 'loss_weight=0')
         self.teacher.load()
 
     def fit_state_dict(self, state_dict: Dict[str, Tensor],

@@ -1,14 +1,12 @@
 """Videos and texts in one space, and a judge of pairs."""
-import logging
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
-from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from torch import Tensor, nn
 
-from mmvideomamba.loss_weight import check_loss_weight, unused_teacher
+from mmvideomamba.loss_weight import check_loss_weight, warn_unused_teacher
 from mmvideomamba.registry import MODELS
 from ..masking import MASK_SOURCES, MaskedTeacher, merge_single_view
 from .gather import GATHER_GRADS, gather_features
@@ -119,11 +117,9 @@ class VideoTextModel(VideoTextBase):
         idle = not aligned or not getattr(self.alignment_loss, 'loss_weight',
                                           1)
         if self.clip_teacher is not None and idle:
-            print_log(
-                unused_teacher(
-                    'VideoTextModel', 'uta in loss_weights, or '
-                    'loss_weight of alignment_loss, is 0'), 'current',
-                logging.WARNING)
+            warn_unused_teacher(
+                'VideoTextModel', 'uta in loss_weights, or '
+                'loss_weight of alignment_loss, is 0')
         if aligned and None in (self.clip_teacher, self.vision_encoder.neck):
             raise ValueError('loss_weights has uta, which needs a teacher and '
                              'a neck of the vision_encoder')

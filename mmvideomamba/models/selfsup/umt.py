@@ -1,14 +1,12 @@
 """Masked distillation of a video student from an image teacher."""
-import logging
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
-from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from mmpretrain.models.selfsup import BaseSelfSupervisor
 from torch import Tensor, nn
 
-from mmvideomamba.loss_weight import unused_teacher
+from mmvideomamba.loss_weight import warn_unused_teacher
 from mmvideomamba.registry import MODELS
 from ..masking import MaskedTeacher, TeacherTargets, merge_single_view
 
@@ -102,9 +100,7 @@ class UMT(BaseSelfSupervisor):
         self._freeze_unused()
         loss = getattr(self.head, 'loss_module', None)
         if getattr(loss, 'loss_weight', 1) == 0:
-            print_log(
-                unused_teacher('UMT', 'loss_weight=0 in the head'), 'current',
-                logging.WARNING)
+            warn_unused_teacher('UMT', 'loss_weight=0 in the head')
 
     def train(self, mode: bool = True) -> 'UMT':
         """Set the mode of all but the teacher.
