@@ -27,7 +27,7 @@ module                   holds
 =======================  ===================================================
 """
 from .adapters import adapt_all
-from .bert_file import fit_bert, read_bert
+from .bert_file import BERT_FIXED, fit_bert, read_bert
 from .clip_config import (SETTINGS, ClipConfig, check_clip_config,
                           check_clip_design, read_clip_config,
                           stored_clip_config)
@@ -49,14 +49,14 @@ from .torchscript import read_torchscript
 from .unwrap import unwrap
 
 __all__ = [
-    'Change', 'ClipConfig', 'HEADS', 'INFLATIONS', 'SETTINGS', 'adapt_all',
-    'adapt_checkpoint', 'check_clip_config', 'check_clip_design', 'check_fit',
-    'convert', 'describe_tower', 'find_clip_tower', 'find_weights', 'fit_bert',
-    'fit_clip_tower', 'fit_multimodal', 'fit_tensors', 'inflate_patch_kernel',
-    'init_from_file', 'is_torchscript', 'load_pretrained', 'log_changes',
-    'own_key', 'published_head', 'read_any', 'read_bert', 'read_checkpoint',
-    'read_clip_config', 'read_clip_tower', 'read_dump', 'read_file',
-    'read_torchscript', 'read_weights', 'register_load_hook',
-    'resize_spatial_embed', 'resize_temporal_embed', 'select_backbone',
-    'stored_clip_config', 'strip_prefix', 'unwrap'
+    'BERT_FIXED', 'Change', 'ClipConfig', 'HEADS', 'INFLATIONS', 'SETTINGS',
+    'adapt_all', 'adapt_checkpoint', 'check_clip_config', 'check_clip_design',
+    'check_fit', 'convert', 'describe_tower', 'find_clip_tower',
+    'find_weights', 'fit_bert', 'fit_clip_tower', 'fit_multimodal',
+    'fit_tensors', 'inflate_patch_kernel', 'init_from_file', 'is_torchscript',
+    'load_pretrained', 'log_changes', 'own_key', 'published_head', 'read_any',
+    'read_bert', 'read_checkpoint', 'read_clip_config', 'read_clip_tower',
+    'read_dump', 'read_file', 'read_torchscript', 'read_weights',
+    'register_load_hook', 'resize_spatial_embed', 'resize_temporal_embed',
+    'select_backbone', 'stored_clip_config', 'strip_prefix', 'unwrap'
 ]

@@ -32,10 +32,14 @@ _SIZES: Dict[str, Any] = dict(
     max_position_embeddings=512,
     type_vocab_size=2,
     layer_norm_eps=1e-12)
-_FIXED: Dict[str, Any] = dict(
+# Entries of a config that change the computation, with the only values of a
+# text tower.
+BERT_FIXED: Dict[str, Any] = dict(
     position_embedding_type='absolute',
     is_decoder=False,
     add_cross_attention=False,
+    is_encoder_decoder=False,
+    pruned_heads={},
     tie_word_embeddings=True)
 
 
@@ -180,7 +184,8 @@ def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
         return
     wrong = [
         f'{name} is {content[name]!r}, not {value!r}'
-        for name, value in _FIXED.items() if content.get(name, value) != value
+        for name, value in BERT_FIXED.items()
+        if content.get(name, value) != value
     ]
     if wrong:
         raise ValueError(f'{config}: {"; ".join(wrong)}, as in the text '

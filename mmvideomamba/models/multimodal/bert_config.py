@@ -5,6 +5,8 @@ from typing import Any, Dict, Mapping, Type
 
 from torch import nn
 
+from mmvideomamba.checkpoints import BERT_FIXED
+
 # By the names of Hugging Face. 'gelu' is exact, with an error function.
 ACTIVATIONS: Dict[str, nn.Module] = dict(
     gelu=nn.GELU(),
@@ -12,16 +14,6 @@ ACTIVATIONS: Dict[str, nn.Module] = dict(
     gelu_pytorch_tanh=nn.GELU('tanh'),
     relu=nn.ReLU(),
     silu=nn.SiLU())
-# Entries of a ``config.json`` that change the computation, with the only
-# values of a BERT.
-_FIXED: Dict[str, tuple] = dict(
-    model_type=('bert', ),
-    position_embedding_type=('absolute', ),
-    is_decoder=(False, ),
-    add_cross_attention=(False, ),
-    is_encoder_decoder=(False, ),
-    pruned_heads=({}, ),
-    tie_word_embeddings=(True, ))
 # Entries of a ``config.json`` without influence on the text tower.
 _IGNORED = ('architectures', 'classifier_dropout', 'cross_module',
             'torch_dtype', 'dtype', 'transformers_version', 'use_cache',
@@ -124,11 +116,12 @@ class BertConfig:
             ValueError: If a name is unknown, or a value is not allowed.
         """
         known = {field.name for field in fields(cls)}
-        for name, allowed in _FIXED.items():
-            if name in found and found[name] not in allowed:
-                raise ValueError(f'{name} of a BERT must be {allowed[0]!r} '
+        fixed = dict(BERT_FIXED, model_type='bert')
+        for name, value in fixed.items():
+            if name in found and found[name] != value:
+                raise ValueError(f'{name} of a BERT must be {value!r} '
                                  f'here, but is {found[name]!r}')
-        unknown = sorted(name for name in found.keys() - known - set(_FIXED) -
+        unknown = sorted(name for name in found.keys() - known - set(fixed) -
                          set(_IGNORED) if not _OF_WRITERS.fullmatch(name))
         if unknown:
             raise ValueError(f'a BERT has no {unknown}, but {sorted(known)}')
