@@ -1,12 +1,12 @@
 """Texts made equal by a tokenizer, for no model to tell apart."""
 import logging
-from typing import Dict, Hashable, List, Optional, Sequence, Set, Tuple
+from typing import Dict, Hashable, List, Optional, Sequence, Tuple
 
-from mmengine.logging import print_log
 from torch import Tensor
 
+from .log_once import log_once
+
 MAX_SHOWN = 5  # groups listed in a message
-_SAID: Set[str] = set()
 
 
 def equal_groups(
@@ -58,6 +58,4 @@ def report_equal(texts: Sequence[str], groups: Sequence[Sequence[int]],
         'as another one, cut or spelt alike; the model cannot tell them '
         'apart:', *lines, remedy
     ])
-    if message not in _SAID:
-        _SAID.add(message)
-        print_log(message, 'current', logging.WARNING)
+    log_once(message, logging.WARNING)

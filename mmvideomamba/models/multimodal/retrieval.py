@@ -3,12 +3,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 from mmengine import dist
-from mmengine.logging import print_log
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .equal_tokens import equal_groups, report_equal
 from .free_memory import free_bytes
+from .log_once import log_once
 from .losses import similarity
 from .pair_plan import PairPiece, plan_pairs
 from .progress_bar import Progress
@@ -204,8 +204,8 @@ class RetrievalScorer:
         """Mark the best candidates of each row, bool, same shape."""
         count = min(self.topk, scores.shape[1])
         if count < self.topk:
-            _say_once(f'topk={self.topk} is more than there are candidates: '
-                      'all of them are judged')
+            log_once(f'topk={self.topk} is more than there are candidates: '
+                     'all of them are judged')
         best = scores.topk(count, dim=1).indices
         return torch.zeros_like(
             scores, dtype=torch.bool).scatter_(1, best, True)
@@ -280,15 +280,6 @@ class RetrievalScorer:
             return logits
         real = piece.real.flatten().nonzero()[:, 0]
         return logits[upload(real, vision.device)]
-
-
-_SAID: set = set()
-
-
-def _say_once(message: str) -> None:
-    if message not in _SAID:
-        _SAID.add(message)
-        print_log(message, 'current')
 
 
 def _fits(x: Tensor, device: torch.device) -> bool:

@@ -11,7 +11,7 @@ from preloaded_python import spawn
 
 from mmvideomamba.evaluation import VideoTextRecall
 from mmvideomamba.models import VideoTextModel
-from mmvideomamba.models.multimodal import retrieval
+from mmvideomamba.models.multimodal import log_once, retrieval
 
 CASE = dict(
     loss_weight=dict(vtc=1., vtm=1.), pool_type='cls+avg', keep_temporal=True)
@@ -124,7 +124,7 @@ def test_mean_over_ties_lies_within_the_bounds(row: list, positives: list,
 
 
 def test_more_than_all_candidates_is_said_once(mm_log, monkeypatch) -> None:
-    monkeypatch.setattr(retrieval, '_SAID', set())
+    monkeypatch.setattr(log_once, '_SAID', set())
     found = [scores(128), scores(6, progress=False)]
     for one, other in zip(*found):
         assert torch.equal(one, other)
