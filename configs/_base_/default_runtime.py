@@ -6,7 +6,8 @@ default_scope = 'mmaction'
 custom_imports = dict(imports=['mmvideomamba'], allow_failed_imports=False)
 
 default_hooks = dict(
-    runtime_info=dict(type='RuntimeInfoHook'),
+    # Losses reach the log without a wait for the GPU in each step.
+    runtime_info=dict(type='mmvideomamba.LateRuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
     param_scheduler=dict(type='ParamSchedulerHook'),

@@ -4,6 +4,7 @@ from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
 from .finite_guard_hook import FiniteGuardHook
 from .frame_strip_hook import FrameStripHook
+from .late_runtime_info_hook import LateRuntimeInfoHook
 from .preemption_hook import PreemptionHook
 from .resume_hook import ResumeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -11,6 +12,6 @@ from .work_dir_lock_hook import WorkDirLockHook
 
 __all__ = [
     'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteGuardHook',
-    'FrameStripHook', 'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook',
-    'WorkDirLockHook'
+    'FrameStripHook', 'LateRuntimeInfoHook', 'PreemptionHook', 'ResumeHook',
+    'SafeCheckpointHook', 'WorkDirLockHook'
 ]
