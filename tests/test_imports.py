@@ -27,6 +27,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'user_error': (set(), set()),
     'json_file': (set(), set()),
     'loss_weight': ({'mmengine'}, set()),
+    'upload': ({'torch'}, set()),
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
@@ -56,17 +57,19 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.layers': (ENGINE, {'ops', 'registry'}),
     'models.backbones': (ENGINE,
                          {'checkpoints', 'ops', 'registry', 'models.layers'}),
-    'models.heads': (ENGINE | {'mmaction'},
-                     {'checkpoints', 'ops', 'registry', 'models.layers'}),
+    'models.heads':
+    (ENGINE | {'mmaction'},
+     {'checkpoints', 'ops', 'registry', 'upload', 'models.layers'}),
     'models.distillation':
     (ENGINE | {'mmaction', 'mmpretrain'},
      {'checkpoints', 'loss_weight', 'ops', 'registry', 'models.layers'}),
-    'models.masking': (ENGINE, {'checkpoints', 'registry', 'models.layers'}),
+    'models.masking': (ENGINE,
+                       {'checkpoints', 'registry', 'upload', 'models.layers'}),
     'models.selfsup':
     (ENGINE | {'mmpretrain'},
      {'loss_weight', 'ops', 'registry', 'models.layers', 'models.masking'}),
     'models.multimodal': (ENGINE | {'tokenizers'}, {
-        'checkpoints', 'json_file', 'loss_weight', 'ops', 'registry',
+        'checkpoints', 'json_file', 'loss_weight', 'ops', 'registry', 'upload',
         'models.layers', 'models.masking'
     }),
     # Prompts are cleaned by the host's rule, as captions are.

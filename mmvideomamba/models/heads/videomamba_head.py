@@ -4,10 +4,12 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 import torch
 from mmaction.models.heads import BaseHead
 from torch import Tensor, nn
+from torch.nn import functional
 
 from mmvideomamba.checkpoints import (Change, init_from_file, published_head,
                                       register_load_hook, unwrap)
 from mmvideomamba.registry import MODELS
+from mmvideomamba.upload import upload
 
 
 @MODELS.register_module()
@@ -153,17 +155,59 @@ class VideoMambaHead(BaseHead):
                 or soft labels.
 
         Returns:
-            dict: Loss and accuracies.
+            dict: Loss and, of indices, accuracies.
 
         Raises:
-            ValueError: If a label is not below ``num_classes``.
+            ValueError: If a label on the CPU is not below ``num_classes``.
         """
         for sample in data_samples:
             self._check_label(sample)
         if cls_scores.dtype.itemsize < 4:
-            # The host counts hits in numpy, which knows no bfloat16.
             cls_scores = cls_scores.float()
-        return super().loss_by_feat(cls_scores, data_samples)
+        labels = upload(
+            torch.stack([x.gt_label for x in data_samples]), cls_scores.device)
+        losses: Dict[str, Tensor] = {}
+        # One class each, also of a single one; else a share of every class.
+        if labels.shape != cls_scores.shape or not (labels.is_floating_point()
+                                                    or self.num_classes > 1):
+            labels = labels.flatten()
+            losses = self._accuracies(cls_scores.detach(), labels)
+        if self.label_smooth_eps:
+            if labels.dim() == 1:
+                labels = functional.one_hot(labels, self.num_classes)
+            labels = ((1 - self.label_smooth_eps) * labels +
+                      self.label_smooth_eps / self.num_classes)
+        self._place_class_weight(cls_scores.device)
+        loss = self.loss_cls(cls_scores, labels)
+        losses.update(loss if isinstance(loss, dict) else dict(loss_cls=loss))
+        return losses
+
+    def _accuracies(self, scores: Tensor, labels: Tensor) -> Dict[str, Tensor]:
+        """Count labels among the best k scores, for each of ``topk``.
+
+        The host counts in numpy, and waits for the device. Of equal scores
+        that of the last class counts as the best here; the host's sort leaves
+        the order of more than 16 classes open.
+
+        Args:
+            scores (Tensor): Shape (b, num_classes).
+            labels (Tensor): Shape (b, ).
+
+        Returns:
+            dict[str, Tensor]: 'top1_acc' and so on, float64 as the host's.
+        """
+        order = scores.argsort(dim=1, stable=True)
+        places = (order == labels[:, None]).sum(0, dtype=torch.float64)
+        return {
+            f'top{k}_acc': places[-k:].sum() / len(labels)
+            for k in self.topk
+        }
+
+    def _place_class_weight(self, device: torch.device) -> None:
+        """Keep the weights of the classes on the device of the scores."""
+        weight = getattr(self.loss_cls, 'class_weight', None)
+        if isinstance(weight, Tensor) and weight.device != device:
+            self.loss_cls.class_weight = upload(weight, device)
 
     def average_clip(self, cls_scores: Tensor, num_segs: int = 1) -> Tensor:
         """Average the views of each video, as ``average_clips`` says.
@@ -184,8 +228,9 @@ class VideoMambaHead(BaseHead):
 
     def _check_label(self, sample: Any) -> None:
         label = sample.gt_label
-        # Labels on a GPU are soft ones, made there by batch augmentation.
-        if label.is_floating_point() or label.is_cuda:
+        # A look at a label on a GPU would wait; there the loss fails by an
+        # assertion of the device.
+        if label.is_floating_point() or label.device.type != 'cpu':
             return
         if int(label.min()) < 0 or int(label.max()) >= self.num_classes:
             raise ValueError(

@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mmvideomamba.registry import MODELS
+from mmvideomamba.upload import upload
 from .videomamba_head import VideoMambaHead
 
 
@@ -52,7 +53,7 @@ class VideoMambaRegressionHead(VideoMambaHead):
                     'regression=True in the data set, and no blending of '
                     'classes in the data preprocessor')
         labels = torch.stack([sample.gt_label for sample in data_samples])
-        labels = labels.to(cls_scores)
+        labels = upload(labels, cls_scores.device).to(cls_scores.dtype)
         return dict(loss_mse=functional.mse_loss(cls_scores, labels))
 
     def predict_by_feat(self, cls_scores: Tensor, data_samples: list) -> list:

@@ -6,6 +6,7 @@ from mmengine import dist
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from mmvideomamba.upload import upload
 from .equal_tokens import equal_groups, report_equal
 from .free_memory import free_bytes
 from .log_once import log_once
@@ -14,7 +15,7 @@ from .pair_plan import PairPiece, plan_pairs
 from .progress_bar import Progress
 from .scores import check_finite
 from .text_states import TextStates
-from .token_store import TokenStore, upload
+from .token_store import TokenStore
 
 UNRANKED = -100.
 # Without cuDNN's attention: cuDNN prepares each new shape of inputs for some

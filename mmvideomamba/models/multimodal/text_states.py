@@ -4,7 +4,7 @@ from typing import NamedTuple, Sequence, Tuple
 import torch
 from torch import Tensor
 
-from .token_store import upload
+from mmvideomamba.upload import upload
 
 
 class TextStates(NamedTuple):

@@ -5,9 +5,11 @@ import torch
 from common import (GOLDEN_FLOOR, assert_close, golden, official_weights,
                     small_backbone)
 from mmaction.evaluation import AccMetric
+from mmaction.models.heads import BaseHead
 from mmaction.structures import ActionDataSample
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint, save_checkpoint
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mmvideomamba.models import VideoMambaHead
 from mmvideomamba.registry import MODELS
@@ -170,6 +172,71 @@ def test_half_precision(dtype):
     assert found['loss_cls'].item() == pytest.approx(
         wanted['loss_cls'].item(), rel=0.02)
     assert found.keys() == wanted.keys()
+
+
+def test_accuracies_are_those_of_the_host():
+    head = VideoMambaHead(num_classes=7, in_channels=4, topk=(1, 3, 9))
+    for count in (1, 2, 30):
+        scores = torch.randn(count, 7)
+        labels = torch.randint(7, (count, ))
+        found = head.loss_by_feat(scores, samples(labels))
+        wanted = BaseHead.loss_by_feat(head, scores, samples(labels))
+        assert list(found) == list(wanted)
+        for key, value in wanted.items():
+            assert found[key].dtype == value.dtype
+            assert torch.equal(found[key], value)
+
+
+def test_equal_scores():
+    """The last of equal classes counts as the best."""
+    head = VideoMambaHead(num_classes=4, in_channels=4, topk=(1, 2))
+    scores = torch.tensor([[1., 3., 3., 0.]]).expand(4, -1)
+    losses = head.loss_by_feat(scores, samples(range(4)))
+    assert [losses[f'top{k}_acc'] for k in (1, 2)] == [0.25, 0.5]
+    losses = head.loss_by_feat(scores[:1], samples([2]))
+    assert losses['top1_acc'] == 1
+
+
+@pytest.mark.parametrize('classes', [1, 3])
+@pytest.mark.parametrize('count', [1, 2])
+@pytest.mark.parametrize('smooth', [0., 0.1])
+def test_losses_are_those_of_the_host(classes, count, smooth):
+    """Indices and soft labels, also of one video, and of one class."""
+    head = VideoMambaHead(
+        num_classes=classes, in_channels=4, label_smooth_eps=smooth)
+    scores = torch.randn(count, classes)
+    hard = samples(torch.randint(classes, (count, )))
+    soft = [ActionDataSample(gt_label=torch.rand(classes)) for _ in hard]
+    for labels in [hard] if classes == 1 else [hard, soft]:
+        found = head.loss_by_feat(scores, labels)
+        wanted = BaseHead.loss_by_feat(head, scores, labels)
+        assert found.keys() == wanted.keys()
+        for key, value in wanted.items():
+            assert torch.equal(found[key], value), key
+
+
+def test_a_single_class_with_a_probability():
+    """The host takes the label for the index of a class, and fails."""
+    head = VideoMambaHead(1, 4, dict(type='BCELossWithLogits'), True)
+    scores = torch.randn(3, 1)
+    labels = torch.tensor([[1.], [0.], [1.]])
+    losses = head.loss_by_feat(scores,
+                               [ActionDataSample(gt_label=x) for x in labels])
+    wanted = binary_cross_entropy_with_logits(scores, labels)
+    assert losses == dict(loss_cls=wanted)
+
+
+def test_weights_of_classes_follow_the_scores():
+    """They are copied to the device once, not in each step."""
+    loss = dict(type='CrossEntropyLoss', class_weight=[1., 2., 3.])
+    head = VideoMambaHead(3, 4, loss)
+    assert head.loss_cls.class_weight.device.type == 'cpu'
+    labels = [ActionDataSample(gt_label=torch.zeros(1, device='meta').long())]
+    for _ in range(2):
+        head.loss_by_feat(torch.zeros(1, 3, device='meta'), labels)
+        assert head.loss_cls.class_weight.device.type == 'meta'
+        kept = head.loss_cls.class_weight
+    assert head.loss_cls.class_weight is kept
 
 
 def test_soft_labels():
