@@ -1,5 +1,5 @@
 """VideoMamba: a bidirectional state-space backbone for images and clips."""
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 
 import torch
 from mmcv.cnn.bricks import DropPath
@@ -12,9 +12,10 @@ from mmvideomamba.checkpoints import (INFLATIONS, Change, adapt_all,
                                       init_from_file, register_load_hook)
 from mmvideomamba.registry import MODELS
 from ..layers import (MambaBlock, TubeletEmbed, block_orders, build_add_norm,
-                      temporal_order)
+                      drop_add, drop_add_norm, temporal_order)
 from .clip_input import add_places, as_clip, visible_tokens
 from .cuda_graph import graphed
+from .drop_draws import draw_drops
 from .frozen_stages import check_stages, freeze_stages, frozen_modules
 
 # Functions with branches, which torch.fx cannot follow: calls are recorded.
@@ -366,11 +367,15 @@ class VideoMamba(BaseModule):
         """Run the blocks; return what the indices ask for."""
         outs: List[Tensor] = []
         streams: List[Tensor] = []
-        residual = None
+        residual: Any = None
+        draws = draw_drops(self, hidden)
         # Not a slice: it is a module, which some versions of torch.compile
         # cannot make.
         for i in range(self.last_index + 1):
-            hidden, residual = self.layers[i](hidden, residual, order)
+            # A keyword only where there is one: another module may be in the
+            # place of a block.
+            given = {} if draws[i] is None else dict(draw=draws[i])
+            hidden, residual = self.layers[i](hidden, residual, order, **given)
             # This block added the branch of the block before.
             if i - 1 in self.out_indices:
                 outs.append(self.norm_f(residual)[0].to(hidden.dtype))
@@ -379,12 +384,12 @@ class VideoMamba(BaseModule):
         last = self.last_index
         # The drop of the block that would have added this branch.
         owner = self if last == self.num_layers - 1 else self.layers[last + 1]
-        dropped = owner.drop_path(hidden)
         if last in self.out_indices:
-            normed, residual = self.norm_f(dropped, residual)
+            normed, residual = drop_add_norm(owner.drop_path, self.norm_f,
+                                             hidden, residual, draws[-1])
             outs.append(normed)
         else:
-            residual = residual + dropped
+            residual = drop_add(owner.drop_path, hidden, residual, draws[-1])
         if last in self.stream_indices:
             streams.append(residual)
         return outs + streams

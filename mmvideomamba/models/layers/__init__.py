@@ -1,8 +1,10 @@
 """Building blocks of the backbone; they know nothing of tasks or hosts."""
-from .add_norm import AddLayerNorm, AddRMSNorm, build_add_norm
+from .add_norm import (AddLayerNorm, AddRMSNorm, build_add_norm, drop_add,
+                       drop_add_norm, takes_draw)
 from .attentive_pool import AttentivePool
 from .bimamba_mixer import BiMambaMixer
 from .mamba_block import MambaBlock
+from .plain_layer import drop_prob_of
 from .scan_order import MIXER_ORDERS, SCAN_ORDERS, block_orders, temporal_order
 from .sincos_embed import sincos_embed
 from .tubelet_embed import TubeletEmbed
@@ -10,5 +12,6 @@ from .tubelet_embed import TubeletEmbed
 __all__ = [
     'AddLayerNorm', 'AddRMSNorm', 'AttentivePool', 'BiMambaMixer',
     'MIXER_ORDERS', 'MambaBlock', 'SCAN_ORDERS', 'TubeletEmbed',
-    'block_orders', 'build_add_norm', 'sincos_embed', 'temporal_order'
+    'block_orders', 'build_add_norm', 'drop_add', 'drop_add_norm',
+    'drop_prob_of', 'sincos_embed', 'takes_draw', 'temporal_order'
 ]

@@ -1,11 +1,13 @@
 """Residual addition followed by a norm: the entry of every block."""
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from mmvideomamba.ops import add_rms_norm
+from mmvideomamba.ops.norm.reference import add_dropped
+from .plain_layer import is_untouched
 
 # Functions with branches, which torch.fx cannot follow: calls are recorded.
 for _name in ('add_rms_norm', '_add_layer_norm'):
@@ -27,18 +29,26 @@ class AddRMSNorm(nn.Module):
 
     def forward(self,
                 x: Tensor,
-                residual: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
+                residual: Optional[Tensor] = None,
+                draw: Optional[Tensor] = None,
+                drop_prob: float = 0.) -> Tuple[Tensor, Tensor]:
         """Return the normalised sum and the stream, both (..., c).
 
         Args:
             x (Tensor): Branch output, shape (..., c).
             residual (Tensor, optional): Stream so far, shape (..., c).
                 Defaults to None, zeros.
+            draw (Tensor, optional): Uniform numbers, shape (b, ), float32;
+                samples below ``drop_prob`` lose ``x``, the others have ``x``
+                divided by ``1 - drop_prob``. Defaults to None, nothing is
+                dropped.
+            drop_prob (float): Probability of dropping. Defaults to 0.
 
         Returns:
             tuple: Norm of the sum, dtype of ``x``, and the sum, float32.
         """
-        return add_rms_norm(x, residual, self.weight, self.eps)
+        return add_rms_norm(
+            x, residual, self.weight, self.eps, draw=draw, drop_prob=drop_prob)
 
 
 class AddLayerNorm(nn.Module):
@@ -57,26 +67,33 @@ class AddLayerNorm(nn.Module):
 
     def forward(self,
                 x: Tensor,
-                residual: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
+                residual: Optional[Tensor] = None,
+                draw: Optional[Tensor] = None,
+                drop_prob: float = 0.) -> Tuple[Tensor, Tensor]:
         """Return the normalised sum and the stream, both (..., c).
 
         Args:
             x (Tensor): Branch output, shape (..., c).
             residual (Tensor, optional): Stream so far, shape (..., c).
                 Defaults to None, zeros.
+            draw (Tensor, optional): Uniform numbers, shape (b, ), float32;
+                samples below ``drop_prob`` lose ``x``, the others have ``x``
+                divided by ``1 - drop_prob``. Defaults to None, nothing is
+                dropped.
+            drop_prob (float): Probability of dropping. Defaults to 0.
 
         Returns:
             tuple: Norm of the sum, dtype of ``x``, and the sum, float32.
         """
-        return _add_layer_norm(x, residual, self.weight, self.bias, self.eps)
+        return _add_layer_norm(x, residual, self.weight, self.bias, self.eps,
+                               draw, drop_prob)
 
 
 def _add_layer_norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,
-                    bias: Tensor, eps: float) -> Tuple[Tensor, Tensor]:
+                    bias: Tensor, eps: float, draw: Optional[Tensor],
+                    drop_prob: float) -> Tuple[Tensor, Tensor]:
     """Add in float32 or float64, and normalise."""
-    stream = x.to(torch.promote_types(x.dtype, torch.float32))
-    if residual is not None:
-        stream = stream + residual
+    stream = add_dropped(x, residual, draw, drop_prob)
     y = F.layer_norm(stream, weight.shape, weight.to(stream.dtype),
                      bias.to(stream.dtype), eps)
     return y.to(x.dtype), stream
@@ -87,6 +104,59 @@ _NORMS = {
     'LN': AddLayerNorm,
     'LayerNorm': AddLayerNorm,
 }
+
+
+def takes_draw(norm: nn.Module) -> bool:
+    """Tell whether a norm of a block may drop samples, given numbers.
+
+    Args:
+        norm (nn.Module): The norm; another class, or a hook, expects to see
+            the branch with its samples dropped.
+
+    Returns:
+        bool: True for an ``AddRMSNorm`` or ``AddLayerNorm`` without hooks.
+    """
+    return (type(norm) in _NORMS.values() and is_untouched(norm, type(norm)))
+
+
+def drop_add_norm(drop_path: Any, norm: nn.Module, hidden: Tensor,
+                  residual: Optional[Tensor],
+                  draw: Optional[Tensor]) -> Tuple[Tensor, Tensor]:
+    """Drop samples of a branch, add the branch to the stream, and normalise.
+
+    Args:
+        drop_path (DropPath): Called to drop, unless there is a ``draw``.
+        norm (nn.Module): Adds and normalises.
+        hidden (Tensor): Branch, shape (b, l, c).
+        residual (Tensor, optional): Stream, shape (b, l, c).
+        draw (Tensor, optional): Numbers for the norm in the place of
+            ``drop_path``, shape (b, ).
+
+    Returns:
+        tuple: Norm of the sum and the sum, both (b, l, c).
+    """
+    if draw is None:
+        return norm(drop_path(hidden), residual)
+    return norm(hidden, residual, draw, drop_path.drop_prob)
+
+
+def drop_add(drop_path: Any, hidden: Tensor, residual: Tensor,
+             draw: Optional[Tensor]) -> Tensor:
+    """Drop samples of a branch, and add the branch to the stream.
+
+    Args:
+        drop_path (DropPath): Called to drop, unless there is a ``draw``.
+        hidden (Tensor): Branch, shape (b, l, c).
+        residual (Tensor): Stream, shape (b, l, c).
+        draw (Tensor, optional): Numbers in the place of ``drop_path``, shape
+            (b, ).
+
+    Returns:
+        Tensor: The sum, shape (b, l, c).
+    """
+    if draw is None:
+        return residual + drop_path(hidden)
+    return add_dropped(hidden, residual, draw, drop_path.drop_prob)
 
 
 def build_add_norm(norm_cfg: dict, dims: int) -> nn.Module:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mmvideomamba.ops import (ScanParams, being_traced, bidirectional_mixer,
                               bidirectional_selective_scan)
 from .layerwise_scan import Direction, is_plain_part, layerwise_scan
-from .plain_layer import is_plain, tell_called
+from .plain_layer import is_plain, is_untouched, tell_called
 from .scan_order import MIXER_ORDERS
 
 _BothParams = Tuple[Optional[ScanParams], Optional[ScanParams]]
@@ -168,6 +168,17 @@ class BiMambaMixer(BaseModule):
                                            out_proj.bias, self.backend)
         self._tell_called(x)
         return out_proj(self._scan(in_proj(x), ends))
+
+    def is_plain(self) -> bool:
+        """Tell whether the weights say all that the mixer does.
+
+        Returns:
+            bool: False if the mixer or a layer has a hook, or a layer has to
+            be called.
+        """
+        return is_untouched(self, BiMambaMixer) and all(
+            is_plain_part(name, layer)
+            for name, layer in self._modules.items() if layer is not None)
 
     def _tell_called(self, x: Tensor) -> None:
         """Say once which layer is not plain, if there is one."""

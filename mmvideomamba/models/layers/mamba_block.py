@@ -6,8 +6,9 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .add_norm import build_add_norm
+from .add_norm import build_add_norm, drop_add_norm, takes_draw
 from .bimamba_mixer import BiMambaMixer
+from .plain_layer import drop_prob_of
 
 
 class MambaBlock(BaseModule):
@@ -51,10 +52,20 @@ class MambaBlock(BaseModule):
         self.normed = nn.Identity()
         self.mixer = BiMambaMixer(embed_dims, **(mixer_cfg or {}))
 
+    def drop_prob(self) -> float:
+        """Return the drop probability for which ``forward`` takes a ``draw``.
+
+        Returns:
+            float: 0 where nothing is dropped, and where ``drop_path`` has to
+            be called.
+        """
+        return drop_prob_of(self.drop_path) if takes_draw(self.norm) else 0.
+
     def forward(self,
                 hidden: Tensor,
                 residual: Optional[Tensor] = None,
-                order: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
+                order: Optional[Tensor] = None,
+                draw: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
         """Run the block.
 
         Args:
@@ -64,16 +75,29 @@ class MambaBlock(BaseModule):
                 None in the first block, which drops nothing.
             order (Tensor, optional): Temporal-first index for the mixer.
                 Defaults to None.
+            draw (Tensor, optional): Uniform numbers, shape (b, ), float32,
+                for the norm to drop samples without a call of ``drop_path``.
+                Allowed where ``drop_prob`` is positive. Defaults to None.
 
         Returns:
             tuple: New branch and new stream, both (b, l, c).
         """
-        if residual is not None:
-            hidden = self.drop_path(hidden)
-        x, residual = self.norm(hidden, residual)
+        if residual is None:
+            x, residual = self.norm(hidden, residual)
+        else:
+            x, residual = drop_add_norm(self.drop_path, self.norm, hidden,
+                                        residual, draw)
         x = self.normed(x)
         if self.with_cp and self.training and x.requires_grad:
-            hidden = checkpoint(self.mixer, x, order, use_reentrant=False)
+            # A plain mixer draws no numbers, and a CUDA graph could not
+            # store the state of the generators.
+            hidden = checkpoint(
+                self.mixer,
+                x,
+                order,
+                use_reentrant=False,
+                preserve_rng_state=type(self.mixer) is not BiMambaMixer
+                or not self.mixer.is_plain())
         else:
             hidden = self.mixer(x, order)
         return hidden, residual

@@ -3,6 +3,7 @@ import functools
 from typing import Any, Dict, Iterable, Optional, Tuple, Type
 
 import torch
+from mmcv.cnn.bricks import DropPath
 from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.modules import module as nn_module
@@ -12,8 +13,48 @@ _Sizes = Tuple[int, ...]
 # Tools may put another forward into a class of torch.
 _FORWARDS: Dict[Type[nn.Module], Any] = {
     c: c.forward
-    for c in (nn.Linear, nn.Conv1d, nn.Conv3d)
+    for c in (nn.Linear, nn.Conv1d, nn.Conv3d, DropPath)
 }
+
+
+def is_untouched(layer: nn.Module, kind: Type[nn.Module]) -> bool:
+    """Tell whether a layer is of a class, without hooks or another forward.
+
+    Args:
+        layer (nn.Module): The layer.
+        kind (type): The class; one derived from the class is another.
+
+    Returns:
+        bool: Whether a call runs ``kind.forward`` and nothing else.
+    """
+    # Straight from the dictionaries: this runs for every layer in every call,
+    # and an attribute of a module takes ten times as long.
+    own = layer.__dict__
+    return (type(layer) is kind and not own['_forward_hooks']
+            and not own['_forward_pre_hooks'] and not own['_backward_hooks']
+            and not own['_backward_pre_hooks'] and 'forward' not in own
+            and kind.forward is _FORWARDS.get(kind, kind.forward)
+            and not nn_module._has_any_global_hook())
+
+
+def drop_prob_of(layer: nn.Module) -> float:
+    """Return the probability by which a plain ``DropPath`` drops a sample.
+
+    An op may drop in the place of such a layer, as of a plain one.
+
+    Args:
+        layer (nn.Module): The layer.
+
+    Returns:
+        float: 0 where nothing is dropped, in evaluation mode for instance,
+        and where the layer has to be called.
+    """
+    own: Any = layer.__dict__
+    if not is_untouched(layer, DropPath) or not own['training']:
+        return 0.
+    prob = own['drop_prob']
+    # Another kind of number, or 1, is the layer's business.
+    return prob if type(prob) is float and 0 < prob < 1 else 0.
 
 
 def is_plain(layer: nn.Module,
@@ -35,15 +76,9 @@ def is_plain(layer: nn.Module,
     Returns:
         bool: False if the layer has to be called.
     """
-    # Straight from the dictionaries: this runs for every layer in every call,
-    # and an attribute of a module takes ten times as long.
-    own = layer.__dict__
-    if (type(layer) is not kind or own['_forward_hooks']
-            or own['_forward_pre_hooks'] or own['_backward_hooks']
-            or own['_backward_pre_hooks'] or 'forward' in own
-            or kind.forward is not _FORWARDS[kind]
-            or nn_module._has_any_global_hook()):
+    if not is_untouched(layer, kind):
         return False
+    own = layer.__dict__
     weights = own['_parameters']
     weight, found = (
         # Sharding keeps a view of a weight as an attribute.

@@ -55,3 +55,13 @@ def test_starts_as_identity_scale(kind):
 def test_unknown_type(cfg):
     with pytest.raises(ValueError, match='norm_cfg has the unknown type'):
         build_add_norm(cfg, 4)
+
+
+@pytest.mark.parametrize('kind', ['RMSNorm', 'LN'])
+def test_dropped_samples(kind):
+    norm = build_add_norm(dict(type=kind), 12)
+    x, residual = torch.randn(2, 2, 3, 12)
+    y, stream = norm(x, residual, torch.tensor([.1, .3]), .2)
+    scale = torch.tensor([0, 1.25]).view(2, 1, 1)
+    assert_close(stream, x * scale + residual)
+    assert_close(y, norm(stream)[0])

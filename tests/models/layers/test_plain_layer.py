@@ -2,12 +2,15 @@
 import pytest
 import torch
 import torch.nn.utils.prune as prune
+from mmcv.cnn.bricks import DropPath
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook
 from torch.nn.utils import parametrizations
 
 from mmvideomamba.models.layers import MIXER_ORDERS, BiMambaMixer, plain_layer
-from mmvideomamba.models.layers.plain_layer import is_plain, is_plain_conv
+from mmvideomamba.models.layers.plain_layer import (drop_prob_of, is_plain,
+                                                    is_plain_conv,
+                                                    is_untouched)
 
 
 class _Child(nn.Linear):
@@ -136,3 +139,21 @@ def test_a_called_layer_is_named_once(monkeypatch, order):
         mixer(torch.zeros(1, 2, 8), torch.arange(2))
     assert len(lines) == 1
     assert lines[0].startswith('x_proj_b (_Child) is not a plain layer')
+
+
+def test_drop_prob_of():
+    layer = DropPath(.25)
+    assert drop_prob_of(layer) == .25
+    assert drop_prob_of(layer.eval()) == 0
+    layer.train().drop_prob = 0.
+    assert drop_prob_of(layer) == 0
+    layer.drop_prob = torch.tensor(.5)
+    assert drop_prob_of(layer) == 0
+    assert drop_prob_of(nn.Dropout(.5)) == 0
+    assert drop_prob_of(_noted(DropPath(.5), HOOKS[0])) == 0
+
+
+def test_patched_drop_path(monkeypatch):
+    assert is_untouched(DropPath(.5), DropPath)
+    monkeypatch.setattr(DropPath, 'forward', lambda self, x: x)
+    assert not is_untouched(DropPath(.5), DropPath)

@@ -16,8 +16,12 @@ def _warps(width: int) -> int:
     return 1 if width <= 256 else 4 if width <= 2048 else 8
 
 
-def norm_forward(x: Tensor, residual: Optional[Tensor], weight: Tensor,
-                 eps: float) -> Tuple[Tensor, Tensor, Tensor]:
+def norm_forward(x: Tensor,
+                 residual: Optional[Tensor],
+                 weight: Tensor,
+                 eps: float,
+                 draw: Optional[Tensor] = None,
+                 drop_prob: float = 0.) -> Tuple[Tensor, Tensor, Tensor]:
     """Add to the stream and normalise.
 
     Args:
@@ -25,6 +29,9 @@ def norm_forward(x: Tensor, residual: Optional[Tensor], weight: Tensor,
         residual (Tensor, optional): Stream so far, shape (..., c).
         weight (Tensor): Scale, shape (c, ), contiguous.
         eps (float): Added to the mean square.
+        draw (Tensor, optional): Uniform numbers, shape (b, ), float32,
+            contiguous. Defaults to None, nothing is dropped.
+        drop_prob (float): Probability of dropping. Defaults to 0.
 
     Returns:
         tuple: Normalised stream (..., c) in the dtype of ``x``, the stream
@@ -46,34 +53,48 @@ def norm_forward(x: Tensor, residual: Optional[Tensor], weight: Tensor,
             y,
             stream,
             rstd,
+            rstd if draw is None else draw,
             c,
+            rows // x.shape[0],
             eps,
+            1. - drop_prob,
             BC=width,
             HAS_RESIDUAL=residual is not None,
+            HAS_DRAW=draw is not None,
             num_warps=_warps(width))
     return y, stream, rstd
 
 
-def norm_backward(dy: Tensor, dstream: Tensor, stream: Tensor, rstd: Tensor,
+def norm_backward(dy: Tensor,
+                  dstream: Optional[Tensor],
+                  stream: Tensor,
+                  rstd: Tensor,
                   weight: Tensor,
-                  dtype: torch.dtype) -> Tuple[Tensor, Tensor, Tensor]:
+                  dtype: torch.dtype,
+                  draw: Optional[Tensor] = None,
+                  drop_prob: float = 0.) -> Tuple[Tensor, Tensor, Tensor]:
     """Differentiate ``norm_forward``.
 
     Args:
         dy (Tensor): Gradient of the normalised stream, shape (..., c).
-        dstream (Tensor): Gradient of the stream, shape (..., c), float32.
+        dstream (Tensor, optional): Gradient of the stream, shape (..., c),
+            float32. None stands for zeros.
         stream (Tensor): As returned by ``norm_forward``.
         rstd (Tensor): As returned by ``norm_forward``.
         weight (Tensor): As given to ``norm_forward``.
         dtype (torch.dtype): Dtype of the second result.
+        draw (Tensor, optional): As given to ``norm_forward``.
+        drop_prob (float): As given to ``norm_forward``.
 
     Returns:
-        tuple: Gradient of the sum (..., c) in float32, the same in ``dtype``,
-        and the gradient of the weight (c, ).
+        tuple: Gradient of the sum (..., c) in float32, the gradient of ``x``
+        in ``dtype`` (one tensor for both where the numbers and dtypes are the
+        same), and the gradient of the weight (c, ).
     """
     c = stream.shape[-1]
     dx = torch.empty_like(stream)
-    low = dx if dtype == dx.dtype else torch.empty_like(dx, dtype=dtype)
+    one = dtype == dx.dtype and draw is None
+    low = dx if one else torch.empty_like(dx, dtype=dtype)
     rows = rstd.numel()
     programs = ceil_div(rows, ROWS)
     dweight = stream.new_empty(programs, c)
@@ -81,17 +102,22 @@ def norm_backward(dy: Tensor, dstream: Tensor, stream: Tensor, rstd: Tensor,
         width = power_of_2(c)
         norm_bwd_kernel[(programs, )](
             dy.contiguous(),
-            dstream.contiguous(),
+            stream if dstream is None else dstream.contiguous(),
             stream,
             rstd,
             weight,
+            rstd if draw is None else draw,
             dx,
             low,
             dweight,
             rows,
             c,
+            rows // stream.shape[0],
+            1. - drop_prob,
             BC=width,
             ROWS=ROWS,
-            HAS_LOW=low is not dx,
+            HAS_LOW=not one,
+            HAS_DSTREAM=dstream is not None,
+            HAS_DRAW=draw is not None,
             num_warps=_warps(width))
     return dx, low, dweight.sum(0).to(weight.dtype)
