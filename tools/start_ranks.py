@@ -201,7 +201,13 @@ class Supervisor:
 
 def main() -> None:
     """Parse the command line, start the ranks and wait for them."""
-    args = build_parser().parse_args()
+    parser = build_parser()
+    args = parser.parse_args()
+    if not 0 <= args.node_rank < args.nnodes:
+        # The ranks would wait for each other for ever.
+        parser.error(f'--node-rank (NODE_RANK) is {args.node_rank}, but '
+                     f'--nnodes (NNODES) is {args.nnodes}: give the nodes the '
+                     f'ranks 0 to {args.nnodes - 1}')
     supervisor = Supervisor()
     supervisor.ranks = start(args)
     sys.exit(supervisor.wait())

@@ -409,23 +409,35 @@ class TestRuns:
         assert 'acc/top1' in out
         assert len(mmengine.load(tmp_path / 'out.pkl')) == 4
 
-    def test_two_ranks(self, config: str, tmp_path: Path) -> None:
-        """A signal ends the training; what is saved is tested."""
+    def test_two_nodes(self, config: str, tmp_path: Path) -> None:
+        """A signal to an agent ends both; a test of the checkpoint."""
         port = str(free_port())
         command = [
-            'bash', TOOLS / 'dist_train.sh', config, 2, '--work-dir', tmp_path,
+            'bash', TOOLS / 'dist_train.sh', config, 1, '--work-dir', tmp_path,
             '--cfg-options', 'train_cfg.max_epochs=100000'
         ]
-        env = dict(os.environ, **ALONE, PYTHONPATH=str(ROOT), PORT=port)
+        env = dict(
+            os.environ, **ALONE, PYTHONPATH=str(ROOT), PORT=port, NNODES='2')
         with open(tmp_path / 'out', 'w+') as out:
-            job = subprocess.Popen(
-                list(map(str, command)), env=env, stdout=out, stderr=out)
-            end = time.monotonic() + 300
-            while 'Epoch(train)' not in (printed := read(out)):
-                assert job.poll() is None and time.monotonic() < end, printed
-                time.sleep(0.1)
-            job.terminate()
-            assert job.wait(300) == PREEMPTED, read(out)
+            agents = [
+                subprocess.Popen(
+                    list(map(str, command)),
+                    env=dict(env, NODE_RANK=rank),
+                    stdout=out,
+                    stderr=out) for rank in '01'
+            ]
+            try:
+                end = time.monotonic() + 300
+                while 'Epoch(train)' not in (printed := read(out)):
+                    assert all(x.poll() is None for x in agents) and \
+                        time.monotonic() < end, printed
+                    time.sleep(0.1)
+                agents[1].terminate()
+                assert [x.wait(300)
+                        for x in agents] == [PREEMPTED] * 2, read(out)
+            finally:
+                for one in agents:
+                    one.kill()
         assert 'Distributed launcher: pytorch' in printed
         assert 'Distributed training: True' in printed
         assert 'GPU number: 2' in printed

@@ -171,6 +171,14 @@ def test_number_of_processes(run: Callable, processes: str) -> None:
     assert f'{processes!r} is no number of processes above 0' in err
 
 
+@pytest.mark.parametrize('nodes, rank', [(1, 1), (2, 2), (2, -1)])
+def test_rank_of_the_node(run: Callable, nodes: int, rank: int) -> None:
+    one = run('--nnodes', nodes, f'--node-rank={rank}', 1, 'rank.py')
+    err = one.communicate(timeout=60)[1]
+    assert one.returncode == 2
+    assert f'NODE_RANK) is {rank}, but --nnodes (NNODES) is {nodes}' in err
+
+
 @pytest.mark.parametrize('statuses, code', [([], 0), ([1], 1), ([-11], 1),
                                             ([1, 75], 75), ([75, 70], 70),
                                             ([-10, -9], 75)])
