@@ -12,7 +12,7 @@ little.
 import argparse
 import time
 from pathlib import Path
-from typing import Any, Dict, List, NamedTuple, Sequence
+from typing import Dict, List, NamedTuple, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import mmpretrain.models  # noqa: F401  registers the classifiers
@@ -25,6 +25,7 @@ from mmengine.optim import build_optim_wrapper
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.structures import BaseDataElement
 from mmpretrain.structures import DataSample
+from recipe_parts import in_float32, shrink, without_files
 
 from mmvideomamba.models.multimodal import TextBatch
 
@@ -92,50 +93,6 @@ class RandomWords:
         return TextBatch(ids, torch.ones_like(ids))
 
 
-def shrink(model: Any) -> None:
-    """Make the parts of a model tiny, in place."""
-    vision = model.get('vision_encoder', model)
-    vision.backbone.update(arch=dict(embed_dims=32, num_layers=2), img_size=32)
-    if vision.get('neck'):
-        vision.neck.update(in_channels=32, out_channels=12)
-    teacher = model.get('teacher') or model.get('target_generator')
-    if teacher:
-        teacher.update(
-            img_size=32,
-            arch=dict(
-                width=16,
-                num_layers=2,
-                num_heads=2,
-                patch_size=16,
-                out_channels=12))
-    if 'text_encoder' in model:
-        model.text_encoder.update(
-            encoder_width=32,
-            fusion_layer=1,
-            arch=dict(
-                vocab_size=256,
-                hidden_size=24,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                intermediate_size=32))
-    if 'distill_head' in model:
-        model.head.in_channels = model.distill_head.in_channels = 32
-        model.distill_head.teacher.update(
-            arch=dict(embed_dims=16, num_layers=2), img_size=32)
-
-
-def without_files(cfg: Any) -> None:
-    """Let all parts of a config start with random weights, in place."""
-    if isinstance(cfg, dict):
-        for key in ('weights', 'checkpoint', 'answer_file'):
-            cfg.pop(key, None)
-        if (cfg.get('init_cfg') or {}).get('type') == 'Pretrained':
-            del cfg['init_cfg']
-    if isinstance(cfg, (dict, list)):
-        for part in cfg.values() if isinstance(cfg, dict) else cfg:
-            without_files(part)
-
-
 class Step:
     """A step of a recipe's training.
 
@@ -186,12 +143,7 @@ class Step:
     @staticmethod
     def _optimizer(cfg: Config, device: torch.device) -> dict:
         found = cfg.optim_wrapper.to_dict()
-        if device.type == 'cpu':
-            # mmengine's wrapper for mixed precision wants a GPU.
-            found['type'] = 'OptimWrapper'
-            for key in ('dtype', 'loss_scale'):
-                found.pop(key, None)
-        return found
+        return in_float32(found) if device.type == 'cpu' else found
 
     @staticmethod
     def _sample(index: int, case: Case) -> BaseDataElement:

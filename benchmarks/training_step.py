@@ -1,0 +1,311 @@
+"""Time training steps as users get them against a CUDA graph made by hand.
+
+    python benchmarks/training_step.py [--before FOLDER]
+
+Rows of a recipe: 'hand-made graph', model, loss and fused AdamW on a waiting
+batch, captured whole; 'default settings', the recipe through mmengine's
+runner with all hooks, on clips without a cost; 'graphs off', likewise without
+captured steps; 'bare loop', the hand-made step launched kernel by kernel;
+'compiled', the bare loop with the backbone under torch.compile; and with
+--before, 'default settings' and 'bare loop' of an older checkout, in another
+process. The file is written after each row: a stopped run leaves a table.
+"""
+import argparse
+import gc
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import redirect_stdout
+from io import StringIO
+from itertools import count
+from pathlib import Path
+from statistics import median
+from typing import Any, Callable, Dict, List, NamedTuple, Optional
+
+import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
+import torch
+from bare_step import BareStep
+from cpu_models import cpu_name
+from device_work import profiled
+from gpu_common import Entry, cell, device_name, table, versions
+from mmengine.logging import MMLogger
+from mmengine.runner import Runner
+from recipe_parts import (Case, Timing, has_graphs, load, messages, set_graphs,
+                          timed, timed_training)
+from synthetic_training import gaps, mark, peaks
+
+KINETICS = 'recognition/kinetics400/videomamba'
+CASES: Dict[str, Case] = {
+    'Tiny 8f, 8 clips':
+    Case(f'{KINETICS}-tiny_in1k-pre_8xb64-u8-70e_kinetics400-rgb', 8, 2),
+    'Tiny 8f, 64 clips':
+    Case(f'{KINETICS}-tiny_in1k-pre_8xb64-u8-70e_kinetics400-rgb', 64),
+    'Tiny 64f, 8 clips':
+    Case(f'{KINETICS}-tiny_in1k-pre_16xb16-u64-70e_kinetics400-rgb', 8),
+    'Middle 8f, 32 clips':
+    Case(f'{KINETICS}-middle_in1k-pre_16xb32-u8-50e_kinetics400-rgb', 32),
+    'Tiny 8f, 1 clip':
+    Case(f'{KINETICS}-tiny_in1k-pre_8xb64-u8-70e_kinetics400-rgb', 1, 2),
+    # Last: an operation unfit for graphs may spoil later captures.
+    'masked pretraining, Tiny 8f, 64 clips':
+    Case(
+        'pretraining/umt-videomamba-tiny_clip-b16_32xb64-u8-800e_'
+        'kinetics400-rgb', 64),
+}
+ROWS = ('default settings', 'graphs off', 'bare loop', 'hand-made graph',
+        'compiled')
+# Names of the rows of an older checkout.
+BEFORE = {
+    'default settings': 'default settings, before',
+    'bare loop': 'bare loop, before'
+}
+# Steps of a hand-made loop: warm-up, and a timed window.
+WARM_UP, LOOP = 3, 10
+
+
+class Bench:
+    """Measure rows, each on a new model.
+
+    Args:
+        args (argparse.Namespace): Command line.
+    """
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args = args
+        self.device = torch.device(args.device)
+        self.folder = Path(tempfile.mkdtemp())
+        self.numbers = count()
+
+    def row(self, case: Case, row: str) -> Entry:
+        """Measure a row; an error becomes a note."""
+        if row == 'hand-made graph' and self.device.type != 'cuda':
+            return dict(note='no GPU')
+        self._clear()
+        try:
+            if row in ('default settings', 'graphs off'):
+                return self._training(case, row)
+            return self._bare(case, row)
+        except torch.OutOfMemoryError:
+            return dict(note='out of memory')
+        except Exception as error:
+            # A failure must not cost the other rows.
+            logging.getLogger('training_step').exception(row)
+            return dict(
+                note=f'{type(error).__name__}: {error}'.splitlines()[0][:120])
+        finally:
+            self._clear()
+
+    def _clear(self) -> None:
+        """Forget a model and its kernels' memory."""
+        torch._dynamo.reset()
+        gc.collect()
+        if self.device.type == 'cuda':
+            torch.cuda.empty_cache()
+            torch.cuda.reset_peak_memory_stats()
+
+    def _training(self, case: Case, row: str) -> Entry:
+        """Train by the recipe's runner."""
+        if row == 'graphs off' and not has_graphs():
+            return dict(note='no captured steps here')
+        cfg = load(case, self.args.device, self.args.tiny)
+        set_graphs(cfg, 'default' if row == 'default settings' else 'off')
+        timing = Timing(2, 1, 1) if self.args.tiny else Timing(
+            windows=case.windows)
+        work_dir = self.folder / f'{next(self.numbers)}'
+        file = timed_training(
+            cfg, case, timing, work_dir, workers=self.args.workers)
+        with redirect_stdout(StringIO()):  # the log, which is in work_dir
+            Runner.from_cfg(cfg).train()
+        for line in messages(work_dir, 'graph'):
+            print(line, file=sys.stderr)
+        return timed(file)
+
+    def _bare(self, case: Case, row: str) -> Entry:
+        """Run a hand-made step."""
+        step = BareStep(
+            load(case, self.args.device, self.args.tiny), case, self.device,
+            row == 'compiled')
+        run: Callable[[], None] = step
+        for _ in range(WARM_UP):
+            step()
+        if row == 'hand-made graph':
+            run = step.capture()
+            run()
+        marks = []
+        for number in range(1 + LOOP * case.windows):
+            if number % LOOP == 0:
+                marks.append(mark(self.device))
+            run()
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize()
+        entry = dict(ms=median(gaps(marks)) / LOOP, **peaks())
+        entry.update(profiled(run, device=self.device))
+        if row == 'compiled':
+            breaks = sum(torch._dynamo.utils.counters['graph_break'].values())
+            return dict(entry, remark=f'{breaks} graph breaks')
+        return entry
+
+
+class Line(NamedTuple):
+    """A line of the table.
+
+    Args:
+        case (str): Of ``CASES``.
+        row (str): Of ``ROWS``, or of ``BEFORE``.
+        entry (dict): What was measured.
+    """
+    case: str
+    row: str
+    entry: Entry
+
+
+def older(args: argparse.Namespace, names: List[str],
+          seconds: float) -> List[Line]:
+    """Measure an older checkout in another process.
+
+    Args:
+        args (argparse.Namespace): Command line.
+        names (list[str]): Cases.
+        seconds (float): After which no row is begun there.
+    """
+    command = [sys.executable, __file__, '--lines', '--device', args.device]
+    # The comparison of the larger model counts most, and comes first.
+    names = sorted(names, key=lambda x: not x.startswith('Middle'))
+    command += ['--budget', str(seconds), '--rows', *BEFORE, '--only', *names]
+    command += ['--workers', str(args.workers)] + ['--tiny'] * args.tiny
+    paths = [str(args.before), os.environ.get('PYTHONPATH', '')]
+    out = subprocess.run(
+        command,
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths))),
+        stdout=subprocess.PIPE,
+        text=True)
+    found = [
+        Line(*json.loads(line)) for line in out.stdout.splitlines()
+        if line.startswith('["')
+    ]
+    if out.returncode:
+        note = dict(note=f'ended with exit code {out.returncode}')
+        found.append(Line(names[-1], 'default settings', note))
+    return [Line(x.case, BEFORE[x.row], x.entry) for x in found]
+
+
+def against(line: Line, lines: List[Line]) -> List[str]:
+    """Return ratios to the graph, to before, and of compiled to bare.
+
+    Args:
+        line (Line): The line.
+        lines (list[Line]): All lines.
+    """
+    ms = {x.row: x.entry.get('ms') for x in lines if x.case == line.case}
+    others = ('hand-made graph', BEFORE.get(line.row, ''))
+    if line.row == 'compiled':
+        others = ('hand-made graph', 'bare loop')
+    mine, found = line.entry.get('ms'), []
+    for name in others:
+        other: Optional[float] = ms.get(name)
+        found.append(f'{mine / other:.3f}' if mine and other else '')
+    return found
+
+
+def report(args: argparse.Namespace, lines: List[Line]) -> str:
+    """Return the page with the table."""
+    rows = []
+    for line in sorted(lines, key=lambda x: list(CASES).index(x.case)):
+        e: Dict[str, Any] = dict(line.entry)
+        if 'busy' in e:
+            e['share'] = 100 * e['busy'] / e['ms']
+        rows.append([
+            line.case, line.row,
+            cell(e, digits=2), *against(line, lines),
+            *('' if key not in e else cell(e, key, digits)
+              for key, digits in (('share', 0), ('kernels', 0), ('copies', 0),
+                                  ('launches', 0), ('gib', 2),
+                                  ('reserved', 2))),
+            e.get('remark', '')
+        ])
+    found = ', '.join(f'{k} {v}' for k, v in versions().items())
+    head = [
+        'training', 'row', 'ms', 'to the graph', 'to before, or to bare',
+        'GPU busy %', 'kernels', 'copies', 'launches', 'peak GiB',
+        'reserved GiB', ''
+    ]
+    return '\n'.join([
+        '# Training steps', '', f'    python {" ".join(sys.argv)}', '',
+        f'{device_name(args.device)}; host: {cpu_name()}, {os.cpu_count()} '
+        f'processors; {found}; {time.strftime("%Y-%m-%d")}. Recipes with '
+        'random weights, bfloat16, drop path and mixed clips as they say; '
+        'data that costs nothing. Hand-made: forward, loss, backward and '
+        f'fused AdamW on one waiting batch, the median of windows of {LOOP} '
+        'steps; through the runner: everything between two steps, the median '
+        'of windows of 20, each with a line of the log. Per step of a profile '
+        'besides: kernels and copies on the GPU, and launches by the host, a '
+        'graph counted as one. GPU busy: time with a kernel or copy under '
+        'way. Reserved: by the allocator, graphs included.', '',
+        table(head, rows), ''
+    ])
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    """Measure the rows, and write and print the table."""
+    start = time.monotonic()
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        '--before', type=Path, help='folder of an older checkout')
+    parser.add_argument('--only', nargs='+', choices=list(CASES))
+    parser.add_argument('--rows', nargs='+', choices=ROWS, default=ROWS)
+    parser.add_argument(
+        '--compiled',
+        nargs='*',
+        choices=list(CASES),
+        default=list(CASES)[:2],
+        help='cases that are compiled, which takes long')
+    parser.add_argument('--workers', type=int, default=0, help='of loaders')
+    parser.add_argument(
+        '--budget',
+        type=float,
+        default=200.,
+        help='seconds after which no row is begun')
+    parser.add_argument('--device', default='cuda')
+    parser.add_argument('--tiny', action='store_true', help='tiny models')
+    parser.add_argument(
+        '--lines', action='store_true', help='print rows as JSON, no table')
+    parser.add_argument('--out', type=Path, default=Path('benchmarks/results'))
+    args = parser.parse_args(arguments)
+    MMLogger.get_instance('training_step', log_level='ERROR')
+    names = args.only or list(CASES)
+    # The compiled rows last: the time of a compilation varies most.
+    todo = [(n, r) for n in names for r in args.rows if r != 'compiled']
+    todo += [(n, 'compiled') for n in args.compiled
+             if n in names and 'compiled' in args.rows]
+    bench, lines = Bench(args), []
+
+    def note(line: Line) -> None:
+        lines.append(line)
+        print(json.dumps(line) if args.lines else line, flush=True)
+        if not (args.lines or args.tiny):
+            args.out.mkdir(parents=True, exist_ok=True)
+            (args.out / 'training_step.md').write_text(report(args, lines))
+
+    if args.before is not None:
+        for line in older(args, names, 0.45 * args.budget):
+            note(line)
+    for name, row in todo:
+        entry: Entry = dict(note='not run: no time left')
+        if time.monotonic() - start < args.budget:
+            case = CASES[name]
+            entry = bench.row(
+                case._replace(clips=min(case.clips, 2)) if args.tiny else case,
+                row)
+        note(Line(name, row, entry))
+    if not args.lines:
+        print('\n' + report(args, lines))
+
+
+if __name__ == '__main__':
+    main()
