@@ -1,7 +1,6 @@
 """Each flow of a training at a tiny size: model, data in memory, draws."""
 import os
 from typing import Any, Callable, Dict, List, NamedTuple
-from unittest import mock
 
 import mmpretrain.models  # noqa: F401  registers the classifiers
 import pytest
@@ -14,6 +13,7 @@ from mmengine.model import BaseModel
 from mmengine.optim.optimizer import amp_optimizer_wrapper
 from mmengine.registry import MODELS, DefaultScope
 from mmpretrain.structures import DataSample
+from replaced_draws import replaced_draws
 from torch import Tensor
 from torch.utils.data import Dataset
 from umt_models import STUDENT_CFG, tiny_umt
@@ -236,40 +236,30 @@ class Draws:
 
     def __init__(self) -> None:
         self.kept: List[Tensor] = []
-        self.original = torch.multinomial
 
     def run(self, step: Callable[[], Any]) -> Any:
         """Run a step from the start of all draws."""
         torch.manual_seed(1)
-        with mock.patch.object(torch, 'multinomial', self._draw(0)):
+        with replaced_draws(self._draw(0)):
             return step()
 
     def _draw(self, place: int) -> Callable[..., Tensor]:
 
-        def draw(weights: Tensor,
-                 count: int,
-                 replacement: bool = False,
-                 **_: Any) -> Tensor:
+        def draw(weights: Tensor, count: int) -> Tensor:
             nonlocal place
             if place == len(self.kept):
                 own = torch.Generator().manual_seed(place)
                 self.kept.append(
-                    self.original(
-                        weights.float().cpu(),
-                        count,
-                        replacement,
-                        generator=own))
+                    torch.multinomial(
+                        weights.float().cpu(), count, generator=own))
             place += 1
             return self.kept[place - 1].to(weights.device)
 
         return draw
 
 
-def likeliest(weights: Tensor,
-              count: int,
-              replacement: bool = False,
-              **_: Any) -> Tensor:
-    """Stand in for ``torch.multinomial``: take the greatest weights."""
+def likeliest(weights: Tensor, count: int) -> Tensor:
+    """Stand in for ``draw_distinct``: take the greatest weights."""
     return weights.topk(count).indices
 
 

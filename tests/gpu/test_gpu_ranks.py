@@ -1,7 +1,6 @@
 """Two processes on two GPUs: losses over both, a step of each flow, scores."""
 from pathlib import Path
 from typing import Any, Callable, Dict, List
-from unittest import mock
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from flows import (BATCH, DEVICE, FLOWS, MARKS, NOISE, Clips, batch_of,
 from mmengine.model import BaseModel, MMDistributedDataParallel
 from mmengine.optim import build_optim_wrapper
 from preloaded_python import free_port
+from replaced_draws import replaced_draws
 from torch import Tensor, distributed
 from torch.multiprocessing import spawn
 
@@ -60,7 +60,7 @@ def step(name: str, indices: range, rank: int = -1) -> Dict[str, Tensor]:
     def keep(*_: Any, **__: Any) -> None:
         kept.update({f'grad/{k}': v for k, v in gradients_of(inner).items()})
 
-    with mock.patch.object(torch, 'multinomial', likeliest):
+    with replaced_draws(likeliest):
         wrapper.optimizer.register_step_pre_hook(keep)
         losses = model.train_step(batch_of(flow, indices), wrapper)
     kept['loss'] = losses['loss'].detach()

@@ -1,8 +1,10 @@
 """Checks of clips and the embeddings of their places."""
-from typing import Optional, Tuple
+from typing import Optional, Tuple, Union
 
 import torch
 from torch import Tensor
+
+from ..layers import VisibleTokens, as_visible
 
 
 def as_clip(x: Tensor, channels: int, frames: int, tubelet: int,
@@ -58,12 +60,13 @@ def add_places(x: Tensor, places: Tensor, times: Optional[Tensor]) -> Tensor:
     return x.flatten(1, 2)
 
 
-def visible_tokens(mask: Tensor, x: Tensor) -> Tensor:
+def visible_tokens(mask: Union[Tensor, VisibleTokens], x: Tensor) -> Tensor:
     """Turn a mask into the positions that stay.
 
     Args:
-        mask (Tensor): True where a token is dropped, bool, shape (b, n), as
-            many dropped in each sample.
+        mask (Tensor | VisibleTokens): True where a token is dropped, bool,
+            shape (b, n), as many dropped in each sample. On a GPU the host
+            waits for a mask whose positions are not known.
         x (Tensor): Tokens, shape (b, n, c).
 
     Returns:
@@ -73,19 +76,10 @@ def visible_tokens(mask: Tensor, x: Tensor) -> Tensor:
         ValueError: If the mask has another dtype or shape, drops all tokens,
             or another number in each sample.
     """
-    if mask.dtype != torch.bool or mask.shape != x.shape[:2]:
+    dropped = mask.mask if isinstance(mask, VisibleTokens) else mask
+    if dropped.dtype != torch.bool or dropped.shape != x.shape[:2]:
         raise ValueError(
             f'mask must be bool of shape {tuple(x.shape[:2])}, True where '
-            f'a token is dropped, but is {mask.dtype} of shape '
-            f'{tuple(mask.shape)}')
-    if not len(mask):
-        return mask.long()
-    counts = (~mask).sum(1)
-    # One look at the device; every row must keep as many tokens.
-    low, high = torch.stack(torch.aminmax(counts)).tolist()
-    if low != high:
-        raise ValueError('every sample must keep as many tokens, but the '
-                         f'mask keeps {counts.tolist()}')
-    if low == 0:
-        raise ValueError('the mask drops every token')
-    return (~mask).nonzero()[:, 1].view(-1, low)
+            f'a token is dropped, but is {dropped.dtype} of shape '
+            f'{tuple(dropped.shape)}')
+    return as_visible(mask).positions

@@ -52,6 +52,8 @@ class CachedTeacher(BaseModule):
     """
 
     dtypes = (None, 'float16', 'bfloat16')
+    # Why a step cannot be captured as a CUDA graph.
+    not_capturable = 'the host reads the features of CachedTeacher from disk'
 
     def __init__(self,
                  teacher: dict,

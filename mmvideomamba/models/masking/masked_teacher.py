@@ -5,8 +5,10 @@ from typing import Any, NamedTuple, Optional, Sequence, Tuple
 import torch
 from torch import Tensor, nn
 
-from .visible_tokens import (MASK_SOURCES, draw_mask_from_attention, masks_of,
-                             visible_features, visible_per_frame)
+from ..layers import VisibleTokens
+from ..layers.visible_positions import all_visible
+from .visible_tokens import (MASK_SOURCES, draw_visible, visible_features,
+                             visible_of, visible_per_frame)
 
 
 class TeacherTargets(NamedTuple):
@@ -18,10 +20,17 @@ class TeacherTargets(NamedTuple):
         mask (Tensor): True = dropped, bool, shape (b, t * n).
         attention (Tensor): Of the teacher's class token to the patches of
             each frame, shape (b * t, n).
+        positions (Tensor): Of the visible patches, rising, shape (b, v).
     """
     features: Tensor
     mask: Tensor
     attention: Tensor
+    positions: Tensor
+
+    @property
+    def visible(self) -> VisibleTokens:
+        """The mask with the positions, for a student."""
+        return VisibleTokens(self.mask, self.positions)
 
     def check_decoded(self, decoded: Tensor) -> None:
         """Refuse decoded tokens of a student with other levels or channels.
@@ -103,15 +112,23 @@ class MaskedTeacher:
         self._check_grid(features, attention)
         tokens = features.shape[2] - 1
         if not masked:
-            mask = torch.zeros(
-                len(clips), tokens, dtype=torch.bool, device=attention.device)
+            visible = all_visible(
+                torch.zeros(
+                    len(clips),
+                    tokens,
+                    dtype=torch.bool,
+                    device=attention.device))
         elif self.source == 'attention':
-            mask = draw_mask_from_attention(attention, self.grid[0],
-                                            self.ratio)
+            visible = draw_visible(attention, self.grid[0], self.ratio)
         else:
-            mask = masks_of(data_samples, tokens).to(attention.device)
-        return TeacherTargets(
-            visible_features(features, mask), mask, attention)
+            visible = visible_of(data_samples, tokens, attention.device)
+        chosen = visible_features(features, visible)
+        if masked and self.source == 'attention':
+            # Of other attention anything may be drawn; the loss tells.
+            broken = ~attention.isfinite().all()
+            chosen = chosen.masked_fill(broken, float('nan'))
+        return TeacherTargets(chosen, visible.mask, attention,
+                              visible.positions)
 
     def _check_grid(self, features: Tensor, attention: Tensor) -> None:
         t, h, w = self.grid

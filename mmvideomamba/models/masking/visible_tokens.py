@@ -7,6 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mmvideomamba.upload import upload
+from ..layers import VisibleTokens, as_visible, draw_distinct
+from ..layers.visible_positions import counted, from_positions, known_count
+
 # The mask of a model is drawn from the teacher's attention, or made by the
 # data pipeline.
 MASK_SOURCES = ('attention', 'data')
@@ -62,10 +66,30 @@ def draw_mask_from_attention(attention: Tensor, num_frames: int,
     visible = visible_per_frame(n, mask_ratio)
     # An underflowed weight of 0 could not be drawn.
     weights = attention.float().clamp_min(torch.finfo(torch.float32).tiny)
-    order = torch.multinomial(weights, n, replacement=False)
+    order = draw_distinct(weights, n)
     mask = torch.ones_like(weights, dtype=torch.bool)
     mask.scatter_(1, order[:, :visible], False)
     return mask.view(-1, num_frames * n)
+
+
+def draw_visible(attention: Tensor, num_frames: int,
+                 mask_ratio: Optional[float]) -> VisibleTokens:
+    """Draw as ``draw_mask_from_attention``; the positions come along.
+
+    Args:
+        attention (Tensor): Weights, not negative, shape (b * t, n).
+        num_frames (int): Token frames t.
+        mask_ratio (float): Share of dropped patches in a frame.
+
+    Returns:
+        VisibleTokens: Shapes (b, t * n) and (b, v).
+
+    Raises:
+        ValueError: If the ratio leaves no patch visible, or all of them.
+    """
+    mask = draw_mask_from_attention(attention, num_frames, mask_ratio)
+    visible = visible_per_frame(attention.shape[1], mask_ratio)
+    return known_count(mask, num_frames * visible)
 
 
 def with_class_token(mask: Tensor) -> Tensor:
@@ -80,19 +104,23 @@ def with_class_token(mask: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(mask[:, :1]), mask], dim=1)
 
 
-def visible_features(features: Tensor, mask: Tensor) -> Tensor:
+def visible_features(features: Tensor, mask: Union[Tensor,
+                                                   VisibleTokens]) -> Tensor:
     """Select the tokens that a mask keeps.
 
     Args:
         features (Tensor): Of all tokens, class token first, shape
             (k, b, 1 + l, c).
-        mask (Tensor): True = dropped, as many v kept per clip, shape (b, l).
+        mask (Tensor | VisibleTokens): True = dropped, as many v kept per
+            clip, shape (b, l).
 
     Returns:
         Tensor: Shape (k, b, 1 + v, c).
+
+    Raises:
+        ValueError: If the clips keep different numbers, or none.
     """
-    visible = (~with_class_token(mask)).nonzero()[:, 1]
-    index = visible.view(1, len(mask), -1, 1)
+    index = as_visible(mask).with_class_token()[None, ..., None]
     return features.gather(
         2, index.expand(len(features), -1, -1, features.shape[-1]))
 
@@ -121,6 +149,75 @@ def masks_of(data_samples: Optional[Sequence[Any]], num_tokens: int) -> Tensor:
             "dict(type='mmvideomamba.TokenMask', ...) into the pipeline and "
             "'mask' into algorithm_keys of PackActionInputs")
     return stack_masks(masks, num_tokens)
+
+
+def visible_of(data_samples: Optional[Sequence[Any]], num_tokens: int,
+               device: torch.device) -> VisibleTokens:
+    """Take the masks of the data pipeline to a device, without waiting.
+
+    Masks on the CPU are looked at there. Of masks on a GPU the samples have
+    ``mask_positions`` from ``NoteMaskPositions``, or the host waits.
+
+    Args:
+        data_samples (Sequence, optional): With ``mask``, see
+            ``stack_masks``, or ``mask_positions``.
+        num_tokens (int): Patch tokens l of a clip.
+        device (torch.device): Device of the model.
+
+    Returns:
+        VisibleTokens: Shapes (b, l) and (b, v).
+
+    Raises:
+        ValueError: If a sample has no mask, or a wrong mask.
+    """
+    samples = data_samples or []
+    rows: List[Any] = [
+        getattr(sample, 'mask_positions', None) for sample in samples
+    ]
+    noted = bool(rows) and all(row is not None for row in rows)
+    if noted and not any(_on_host(sample) for sample in samples):
+        return from_positions(rows, num_tokens)
+    found = counted(masks_of(data_samples, num_tokens))
+    return VisibleTokens(*(upload(x, device) for x in found))
+
+
+def _on_host(sample: Any) -> bool:
+    """Tell whether a sample has a mask that the host can read."""
+    mask = getattr(sample, 'mask', None)
+    return mask is not None and torch.as_tensor(mask).device.type == 'cpu'
+
+
+class NoteMaskPositions:
+    """Note the positions of masks in the samples that a model is to get.
+
+    A forward hook of a data preprocessor. The masks are checked on the CPU,
+    where the data pipeline made them; the samples get ``mask_positions``,
+    int64, shape (v, ), on the device. So the step of the model needs no look
+    at a mask, and can be captured as a CUDA graph.
+
+    Args:
+        num_tokens (int): Patch tokens l of a clip.
+    """
+
+    def __init__(self, num_tokens: int) -> None:
+        self.num_tokens = num_tokens
+
+    def __call__(self, module: Any, args: Any, output: Any) -> None:
+        """Note the positions; samples without masks stay as they are.
+
+        Args:
+            module (BaseDataPreprocessor): The data preprocessor.
+            args (tuple): Unused.
+            output (dict): With ``data_samples``.
+
+        Raises:
+            ValueError: If a mask is wrong.
+        """
+        samples = output.get('data_samples') or []
+        if samples and all(map(_on_host, samples)):
+            found = visible_of(samples, self.num_tokens, module.device)
+            for sample, row in zip(samples, found.positions):
+                sample.set_field(row, 'mask_positions')
 
 
 def stack_masks(masks: Sequence[Union[Tensor, np.ndarray]],

@@ -52,6 +52,22 @@ def contrastive_loss(sim_v2t: Tensor, ids: Tensor) -> Tensor:
     return (to_text + to_video) / 2
 
 
+def check_partners(ids: Tensor) -> None:
+    """Refuse a batch in which a pair has no wrong partner.
+
+    Args:
+        ids (Tensor): On the CPU, shape (b, ).
+
+    Raises:
+        ValueError: If all ids are the same.
+    """
+    if (ids == ids[:1]).all():
+        raise ValueError(
+            f'a batch with the ids {ids.tolist()} has pairs without a wrong '
+            'partner, which VTM needs; take a larger batch, or give each '
+            'video its own pair_id')
+
+
 def negative_weights(sim: Tensor, ids: Tensor, hard: bool = True) -> Tensor:
     """Weigh the candidates to be taken for a wrong partner.
 
@@ -65,14 +81,12 @@ def negative_weights(sim: Tensor, ids: Tensor, hard: bool = True) -> Tensor:
         Tensor: Shape (b, b), without gradient.
 
     Raises:
-        ValueError: If a query has no candidate.
+        ValueError: If a query has no candidate; ids on a GPU are not looked
+            at, see ``check_partners``.
     """
     same = ids[:, None] == ids[None]
-    if same.all(1).any():
-        raise ValueError(
-            f'a batch with the ids {ids.tolist()} has pairs without a wrong '
-            'partner, which VTM needs; take a larger batch, or give each '
-            'video its own pair_id')
+    if ids.device.type == 'cpu':
+        check_partners(ids)
     sim = sim.detach()
     weights = sim.softmax(1) if hard else torch.ones_like(sim)
     weights = weights.masked_fill(same, 0)

@@ -8,6 +8,7 @@ from torch import Tensor
 from mmvideomamba.checkpoints import (Change, fit_multimodal, init_from_file,
                                       register_load_hook)
 from mmvideomamba.registry import MODELS
+from mmvideomamba.upload import upload
 from ..masking import merge_single_view
 from .tokenizer import TextBatch, TextTokenizer
 from .vision_tower import VisionOutput
@@ -27,6 +28,9 @@ class VideoTextBase(BaseModel):
     Raises:
         ValueError: If an argument is not allowed.
     """
+
+    # Why a step cannot be captured as a CUDA graph.
+    not_capturable = 'the host turns the texts of each batch into tokens'
 
     def __init__(self,
                  vision_encoder: dict,
@@ -136,5 +140,9 @@ class VideoTextBase(BaseModel):
 
     def tokenize(self, texts: Sequence[str]) -> TextBatch:
         """Turn texts into ids on the device of the model."""
+        return self.uploaded(self.tokenizer(texts))
+
+    def uploaded(self, tokens: TextBatch) -> TextBatch:
+        """Take tokens to the device of the model, without waiting."""
         device = next(self.parameters()).device
-        return TextBatch(*(x.to(device) for x in self.tokenizer(texts)))
+        return TextBatch(*(upload(x, device) for x in tokens))

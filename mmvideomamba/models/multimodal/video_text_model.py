@@ -8,11 +8,13 @@ from torch import Tensor, nn
 
 from mmvideomamba.loss_weight import check_loss_weight, warn_unused_teacher
 from mmvideomamba.registry import MODELS
+from mmvideomamba.upload import upload
+from ..layers import draw_distinct
 from ..masking import MASK_SOURCES, MaskedTeacher, merge_single_view
 from .gather import GATHER_GRADS, gather_features
-from .losses import contrastive_loss, mask_words, negative_weights, similarity
+from .losses import (check_partners, contrastive_loss, mask_words,
+                     negative_weights, similarity)
 from .retrieval import RetrievalScorer
-from .tokenizer import TextBatch
 from .video_text_base import VideoTextBase
 from .vision_tower import VisionOutput
 
@@ -188,10 +190,11 @@ class VideoTextModel(VideoTextBase):
         vision, alignment = self._see(clips, data_samples)
         if alignment is not None:
             losses['loss_uta'] = alignment
-        tokens = self.tokenize([sample.text for sample in data_samples])
+        words = self.tokenizer([sample.text for sample in data_samples])
+        tokens = self.uploaded(words)
         text = self.text_encoder.encode(*tokens)
-        ids = torch.tensor([s.pair_id for s in data_samples],
-                           device=clips.device)
+        pair_ids = torch.tensor([s.pair_id for s in data_samples])
+        ids = upload(pair_ids, clips.device)
         features = (self.vision_proj(vision.pooled), self.text_proj(text[:,
                                                                          0]))
         if self.loss_weights['vtc']:
@@ -200,12 +203,14 @@ class VideoTextModel(VideoTextBase):
             losses['loss_vtc'] = contrastive_loss(
                 similarity(videos, texts, self.temp), gather_features(ids))
         if self.loss_weights['vtm']:
+            check_partners(pair_ids)
             with torch.no_grad():
                 sim = similarity(*features, self.temp)
             losses['loss_vtm'] = self._vtm(vision.tokens, text, tokens.mask,
                                            sim, ids)
         if self.loss_weights['mlm']:
-            losses['loss_mlm'] = self._mlm(vision.tokens, tokens)
+            losses['loss_mlm'] = self._mlm(vision.tokens, words.ids,
+                                           tokens.mask)
         losses = {
             k: v * self.loss_weights[k[len('loss_'):]]
             for k, v in losses.items()
@@ -230,7 +235,7 @@ class VideoTextModel(VideoTextBase):
         kind = 'image' if clips.shape[2] == 1 else 'video'
         teacher = self._masked_teacher(kind, clips.shape[2])
         targets = teacher(clips, data_samples)
-        vision = self.vision_encoder(clips, targets.mask,
+        vision = self.vision_encoder(clips, targets.visible,
                                      self.masked_keep_temporal)
         if kind == 'video' and self.align_images_only:
             return vision, None
@@ -249,33 +254,35 @@ class VideoTextModel(VideoTextBase):
         """Tell pairs (b, v, c), (b, l, width) from wrong ones."""
         hard = self.hard_negatives
         other_vision, other_text = (
-            torch.multinomial(negative_weights(s, ids, hard), 1)[:, 0]
+            draw_distinct(negative_weights(s, ids, hard), 1)[:, 0]
             for s in (sim.t(), sim))
         logits = self.match_logit(
             torch.cat([text, text, text[other_text]]),
             torch.cat([mask, mask, mask[other_text]]),
             torch.cat([vision, vision[other_vision], vision]))
-        labels = torch.zeros(len(logits), dtype=torch.long)
-        labels[:len(ids)] = 1
-        loss = F.cross_entropy(logits.float(), labels.to(logits.device))
+        pairs = torch.arange(len(logits), device=logits.device) < len(ids)
+        loss = F.cross_entropy(logits.float(), pairs.long())
         # 0, or NaN after similarities that are not finite, of which negatives
         # are drawn evenly: the loss tells of a divergence.
         return loss + (sim - sim).sum()
 
-    def _mlm(self, vision: Tensor, tokens: TextBatch) -> Tensor:
-        """Guess words."""
-        words = mask_words(tokens.ids,
-                           (self.tokenizer.pad_id, self.tokenizer.cls_id),
+    def _mlm(self, vision: Tensor, ids: Tensor, mask: Tensor) -> Tensor:
+        """Guess words, from ids on the host, which chooses the words."""
+        words = mask_words(ids, (self.tokenizer.pad_id, self.tokenizer.cls_id),
                            self.tokenizer.mask_id,
                            self.text_encoder.config.vocab_size,
                            self.mlm_probability)
-        text = self.text_encoder.encode(words.ids, tokens.mask)
-        fused = self.text_encoder.fuse(text, tokens.mask, vision)
-        chosen = words.labels != -100
-        logits = self.text_encoder.word_logits(fused[chosen]).float()
+        labels = words.labels.flatten()
+        places = (labels != -100).nonzero()[:, 0]
+        shown, wanted, places = (
+            upload(x, vision.device)
+            for x in (words.ids, labels[places], places))
+        text = self.text_encoder.encode(shown, mask)
+        fused = self.text_encoder.fuse(text, mask, vision).flatten(0, 1)
+        logits = self.text_encoder.word_logits(fused[places]).float()
         # Few texts may have no word to guess: the loss is then 0, not NaN.
-        total = F.cross_entropy(logits, words.labels[chosen], reduction='sum')
-        return total / chosen.sum().clamp_min(1)
+        total = F.cross_entropy(logits, wanted, reduction='sum')
+        return total / max(len(places), 1)
 
 
 def _check_choices(loss_weights: Dict[str, float], gather_grad: str,

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
+from mmvideomamba.upload import upload
 from .answer_decoder import (DECODER, answer_losses, build_decoder,
                              decoder_state, rank_answers)
 from .equal_tokens import equal_groups, report_equal
@@ -161,10 +162,8 @@ class VideoTextQA(VideoTextBase):
         text = self.text_encoder.encode(*tokens)
         return self.text_encoder.fuse(text, tokens.mask, vision), tokens.mask
 
-    def _answer_tokens(self, answers: List[str],
-                       device: torch.device) -> TextBatch:
-        return TextBatch(*(x.to(device)
-                           for x in self.answer_tokenizer(answers)))
+    def _answer_tokens(self, answers: List[str]) -> TextBatch:
+        return self.uploaded(self.answer_tokenizer(answers))
 
     def loss(self, inputs: Tensor,
              data_samples: List[BaseDataElement]) -> Dict[str, Tensor]:
@@ -182,16 +181,18 @@ class VideoTextQA(VideoTextBase):
             # Its faults should show now, not at the first validation.
             len(self.answers)
         states, mask = self.read_questions(inputs, data_samples)
-        counts = torch.tensor([len(s.gt_answer) for s in data_samples],
-                              device=states.device)
         texts = [text for s in data_samples for text in s.gt_answer]
-        weights = torch.tensor(
-            [w for s in data_samples for w in s.gt_answer_weight],
-            device=states.device)
-        losses = answer_losses(self.text_decoder,
-                               self._answer_tokens(texts, states.device),
-                               states.repeat_interleave(counts, dim=0),
-                               mask.repeat_interleave(counts, dim=0),
+        # The question of each answer.
+        owner = upload(
+            torch.tensor(
+                [i for i, s in enumerate(data_samples) for _ in s.gt_answer]),
+            states.device)
+        weights = upload(
+            torch.tensor([w for s in data_samples
+                          for w in s.gt_answer_weight]), states.device)
+        losses = answer_losses(self.text_decoder, self._answer_tokens(texts),
+                               states.index_select(0, owner),
+                               mask.index_select(0, owner),
                                self.answer_tokenizer.pad_id)
         return dict(loss_answer=(weights * losses).sum() / len(data_samples))
 
@@ -212,9 +213,9 @@ class VideoTextQA(VideoTextBase):
         """
         states, mask = self.read_questions(inputs, data_samples)
         ranked = rank_answers(self.text_decoder,
-                              self._answer_tokens(self.answers, states.device),
-                              states, mask, self.answer_tokenizer.pad_id,
-                              self.topk, self.pair_batch)
+                              self._answer_tokens(self.answers), states, mask,
+                              self.answer_tokenizer.pad_id, self.topk,
+                              self.pair_batch)
         check_finite(ranked.log_probs, 'log-probabilities of answers')
         for sample, best in zip(data_samples, ranked.ids[:, 0].tolist()):
             sample.pred_answer = self.answers[best]

@@ -6,6 +6,7 @@ from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
+from ..layers import VisibleTokens
 
 POOL_TYPES = ('cls', 'cls+avg', 'avg', 'cls_cat_avg')
 
@@ -94,15 +95,15 @@ class VisionTower(BaseModule):
 
     def forward(self,
                 x: Tensor,
-                mask: Optional[Tensor] = None,
+                mask: Union[Tensor, VisibleTokens, None] = None,
                 keep_temporal: Optional[bool] = None) -> VisionOutput:
         """Look at clips or images.
 
         Args:
             x (Tensor): Normalised clips (b, 3, frames, h, w), or images with
                 one frame. Images get no temporal embedding.
-            mask (Tensor, optional): True = dropped, bool, shape (b, t * n).
-                Defaults to None, none.
+            mask (Tensor | VisibleTokens, optional): True = dropped, bool,
+                shape (b, t * n). Defaults to None, none.
             keep_temporal (bool, optional): Overrides that of the class; a
                 mask must then keep as many tokens in each frame. Defaults to
                 None.

@@ -1,4 +1,5 @@
 """Masked distillation of a video student from an image teacher."""
+from math import prod
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import torch
@@ -8,7 +9,8 @@ from torch import Tensor, nn
 
 from mmvideomamba.loss_weight import warn_unused_teacher
 from mmvideomamba.registry import MODELS
-from ..masking import MaskedTeacher, TeacherTargets, merge_single_view
+from ..masking import (MaskedTeacher, NoteMaskPositions, TeacherTargets,
+                       merge_single_view)
 
 
 def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:
@@ -95,6 +97,9 @@ class UMT(BaseSelfSupervisor):
                              f'in_channels={width} of the neck')
         self.mask_source, self.mask_ratio = mask_source, mask_ratio
         self._masked_teacher()  # refuses a bad source or ratio
+        if mask_source == 'data':
+            self.data_preprocessor.register_forward_hook(
+                NoteMaskPositions(prod(self.backbone.grid)))
         self.target_generator.requires_grad_(False)
         self.target_generator.eval()
         self._freeze_unused()
@@ -177,8 +182,8 @@ class UMT(BaseSelfSupervisor):
             ValueError: If mask, teacher or decoder do not fit the student.
         """
         targets = self._masked_teacher()(clips, data_samples, masked)
-        mask = targets.mask if masked else None
-        decoded = self.neck(self.backbone(clips, mask), mask)
+        visible = targets.visible if masked else None
+        decoded = self.neck(self.backbone(clips, visible), visible)
         targets.check_decoded(decoded)
         return decoded, targets
 

@@ -1,13 +1,12 @@
 """From the student's tokens to the space of its teacher."""
-from typing import Optional, Sequence
+from typing import Optional, Sequence, Union
 
 import torch
 from mmengine.model import BaseModule, ModuleList
 from torch import Tensor, nn
 
 from mmvideomamba.registry import MODELS
-from ..layers import sincos_embed
-from ..masking import with_class_token
+from ..layers import VisibleTokens, as_visible, sincos_embed
 
 
 class _Level(nn.Module):
@@ -74,15 +73,15 @@ class UMTDecoder(BaseModule):
 
     def forward(self,
                 levels: Sequence[Tensor],
-                mask: Optional[Tensor] = None) -> Tensor:
+                mask: Union[Tensor, VisibleTokens, None] = None) -> Tensor:
         """Decode the visible tokens.
 
         Args:
             levels (Sequence[Tensor]): Tokens of each level, class token
                 first, shape (b, 1 + v, c).
-            mask (Tensor, optional): True where a token was dropped, bool,
-                shape (b, l) without the class token. Defaults to None, all
-                tokens are there.
+            mask (Tensor | VisibleTokens, optional): True where a token was
+                dropped, bool, shape (b, l) without the class token. Defaults
+                to None, all tokens are there.
 
         Returns:
             Tensor: Shape (k, b, 1 + v, out_channels).
@@ -94,17 +93,18 @@ class UMTDecoder(BaseModule):
             raise ValueError(
                 f'the student returns {len(levels)} levels, but the decoder '
                 f'has num_levels={len(self.clip_decoder)}')
-        b, v, c = levels[0].shape
+        b, v, _ = levels[0].shape
         if mask is None:
             places = self._places(v).expand(b, -1, -1)
         else:
-            table = self._places(1 + mask.shape[1])
-            visible = ~with_class_token(mask)
-            if int(visible.sum()) != b * v:
+            visible = as_visible(mask)
+            index = visible.with_class_token()
+            if index.shape != (b, v):
                 raise ValueError(
-                    f'the mask keeps {visible.sum(1).tolist()} tokens, the '
-                    f'class token included, but the student returns {v}')
-            places = table[visible.nonzero()[:, 1]].view(b, v, c)
+                    f'the mask keeps {index.shape[1]} tokens in each of '
+                    f'{len(index)} clips, the class token included, but the '
+                    f'student returns {v} in {b}')
+            places = self._places(1 + visible.mask.shape[1])[index]
         outs = torch.stack([
             decode(x + places) for decode, x in zip(self.clip_decoder, levels)
         ])

@@ -1,5 +1,5 @@
 from types import SimpleNamespace
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import pytest
 import torch
@@ -66,6 +66,27 @@ def test_unmasked_keeps_all_and_draws_nothing(source: str, ratio) -> None:
     assert found.features.flatten().tolist() == list(range(14))
 
 
+@pytest.mark.parametrize('source, ratio', [('attention', 0.7), ('data', None)])
+@pytest.mark.parametrize('masked', [True, False])
+def test_positions_are_those_of_the_mask(source: str, ratio: Optional[float],
+                                         masked: bool) -> None:
+    found = teacher(source, ratio)(CLIPS, SAMPLES, masked).visible
+    wanted = (~found.mask).nonzero()[:, 1].view(2, -1)
+    assert torch.equal(found.positions, wanted)
+
+
+def test_attention_that_is_no_number(monkeypatch: Any) -> None:
+    """On a GPU the draws are not checked; the loss must tell."""
+    monkeypatch.setattr(
+        'mmvideomamba.models.masking.visible_tokens.draw_distinct',
+        lambda weights, count: weights.topk(count).indices)
+    attention = torch.ones(4, 3)
+    attention[3, 1] = float('nan')
+    net = Numbers(attention)
+    found = MaskedTeacher(net, GRID, 'attention', 0.7)(CLIPS)
+    assert found.features.isnan().all()
+
+
 @pytest.mark.parametrize('grid, message', [
     ((1, 1, 3), r'7 tokens per clip.*grid of 1 x 1 x 3, that is 4 tokens'),
     ((1, 2, 3), r'attention to 3 patches per frame.*grid of 1 x 2 x 3'),
@@ -89,7 +110,7 @@ def test_bad_arguments(source: str, ratio, message: str) -> None:
 
 @pytest.mark.parametrize('shape', [(2, 2, 4, 5), (1, 2, 4, 6)])
 def test_decoder_of_other_levels_or_channels(shape: tuple) -> None:
-    targets = TeacherTargets(torch.zeros(1, 2, 4, 5), *torch.zeros(2, 1))
+    targets = TeacherTargets(torch.zeros(1, 2, 4, 5), *torch.zeros(3, 1))
     targets.check_decoded(torch.zeros(1, 2, 4, 5))
     with pytest.raises(
             ValueError,

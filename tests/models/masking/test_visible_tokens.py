@@ -3,10 +3,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from mmengine.model import BaseDataPreprocessor
+from mmengine.structures import BaseDataElement
 
-from mmvideomamba.models.masking import (draw_mask_from_attention, masks_of,
+from mmvideomamba.models.layers.visible_positions import counted
+from mmvideomamba.models.masking import (NoteMaskPositions,
+                                         draw_mask_from_attention, masks_of,
                                          stack_masks, visible_features,
                                          visible_per_frame, with_class_token)
+from mmvideomamba.models.masking.visible_tokens import draw_visible, visible_of
 
 
 @pytest.mark.parametrize('count,ratio,visible', [(196, 0.8, 40),
@@ -78,3 +83,58 @@ def test_stack() -> None:
     rows = [[True, False, True], [False, True, True]]
     found = stack_masks([np.array(rows[0]), torch.tensor(rows[1])], 3)
     assert found.tolist() == rows
+
+
+def test_drawn_positions_are_those_of_the_mask() -> None:
+    weights = torch.rand(6, 16)
+    torch.manual_seed(1)
+    found = draw_visible(weights, 3, 0.8)
+    torch.manual_seed(1)
+    mask = draw_mask_from_attention(weights, 3, 0.8)
+    assert torch.equal(found.mask, mask)
+    assert torch.equal(found.positions, counted(mask).positions)
+    features = torch.randn(2, 2, 1 + 48, 3)
+    assert torch.equal(
+        visible_features(features, found), visible_features(features, mask))
+
+
+def noted(masks: list, num_tokens: int = 3) -> list:
+    """Return samples of a batch as a data preprocessor gives them."""
+    found = [BaseDataElement() for _ in masks]
+    for sample, mask in zip(found, masks):
+        sample.set_field(mask, 'mask')
+    preprocessor = BaseDataPreprocessor()
+    preprocessor.register_forward_hook(NoteMaskPositions(num_tokens))
+    return preprocessor(dict(data_samples=found))['data_samples']
+
+
+def test_positions_noted_by_the_data_preprocessor() -> None:
+    """They do for a step whose samples hold tensors alone."""
+    cpu = torch.device('cpu')
+    rows = [[True, False, False], [False, True, False]]
+    samples = noted([np.array(rows[0]), torch.tensor(rows[1])])
+    assert [x.mask_positions.tolist() for x in samples] == [[1, 2], [0, 2]]
+    wanted = visible_of(samples, 3, cpu)
+    for sample in samples:
+        del sample.mask
+    found = visible_of(samples, 3, cpu)
+    for one, other in zip(found, wanted):
+        assert torch.equal(one, other)
+    assert found.mask.tolist() == rows
+
+
+def test_a_mask_counts_more_than_noted_positions() -> None:
+    samples = noted([np.array([True, False, False])])
+    samples[0].mask = np.array([False, True, True])
+    found = visible_of(samples, 3, torch.device('cpu'))
+    assert found.positions.tolist() == [[0]]
+
+
+def test_wrong_masks_are_refused_by_the_data_preprocessor() -> None:
+    with pytest.raises(ValueError, match=r'the masks keep \[1, 2\]'):
+        noted([np.array([True, True, False]), np.array([True, False, False])])
+    with pytest.raises(ValueError, match='the student has 3 patch tokens'):
+        noted([np.array([True, False])])
+    sample = BaseDataElement()
+    NoteMaskPositions(3)(None, (), dict(data_samples=[sample]))
+    assert 'mask_positions' not in sample

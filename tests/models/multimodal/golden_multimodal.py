@@ -135,13 +135,13 @@ def draws(case: str) -> SimpleNamespace:
     ]
     seen: list = []
 
-    def multinomial(weights, count, replacement=False):
+    def draw(weights, count):
         seen.append(weights)
         found = queue.pop(0)
         return found if found.dim() == 2 else found[:, None]
 
     return SimpleNamespace(
         seen=seen,
-        multinomial=multinomial,
+        draw=draw,
         bernoulli=lambda share: coins.pop(0).float(),
         randint=lambda high, size: data[f'{case}/draw/mlm_random_words'])

@@ -3,6 +3,7 @@ import torch
 from common import GOLDEN_FLOOR, assert_close, golden
 from golden_multimodal import (NAME, draws, golden_inputs, golden_model,
                                golden_samples, golden_towers)
+from replaced_draws import DRAWS
 
 from mmvideomamba.checkpoints import own_key, resize_temporal_embed
 from mmvideomamba.models import VideoTextModel
@@ -16,11 +17,11 @@ def inject(monkeypatch, case: str) -> list:
     for name in ('bernoulli', 'randint'):
         monkeypatch.setattr(torch, name, getattr(stand_ins, name))
 
-    def multinomial(weights, *args, **kwargs):
-        drawn = stand_ins.multinomial(weights, *args, **kwargs)
-        return drawn.to(weights.device)
+    def draw(weights, count):
+        return stand_ins.draw(weights, count).to(weights.device)
 
-    monkeypatch.setattr(torch, 'multinomial', multinomial)
+    for name in DRAWS:
+        monkeypatch.setattr(name, draw)
     return stand_ins.seen
 
 

@@ -273,6 +273,28 @@ def test_bad_masks_of_the_data(data_samples: list, text: str) -> None:
         tiny_umt(mask_source='data').loss(CLIPS, data_samples)
 
 
+def test_bad_masks_do_not_reach_the_device() -> None:
+    """They are refused on the CPU, before a step that may be captured."""
+    model = tiny_umt(mask_source='data')
+    batch = dict(inputs=[*CLIPS], data_samples=keep(3, 4))
+    with pytest.raises(ValueError, match='as many tokens, but the masks keep'):
+        model.data_preprocessor(batch, True)
+
+
+def test_positions_and_mask_alone_give_the_same() -> None:
+    """To the bit: the masks of the data, with and without positions."""
+    model = tiny_umt(mask_source='data')
+    found = []
+    for data_samples in (keep(20, 20), keep(20, 20)):
+        if found:
+            batch = dict(inputs=[*CLIPS], data_samples=data_samples)
+            data_samples = model.data_preprocessor(batch, True)['data_samples']
+            for sample in data_samples:
+                del sample.mask
+        found.append(model.loss(CLIPS, data_samples)['loss'])
+    assert torch.equal(*found)
+
+
 def test_several_clips_per_sample() -> None:
     with pytest.raises(ValueError, match='one clip per sample, but got 2'):
         tiny_umt().loss(torch.zeros(1, 2, 3, 4, 32, 32), None)

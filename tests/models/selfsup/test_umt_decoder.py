@@ -49,7 +49,7 @@ def test_all_tokens_without_a_mask() -> None:
 
 
 @pytest.mark.parametrize('levels, mask, match', [
-    (torch.zeros(1, 2, 5, 6), MASK, r'keeps \[3, 3\] tokens.*returns 5'),
+    (torch.zeros(1, 2, 5, 6), MASK, 'keeps 3 tokens.*returns 5'),
     (torch.zeros(2, 2, 3, 6), MASK, 'returns 2 levels, but .*num_levels=1'),
 ])
 def test_tokens_that_do_not_fit(levels: torch.Tensor, mask: torch.Tensor,

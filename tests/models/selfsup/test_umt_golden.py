@@ -3,6 +3,7 @@ import pytest
 import torch
 from common import GOLDEN_FLOOR, assert_close, golden
 from mmengine.registry import init_default_scope
+from replaced_draws import DRAWS
 from umt_models import golden_decoder, golden_student, golden_teacher, samples
 
 from mmvideomamba.models.selfsup import UMT
@@ -117,12 +118,13 @@ def drawn(monkeypatch) -> None:
     """Let the recorded order stand in for the generator's."""
     data = golden(STEP)
 
-    def multinomial(weights: torch.Tensor, count: int, replacement: bool):
+    def draw(weights: torch.Tensor, count: int) -> torch.Tensor:
         assert_close(weights, data['attention/attn'], floor=GOLDEN_FLOOR)
-        assert count == weights.shape[1] and not replacement
+        assert count == weights.shape[1]
         return data['attention/importance']
 
-    monkeypatch.setattr(torch, 'multinomial', multinomial)
+    for name in DRAWS:
+        monkeypatch.setattr(name, draw)
 
 
 @pytest.mark.parametrize(

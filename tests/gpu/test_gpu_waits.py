@@ -1,0 +1,161 @@
+"""The loss of each flow, forward and backward, without a wait for a GPU.
+
+Without a GPU tensors of the device 'meta' stand in: a look at values is an
+error, as is a copy from or to the CPU.
+"""
+from contextlib import contextmanager, nullcontext
+from typing import Any, Dict, Iterator
+from unittest import mock
+
+import pytest
+import torch
+from flows import (DEVICE, FLOWS, FRAMES, MARKS, SIDE, batch_of, build,
+                   masked_distillation)
+from mmaction.structures import ActionDataSample
+from mmengine.model import BaseModel
+from no_wait import NoWait
+
+from mmvideomamba.datasets.transforms import TokenMask
+
+PLACES = ['meta', pytest.param('gpu', marks=MARKS)]
+# The losses of all others, at the price of seconds.
+ON_META = ('masked_distillation', 'masked_pretraining', 'question_answering',
+           'distilled_images', 'distilled_videos')
+# The host turns texts into tokens in each step of the others.
+CAPTURED = ('masked_distillation', 'distilled_images', 'distilled_videos')
+HEADS: Dict[str, dict] = dict(
+    classes=dict(type='mmvideomamba.VideoMambaHead', num_classes=3),
+    smoothed=dict(
+        type='mmvideomamba.VideoMambaHead',
+        num_classes=3,
+        label_smooth_eps=0.1),
+    weighted=dict(
+        type='mmvideomamba.VideoMambaHead',
+        num_classes=3,
+        loss_cls=dict(type='CrossEntropyLoss', class_weight=[1., 2., 3.])),
+    several_classes=dict(
+        type='mmvideomamba.VideoMambaHead',
+        num_classes=3,
+        multi_class=True,
+        loss_cls=dict(type='BCELossWithLogits')),
+    pooled=dict(type='mmvideomamba.AttentiveHead', num_classes=3),
+    number=dict(type='mmvideomamba.VideoMambaRegressionHead'))
+
+
+def classifier() -> BaseModel:
+    """Build an image classifier with the host's head and its accuracies."""
+    return build(
+        dict(
+            type='ImageClassifier',
+            backbone=dict(
+                type='mmvideomamba.VideoMamba',
+                arch=dict(embed_dims=24, num_layers=2),
+                img_size=SIDE,
+                patch_size=8,
+                num_frames=1),
+            head=dict(
+                type='LinearClsHead',
+                num_classes=3,
+                in_channels=24,
+                cal_acc=True)), 'mmpretrain')
+
+
+@contextmanager
+def no_waits(model: BaseModel, uploads: bool) -> Iterator[None]:
+    """Fail where the host waits for the device of a model."""
+    device = next(model.parameters()).device.type
+    if device != 'cuda':
+        with NoWait(device, uploads):
+            yield
+        return
+    torch.cuda.set_sync_debug_mode('error')
+    try:
+        yield
+    finally:
+        torch.cuda.set_sync_debug_mode('default')
+
+
+def check(model: BaseModel,
+          batch: Dict[str, list],
+          place: str,
+          uploads: bool = False) -> None:
+    """Compute loss and gradients of a batch twice; the second waits for none.
+
+    Args:
+        model (BaseModel): In training mode, on the CPU.
+        batch (dict): As a loader collates it.
+        place (str): 'meta' or 'gpu'.
+        uploads (bool): Whether the step may copy to the device. Defaults to
+            False: the step can be captured, with samples of tensors alone.
+    """
+    model = model.to(DEVICE if place == 'gpu' else 'meta').train()
+    data = model.data_preprocessor(batch, True)
+    if not uploads:
+        for sample in data['data_samples']:
+            for key, value in list(sample.items()):
+                if not isinstance(value, torch.Tensor):
+                    delattr(sample, key)
+
+    def autocast(*args: Any, **kwargs: Any) -> Any:
+        """Return the context; 'meta' knows none."""
+        return nullcontext() if place == 'meta' else original(*args, **kwargs)
+
+    original = torch.autocast
+
+    @mock.patch('torch.autocast', autocast)
+    def step() -> None:
+        total, _ = model.parse_losses(model(**data, mode='loss'))
+        total.backward()
+
+    if place == 'gpu' or not uploads:
+        step()  # compiles kernels, and moves tables to the device
+    with no_waits(model, uploads):
+        step()
+
+
+@pytest.mark.parametrize('name, place', [
+    *((name, 'meta') for name in ON_META),
+    *(pytest.param(name, 'gpu', marks=MARKS) for name in FLOWS),
+])
+def test_flow(name: str, place: str) -> None:
+    model = FLOWS[name].build(drop=0.2)
+    captured = name in CAPTURED
+    assert captured != hasattr(model, 'not_capturable')
+    check(model, batch_of(FLOWS[name]), place, not captured)
+
+
+@pytest.mark.parametrize('place', PLACES)
+@pytest.mark.parametrize('name', HEADS)
+def test_head(name: str, place: str) -> None:
+    device = DEVICE if place == 'gpu' else 'meta'
+    head = build(dict(HEADS[name], in_channels=24), 'mmaction').to(device)
+    shape = (4, 7, 24) if name == 'pooled' else (4, 24)
+    x = torch.zeros(shape, device=device, requires_grad=True)
+    labels = torch.arange(4, device=device)[:, None] % 3
+    if name == 'number':
+        labels = labels / 2
+    elif name == 'several_classes':
+        labels = torch.ones(4, 3, device=device)
+    samples = [ActionDataSample(gt_label=label) for label in labels]
+    head.loss((x, ), samples)  # moves weights of classes to the device
+    with no_waits(head, uploads=False):
+        losses = head.loss((x, ), samples)
+        total = sum(v for k, v in losses.items() if 'loss' in k)
+        total.backward()
+    accuracies = {'top1_acc', 'top5_acc'} & losses.keys()
+    assert bool(accuracies) == (name not in ('several_classes', 'number'))
+    assert x.grad is not None
+
+
+@pytest.mark.parametrize('place', PLACES)
+def test_classifier(place: str) -> None:
+    check(classifier(), batch_of(FLOWS['distilled_images']), place)
+
+
+@pytest.mark.parametrize('place', PLACES)
+def test_masks_of_the_data(place: str) -> None:
+    batch = batch_of(FLOWS['masked_distillation'])
+    draw = TokenMask('tube', 0.75, (FRAMES, 4, 4))
+    for sample in batch['data_samples']:
+        sample.set_field(draw.transform({})['mask'], 'mask')
+    check(masked_distillation(mask_source='data'), batch, place)
