@@ -76,9 +76,13 @@ class _GraphedForward:
             return _eager(self.module, *args, **kwargs)
         if self.layers is None:
             self.layers = LayerTable(self.module)
-        if not self.layers.same():
+        if not self.layers.same_layers():
             self._tell()
             return _eager(self.module, x)
+        if not self.layers.same_settings():
+            # The graphs compute with the numbers of before.
+            self._forget()
+            self.layers = LayerTable(self.module)
         with torch.cuda.device(x.device):
             graph = self._graph(x, self.layers.weights())
             if graph is None:

@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.nn.utils import parametrizations, prune
 
-from mmvideomamba.models.backbones.layer_table import LayerTable
+from mmvideomamba.models.backbones.layer_table import TRUSTED, LayerTable
 
 
 class Foreign(nn.Linear):
@@ -74,7 +74,7 @@ def test_what_may_change():
     model.load_state_dict(small_backbone().state_dict())
     with torch.no_grad():
         model.cls_token.zero_()
-    model.eval()
+    model.eval().requires_grad_(False)
     assert table.same() and table.weights() == before
 
 
@@ -91,3 +91,66 @@ def test_weights_elsewhere(change):
     before = table.weights()
     change(model)
     assert table.same() and table.weights() != before
+
+
+def setting(path, value):
+    """Return a change of a plain attribute."""
+
+    def change(model):
+        *owner, name = path.split('.')
+        setattr(model.get_submodule('.'.join(owner)), name, value)
+
+    change.path = path
+    return change
+
+
+def append(model):
+    model.out_indices.append(0)
+
+
+append.path = 'out_indices'
+
+
+@pytest.mark.parametrize('change', [
+    setting('layers.1.drop_path.drop_prob', .5),
+    setting('layers.1.drop_path.drop_prob', torch.ones(2)),
+    setting('norm_f.eps', 1e-6),
+    setting('layers.0.with_cp', True),
+    setting('layers.0.mixer.scan_order', 'temporal_first'),
+    setting('patch_embed.stride', (1, 4, 4)),
+    lambda m: delattr(m.norm_f, 'eps'),
+    append,
+])
+def test_a_setting(change):
+    model = small_backbone()
+    table = LayerTable(model)
+    assert table.same() and table.changed_setting() == ''
+    change(model)
+    assert table.same_layers() and not table.same()
+    assert table.changed_setting() == getattr(change, 'path', 'norm_f.eps')
+    assert LayerTable(model).same()
+
+
+@pytest.mark.parametrize('change,name', [
+    (lambda m: m.norm_f.eval(), 'norm_f.training'),
+    (lambda m: m.cls_token.requires_grad_(False), 'cls_token.requires_grad'),
+    (lambda m: m.cls_token.register_hook(lambda g: None), ''),
+    (lambda m: m.cls_token.register_post_accumulate_grad_hook(lambda p: None),
+     ''),
+    (lambda m: m.norm_f.register_full_backward_pre_hook(lambda *_: None), ''),
+])
+def test_what_matters_in_training(change, name):
+    model = small_backbone()
+    table, inference = LayerTable(model, training=True), LayerTable(model)
+    assert table.same()
+    change(model)
+    assert not table.same() and table.changed_setting() == name
+    assert table.same_layers() == bool(name)
+    assert inference.same()
+
+
+def test_other_packages():
+    model = small_backbone()
+    model.layers[0].mixer.out_proj = Foreign(32, 16, bias=False)
+    here = Foreign.__module__.partition('.')[0]
+    assert LayerTable(model, (*TRUSTED, here)).same()
