@@ -32,11 +32,11 @@ class Timing(NamedTuple):
     """Iterations of a timed training.
 
     Args:
-        warm_up (int): Iterations before. Defaults to 14, enough for graphs.
+        warm_up (int): Iterations before. Defaults to 10, enough for graphs.
         windows (int): Of ``StepTimer``. Defaults to 1.
         profiled (int): Profiled iterations. Defaults to 2.
     """
-    warm_up: int = 14
+    warm_up: int = 10
     windows: int = 1
     profiled: int = 2
 

@@ -10,6 +10,7 @@ run one after another; the file is written after every training.
 """
 import argparse
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -76,8 +77,8 @@ def jobs(names: Sequence[str], modes: Sequence[str],
         for name in names:
             for number in gpus:
                 yield Job(name, mode, 1, number)
-        # Two nodes need a process each.
-        if max(gpus) >= 2:
+        # Two nodes need a process each; how a step runs changes nothing.
+        if max(gpus) >= 2 and mode == modes[0]:
             yield Job(names[0], mode, 2, max(gpus) // 2 * 2)
 
 
@@ -221,12 +222,12 @@ def report(args: argparse.Namespace, found: Dict[Job, Entry]) -> str:
         'reserved GiB'
     ]
     return '\n'.join([
-        '# Scaling', '', f'    python {" ".join(sys.argv)}', '',
+        '# Scaling', '', f'    python {shlex.join(sys.argv)}', '',
         f'{device_name(args.device)}; host: {cpu_name()}, {os.cpu_count()} '
         f'processors; {versions_}; {time.strftime("%Y-%m-%d")}. '
         '`tools/dist_train.sh` with recipes at default settings, random '
         'weights, bfloat16 and data that costs nothing; the mean of a window '
-        'of 20 steps with a line of the log, after 14. Efficiency: the time '
+        'of 20 steps with a line of the log, after 10. Efficiency: the time '
         'on one GPU over the time on several, with as many clips on each. '
         '2 nodes: two agents on this host.', '',
         table(head, rows), ''

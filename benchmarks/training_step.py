@@ -15,6 +15,7 @@ import gc
 import json
 import logging
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,7 @@ from io import StringIO
 from itertools import count
 from pathlib import Path
 from statistics import median
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
@@ -63,6 +64,8 @@ BEFORE = {
     'default settings': 'default settings, before',
     'bare loop': 'bare loop, before'
 }
+# Whose step alone is compared with the older checkout, besides the training.
+ALONE = 'Middle 8f, 32 clips'
 # Steps of a hand-made loop: warm-up, and a timed window.
 WARM_UP, LOOP = 3, 10
 
@@ -91,7 +94,7 @@ class Bench:
             return self._bare(case, row)
         except torch.OutOfMemoryError:
             return dict(note='out of memory')
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             # A failure must not cost the other rows.
             logging.getLogger('training_step').exception(row)
             return dict(
@@ -113,8 +116,12 @@ class Bench:
             return dict(note='no captured steps here')
         cfg = load(case, self.args.device, self.args.tiny)
         set_graphs(cfg, 'default' if row == 'default settings' else 'off')
-        timing = Timing(2, 1, 1) if self.args.tiny else Timing(
-            windows=case.windows)
+        # Without graphs a step takes longer, and needs less of a warm-up.
+        timing = Timing(4)
+        if row == 'default settings' and has_graphs():
+            timing = Timing(windows=case.windows)
+        if self.args.tiny:
+            timing = Timing(2, 1, 1)
         work_dir = self.folder / f'{next(self.numbers)}'
         file = timed_training(
             cfg, case, timing, work_dir, workers=self.args.workers)
@@ -176,8 +183,9 @@ def older(args: argparse.Namespace, names: List[str],
     # The comparison of the larger model counts most, and comes first.
     names = sorted(names, key=lambda x: not x.startswith('Middle'))
     command += ['--budget', str(seconds), '--rows', *BEFORE, '--only', *names]
-    command += ['--workers', str(args.workers)] + ['--tiny'] * args.tiny
-    paths = [str(args.before), os.environ.get('PYTHONPATH', '')]
+    command += ['--compiled', '--workers', str(args.workers)]
+    command += ['--tiny'] * args.tiny
+    paths = [str(args.before.resolve()), os.environ.get('PYTHONPATH', '')]
     out = subprocess.run(
         command,
         env=dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths))),
@@ -191,6 +199,23 @@ def older(args: argparse.Namespace, names: List[str],
         note = dict(note=f'ended with exit code {out.returncode}')
         found.append(Line(names[-1], 'default settings', note))
     return [Line(x.case, BEFORE[x.row], x.entry) for x in found]
+
+
+def chosen(args: argparse.Namespace, names: List[str]) -> List[Tuple]:
+    """Return case and row of what is measured, in order.
+
+    Args:
+        args (argparse.Namespace): Command line.
+        names (list[str]): Cases.
+    """
+    loops = (ALONE, *args.compiled)
+    found = [(name, row) for name in names for row in args.rows
+             if row != 'compiled' and (row != 'bare loop' or name in loops)]
+    # The compiled rows last: the time of a compilation varies most.
+    if 'compiled' in args.rows:
+        found += [(name, 'compiled') for name in args.compiled
+                  if name in names]
+    return found
 
 
 def against(line: Line, lines: List[Line]) -> List[str]:
@@ -213,7 +238,9 @@ def against(line: Line, lines: List[Line]) -> List[str]:
 
 def report(args: argparse.Namespace, lines: List[Line]) -> str:
     """Return the page with the table."""
-    rows = []
+    rows, command = [], shlex.join(sys.argv)
+    if args.before is not None:
+        command = command.replace(str(args.before), args.before.name)
     for line in sorted(lines, key=lambda x: list(CASES).index(x.case)):
         e: Dict[str, Any] = dict(line.entry)
         if 'busy' in e:
@@ -234,7 +261,7 @@ def report(args: argparse.Namespace, lines: List[Line]) -> str:
         'reserved GiB', ''
     ]
     return '\n'.join([
-        '# Training steps', '', f'    python {" ".join(sys.argv)}', '',
+        '# Training steps', '', f'    python {command}', '',
         f'{device_name(args.device)}; host: {cpu_name()}, {os.cpu_count()} '
         f'processors; {found}; {time.strftime("%Y-%m-%d")}. Recipes with '
         'random weights, bfloat16, drop path and mixed clips as they say; '
@@ -256,7 +283,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        '--before', type=Path, help='folder of an older checkout')
+        '--before',
+        type=Path,
+        help='folder of an older checkout, best named by the commit')
     parser.add_argument('--only', nargs='+', choices=list(CASES))
     parser.add_argument('--rows', nargs='+', choices=ROWS, default=ROWS)
     parser.add_argument(
@@ -279,10 +308,6 @@ def main(arguments: Optional[List[str]] = None) -> None:
     args = parser.parse_args(arguments)
     MMLogger.get_instance('training_step', log_level='ERROR')
     names = args.only or list(CASES)
-    # The compiled rows last: the time of a compilation varies most.
-    todo = [(n, r) for n in names for r in args.rows if r != 'compiled']
-    todo += [(n, 'compiled') for n in args.compiled
-             if n in names and 'compiled' in args.rows]
     bench, lines = Bench(args), []
 
     def note(line: Line) -> None:
@@ -295,7 +320,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     if args.before is not None:
         for line in older(args, names, 0.45 * args.budget):
             note(line)
-    for name, row in todo:
+    for name, row in chosen(args, names):
         entry: Entry = dict(note='not run: no time left')
         if time.monotonic() - start < args.budget:
             case = CASES[name]
