@@ -1,5 +1,6 @@
 """Suppression of updates by non-finite losses and gradients."""
 import functools
+from contextlib import nullcontext
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
@@ -7,6 +8,8 @@ from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from torch import Tensor
 from torch.optim import SGD, Adam, AdamW, Optimizer
+
+from mmvideomamba.engine.float32_rates import float32_rates
 
 # Smallest good scale of a GradScaler: below, float16 holds no part of a
 # gradient near 1, and the scaler's inverse nears infinity.
@@ -80,20 +83,23 @@ class StepGuard:
         self.scaled = any(_scaler(x) is not None for x in wrappers)
         self.limit = max_scaler_skips - 1 if self.scaled else max_skipped
         self.updates = 0  # iterations with a step, suppressed ones too
-        self._zero = torch.zeros((), dtype=torch.bool, device=device)
+        # Changed in place alone: a CUDA graph knows tensors by address.
         # Bad steps, under a scaler those in a row.
         self.count = torch.full((),
                                 0 if self.scaled else skipped,
                                 device=device)
-        self.fault = self._zero
-        self.suppress = self._zero
-        self._open = self._zero  # a bad loss since the last step
-        self.begin()
+        flags = torch.zeros(5, dtype=torch.bool, device=device)
+        self._iteration = flags[:2]
+        self.bad_loss, self.bad_gradient, self.fault, self.suppress = flags[:4]
+        self._open = flags[4]  # a bad loss since the last step
+        self.stepped = False
+        # Whether the host never waits for a verdict.
+        self.on_device = True
         self._undo: List[Callable[[], None]] = []
 
     def begin(self) -> None:
         """Forget the verdict of the last iteration."""
-        self.bad_loss = self.bad_gradient = self._zero
+        self._iteration.zero_()
         self.stepped = False
 
     def record(self) -> Tensor:
@@ -126,6 +132,7 @@ class StepGuard:
         """Take over ``backward`` and ``step`` of the wrappers."""
         for wrapper in self.wrappers:
             on_device = self._on_device(wrapper)
+            self.on_device &= on_device
             self._replace(wrapper, 'backward', self._backward)
             self._replace(wrapper, 'step', self._step, wrapper, on_device)
             if on_device:
@@ -155,14 +162,26 @@ class StepGuard:
                 function, original, *args)))
         self._undo.append(undo)
 
+    def spread(self, loss: Tensor) -> Tensor:
+        """Note a bad loss, and let a bad loss spoil all gradients.
+
+        Args:
+            loss (Tensor): Shape ().
+
+        Returns:
+            Tensor: The loss for the backward pass; gradients of a bad loss
+            are NaN.
+        """
+        bad = ~loss.detach().isfinite().all()
+        self.bad_loss |= bad.to(self.device)
+        self._open |= self.bad_loss
+        factor = torch.where(bad, float('nan'), 1.).to(loss.dtype)
+        return loss * factor
+
     def _backward(self, original: Callable[..., None], loss: Tensor,
                   **kwargs: Any) -> None:
         """Spread a bad loss over all gradients."""
-        bad = ~loss.detach().isfinite().all()
-        self.bad_loss = self.bad_loss | bad.to(self.device)
-        self._open = self._open | self.bad_loss
-        factor = torch.where(bad, float('nan'), 1.).to(loss.dtype)
-        original(loss * factor, **kwargs)
+        original(self.spread(loss), **kwargs)
 
     def _step(self, original: Callable[..., None], wrapper: OptimWrapper,
               on_device: bool, **kwargs: Any) -> None:
@@ -173,8 +192,11 @@ class StepGuard:
         quiet = self.fault if scaler is not None else self.suppress
         if not on_device and bool(quiet):
             return
+        rates = float32_rates(wrapper.optimizer) if on_device else \
+            nullcontext()
         try:
-            original(**kwargs)
+            with rates:
+                original(**kwargs)
         finally:
             vars(wrapper.optimizer).pop('found_inf', None)
 
@@ -185,17 +207,21 @@ class StepGuard:
             if p.grad is not None
         ]
         bad = not_finite(gradients, self.device)
-        self.bad_gradient = self.bad_gradient | bad
+        self.bad_gradient |= bad
         bad = bad | self._open
-        self.count = self.count + bad
+        self.count += bad
         fault = self.count > self.limit
         if scaler is not None:
-            self.count = self.count * bad
+            self.count *= bad
             if scaler._scale is not None:
                 fault = fault | (scaler._scale < SMALLEST_SCALE)
-        self.fault = self.fault | fault
-        self.suppress = bad | self.fault
-        self._open = self._zero
+        self.fault |= fault
+        torch.logical_or(bad, self.fault, out=self.suppress)
+        self._open.zero_()
+        self.note_step()
+
+    def note_step(self) -> None:
+        """Count an update of the iteration, on the host."""
         # Several optimizers can step in an iteration.
         self.updates += not self.stepped
         self.stepped = True
