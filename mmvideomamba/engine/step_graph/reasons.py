@@ -1,0 +1,126 @@
+"""Reasons against CUDA graphs, known before the first step."""
+from typing import Any, Optional, Sequence
+
+import torch
+from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from torch import nn
+
+from mmvideomamba.engine.guard.step_guard import StepGuard
+from mmvideomamba.models.backbones.layer_table import TRUSTED, LayerTable
+
+HOSTS = ('mmaction', 'mmpretrain')
+# Methods of an optimizer wrapper that a step stands in for.
+_OWN = ('update_params', 'zero_grad', 'scale_loss', 'should_update',
+        'optim_context', '_clip_grad')
+
+
+def scaler_of(wrapper: OptimWrapper) -> Any:
+    """Return the loss scaler of a wrapper.
+
+    Args:
+        wrapper (OptimWrapper): Of a training.
+
+    Returns:
+        GradScaler: None without, or if switched off.
+    """
+    scaler = getattr(wrapper, 'loss_scaler', None)
+    return scaler if scaler is not None and scaler.is_enabled() else None
+
+
+def guard_of(wrapper: OptimWrapper) -> Optional[StepGuard]:
+    """Return the guard that has taken over a wrapper's methods.
+
+    Args:
+        wrapper (OptimWrapper): Of a training.
+
+    Returns:
+        StepGuard: None without.
+    """
+    step = vars(wrapper).get('step')
+    owner = getattr(getattr(step, 'func', None), '__self__', None)
+    return owner if isinstance(owner, StepGuard) else None
+
+
+def wrapper_reason(wrapper: Any) -> str:
+    """Tell why the steps of an optimizer wrapper cannot be captured.
+
+    Args:
+        wrapper (Any): Of a training.
+
+    Returns:
+        str: The reason, or ''.
+    """
+    if type(wrapper) not in (OptimWrapper, AmpOptimWrapper):
+        return (f'{type(wrapper).__name__} is neither OptimWrapper nor '
+                'AmpOptimWrapper')
+    changed = [name for name in _OWN if name in vars(wrapper)]
+    if guard_of(wrapper) is None:
+        changed += [x for x in ('backward', 'step') if x in vars(wrapper)]
+    if changed:
+        return f'{changed[0]} of the optimizer wrapper was exchanged'
+    return ''
+
+
+def watch(model: nn.Module, trusted: Sequence[str]) -> LayerTable:
+    """Note the layers of a model, to notice changes.
+
+    Args:
+        model (nn.Module): Not wrapped.
+        trusted (Sequence[str]): Packages whose modules compute the same in
+            each step, besides the hosts'.
+
+    Returns:
+        LayerTable: Of the model.
+    """
+    return LayerTable(
+        model, packages=(*TRUSTED, *HOSTS, *trusted), training=True)
+
+
+def model_reason(model: nn.Module, table: Any) -> str:
+    """Tell why the steps of a model cannot be captured.
+
+    Args:
+        model (nn.Module): Of the runner.
+        table (LayerTable): Of the model inside of its wrapper.
+
+    Returns:
+        str: The reason, or ''.
+    """
+    inner: Any = model.module if is_model_wrapper(model) else model
+    if inner is not model:
+        reason = _wrapper_of_model_reason(model)
+        if reason:
+            return reason
+    if 'train_step' in vars(inner):
+        return 'train_step of the model was exchanged'
+    for module in inner.modules():
+        reason = getattr(module, 'not_capturable', '')
+        if reason:
+            return f'{type(module).__name__}: {reason}'
+    for name, x in inner.named_parameters():
+        if x._backward_hooks or getattr(x, '_post_accumulate_grad_hooks',
+                                        None):
+            return f'the parameter {name} has a hook'
+        if not x.is_floating_point() or x.layout is not torch.strided:
+            return f'the parameter {name} is {x.dtype}, {x.layout}'
+    if not table.same():
+        return 'layers have hooks, adapters or unknown classes'
+    return ''
+
+
+def _wrapper_of_model_reason(model: Any) -> str:
+    """Tell why a wrapper of the model forbids a capture."""
+    if type(model) is not MMDistributedDataParallel:
+        return f'the model is in {type(model).__name__}'
+    named = dict(
+        find_unused_parameters=model.find_unused_parameters,
+        detect_anomalous_params=model.detect_anomalous_params,
+        broadcast_buffers=model.broadcast_buffers
+        and any(True for _ in model.module.buffers()))
+    for name, value in named.items():
+        if value:
+            return f'model_wrapper_cfg.{name} is set'
+    if any(isinstance(x, nn.SyncBatchNorm) for x in model.module.modules()):
+        return 'SyncBatchNorm talks to other processes in each forward pass'
+    return ''

@@ -1,0 +1,215 @@
+"""Recorded steps are those of the host, and leave by themselves."""
+import copy
+from typing import Any, Dict, List
+
+import pytest
+import torch
+from mmengine.optim import OptimWrapper
+from step_graph_run import (Repetition, StepNet, batches, graphed, train,
+                            wrapper_of)
+from torch import nn
+
+from mmvideomamba.engine.guard.step_guard import StepGuard
+
+SIZES = [6] * 9 + [4] + [6] * 4
+
+
+def weights(model: nn.Module) -> List[torch.Tensor]:
+    return list(model.state_dict().values())
+
+
+def assert_same(one: nn.Module, other: nn.Module) -> None:
+    assert all(map(torch.equal, weights(one), weights(other)))
+
+
+CASES: Dict[str, Dict[str, Any]] = {
+    'plain': {},
+    'clipped':
+    dict(clip_grad=dict(max_norm=0.1)),
+    'clipped by value':
+    dict(clip_grad=dict(type='value', clip_value=0.01)),
+    'accumulated':
+    dict(accumulative_counts=3),
+    'accumulated and clipped':
+    dict(accumulative_counts=2, clip_grad=dict(max_norm=0.1)),
+    'sgd':
+    dict(optimizer=dict(kind='SGD', momentum=0.9)),
+    'not fused':
+    dict(optimizer=dict(kind='AdamW')),
+}
+
+
+@pytest.mark.parametrize('guard', [False, True], ids=['', 'guard'])
+@pytest.mark.parametrize('case', CASES.values(), ids=CASES)
+def test_equal_to_the_host(case: Dict[str, Any], guard: bool) -> None:
+    data, logs, models = batches(SIZES), [], []
+    for graphs in (False, True):
+        model = StepNet(with_norm=True).train()
+        wrapper = wrapper_of(model, **copy.deepcopy(case))
+        wrapper.initialize_count_status(model, 0, len(SIZES))
+        if guard:
+            StepGuard([wrapper], torch.device('cpu')).attach()
+        step: Any = graphed(model, wrapper) if graphs else model.train_step
+        logs.append(train(step, wrapper, data))
+        models.append(model)
+    assert_same(*models)
+    norms = [[log.pop('grad_norm', None) for log in run] for run in logs]
+    assert logs[0] == logs[1]
+    assert ('max_norm' in str(case)) == any(x is not None for x in norms[1])
+    assert [p.grad for p in model.parameters()
+            ] == [None] * len(list(model.parameters()))
+    replays = [x.recording.replays for x in step.losses.graphs.values()]
+    # The last batches of an accumulation with a rest are a graph's too.
+    assert sum(replays) >= 6 and not step.left and not step.reason
+    recorded = step.update.recording is not None
+    fused = case.get('optimizer', dict(fused=True)).get('fused', False)
+    assert recorded == (not guard and fused)
+
+
+def test_update_follows_the_learning_rate_and_loaded_state() -> None:
+    models = []
+    for graphs in (False, True):
+        model = StepNet().train()
+        wrapper = wrapper_of(model)
+
+        def reload() -> None:
+            wrapper.load_state_dict(copy.deepcopy(wrapper.state_dict()))
+            for group in wrapper.optimizer.param_groups:
+                group['lr'] = 0.03125
+
+        def decay() -> None:
+            for group in wrapper.optimizer.param_groups:
+                group['weight_decay'] = 0.5
+
+        step: Any = graphed(model, wrapper) if graphs else model.train_step
+        train(step, wrapper, batches([6] * 16), at_8=reload, at_11=decay)
+        models.append(model)
+    assert_same(*models)
+    assert step.update.recording is not None and step.update.captures == 3
+
+
+def test_gradients_of_a_checkpoint_are_added() -> None:
+    models = []
+    for graphs in (False, True):
+        model = StepNet().train()
+        wrapper = wrapper_of(model, accumulative_counts=2)
+        wrapper.initialize_count_status(model, 1, 99)
+        for p in model.head.parameters():
+            p.grad = torch.ones_like(p)
+        step: Any = graphed(model, wrapper) if graphs else model.train_step
+        train(step, wrapper, batches([6] * 9))
+        models.append(model)
+    assert_same(*models)
+
+
+def _hook(model: Any) -> None:
+    model.stem.register_forward_hook(lambda *_: None)
+
+
+def _exchange(model: Any) -> None:
+    model.stem = copy.deepcopy(model.stem)
+
+
+def _freeze(model: Any) -> None:
+    model.stem.weight.requires_grad_(False)
+
+
+def _rate(model: Any) -> None:
+    model.drop.p = 0.5
+
+
+def _move(model: Any) -> None:
+    model.head.weight.data = model.head.weight.data.clone()
+
+
+@pytest.mark.parametrize('change', [_hook, _exchange, _freeze, _rate, _move])
+def test_changed_model_leaves(change: Any, caplog: Any) -> None:
+    models = []
+    for graphs in (False, True):
+        model = StepNet().train()
+        wrapper = wrapper_of(model)
+        step: Any = graphed(model, wrapper) if graphs else model.train_step
+        train(step, wrapper, batches([6] * 12), at_8=lambda: change(model))
+        models.append(model)
+    assert_same(*models)
+    assert step.left and step.reason and not step.losses.graphs
+
+
+class _Counting(StepNet):
+
+    def forward(self, *args: Any, **kwargs: Any) -> Dict[str, torch.Tensor]:
+        self.count = getattr(self, 'count', 0) + 1
+        losses = super().forward(*args, **kwargs)
+        return dict(loss=losses['loss_cls'] / self.count)
+
+
+class _Reading(StepNet):
+
+    def forward(self, inputs: torch.Tensor, data_samples: Any,
+                mode: str) -> Dict[str, torch.Tensor]:
+        scale = float(len(data_samples[0].img_path))
+        losses = super().forward(inputs, data_samples, mode)
+        return dict(loss=losses['loss_cls'] * scale)
+
+
+class _Switching(StepNet):
+
+    def forward(self, inputs: torch.Tensor, data_samples: Any,
+                mode: str) -> Dict[str, torch.Tensor]:
+        losses = super().forward(inputs, data_samples, mode)
+        if len(inputs) == 4:
+            losses['loss_more'] = self.unused(inputs[:, :2]).mean()
+        return losses
+
+
+@pytest.mark.parametrize('kind', [_Counting, _Reading, _Switching])
+def test_unfit_model_leaves(kind: type) -> None:
+    models = []
+    for graphs in (False, True):
+        model = kind().train()
+        wrapper = wrapper_of(model)
+        step: Any = graphed(
+            model, wrapper,
+            trusted=('step_graph_run',
+                     'test_step')) if graphs else model.train_step
+        train(step, wrapper, batches(SIZES))
+        models.append(model)
+    assert_same(*models)
+    assert step.left and step.reason
+
+
+def test_unknown_package_and_wrapper() -> None:
+    model = StepNet().train()
+    step = graphed(model, wrapper_of(model), trusted=())
+    assert step.left and 'unknown classes' in step.reason
+
+    class Other(OptimWrapper):
+        pass
+
+    step = graphed(StepNet(), wrapper_of(model, Other))
+    assert 'Other is neither' in step.reason
+    with pytest.raises(ValueError, match="mode='on' .*Other is neither"):
+        graphed(StepNet(), wrapper_of(model, Other), must=True)
+    model = StepNet()
+    model.not_capturable = 'it reads files'
+    assert graphed(model,
+                   wrapper_of(model)).reason == 'StepNet: it reads files'
+
+
+def test_many_layouts() -> None:
+    model = StepNet().train()
+    wrapper = wrapper_of(model)
+    step = graphed(model, wrapper, warm_up=2, max_graphs=2)
+    train(step, wrapper, batches([4, 5, 6] * 4))
+    assert len(step.losses.graphs) == 2 and not step.left
+
+
+def test_copy_of_the_model_steps_by_itself() -> None:
+    model = StepNet().train()
+    graphed(model, wrapper_of(model))
+    copied = copy.deepcopy(model)
+    wrapper = wrapper_of(copied)
+    before = copied.head.weight.clone()
+    train(copied.train_step, wrapper, batches([6]))
+    assert not torch.equal(before, copied.head.weight)
+    assert isinstance(Repetition(lambda: None), Repetition)
