@@ -28,7 +28,10 @@ default_hooks = dict(
     # Carries out bad_media of the data sets, and keeps bad_media.json.
     bad_media=dict(type='mmvideomamba.BadMediaHook'),
     # Ends a training at a loss or gradient that is infinite or no number.
-    guard=dict(type='mmvideomamba.FiniteGuardHook'))
+    guard=dict(type='mmvideomamba.FiniteGuardHook'),
+    # Launches the kernels of a step as CUDA graphs, where that can be: 'auto',
+    # 'on' (an error where not) or 'off'.
+    cuda_graph=dict(type='mmvideomamba.CUDAGraphHook', mode='auto'))
 
 # Frames, classes and views that do not fit each other end a run at its start.
 custom_hooks = [dict(type='mmvideomamba.CheckConfigHook')]

@@ -2,6 +2,7 @@
 from .alignment_hook import AlignmentHook
 from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
+from .cuda_graph_hook import CUDAGraphHook
 from .finite_guard_hook import FiniteGuardHook
 from .frame_strip_hook import FrameStripHook
 from .late_runtime_info_hook import LateRuntimeInfoHook
@@ -11,7 +12,7 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .work_dir_lock_hook import WorkDirLockHook
 
 __all__ = [
-    'AlignmentHook', 'BadMediaHook', 'CheckConfigHook', 'FiniteGuardHook',
-    'FrameStripHook', 'LateRuntimeInfoHook', 'PreemptionHook', 'ResumeHook',
-    'SafeCheckpointHook', 'WorkDirLockHook'
+    'AlignmentHook', 'BadMediaHook', 'CUDAGraphHook', 'CheckConfigHook',
+    'FiniteGuardHook', 'FrameStripHook', 'LateRuntimeInfoHook',
+    'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook', 'WorkDirLockHook'
 ]
