@@ -104,7 +104,8 @@ class Bench:
 
     def _clear(self) -> None:
         """Forget a model and its kernels' memory."""
-        torch._dynamo.reset()
+        if 'torch._dynamo' in sys.modules:
+            torch._dynamo.reset()
         gc.collect()
         if self.device.type == 'cuda':
             torch.cuda.empty_cache()

@@ -2,7 +2,7 @@
 import json
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Callable
 
 import pytest
@@ -74,6 +74,29 @@ def test_overlapping_kernels_count_once(bench: Bench) -> None:
     covered = bench('device_work').covered
     assert covered([(4, 5), (0, 2), (1, 3), (1.5, 2)]) == 4
     assert covered([]) == 0
+
+
+def test_work_of_a_gpu(bench: Bench, monkeypatch) -> None:
+    """Each number is that of one of two steps."""
+    monkeypatch.setattr(torch.cuda, 'synchronize', lambda: None)
+    work = bench('device_work').DeviceWork(2)
+    gpu, host = (
+        getattr(torch.autograd.DeviceType, x) for x in ('CUDA', 'CPU'))
+    events = [(gpu, '_scan', 0, 4000), (gpu, '_conv', 3000, 5000),
+              (gpu, 'Memcpy HtoD', 8000, 9000), (gpu, '_scan', 9000, 10000),
+              (gpu, '_scan', 12000, 13000), (host, 'cuLaunchKernelEx', 0, 1),
+              (host, 'cudaGraphLaunch', 2, 3), (host, 'cudaMalloc', 5, 6)]
+    work._profile = SimpleNamespace(
+        stop=lambda: None,
+        events=lambda: [
+            SimpleNamespace(
+                device_type=device,
+                name=name,
+                time_range=SimpleNamespace(start=start, end=end))
+            for device, name, start, end in events
+        ])
+    work.end()
+    assert work.found == dict(busy=4., kernels=2., copies=.5, launches=1.)
 
 
 def test_agents_share_the_gpus(bench: Bench, monkeypatch) -> None:
