@@ -1,5 +1,6 @@
 """Hooks that the hosts do not have."""
 from .alignment_hook import AlignmentHook
+from .async_upload_hook import AsyncUploadHook
 from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
 from .cuda_graph_hook import CUDAGraphHook
@@ -12,7 +13,8 @@ from .safe_checkpoint_hook import SafeCheckpointHook
 from .work_dir_lock_hook import WorkDirLockHook
 
 __all__ = [
-    'AlignmentHook', 'BadMediaHook', 'CUDAGraphHook', 'CheckConfigHook',
-    'FiniteGuardHook', 'FrameStripHook', 'LateRuntimeInfoHook',
-    'PreemptionHook', 'ResumeHook', 'SafeCheckpointHook', 'WorkDirLockHook'
+    'AlignmentHook', 'AsyncUploadHook', 'BadMediaHook', 'CUDAGraphHook',
+    'CheckConfigHook', 'FiniteGuardHook', 'FrameStripHook',
+    'LateRuntimeInfoHook', 'PreemptionHook', 'ResumeHook',
+    'SafeCheckpointHook', 'WorkDirLockHook'
 ]
