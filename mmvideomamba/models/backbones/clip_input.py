@@ -54,10 +54,11 @@ def add_places(x: Tensor, places: Tensor, times: Optional[Tensor]) -> Tensor:
     """
     n = places.shape[1]
     t = x.shape[1] // n
-    x = x.unflatten(1, (t, n)) + places.unsqueeze(1)
     if t > 1 and times is not None:
-        x = x + times.unsqueeze(2)
-    return x.flatten(1, 2)
+        # One sum for all places of a clip, without a pass over all samples.
+        places = (places.unsqueeze(1) + times.unsqueeze(2)).flatten(1, 2)
+        return x + places
+    return (x.unflatten(1, (t, n)) + places.unsqueeze(1)).flatten(1, 2)
 
 
 def visible_tokens(mask: Union[Tensor, VisibleTokens], x: Tensor) -> Tensor:

@@ -346,10 +346,12 @@ class VideoMamba(BaseModule):
         if mask is not None and self.out_type == 'featmap':
             raise ValueError("out_type 'featmap' cannot leave tokens out; use "
                              "'raw' with a mask")
-        x = add_places(
-            self.patch_embed(x), self.pos_embed[:, 1:],
-            getattr(self, 'temporal_pos_embedding', None))
         n = self.grid[1] * self.grid[2]
+        # Slices would get a gradient of the whole table each.
+        first, places = self.pos_embed.split([1, n], dim=1)
+        x = add_places(
+            self.patch_embed(x), places,
+            getattr(self, 'temporal_pos_embedding', None))
         t = x.shape[1] // n
         visible = None
         if mask is not None:
@@ -358,7 +360,7 @@ class VideoMamba(BaseModule):
         order = None
         if self.needs_order:
             order = temporal_order(t, n, visible, x.device)
-        cls_token = (self.cls_token + self.pos_embed[:, :1]).to(x.dtype)
+        cls_token = (self.cls_token + first).to(x.dtype)
         x = torch.cat([cls_token.expand(x.shape[0], -1, -1), x], dim=1)
         outs = self._trunk(self.drop_after_pos(x), order)
         return tuple(self._format(out, t) for out in outs)

@@ -151,8 +151,9 @@ class BiMambaMixer(BaseModule):
         if order is None:
             raise ValueError(
                 f'scan_order {self.scan_order!r} needs the index `order`')
+        # Before the order is expanded to all samples.
+        back = _inverse(order).expand(x.shape[:2])
         order = order.expand(x.shape[:2])
-        back = order.argsort(dim=-1)
         if self.scan_order == 'temporal_first':
             return _take(self._mix(_take(x, order), self._ends), back)
         return self._mix_both_orders(x, order, back)
@@ -167,7 +168,8 @@ class BiMambaMixer(BaseModule):
                                            *params, in_proj.bias,
                                            out_proj.bias, self.backend)
         self._tell_called(x)
-        return out_proj(self._scan(in_proj(x), ends))
+        y, = self._scan((in_proj(x), ), ends)
+        return out_proj(y)
 
     def is_plain(self) -> bool:
         """Tell whether the weights say all that the mixer does.
@@ -193,21 +195,32 @@ class BiMambaMixer(BaseModule):
         xz = self.in_proj(x)
         moved = _take(xz, order)
         if self.scan_order == 'spatiotemporal_v2':
-            y = self._scan(xz, self._ends) + _take(
-                self._scan(moved, self._ends), back)
+            y, other = self._scan((xz, moved), self._ends)
+            y = y + _take(other, back)
         else:
-            y = self._scan(xz, self._ends[:1])
+            y, = self._scan((xz, ), self._ends[:1])
             if self.bidirectional:
-                y = y + _take(self._scan(moved, self._ends[1:]), back)
+                other, = self._scan((moved, ), self._ends[1:])
+                y = y + _take(other, back)
         return self.out_proj(y)
 
-    def _scan(self, xz: Tensor, ends: Sequence[str]) -> Tensor:
-        """Compute all between the projections, in the directions named."""
-        params = self._fused(xz, ends)
+    def _scan(self, sequences: Sequence[Tensor],
+              ends: Sequence[str]) -> List[Tensor]:
+        """Compute all between the projections, in the directions named.
+
+        The weights are collected once for all sequences.
+        """
+        params = self._fused(sequences[0], ends)
         if params is not None:
-            return bidirectional_selective_scan(xz, *params, self.backend)
-        return layerwise_scan(
-            xz, [self._direction(end) for end in ends], backend=self.backend)
+            return [
+                bidirectional_selective_scan(xz, *params, self.backend)
+                for xz in sequences
+            ]
+        directions = [self._direction(end) for end in ends]
+        return [
+            layerwise_scan(xz, directions, backend=self.backend)
+            for xz in sequences
+        ]
 
     def _fused(self, x: Tensor, ends: Sequence[str]) -> Optional[_BothParams]:
         """Return weights that stand for the layers of both directions.
@@ -224,6 +237,12 @@ class BiMambaMixer(BaseModule):
                 return None
             params[direction.reverse] = direction.params()
         return params[0], params[1]
+
+
+def _inverse(order: Tensor) -> Tensor:
+    """Return the index that puts tokens taken by an index (..., l) back."""
+    places = torch.arange(order.shape[-1], device=order.device)
+    return order.scatter(-1, order, places.expand(order.shape))
 
 
 def _take(x: Tensor, index: Tensor) -> Tensor:

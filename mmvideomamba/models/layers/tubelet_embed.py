@@ -1,11 +1,13 @@
 """Patch embedding of images and clips."""
 from typing import Optional, Tuple
 
+import torch
 import torch.nn.functional as F
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
 from mmvideomamba.ops import being_traced
+from mmvideomamba.ops.runtime.host import compute_dtype
 from .plain_layer import is_plain_conv
 
 
@@ -74,5 +76,11 @@ class TubeletEmbed(BaseModule):
         k, p, q = self.kernel_size
         x = x[:, :, :t * k, :h * p, :w * q]
         x = x.reshape(*x.shape[:2], t, k, h, p, w, q)
-        x = x.permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4).flatten(1, 3)
+        # One copy moves the pixels and casts for the product. Autocast leaves
+        # float64 as it is, and knows no meta tensors.
+        kept = x.is_meta or x.dtype == torch.float64
+        dtype = x.dtype if kept else compute_dtype(x)
+        x = x.permute(0, 2, 4, 6, 1, 3, 5, 7).to(
+            dtype, memory_format=torch.contiguous_format)
+        x = x.flatten(4).flatten(1, 3)
         return F.linear(x, self.proj.weight.flatten(1), self.proj.bias)

@@ -205,3 +205,14 @@ def test_storages_of_parameters_can_be_freed():
         if not p.untyped_storage().resizable()
     ]
     assert not pinned
+
+
+def test_weights_are_collected_once_for_both_orders(monkeypatch):
+    calls = []
+    collect = BiMambaMixer._direction
+    monkeypatch.setattr(
+        BiMambaMixer, '_direction',
+        lambda self, end: calls.append(end) or collect(self, end))
+    mixer = BiMambaMixer(16, scan_order='spatiotemporal_v2')
+    mixer(torch.randn(2, 4, 16), torch.tensor([0, 2, 1, 3]))
+    assert calls == ['', '_b']

@@ -71,3 +71,14 @@ def test_a_convolution_of_another_geometry_is_called(kernel, change):
     embed.proj = torch.nn.Conv3d(3, 10, kernel, stride=(2, 4, 4), **change)
     x = torch.randn(2, 3, 4, 8, 8)
     assert_close(embed(x), embed.proj(x).flatten(2).transpose(1, 2))
+
+
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64])
+def test_autocast_is_that_of_the_product(dtype):
+    embed = TubeletEmbed(3, 10, 2, 4).to(dtype)
+    x = torch.randn(2, 3, 4, 8, 8, dtype=dtype)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = embed(x)
+        wanted = embed.proj(x).flatten(2).transpose(1, 2)
+    assert found.dtype == wanted.dtype
+    assert_close(found, wanted, dtype=found.dtype)
