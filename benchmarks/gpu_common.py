@@ -3,7 +3,9 @@ import argparse
 import gc
 import importlib.metadata
 import json
+import os
 import platform
+import shlex
 import statistics
 import sys
 import time
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Tuple
 
 import torch
+from cpu_models import cpu_name
 
 import mmvideomamba
 
@@ -204,3 +207,27 @@ def table(head: List[str], rows: List[List[str]]) -> str:
     """Return a markdown table."""
     lines = [head, ['---'] * len(head), *rows]
     return '\n'.join('| ' + ' | '.join(line) + ' |' for line in lines)
+
+
+def page(title: str,
+         device: str,
+         about: str,
+         lines: str,
+         command: str = '') -> str:
+    """Return a page of results.
+
+    Args:
+        title (str): Heading.
+        device (str): Measured device.
+        about (str): How, in sentences.
+        lines (str): The table.
+        command (str): Without the interpreter. Defaults to '', for the
+            command line of this process.
+    """
+    found = ', '.join(f'{k} {v}' for k, v in versions().items())
+    return '\n'.join([
+        f'# {title}', '', f'    python {command or shlex.join(sys.argv)}', '',
+        f'{device_name(device)}; host: {cpu_name()}, {os.cpu_count()} '
+        f'processors; {found}; {time.strftime("%Y-%m-%d")}. {about}', '',
+        lines, ''
+    ])

@@ -1,4 +1,5 @@
 """Recipes of this project for a benchmark: no files, and clips for free."""
+import argparse
 import json
 from pathlib import Path
 from statistics import median
@@ -238,3 +239,22 @@ def messages(work_dir: Path, word: str) -> List[str]:
         for line in file.read_text().splitlines()
         if ' - mmengine - ' in line and word in line.lower()
     ]
+
+
+def add_options(parser: argparse.ArgumentParser, budget: float,
+                unit: str) -> None:
+    """Add the options common to benchmarks of trainings.
+
+    Args:
+        parser (ArgumentParser): Of the command line.
+        budget (float): Default seconds after which nothing is begun.
+        unit (str): Word for a measurement.
+    """
+    parser.add_argument(
+        '--budget',
+        type=float,
+        default=budget,
+        help=f'seconds after which no {unit} is begun')
+    parser.add_argument('--device', default='cuda')
+    parser.add_argument('--tiny', action='store_true', help='tiny models')
+    parser.add_argument('--out', type=Path, default=Path('benchmarks/results'))

@@ -10,7 +10,6 @@ run one after another; the file is written after every training.
 """
 import argparse
 import os
-import shlex
 import socket
 import subprocess
 import sys
@@ -22,10 +21,9 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
-from cpu_models import cpu_name
-from gpu_common import Entry, cell, device_name, table, versions
-from recipe_parts import (Case, Timing, has_graphs, load, messages, set_graphs,
-                          timed, timed_training)
+from gpu_common import Entry, cell, page, table
+from recipe_parts import (Case, Timing, add_options, has_graphs, load,
+                          messages, set_graphs, timed, timed_training)
 
 ROOT = Path(__file__).resolve().parents[1]
 KINETICS = 'recognition/kinetics400/videomamba'
@@ -216,22 +214,17 @@ def report(args: argparse.Namespace, found: Dict[Job, Entry]) -> str:
             cell(e, digits=2), share,
             cell(e, 'reserved', 2) if 'reserved' in e else ''
         ])
-    versions_ = ', '.join(f'{k} {v}' for k, v in versions().items())
     head = [
         'training, each GPU', 'graphs', 'GPUs', 'ms a step', 'efficiency',
         'reserved GiB'
     ]
-    return '\n'.join([
-        '# Scaling', '', f'    python {shlex.join(sys.argv)}', '',
-        f'{device_name(args.device)}; host: {cpu_name()}, {os.cpu_count()} '
-        f'processors; {versions_}; {time.strftime("%Y-%m-%d")}. '
+    return page(
+        'Scaling', args.device,
         '`tools/dist_train.sh` with recipes at default settings, random '
         'weights, bfloat16 and data that costs nothing; the mean of a window '
         'of 20 steps with a line of the log, after 10. Efficiency: the time '
         'on one GPU over the time on several, with as many clips on each. '
-        '2 nodes: two agents on this host.', '',
-        table(head, rows), ''
-    ])
+        '2 nodes: two agents on this host.', table(head, rows))
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
@@ -249,14 +242,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
         nargs='+',
         choices=['auto', 'off'],
         default=['auto', 'off'])
-    parser.add_argument(
-        '--budget',
-        type=float,
-        default=230.,
-        help='seconds after which no training is begun')
-    parser.add_argument('--device', default='cuda')
-    parser.add_argument('--tiny', action='store_true', help='tiny models')
-    parser.add_argument('--out', type=Path, default=Path('benchmarks/results'))
+    add_options(parser, 230., 'training')
     args = parser.parse_args(arguments)
     visible = torch.cuda.device_count() if args.device == 'cuda' else 2
     gpus = args.gpus or [n for n in (1, 2, 4) if n <= visible]

@@ -11,16 +11,12 @@ hide the kernels.
 """
 import argparse
 import math
-import os
 import re
-import sys
-import time
 from typing import Callable, Dict, List, NamedTuple, Tuple, Union
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
-from cpu_models import cpu_name
-from gpu_common import Clock, Entry, cell, device_name, parse, table, versions
+from gpu_common import Clock, Entry, cell, page, parse, table
 from torch import Tensor, nn
 
 from mmvideomamba.models import VideoMamba
@@ -187,21 +183,16 @@ def main() -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     args = parse(parser)
-    found = ', '.join(f'{k} {v}' for k, v in versions().items())
     lines = rows(args)
-    text = '\n'.join([
-        '# Models that remember for long', '',
-        f'    python {" ".join(sys.argv)}', '',
-        f'{device_name(args.device)}; host: {cpu_name()}, {os.cpu_count()} '
-        f'processors; {found}; {time.strftime("%Y-%m-%d")}. bfloat16 '
-        'autocast, 224 x 224 pixels, medians. Small steps: the biases of the '
-        f'steps lowered to softplus {STEP:g}; fresh: as initialised, 0.001 '
-        'to 0.1. Training step: forward and backward.', '',
+    text = page(
+        'Models that remember for long', args.device,
+        'bfloat16 autocast, 224 x 224 pixels, medians. Small steps: the '
+        f'biases of the steps lowered to softplus {STEP:g}; fresh: as '
+        'initialised, 0.001 to 0.1. Training step: forward and backward.',
         table([
             'model', 'clips', 'what', 'fresh ms', 'small steps ms', 'ratio',
             'fresh clips/s', 'small steps clips/s'
-        ], lines), ''
-    ])
+        ], lines))
     if not args.tiny:
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / 'small_steps.md').write_text(text)

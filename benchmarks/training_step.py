@@ -30,13 +30,12 @@ from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from bare_step import BareStep
-from cpu_models import cpu_name
 from device_work import profiled
-from gpu_common import Entry, cell, device_name, table, versions
+from gpu_common import Entry, cell, page, table
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
-from recipe_parts import (Case, Timing, has_graphs, load, messages, set_graphs,
-                          timed, timed_training)
+from recipe_parts import (Case, Timing, add_options, has_graphs, load,
+                          messages, set_graphs, timed, timed_training)
 from synthetic_training import gaps, mark, peaks
 
 KINETICS = 'recognition/kinetics400/videomamba'
@@ -255,26 +254,22 @@ def report(args: argparse.Namespace, lines: List[Line]) -> str:
                                   ('reserved', 2))),
             e.get('remark', '')
         ])
-    found = ', '.join(f'{k} {v}' for k, v in versions().items())
     head = [
         'training', 'row', 'ms', 'to the graph', 'to before, or to bare',
         'GPU busy %', 'kernels', 'copies', 'launches', 'peak GiB',
         'reserved GiB', ''
     ]
-    return '\n'.join([
-        '# Training steps', '', f'    python {command}', '',
-        f'{device_name(args.device)}; host: {cpu_name()}, {os.cpu_count()} '
-        f'processors; {found}; {time.strftime("%Y-%m-%d")}. Recipes with '
-        'random weights, bfloat16, drop path and mixed clips as they say; '
-        'data that costs nothing. Hand-made: forward, loss, backward and '
-        f'fused AdamW on one waiting batch, the median of windows of {LOOP} '
-        'steps; through the runner: everything between two steps, the median '
+    return page(
+        'Training steps', args.device,
+        'Recipes with random weights, bfloat16, drop path and mixed clips as '
+        'they say; data that costs nothing. Hand-made: forward, loss, backward '
+        f'and fused AdamW on one waiting batch, the median of windows of {LOOP}'
+        ' steps; through the runner: everything between two steps, the median '
         'of windows of 20, each with a line of the log. Per step of a profile '
         'besides: kernels and copies on the GPU, and launches by the host, a '
-        'graph counted as one. GPU busy: time with a kernel or copy under '
-        'way. Reserved: by the allocator, graphs included.', '',
-        table(head, rows), ''
-    ])
+        'graph counted as one. GPU busy: time with a kernel or copy under way. '
+        'Reserved: by the allocator, graphs included.', table(head,
+                                                              rows), command)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
@@ -296,16 +291,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
         default=list(CASES)[:2],
         help='cases that are compiled, which takes long')
     parser.add_argument('--workers', type=int, default=0, help='of loaders')
-    parser.add_argument(
-        '--budget',
-        type=float,
-        default=200.,
-        help='seconds after which no row is begun')
-    parser.add_argument('--device', default='cuda')
-    parser.add_argument('--tiny', action='store_true', help='tiny models')
+    add_options(parser, 200., 'row')
     parser.add_argument(
         '--lines', action='store_true', help='print rows as JSON, no table')
-    parser.add_argument('--out', type=Path, default=Path('benchmarks/results'))
     args = parser.parse_args(arguments)
     MMLogger.get_instance('training_step', log_level='ERROR')
     names = args.only or list(CASES)
