@@ -126,6 +126,20 @@ class StepTimer(Hook):
         """Return the length of a training with this hook."""
         return warm_up + windows * WINDOW + max(profiled, 1)
 
+    def before_train(self, runner: Runner) -> None:
+        """Pin the clips, if the loader would pin each batch by itself.
+
+        A loader with workers pins batches beside the training; a loader
+        without would hold the training up.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        loader = runner.train_loop.dataloader
+        if loader.pin_memory and not loader.num_workers:
+            if torch.cuda.is_available():
+                loader.dataset.clips = loader.dataset.clips.pin_memory()
+
     def before_train_iter(self,
                           runner: Runner,
                           batch_idx: int,

@@ -262,14 +262,14 @@ def report(args: argparse.Namespace, lines: List[Line]) -> str:
     return page(
         'Training steps', args.device,
         'Recipes with random weights, bfloat16, drop path and mixed clips as '
-        'they say; data that costs nothing. Hand-made: forward, loss, backward '
-        f'and fused AdamW on one waiting batch, the median of windows of {LOOP}'
-        ' steps; through the runner: everything between two steps, the median '
-        'of windows of 20, each with a line of the log. Per step of a profile '
-        'besides: kernels and copies on the GPU, and launches by the host, a '
-        'graph counted as one. GPU busy: time with a kernel or copy under way. '
-        'Reserved: by the allocator, graphs included.', table(head,
-                                                              rows), command)
+        'they say; data that costs nothing. Hand-made: forward, loss, '
+        'backward and fused AdamW on one waiting batch, the median of windows '
+        f'of {LOOP} steps; through the runner: everything between two steps, '
+        'the median of windows of 20, each with a line of the log. Per step '
+        'of a profile besides: kernels and copies on the GPU, and launches by '
+        'the host, a graph counted as one. GPU busy: time with a kernel or '
+        'copy under way. Reserved: by the allocator, graphs included.',
+        table(head, rows), command)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
