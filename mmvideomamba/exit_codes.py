@@ -1,4 +1,4 @@
-"""Exit codes of a training that ended early, for launchers and schedulers."""
+"""Exit codes other than 0 and 1, for launchers and schedulers."""
 
 # The state is saved after a signal, and the training can go on: EX_TEMPFAIL
 # of sysexits.h, "the user is invited to retry".
@@ -7,3 +7,5 @@ PREEMPTED = 75
 DIVERGED = 70
 # The state is saved after Ctrl-C, as shells report an end by SIGINT.
 INTERRUPTED = 130
+# No GPU where the command needs one: EX_UNAVAILABLE of sysexits.h.
+UNAVAILABLE = 69

@@ -37,10 +37,14 @@ ROOMS: Dict[str, Tuple[set, set]] = {
      {'checkpoints', 'compat', 'config_check', 'config_edit',
       'process_group'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
-               {'compat', 'ops', 'registry', 'version'}),
+               {'compat', 'exit_codes', 'ops', 'registry', 'version'}),
     'ops.__init__': (set(), {'ops'}),
     'ops.runtime': (BASIC | KERNELS, set()),
+    'ops.runtime.verdicts':
+    (BASIC, {'atomic_file', 'json_file', 'ops.runtime', 'version'}),
     'ops.dispatch': (BASIC, {'ops.runtime'}),
+    'ops.self_check':
+    (BASIC, {'ops.conv', 'ops.mixer', 'ops.norm', 'ops.runtime', 'ops.scan'}),
     'ops.conv': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.norm': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.scan': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),

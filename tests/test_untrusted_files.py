@@ -31,7 +31,7 @@ ALLOWED = {
     # The names of a pickle are looked up in a table, and nowhere else.
     ('mmvideomamba/checkpoints/plain_pickle.py', 'pickle.Unpickler'),
     # Tries torch's default on a file of its own.
-    ('mmvideomamba/doctor.py', 'torch.load'),
+    ('mmvideomamba/doctor/traps.py', 'torch.load'),
     ('mmvideomamba/compat/checkpoint.py', 'torch.load'),
     # A module of the installed host.
     ('mmvideomamba/compat/multimodal.py',

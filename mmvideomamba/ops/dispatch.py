@@ -10,6 +10,7 @@ imported on first use:
 - ``torch``: the definition; runs everywhere.
 """
 import contextlib
+import functools
 import importlib
 import importlib.util
 import logging
@@ -18,8 +19,10 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import torch
 from torch import Tensor
 
-from .runtime.host import being_traced, interpreting, triton_version
+from .runtime.host import (being_traced, compute_dtype, interpreting,
+                           triton_version)
 from .runtime.settings import BACKEND, setting
+from .runtime.verdicts import COMMAND, CPU, is_wrong
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +64,16 @@ _OPS: Dict[str, Dict[str, Tuple[str, str]]] = {
     },
 }
 
+# Kernels judged by the self-check, by op; an op casts its tokens to
+# autocast's dtype if so marked.
+_FAMILIES: Dict[str, Tuple[str, bool]] = {
+    'selective_scan': ('selective_scan', False),
+    'bidirectional_selective_scan': ('bidirectional_mixer', True),
+    'bidirectional_mixer': ('bidirectional_mixer', True),
+    'causal_conv1d': ('causal_conv1d', False),
+    'add_rms_norm': ('add_rms_norm', False),
+}
+
 # Largest number of states of a backend with a limit.
 _MAX_STATES = dict(triton=64)
 
@@ -74,8 +87,15 @@ _functions: Dict[Tuple[str, str], Callable] = {}
 # functions enter its graphs as constants.
 @torch.compiler.assume_constant_result
 def _missing(*packages: str) -> str:
-    gone = [p for p in packages if importlib.util.find_spec(p) is None]
+    gone = _absent(packages)
     return f'not installed: {", ".join(gone)}' if gone else ''
+
+
+# A search of the import path takes 0.1 ms, ten times an op's other host work.
+@functools.lru_cache()
+def _absent(modules: Tuple[str, ...]) -> List[str]:
+    """List the modules that are not installed."""
+    return [m for m in modules if importlib.util.find_spec(m) is None]
 
 
 def _dtype_reason(x: Optional[Tensor]) -> str:
@@ -86,9 +106,11 @@ def _dtype_reason(x: Optional[Tensor]) -> str:
 
 
 def _cuda_reason(x: Optional[Tensor]) -> str:
+    if x is not None and x.is_cuda:
+        return ''
     if not torch.cuda.is_available():
         return 'no CUDA device is available'
-    if x is not None and not x.is_cuda:
+    if x is not None:
         return f'the tensors are on {x.device}, not on a CUDA device'
     return ''
 
@@ -115,10 +137,7 @@ def _check_mamba_ssm(x: Optional[Tensor]) -> str:
     if reason:
         return reason + " (pip install 'mmvideomamba[cuda]')"
     # Newer releases leave the Mamba-1 scan out of their default build.
-    extensions = [
-        e for e in ('selective_scan_cuda', 'causal_conv1d_cuda')
-        if importlib.util.find_spec(e) is None
-    ]
+    extensions = _absent(('selective_scan_cuda', 'causal_conv1d_cuda'))
     if extensions:
         return ('the CUDA extension is missing: '
                 f'{", ".join(extensions)}; build mamba_ssm with '
@@ -229,6 +248,44 @@ def refuse_states(n: int) -> Dict[str, str]:
     }
 
 
+@torch.compiler.assume_constant_result
+def _found_wrong(family: str, dtype: torch.dtype, device: int,
+                 named: bool) -> str:
+    """Say that the self-check found an op's kernels wrong, or ''.
+
+    A named backend runs all the same; a line in the log warns once.
+    """
+    if not is_wrong(family, dtype, device):
+        return ''
+    reason = (f'the self-check found {family} wrong for {dtype} on this '
+              f'device; check again: {COMMAND}')
+    if named and reason not in _logged:
+        _logged.add(reason)
+        logger.warning("backend 'triton' is named and runs although %s",
+                       reason)
+    return reason
+
+
+def _verdict(op: str, x: Tensor, named: bool = False) -> str:
+    """Ask the self-check about our kernels of an op; '' where all is well."""
+    family, casts = _FAMILIES[op]
+    dtype = compute_dtype(x) if casts else x.dtype
+    device = (x.device.index or 0) if x.is_cuda else CPU
+    return _found_wrong(family, dtype, device, named)
+
+
+def _pick(op: str, x: Tensor, refused: Dict[str, str]) -> str:
+    """Return the first backend able to run; add wrong kernels to refused."""
+    for name in _OPS[op]:
+        if name in refused or _CHECKS[name](x):
+            continue
+        reason = _verdict(op, x) if name == 'triton' else ''
+        if not reason:
+            break
+        refused[name] = reason
+    return name
+
+
 def _log_choice(op: str, backend: str, reason: str,
                 refused: Dict[str, str]) -> None:
     """Log each backend that 'auto' takes for an op once, with the reason."""
@@ -247,7 +304,8 @@ def resolve(op: str,
             refused: Optional[Dict[str, str]] = None) -> Tuple[str, Callable]:
     """Pick the implementation of an op for a tensor.
 
-    A named backend runs or raises; there is no silent fall back. An op
+    A named backend runs or raises; there is no silent fall back. Kernels that
+    the self-check found wrong on this GPU are avoided by 'auto' alone. An op
     without a row for the named backend runs the torch form
     (``add_rms_norm`` for 'mamba_ssm' and 'numba').
 
@@ -268,11 +326,10 @@ def resolve(op: str,
     _check_name(backend, 'backend')
     if backend == 'auto':
         backend = default_backend()
-    rows, refused = _OPS[op], refused or {}
+    rows, refused = _OPS[op], dict(refused or {})
     if backend == 'auto':
         reason = being_traced(x)
-        backend = 'torch' if reason else next(
-            n for n in rows if n not in refused and not _CHECKS[n](x))
+        backend = 'torch' if reason else _pick(op, x, refused)
         if not torch.compiler.is_compiling():
             _log_choice(op, backend, reason, refused)
     else:
@@ -280,6 +337,8 @@ def resolve(op: str,
         if reason:
             raise RuntimeError(
                 f'backend {backend!r} cannot run {op} here: {reason}')
+        if backend == 'triton':
+            _verdict(op, x, named=True)
     _load(backend)
     row = rows.get(backend, rows['torch'])
     return backend, _functions.get(row) or _function(row)

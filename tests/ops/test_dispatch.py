@@ -11,6 +11,7 @@ from mmvideomamba.ops import (BACKENDS, ScanParams, add_rms_norm,
 from mmvideomamba.ops.conv import api as conv_api
 from mmvideomamba.ops.dispatch import default_backend, resolve
 from mmvideomamba.ops.mixer import api as mixer_api
+from mmvideomamba.ops.runtime import verdicts
 from mmvideomamba.ops.runtime.settings import BACKEND as ENV_NAME
 from mmvideomamba.ops.scan import api as scan_api
 
@@ -49,7 +50,26 @@ def test_backends_that_cannot_run_raise_their_reason():
             scan()
 
 
-def test_missing_package_is_named(monkeypatch):
+@pytest.fixture
+def search_anew():
+    """Search for modules again, before and after a test."""
+    dispatch._absent.cache_clear()
+    yield
+    dispatch._absent.cache_clear()
+
+
+def test_packages_are_searched_for_once(monkeypatch, search_anew):
+    seen = []
+    find = dispatch.importlib.util.find_spec
+    monkeypatch.setattr(dispatch.importlib.util, 'find_spec', lambda name:
+                        (seen.append(name), find(name))[1])
+    for _ in range(3):
+        picked()
+        available_backends()
+    assert 'numba' in seen and len(seen) == len(set(seen))
+
+
+def test_missing_package_is_named(monkeypatch, search_anew):
     find = dispatch.importlib.util.find_spec
     monkeypatch.setattr(
         dispatch.importlib.util, 'find_spec', lambda name: None
@@ -180,3 +200,41 @@ def test_auto_is_logged_once_per_op(monkeypatch, caplog):
     assert len(lines) == 2
     assert re.match('selective_scan runs on backend .+', lines[0])
     assert lines[1] == 'add_rms_norm runs on backend torch'
+
+
+@pytest.fixture
+def gpu_ops(monkeypatch):
+    """Let CPU tensors pass for a GPU's; the kernels are not called."""
+    monkeypatch.setitem(dispatch._CHECKS, 'triton', dispatch._dtype_reason)
+    monkeypatch.setattr(dispatch, '_logged', set())
+    monkeypatch.setattr(dispatch, '_load', lambda backend: True)
+    monkeypatch.setattr(dispatch, '_function', lambda row: row)
+
+
+def test_wrong_kernels_are_avoided_in_their_dtype(gpu_ops, caplog):
+    caplog.set_level(logging.INFO, dispatch.logger.name)
+    half = torch.ones(1, dtype=torch.bfloat16)
+    wrong = [('bidirectional_mixer', torch.bfloat16)]
+    with verdicts.assume_wrong(wrong):
+        for op in ('bidirectional_mixer', 'bidirectional_selective_scan'):
+            assert picked(half, op=op) != 'triton'
+            assert picked(op=op) == 'triton'
+            # An op casts to autocast's dtype.
+            with torch.autocast('cpu', torch.bfloat16):
+                assert picked(op=op) != 'triton'
+        assert picked(half) == 'triton'
+        # A named backend is taken at its name.
+        caplog.clear()
+        for _ in range(2):
+            op = 'bidirectional_mixer'
+            assert picked(half, 'triton', op) == 'triton'
+            assert picked(backend='triton', op=op) == 'triton'
+    line, = caplog.messages
+    assert "'triton' is named and runs although the self-check" in line
+
+
+def test_refused_is_left_as_it_is(gpu_ops):
+    refused = {}
+    with verdicts.assume_wrong([('selective_scan', torch.float32)]):
+        assert picked(refused=refused) != 'triton'
+    assert refused == {}

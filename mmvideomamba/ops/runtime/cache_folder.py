@@ -1,4 +1,4 @@
-"""A folder of the user's own for compiled kernels."""
+"""Folders of the user's own, for compiled kernels and verdicts on them."""
 import logging
 import os
 import stat
@@ -9,13 +9,29 @@ from typing import Optional
 logger = logging.getLogger(__name__)
 
 
-def private_folder(name: str) -> Optional[Path]:
-    """Make a folder below the temporary one, closed to other users.
+def user_folder(name: str) -> Path:
+    """Return a folder of the package in the user's cache folder.
+
+    Args:
+        name (str): Purpose of the folder, such as 'verdicts'.
+
+    Returns:
+        Path: The folder, whether there already or not, below
+        ``XDG_CACHE_HOME``, on Windows ``LOCALAPPDATA``, else ``~/.cache``.
+    """
+    given = os.environ.get('XDG_CACHE_HOME') or os.environ.get('LOCALAPPDATA')
+    root = Path(given) if given else Path(os.path.expanduser('~'), '.cache')
+    return root / 'mmvideomamba' / name
+
+
+def private_folder(name: str, make: bool = True) -> Optional[Path]:
+    """Make or find a folder below the temporary one, closed to other users.
 
     Compiled kernels are code: whoever can write to the folder can run code.
 
     Args:
         name (str): Purpose of the folder, such as 'numba'.
+        make (bool): Make the folder where there is none. Defaults to True.
 
     Returns:
         Path, optional: The folder, or None.
@@ -23,7 +39,8 @@ def private_folder(name: str) -> Optional[Path]:
     user = os.getuid() if hasattr(os, 'getuid') else 0
     try:
         path = Path(tempfile.gettempdir()) / f'mmvideomamba-{name}-{user}'
-        path.mkdir(mode=0o700, exist_ok=True)
+        if make:
+            path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
     except OSError:
         return None

@@ -64,9 +64,14 @@ def on_nvidia() -> bool:
     return not interpreting() and torch.version.hip is None
 
 
+def triton_version_text() -> str:
+    """Return the whole version of the installed Triton."""
+    return importlib.import_module('triton').__version__
+
+
 def triton_version() -> Tuple[int, ...]:
     """Return the major and minor version of the installed Triton."""
-    return _major_minor(importlib.import_module('triton').__version__)
+    return _major_minor(triton_version_text())
 
 
 @functools.lru_cache()

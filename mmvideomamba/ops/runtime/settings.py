@@ -10,6 +10,7 @@ BACKEND = 'MMVIDEOMAMBA_BACKEND'
 LAUNCHER = 'MMVIDEOMAMBA_LAUNCHER'
 THREADS = 'MMVIDEOMAMBA_THREADS'
 SCAN_KERNELS = 'MMVIDEOMAMBA_SCAN_KERNELS'
+VERDICTS = 'MMVIDEOMAMBA_VERDICTS'
 
 # Allowed values of each switch; the first is the default. The names of
 # backends are checked by dispatch.py.
@@ -17,6 +18,7 @@ SWITCHES: Dict[str, Tuple[str, ...]] = {
     LAUNCHER: ('cached', 'triton'),
     THREADS: ('openmp', 'pool'),
     SCAN_KERNELS: ('auto', 'general'),
+    VERDICTS: ('heed', 'ignore'),
 }
 
 

@@ -69,13 +69,15 @@ def test_general_scan_kernels(monkeypatch):
     if device is None and 'Triton' in reason:
         pytest.skip(reason)
     pytest.importorskip('triton')
+    from mmvideomamba.ops.runtime.host import triton_version
+    from mmvideomamba.ops.scan.n16_support import n16_reason
     from mmvideomamba.ops.scan.triton import launch
     try:
         for value, wanted in (('auto', True), ('general', False)):
             monkeypatch.setenv(SCAN_KERNELS, value)
-            launch._n16_kernels_run.cache_clear()
-            if launch.triton_version() >= (3, 4):
+            n16_reason.cache_clear()
+            if triton_version() >= (3, 4):
                 assert launch.uses_n16_kernels(torch.bfloat16, 32,
                                                16) is wanted
     finally:
-        launch._n16_kernels_run.cache_clear()
+        n16_reason.cache_clear()

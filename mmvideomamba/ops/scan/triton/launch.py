@@ -1,13 +1,12 @@
 """Launch of the scan kernels: which kernel, tile, warps, and memory."""
-import functools
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 import torch
 from torch import Tensor
 
-from ...runtime.host import ceil_div, on_nvidia, power_of_2, triton_version
-from ...runtime.settings import SCAN_KERNELS, setting
+from ...runtime.host import ceil_div, on_nvidia, power_of_2
 from ...runtime.triton_pack import DTYPE_CODES
+from ..n16_support import n16_kernels_run
 from .chunk_state import chunk_state_kernel
 from .general_bwd import general_bwd_kernel
 from .general_fwd import general_fwd_kernel
@@ -48,18 +47,7 @@ def uses_n16_kernels(dtype: torch.dtype, d: int, n: int) -> bool:
         n (int): States of a channel.
     """
     return (dtype != torch.float32 and d % PACK.value == 0
-            and n == STATES.value and _n16_kernels_run())
-
-
-@functools.lru_cache()
-def _n16_kernels_run() -> bool:
-    """Tell whether this Triton compiles the kernels for 16 states.
-
-    The compiler before Triton 3.4 crashes, the compiler for AMD's GPUs
-    fails now and then. ``MMVIDEOMAMBA_SCAN_KERNELS=general`` is an off switch.
-    """
-    return (torch.version.hip is None and triton_version() >= (3, 4)
-            and setting(SCAN_KERNELS) == 'auto')
+            and n == STATES.value and n16_kernels_run(dtype))
 
 
 def _launch_options(registers: int) -> Dict[str, int]:

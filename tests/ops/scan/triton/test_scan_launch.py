@@ -142,14 +142,15 @@ def test_whole_sequences_and_chunks_side_by_side(n, monkeypatch):
 def test_where_the_kernels_for_16_states_compile(hip, version, quick,
                                                  monkeypatch):
     triton = pytest.importorskip('triton')
+    from mmvideomamba.ops.scan.n16_support import n16_reason
     from mmvideomamba.ops.scan.triton import launch as kernels
     monkeypatch.setattr(torch.version, 'hip', hip)
     monkeypatch.setattr(triton, '__version__', version)
-    kernels._n16_kernels_run.cache_clear()
+    n16_reason.cache_clear()
     try:
         assert kernels.uses_n16_kernels(torch.bfloat16, 32, 16) == quick
     finally:
-        kernels._n16_kernels_run.cache_clear()
+        n16_reason.cache_clear()
 
 
 def test_the_other_kernels_take_16_states_in_half_precision(monkeypatch):
@@ -157,7 +158,7 @@ def test_the_other_kernels_take_16_states_in_half_precision(monkeypatch):
     if device is None:
         pytest.skip(reason)
     from mmvideomamba.ops.scan.triton import launch as kernels
-    monkeypatch.setattr(kernels, '_n16_kernels_run', lambda: False)
+    monkeypatch.setattr(kernels, 'n16_kernels_run', lambda dtype: False)
     check(*make_inputs(2, 9, 36, 16, torch.bfloat16, device))
 
 

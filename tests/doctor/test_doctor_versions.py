@@ -1,0 +1,61 @@
+"""Versions beside their declared ranges."""
+import importlib.metadata
+from email.message import Message
+
+import pytest
+
+from mmvideomamba import compat
+from mmvideomamba.doctor import versions
+
+
+@pytest.mark.parametrize('extra, need, version, status, text', [
+    ('', 'torch>=2.6', '2.15.0+cu132', 'ok', '2.15.0+cu132 (>=2.6)'),
+    ('', 'einops', '0.8', 'ok', '0.8 (any version)'),
+    ('', 'torch>=2.6', '2.5.1', 'note', '2.5.1 is outside the tested >=2.6'),
+    ('', 'torch>=2.6', '', 'FAIL', 'not installed, >=2.6'),
+    ('', 'mmaction2==1.2.0', '', 'FAIL',
+     'not installed: pip install --no-deps mmaction2==1.2.0, ==1.2.0'),
+    ('demo', 'moviepy==1.0.3', '', 'note',
+     'not installed (extra demo), ==1.0.3'),
+    ('demo', 'moviepy==1.0.3', '2.1', 'note',
+     '2.1 is outside the tested ==1.0.3'),
+])
+def test_version_lines(monkeypatch, extra: str, need: str, version: str,
+                       status: str, text: str) -> None:
+    """Only a missing requirement is broken; another version is a note."""
+    monkeypatch.setattr(compat, 'installed_version', lambda name: version)
+    finding = versions._check_package(extra, need)
+    assert (finding.status, finding.text) == (status, text)
+
+
+def test_compiled_mmcv_counts_as_mmcv_lite(monkeypatch) -> None:
+    """Both distributions hold the same package."""
+    installed = dict(mmcv='2.1.0')
+    monkeypatch.setattr(compat, 'installed_version',
+                        lambda name: installed.get(name, ''))
+    finding = versions._check_package('', 'mmcv-lite==2.1.0')
+    assert (finding.status, finding.name) == ('ok', 'mmcv')
+
+
+def test_ranges_come_from_the_metadata(monkeypatch) -> None:
+    """Extras for developers are left out; the hosts are needed anywhere."""
+    meta = Message()
+    meta['Requires-Python'] = '>=3.10'
+    meta['Requires-Dist'] = 'torch>=2.6'
+    meta['Requires-Dist'] = 'mmaction2; platform_machine == "none"'
+    meta['Requires-Dist'] = 'tokenizers; extra == "multimodal"'
+    meta['Requires-Dist'] = 'pytest; extra == "dev"'
+    monkeypatch.setattr(importlib.metadata, 'metadata', lambda name: meta)
+    assert versions._declared() == ('>=3.10', [
+        ('', 'torch>=2.6'), ('', 'mmaction2; '
+                             'platform_machine == "none"'),
+        ('multimodal', 'tokenizers; extra == "multimodal"')
+    ])
+
+
+def test_checkout_and_metadata_agree() -> None:
+    """A checkout that is only on the path is judged by its setup.cfg."""
+    python, rows = versions._declared_in_checkout()
+    assert python.startswith('>=3.10')
+    assert ('', 'mmengine==0.10.7') in rows
+    assert any(extra == 'multimodal' for extra, _ in rows)
