@@ -42,8 +42,8 @@ CASES: Dict[str, Dict[str, Any]] = {
     dict(dtype='float16', accumulative_counts=4, clip_grad=dict(max_norm=0.5)),
     'SGD':
     dict(optimizer=dict(type='SGD', lr=1e-2, momentum=0.9)),
-    'Lamb':
-    dict(optimizer=dict(type='Lamb', lr=1e-3)),
+    'RMSprop':
+    dict(optimizer=dict(type='RMSprop', lr=1e-3)),
 }
 
 
@@ -184,7 +184,8 @@ def assert_same(one: Any, other: Any) -> None:
     assert len(one[1].losses) == len(other[1].losses)
     for x, y in zip(one[1].losses, other[1].losses):
         assert x.keys() == y.keys()
-        assert all(torch.equal(x[k], y[k]) for k in x)
+        # The host's own are of different dtypes.
+        assert all(torch.equal(x[k].float(), y[k].float()) for k in x)
 
 
 @pytest.mark.parametrize('case', CASES.values(), ids=CASES)
@@ -197,7 +198,7 @@ def test_recognition(case: Dict[str, Any], tmp_path: Path) -> None:
     step = runs[1][1].step
     assert runs[0][1].step is None
     assert step is not None and not step.reason and step.losses.graphs
-    assert (step.update.recording is None) == ('Lamb' in str(case))
+    assert (step.update.recording is None) == ('RMSprop' in str(case))
 
 
 @pytest.mark.parametrize('flow', ALL)
@@ -206,8 +207,11 @@ def test_flows(flow: str, tmp_path: Path) -> None:
     assert_same(*runs)
     step = runs[1][1].step
     assert step is not None
-    assert bool(step.losses.graphs) == (flow in CAPTURED), step.reason
-    assert bool(step.reason) != (flow in CAPTURED)
+    if flow in CAPTURED:
+        assert not step.reason and step.losses.graphs
+        assert step.update.recording is not None
+    else:
+        assert step.left and 'text' in step.reason
 
 
 def test_resumed_training(tmp_path: Path) -> None:

@@ -245,6 +245,8 @@ class FiniteGuardHook(Hook):
         """
         assert self.guard is not None
         self.guard.detach()
+        # Captured steps keep the memory that the repetition needs.
+        getattr(runner.model.train_step, 'release', lambda: None)()
         steps: List[Step] = []
         if self.faulty is not None:
             for one in self.verdicts.update_of(self.faulty):

@@ -55,7 +55,7 @@ class LossGraphs:
             Losses: Overwritten by the next batch of the layout.
         """
         if self.reason:
-            return self.work.losses(batch)
+            return self.work.attempt(batch)
         # The factor of a loss is a number of the host.
         factor = float(self.work.wrapper.scale_loss(torch.ones(())))
         key = layout(batch), factor
@@ -84,17 +84,17 @@ class LossGraphs:
         """Run eagerly, the last time before a capture on a copy."""
         self._seen[key] = self._seen.get(key, 0) + 1
         if self._seen[key] != self.warm_up or not self._has_room():
-            return self.work.losses(batch)
+            return self.work.attempt(batch)
         memory = BatchMemory(batch, self.work.device)
         with Waits(self.work.device) as waits:
             try:
-                losses = self.work.losses(memory.batch)
+                losses = self.work.attempt(memory.batch)
             except (OtherParametersError, torch.cuda.OutOfMemoryError):
                 raise
             except Exception as error:
                 self.drop('the step needs more of a batch than tensors: '
                           f'{in_a_line(error)}')
-                return self.work.losses(batch)
+                return self.work.attempt(batch)
         if waits.found:
             self.drop(f'the step waits for the device: {waits.found}')
         else:
@@ -127,6 +127,8 @@ class LossGraphs:
             return None
         if self.pool is None:
             self.pool = recording.pool()
+            print_log('training steps run as CUDA graphs from here on',
+                      'current', logging.INFO)
         self.graphs[key] = _Graph(memory, recording)
         return self.graphs[key]
 

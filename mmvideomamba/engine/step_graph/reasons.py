@@ -2,7 +2,8 @@
 from typing import Any, Optional, Sequence
 
 import torch
-from mmengine.model import MMDistributedDataParallel, is_model_wrapper
+from mmengine.model import (BaseModel, MMDistributedDataParallel,
+                            is_model_wrapper)
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
@@ -92,8 +93,13 @@ def model_reason(model: nn.Module, table: Any) -> str:
         reason = _wrapper_of_model_reason(model)
         if reason:
             return reason
-    if 'train_step' in vars(inner):
-        return 'train_step of the model was exchanged'
+    for name in ('train_step', 'forward', 'parse_losses', '_run_forward'):
+        if name in vars(inner):
+            return f'{name} of the model was exchanged'
+    if type(inner).train_step is not BaseModel.train_step:
+        return f'{type(inner).__name__} has a train_step of its own'
+    if len({x.device for x in inner.parameters()}) > 1:
+        return 'the parameters are on several devices'
     for module in inner.modules():
         reason = getattr(module, 'not_capturable', '')
         if reason:

@@ -11,8 +11,6 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
-from mmvideomamba.engine.guard.generators import (generator_states,
-                                                  set_generators)
 from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.engine.vote import Vote
 from .batch_memory import tensors_of
@@ -110,6 +108,19 @@ class GraphedStep:
                 self._leave(reason)
         if self.left:
             return self.train_step(data, optim_wrapper=optim_wrapper)
+        if self._side is None:
+            return self._step(data)
+        with torch.cuda.device(self.work.device):
+            return self._step(data)
+
+    def release(self) -> None:
+        """Free the memory of the graphs, and do without from now on."""
+        self.must = False
+        if not self.left:
+            self._leave('the memory of the graphs was asked back')
+
+    def _step(self, data: Any) -> Dict[str, Tensor]:
+        """Train on a batch, by graphs or eagerly."""
         self._calls += 1
         self._times = [self._times[1], time.perf_counter()]
         batch = self._prepare(data)
@@ -117,7 +128,6 @@ class GraphedStep:
             self._agree()
             if self.left:
                 return self._rest(batch)
-        before = generator_states()
         reason = ''
         try:
             losses = self.losses.run(batch)
@@ -126,7 +136,6 @@ class GraphedStep:
             if not reason:
                 raise
         if reason:
-            set_generators(before)
             self._leave(reason, together=True)
             return self._rest(batch)
         if self.losses.reason and not self.reason:
@@ -258,6 +267,6 @@ class GraphedStep:
                       'current', logging.INFO)
         self.reason = reason
         self.left = together or not self.distributed
-        if self._calls:
+        if hasattr(self, 'work'):
             self.losses.drop(reason)
             self.update.drop()

@@ -7,6 +7,9 @@ from mmengine.optim import OptimWrapper
 from torch import Tensor, nn
 
 from mmvideomamba.engine.float32_rates import float32_rates
+from mmvideomamba.engine.guard.generators import (generator_states,
+                                                  set_generators)
+from mmvideomamba.engine.guard.kept_buffers import KeptBuffers
 from mmvideomamba.engine.guard.step_guard import StepGuard
 from .gradient_store import GradientStore
 from .reasons import guard_of, scaler_of
@@ -54,11 +57,31 @@ class StepWork:
         self.scaler = scaler_of(wrapper)
         self.store: Optional[GradientStore] = None
         self.norm: Optional[Tensor] = None
+        self._buffers = KeptBuffers(model)
         # In the order of the host's norm over all groups.
         self._clipped = [
             p for group in wrapper.optimizer.param_groups
             for p in group['params']
         ]
+
+    def attempt(self, batch: Any) -> Losses:
+        """Run forward and backward pass; an error leaves no trace.
+
+        Args:
+            batch (Any): Of the data preprocessor.
+
+        Returns:
+            Losses: See ``losses``.
+        """
+        generators = generator_states()
+        self._buffers.keep()
+        try:
+            return self.losses(batch)
+        except Exception:
+            set_generators(generators)
+            self._buffers.restore(
+                torch.ones((), dtype=torch.bool, device=self.device))
+            raise
 
     def losses(self, batch: Any) -> Losses:
         """Run forward and backward pass.
@@ -84,6 +107,8 @@ class StepWork:
             loss = self.scaler.scale(loss)
         parameters = [p for p in model.parameters() if p.requires_grad]
         found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        if any(g is not None and g.layout is not torch.strided for g in found):
+            raise RuntimeError('gradients are sparse')
         used = [p for p, g in zip(parameters, found) if g is not None]
         if self.store is None:
             self.store = GradientStore(used)

@@ -135,6 +135,16 @@ def test_changed_model_leaves(change: Any, caplog: Any) -> None:
     assert step.left and step.reason and not step.losses.graphs
 
 
+class _Failing(StepNet):
+    """Fails once, behind the running statistics and some draws."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Dict[str, torch.Tensor]:
+        losses = super().forward(*args, **kwargs)
+        if args or len(kwargs['data_samples'][0].metainfo) == 0:
+            raise KeyError('img_path')
+        return losses
+
+
 class _Counting(StepNet):
 
     def forward(self, *args: Any, **kwargs: Any) -> Dict[str, torch.Tensor]:
@@ -162,11 +172,11 @@ class _Switching(StepNet):
         return losses
 
 
-@pytest.mark.parametrize('kind', [_Counting, _Reading, _Switching])
+@pytest.mark.parametrize('kind', [_Counting, _Failing, _Reading, _Switching])
 def test_unfit_model_leaves(kind: type) -> None:
     models = []
     for graphs in (False, True):
-        model = kind().train()
+        model = kind(with_norm=True).train()
         wrapper = wrapper_of(model)
         step: Any = graphed(
             model, wrapper,
@@ -194,6 +204,55 @@ def test_unknown_package_and_wrapper() -> None:
     model.not_capturable = 'it reads files'
     assert graphed(model,
                    wrapper_of(model)).reason == 'StepNet: it reads files'
+
+
+class _OwnStep(StepNet):
+
+    def train_step(self, data: Any, optim_wrapper: Any) -> Any:
+        return super().train_step(data, optim_wrapper)
+
+
+def test_model_with_a_step_of_its_own() -> None:
+    model = _OwnStep()
+    step = graphed(
+        model, wrapper_of(model), trusted=('step_graph_run', 'test_step'))
+    assert step.reason == '_OwnStep has a train_step of its own'
+    model = StepNet()
+    model.forward = model.forward
+    step = graphed(model, wrapper_of(model))
+    assert step.reason == 'forward of the model was exchanged'
+
+
+def test_sparse_gradients_leave() -> None:
+
+    class Sparse(StepNet):
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(3, 3, sparse=True)
+
+        def forward(self, inputs: torch.Tensor, data_samples: Any,
+                    mode: str) -> Dict[str, torch.Tensor]:
+            found = super().forward(inputs, data_samples, mode)
+            rows = self.table(torch.zeros(1, dtype=torch.long))
+            return dict(loss=found['loss_cls'] + rows.sum())
+
+    model = Sparse().train()
+    wrapper = wrapper_of(model, optimizer=dict(kind='SGD'))
+    step = graphed(model, wrapper, trusted=('step_graph_run', 'test_step'))
+    train(step, wrapper, batches([6] * 2))
+    assert 'gradients are sparse' in step.reason and step.left
+
+
+def test_release() -> None:
+    model = StepNet().train()
+    wrapper = wrapper_of(model)
+    step = graphed(model, wrapper)
+    train(step, wrapper, batches([6] * 6))
+    assert step.losses.graphs
+    step.release()
+    assert not step.losses.graphs and step.left
+    train(step, wrapper, batches([6]))
 
 
 def test_many_layouts() -> None:
