@@ -43,7 +43,7 @@ _OPS: Dict[str, Dict[str, Tuple[str, str]]] = {
     'bidirectional_selective_scan': {
         'triton': ('mixer.triton.op', 'bidirectional_selective_scan'),
         'mamba_ssm': ('mamba_ssm_adapter', 'bidirectional_selective_scan'),
-        'numba': ('mixer.reference', 'bidirectional_selective_scan'),
+        'numba': ('mixer.numba_op', 'bidirectional_selective_scan'),
         'torch': ('mixer.reference', 'bidirectional_selective_scan'),
     },
     'bidirectional_mixer': {

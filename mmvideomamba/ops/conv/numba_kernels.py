@@ -1,103 +1,170 @@
-"""Depthwise causal convolution on the CPU, as loops compiled by numba."""
+"""Depthwise causal convolution on the CPU, as loops compiled by numba.
+
+Channels come in multiples of 16. Of wider tokens, the first channels are
+convolved, as many as there are taps.
+"""
 from typing import Any, Optional, Tuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from ..runtime.first_order import first_order
 from ..runtime.host import ceil_div
 from ..runtime.numba_cache import compiled
-from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2
+from ..runtime.numba_math import BLOCK, INLINED, KERNEL, sigmoid
 from ..runtime.numba_threads import run, to_numpy
+from ..runtime.numba_vectors import WIDTH, fma, load, splat, store
 
-# Tokens of a work item of the forward kernel.
+# Tokens of a work item of the forward kernel, and of a tile of backward.
 TOKENS = 64
+TILE = 16
 
 _f4 = np.float32
 
 
 @compiled(**INLINED)
-def _preactivation(x, taps, bias, i, reverse, out):
-    """Write the convolution at scan position i to out.
-
-    x (l, w), taps (k, w), bias (w, ) and out (w, ) hold a single work item.
-    """
-    l, k = x.shape[0], taps.shape[0]
-    out[:] = bias
+def _preactivation(x, taps, bias, b, i, c, reverse):
+    """Return the convolution of 16 channels at scan position i."""
+    l, k = x.shape[1], taps.shape[0]
+    out = load(bias, (c, ))
     for j in range(max(0, k - 1 - i), k):
         # Position i - (k - 1) + j in scan order.
         t = i - (k - 1) + j
-        row = x[l - 1 - t] if reverse else x[t]
-        tap = taps[j]
-        for e in range(out.shape[0]):
-            out[e] += tap[e] * row[e]
+        row = l - 1 - t if reverse else t
+        out = fma(load(taps, (j, c)), load(x, (b, row, c)), out)
+    return out
 
 
 @compiled(**KERNEL)
 def _forward(x, taps, bias, y, silu, reverse, first, end):
     """Convolve the items [first, end), each 64 tokens of a sample."""
-    l, d = x.shape[1], x.shape[2]
+    l, d = x.shape[1], taps.shape[1]
     blocks = (l + TOKENS - 1) // TOKENS
-    out = np.empty(d, _f4)
     for item in range(first, end):
         b, i0 = item // blocks, item % blocks * TOKENS
         for i in range(i0, min(i0 + TOKENS, l)):
-            _preactivation(x[b], taps, bias, i, reverse, out)
-            row = y[b, l - 1 - i if reverse else i]
+            t = l - 1 - i if reverse else i
+            for c in range(0, d, WIDTH):
+                v = _preactivation(x, taps, bias, b, i, c, reverse)
+                store(y, (b, t, c), v * sigmoid(v) if silu else v)
+
+
+@compiled(**INLINED)
+def _through_silu(x, taps, bias, dy, dpre, dbias, silu, reverse, b, i0, count,
+                  c0, width):
+    """Fill dpre, the gradients before the activation, of a tile."""
+    l = x.shape[1]
+    for c in range(0, width, WIDTH):
+        summed = load(dbias, (b, c0 + c))
+        for j in range(count):
+            i = i0 + j
+            g = load(dy, (b, l - 1 - i if reverse else i, c0 + c))
             if silu:
-                for e in range(d):
-                    row[e] = out[e] / (_f4(1) + exp2(-LOG2E * out[e]))
-            else:
-                row[:] = out
+                v = _preactivation(x, taps, bias, b, i, c0 + c, reverse)
+                gate = sigmoid(v)
+                one = splat(_f4(1))
+                g = g * gate * fma(v, one - gate, one)
+            store(dpre, (j, c), g)
+            summed = summed + g
+        store(dbias, (b, c0 + c), summed)
+
+
+@compiled(**INLINED)
+def _through_taps(x, taps, dpre, dx, dtaps, reverse, add, b, i0, count, c0,
+                  width):
+    """Write the gradients of a tile's tokens, and add to those of taps."""
+    l, k = x.shape[1], taps.shape[0]
+    for c in range(0, width, WIDTH):
+        for j in range(count):
+            t = l - 1 - i0 - j if reverse else i0 + j
+            g = splat(_f4(0))
+            if add:
+                g = load(dx, (b, t, c0 + c))
+            for m in range(k):
+                # This token meets tap m at the scan position k - 1 - m later.
+                p = load(dpre, (j + k - 1 - m, c))
+                g = fma(load(taps, (m, c0 + c)), p, g)
+            store(dx, (b, t, c0 + c), g)
+        for m in range(k):
+            summed = load(dtaps, (b, m, c0 + c))
+            for j in range(count):
+                t = l - 1 - i0 - j if reverse else i0 + j
+                summed = fma(
+                    load(x, (b, t, c0 + c)), load(dpre, (j + k - 1 - m, c)),
+                    summed)
+            store(dtaps, (b, m, c0 + c), summed)
 
 
 @compiled(**KERNEL)
-def _backward(x, taps, bias, dy, dx, dtaps, dbias, silu, reverse, first, end):
-    """Differentiate the items [first, end)."""
-    l, d = x.shape[1], x.shape[2]
-    k = taps.shape[0]
+def _backward(x, taps, bias, dy, dx, dtaps, dbias, silu, reverse, add, first,
+              end):
+    """Differentiate the items [first, end); with ``add``, add to dx."""
+    l = x.shape[1]
+    k, d = taps.shape
     blocks = (d + BLOCK - 1) // BLOCK
+    # A tile, and the later positions within the taps' reach.
+    dpre = np.zeros((TILE + k - 1, BLOCK), _f4)
     for item in range(first, end):
         b, c0 = item // blocks, item % blocks * BLOCK
         c1 = min(d, c0 + BLOCK)
-        out = np.empty(c1 - c0, _f4)
-        # Gradient before the activation, in scan order.
-        dpre = np.empty((l, c1 - c0), _f4)
-        w, c = taps[:, c0:c1].copy(), bias[c0:c1].copy()
-        dw, dc = np.zeros_like(w), np.zeros_like(c)
-        for i in range(l):
-            t = l - 1 - i if reverse else i
-            g = dpre[i]
-            g[:] = dy[b, t, c0:c1]
-            if silu:
-                _preactivation(x[b, :, c0:c1], w, c, i, reverse, out)
-                for e in range(out.shape[0]):
-                    gate = _f4(1) / (_f4(1) + exp2(-LOG2E * out[e]))
-                    g[e] *= gate * (_f4(1) + out[e] * (_f4(1) - gate))
-            for e in range(out.shape[0]):
-                dc[e] += g[e]
-        for i in range(l):
-            t = l - 1 - i if reverse else i
-            row = x[b, t, c0:c1]
-            out[:] = 0
-            for j in range(max(0, k - l + i), k):
-                # This token meets tap j at scan position i + k - 1 - j.
-                g, tap, dtap = dpre[i + k - 1 - j], w[j], dw[j]
-                for e in range(out.shape[0]):
-                    out[e] += tap[e] * g[e]
-                    dtap[e] += row[e] * g[e]
-            dx[b, t, c0:c1] = out
-        dtaps[b, :, c0:c1] = dw
-        dbias[b, c0:c1] = dc
+        dpre[:] = 0
+        dtaps[b, :, c0:c1] = 0
+        dbias[b, c0:c1] = 0
+        for i0 in range((l - 1) // TILE * TILE, -1, -TILE):
+            dpre[TILE:] = dpre[:k - 1].copy()
+            count = min(TILE, l - i0)
+            _through_silu(x, taps, bias, dy, dpre, dbias, silu, reverse, b, i0,
+                          count, c0, c1 - c0)
+            _through_taps(x, taps, dpre, dx, dtaps, reverse, add, b, i0, count,
+                          c0, c1 - c0)
 
 
-def _conv(x: np.ndarray, taps: np.ndarray, bias: np.ndarray, silu: bool,
-          reverse: bool) -> Tensor:
-    y = np.empty_like(x)
-    run(_forward, x.shape[0] * ceil_div(x.shape[1], TOKENS), x, taps, bias, y,
-        silu, reverse)
-    return torch.from_numpy(y)
+def convolve(x: np.ndarray, taps: np.ndarray, bias: np.ndarray, silu: bool,
+             reverse: bool) -> np.ndarray:
+    """Convolve the first d channels of tokens.
+
+    Args:
+        x (ndarray): Tokens, shape (b, l, d or more), float32.
+        taps (ndarray): Shape (k, d), d a multiple of 16.
+        bias (ndarray): Shape (d, ).
+        silu (bool): Apply SiLU.
+        reverse (bool): Look at later tokens.
+
+    Returns:
+        ndarray: Shape (b, l, d).
+    """
+    b, l, _ = x.shape
+    y = np.empty((b, l, taps.shape[1]), _f4)
+    run(_forward, b * ceil_div(l, TOKENS), x, taps, bias, y, silu, reverse)
+    return y
+
+
+def convolve_backward(x: np.ndarray, taps: np.ndarray, bias: np.ndarray,
+                      dy: np.ndarray, dx: np.ndarray, silu: bool,
+                      reverse: bool, add: bool) -> Tuple[Tensor, Tensor]:
+    """Differentiate ``convolve``.
+
+    Args:
+        x (ndarray): As for ``convolve``, as are the next two.
+        taps (ndarray): Shape (k, d).
+        bias (ndarray): Shape (d, ).
+        dy (ndarray): Gradient of the output, shape (b, l, d).
+        dx (ndarray): Written: gradient of the tokens, shape of ``x``.
+        silu (bool): As for ``convolve``.
+        reverse (bool): As for ``convolve``.
+        add (bool): Add to ``dx``.
+
+    Returns:
+        tuple: Gradients of the weight (d, k) and of the bias (d, ).
+    """
+    b, (k, d) = x.shape[0], taps.shape
+    dtaps, dbias = np.empty((b, k, d), _f4), np.empty((b, d), _f4)
+    run(_backward, b * ceil_div(d, BLOCK), x, taps, bias, dy, dx, dtaps, dbias,
+        silu, reverse, add)
+    return (torch.from_numpy(dtaps).sum(0).t().contiguous(),
+            torch.from_numpy(dbias).sum(0))
 
 
 class _Conv(torch.autograd.Function):
@@ -109,32 +176,37 @@ class _Conv(torch.autograd.Function):
         arrays = (to_numpy(x), to_numpy(weight.t()), to_numpy(bias))
         ctx.save_for_backward(*(torch.from_numpy(a) for a in arrays))
         ctx.options = silu, reverse
-        return _conv(*arrays, silu, reverse)
+        return torch.from_numpy(convolve(*arrays, silu, reverse))
 
     @staticmethod
     @first_order
     def backward(ctx: Any, dy: Tensor) -> Tuple[Optional[Tensor], ...]:
         x, taps, bias = (a.numpy() for a in ctx.saved_tensors)
-        b, _, d = x.shape
         dx = np.empty_like(x)
-        dtaps = np.empty((b, *taps.shape), _f4)
-        dbias = np.empty((b, d), _f4)
-        run(_backward, b * ceil_div(d, BLOCK), x, taps, bias, to_numpy(dy), dx,
-            dtaps, dbias, *ctx.options)
-        grads = (dx, dtaps.sum(0).T, dbias.sum(0))
-        return (*(torch.from_numpy(g) for g in grads), None, None)
+        silu, reverse = ctx.options
+        grads = convolve_backward(x, taps, bias, to_numpy(dy), dx, silu,
+                                  reverse, False)
+        return (torch.from_numpy(dx), *grads, None, None)
 
 
 def causal_conv1d(x: Tensor, weight: Tensor, bias: Optional[Tensor],
                   activation: Optional[str], reverse: bool) -> Tensor:
     """Compute the op with numba; see ``ops.causal_conv1d`` for the shapes."""
     silu = activation == 'silu'
+    d = x.shape[2]
     weight = weight.float()
-    bias = weight.new_zeros(len(weight)) if bias is None else bias.float()
+    bias = weight.new_zeros(d) if bias is None else bias.float()
     inputs = (x.float(), weight, bias)
+    missing = -d % WIDTH
+    if missing:
+        inputs = (F.pad(inputs[0], (0, missing)),
+                  F.pad(weight, (0, 0, 0, missing)), F.pad(bias, (0, missing)))
     if torch.is_grad_enabled() and any(t.requires_grad for t in inputs):
         y = _Conv.apply(*inputs, silu, reverse)
     else:
-        y = _conv(
-            to_numpy(x), to_numpy(weight.t()), to_numpy(bias), silu, reverse)
-    return y.to(x.dtype)
+        x_, weight_, bias_ = inputs
+        y = torch.from_numpy(
+            convolve(
+                to_numpy(x_), to_numpy(weight_.t()), to_numpy(bias_), silu,
+                reverse))
+    return y[..., :d].to(x.dtype)

@@ -1,82 +1,93 @@
-"""Vectorising float32 functions of the numba kernels.
+"""Float32 functions of the numba kernels, on vectors of 16.
 
 numba caches a kernel until the kernel's own file changes. After an edit of
 this file, touch the files of the kernels, or the old functions stay.
-
-Every function here is inlined by force. A call would reach either of two
-copies with different rounding: the function's own, in the process that
-compiles the kernel, or the kernel's, in a process with a cached kernel.
 """
 from typing import Any, Dict
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
-from .numba_cache import compiled
+from .numba_vectors import call, constant, shifted_exponent, vector_function
 
 LOG2E = np.float32(1.4426950408889634)
-# Channels of a work item: the state of 16 x 64 floats stays in the L1 cache.
+# Channels of a work item: tiles of 16 tokens by 64 channels stay in the L1
+# cache.
 BLOCK = 64
-# Options of the kernels, and of the functions inlined into kernels.
-KERNEL: Dict[str, Any] = dict(nogil=True, fastmath=True, error_model='numpy')
+# Options of the kernels, and of the functions inlined into kernels. A call
+# would pass vectors through memory.
+KERNEL: Dict[str, Any] = dict(nogil=True, error_model='numpy')
 INLINED: Dict[str, Any] = dict(KERNEL, forceinline=True)
 
-_f4 = np.float32
 # Minimax polynomial of 2**f on [-0.5, 0.5], constrained to be exactly 1 at 0:
 # a step of size 0 keeps the state. The relative error is 8e-8.
-_C1, _C2, _C3, _C4, _C5, _C6 = (_f4(0.6931472), _f4(0.24022648),
-                                _f4(0.055503324), _f4(0.009618437),
-                                _f4(0.0013398875), _f4(0.00015353362))
-# Adding this number rounds a float to an integer in the low bits.
-_ROUND = _f4(1.5 * 2**23)
-_SHIFT = np.int32(23)
-
-
-@intrinsic
-def _float_bits(tyctx: Any, x: Any) -> tuple:
-    return types.int32(types.float32), (
-        lambda ctx, b, sig, args: b.bitcast(args[0], ir.IntType(32)))
-
-
-@intrinsic
-def _bits_float(tyctx: Any, x: Any) -> tuple:
-    return types.float32(types.int32), (
-        lambda ctx, b, sig, args: b.bitcast(args[0], ir.FloatType()))
-
-
-# Without reassociation, which would cancel the rounding constant.
-@compiled(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
-def exp2(x: float) -> float:
-    """Compute 2**x in float32 by vectorising operations.
-
-    The argument is clamped to [-126, 127].
-    """
-    x = min(max(x, _f4(-126.)), _f4(127.))
-    shifted = x + _ROUND
-    f = x - (shifted - _ROUND)
-    p = ((((_C6 * f + _C5) * f + _C4) * f + _C3) * f + _C2) * f + _C1
-    p = p * f + _f4(1)
-    return _bits_float(_float_bits(p) + (_float_bits(shifted) << _SHIFT))
-
-
+_EXP2 = (1., 0.6931472, 0.24022648, 0.055503324, 0.009618437, 0.0013398875,
+         0.00015353362)
 # Minimax polynomial of log1p(v) / v on [0, 1], relative error 3e-8.
-_L0, _L1, _L2, _L3, _L4, _L5, _L6, _L7, _L8 = (_f4(0.99999994),
-                                               _f4(-0.49999493),
-                                               _f4(0.33319098),
-                                               _f4(-0.24842982),
-                                               _f4(0.19106004),
-                                               _f4(-0.1366324),
-                                               _f4(0.07822587),
-                                               _f4(-0.029505193),
-                                               _f4(0.0052326829))
+_LOG1P = (0.99999994, -0.49999493, 0.33319098, -0.24842982, 0.19106004,
+          -0.1366324, 0.07822587, -0.029505193, 0.0052326829)
+# Adding this number rounds a float to an integer in the low bits.
+_ROUND = 1.5 * 2**23
 
 
-@compiled(**{**INLINED, 'fastmath': {'contract', 'nsz'}})
-def softplus(x: float) -> float:
-    """Compute log(1 + exp(x)) in float32 by vectorising operations."""
-    v = exp2(-LOG2E * abs(x))
-    p = _L8 * v + _L7
-    p = ((((p * v + _L6) * v + _L5) * v + _L4) * v + _L3) * v + _L2
-    return max(x, _f4(0)) + ((p * v + _L1) * v + _L0) * v
+def _float32(value: float) -> Any:
+    return constant(np.float32(value))
+
+
+def _polynomial(b: Any, coefficients: tuple, x: Any) -> Any:
+    value = _float32(coefficients[-1])
+    for c in coefficients[-2::-1]:
+        value = call(b, 'fmuladd', value, x, _float32(c))
+    return value
+
+
+def _exp2(b: Any, x: Any) -> Any:
+    """Build 2**x; x is clamped to [-126, 127]."""
+    low, high = constant(-126.), constant(127.)
+    x = b.select(b.fcmp_ordered('<', x, low), low, x)
+    x = b.select(b.fcmp_ordered('>', x, high), high, x)
+    rounded = b.fadd(x, constant(_ROUND))
+    f = b.fsub(x, b.fsub(rounded, constant(_ROUND)))
+    return shifted_exponent(b, _polynomial(b, _EXP2, f), rounded)
+
+
+def _decay(b: Any, s: Any, a: Any) -> Any:
+    """Build 2**(s * a) without a clamp: the product must be within 126."""
+    rounded = call(b, 'fmuladd', s, a, constant(_ROUND))
+    f = call(b, 'fmuladd', s, a, b.fsub(constant(_ROUND), rounded))
+    return shifted_exponent(b, _polynomial(b, _EXP2, f), rounded)
+
+
+def _exp_minus(b: Any, x: Any) -> Any:
+    return _exp2(b, b.fmul(x, _float32(-LOG2E)))
+
+
+def _softplus(b: Any, x: Any) -> Any:
+    """Build log(1 + exp(x))."""
+    v = _exp_minus(b, call(b, 'fabs', x))
+    positive = b.select(
+        b.fcmp_unordered('>', x, constant(0.)), x, constant(0.))
+    return call(b, 'fmuladd', _polynomial(b, _LOG1P, v), v, positive)
+
+
+def _sigmoid(b: Any, x: Any) -> Any:
+    one = constant(1.)
+    return b.fdiv(one, b.fadd(one, _exp_minus(b, x)))
+
+
+def _softplus_slope(b: Any, s: Any) -> Any:
+    """Build the derivative of softplus from its value s: 1 - exp(-s).
+
+    A series takes the place of the difference where the difference would
+    cancel.
+    """
+    series = b.fmul(s, _polynomial(b, (1., -1 / 2, 1 / 6, -1 / 24), s))
+    difference = b.fsub(constant(1.), _exp_minus(b, s))
+    small = b.fcmp_ordered('<', s, _float32(0.06))
+    return b.select(small, series, difference)
+
+
+exp2 = vector_function(_exp2)
+decay = vector_function(_decay)
+softplus = vector_function(_softplus)
+sigmoid = vector_function(_sigmoid)
+softplus_slope = vector_function(_softplus_slope)

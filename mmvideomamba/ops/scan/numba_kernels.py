@@ -1,11 +1,13 @@
 """Selective scan on the CPU, as loops compiled by numba.
 
-A work item is a sample and ``BLOCK`` channels; the item's state stays in
-cache during the walk over the tokens. The innermost loop runs over channels
-and vectorises. For backward the state is stored every ``STEP`` tokens and
-recomputed in between. Rates arrive as ``A * log2(e)``, transposed to (n, d).
+A work item is a sample and ``BLOCK`` channels, walked in tiles of ``STEP``
+tokens: the steps and inputs of a tile first, then state by state through the
+tile, with the state of 16 channels in registers. For backward the state is
+stored before every tile and recomputed in the tile. Rates arrive as
+``A * log2(e)``, transposed to (n, d). Channels come in multiples of 16. B and
+C stand in rows of tokens, from the columns ``kB`` and ``kC`` on.
 """
-from typing import Any, Optional, Tuple
+from typing import Any, NamedTuple, Optional, Tuple
 
 import numpy as np
 import torch
@@ -15,199 +17,218 @@ from torch import Tensor
 from ..runtime.first_order import first_order
 from ..runtime.host import ceil_div
 from ..runtime.numba_cache import compiled
-from ..runtime.numba_math import BLOCK, INLINED, KERNEL, LOG2E, exp2, softplus
+from ..runtime.numba_math import BLOCK, KERNEL, LOG2E
 from ..runtime.numba_threads import run, to_numpy
-
-# Tokens between two stored states: as many floats as 2 * u for n = 16.
-STEP = 8
+from ..runtime.numba_vectors import WIDTH, load, store
+from .numba_tile import BOUND, STEP, input_grads, pull, steps, walk
 
 _f4 = np.float32
-_LN2 = _f4(np.log(2.))
-
-
-@compiled(**INLINED)
-def _step(delta, bias, soft, s):
-    """Write the step sizes of w channels to s, zeros beyond."""
-    for e in range(delta.shape[0]):
-        v = delta[e] + bias[e]
-        s[e] = softplus(v) if soft else v
 
 
 @compiled(**KERNEL)
-def _forward(u, delta, rates, B, C, D, bias, y, states, last, soft, reverse,
-             first, end):
-    """Scan the items [first, end); states has no rows if none are kept."""
+def _forward(u, delta, rates, B, C, kB, kC, D, bias, y, states, last, soft,
+             reverse, add, first, end):
+    """Scan the items [first, end); states has no rows if none are kept.
+
+    With ``add`` the output is added to y.
+    """
     l, d = u.shape[1], u.shape[2]
     n = rates.shape[0]
     blocks = (d + BLOCK - 1) // BLOCK
     h = np.zeros((n, BLOCK), _f4)
     A = np.zeros((n, BLOCK), _f4)
-    s = np.zeros(BLOCK, _f4)
-    x = np.zeros(BLOCK, _f4)
-    out = np.zeros(BLOCK, _f4)
+    s = np.zeros((STEP, BLOCK), _f4)
+    x = np.zeros((STEP, BLOCK), _f4)
+    out = np.zeros((STEP, BLOCK), _f4)
     for item in range(first, end):
         b, c0 = item // blocks, item % blocks * BLOCK
         c1 = min(d, c0 + BLOCK)
         w = c1 - c0
-        skip, shift = D[c0:c1].copy(), bias[c0:c1].copy()
         h[:] = 0
-        s[:] = 0
-        x[:] = 0
         A[:, :w] = rates[:, c0:c1]
-        for i in range(l):
-            t = l - 1 - i if reverse else i
-            if i % STEP == 0 and states.shape[1] > 0:
-                states[b, i // STEP, :, c0:c1] = h[:, :w]
-            row = u[b, t, c0:c1]
-            _step(delta[b, t, c0:c1], shift, soft, s)
-            for e in range(w):
-                x[e] = s[e] * row[e]
-                out[e] = skip[e] * row[e]
-            for m in range(n):
-                Bm, Cm = B[b, t, m], C[b, t, m]
-                for e in range(BLOCK):
-                    v = exp2(s[e] * A[m, e]) * h[m, e] + x[e] * Bm
-                    h[m, e] = v
-                    out[e] += v * Cm
-            y[b, t, c0:c1] = out[:w]
+        largest = max(A.max(), -A.min())
+        for i0 in range(0, l, STEP):
+            if states.shape[1] > 0:
+                states[b, i0 // STEP, :, c0:c1] = h[:, :w]
+            top = steps(u, delta, bias, soft, reverse, b, i0, c0, c1, s, x)
+            count = min(STEP, l - i0)
+            t0, step = (l - 1 - i0, -1) if reverse else (i0, 1)
+            for j in range(count):
+                for c in range(0, w, WIDTH):
+                    k = (b, t0 + step * j, c0 + c)
+                    v = load(D, (c0 + c, )) * load(u, k)
+                    store(out, (j, c), load(y, k) + v if add else v)
+            if top * largest < BOUND:
+                walk(A, B, C, kB, kC, s, x, h, out, b, t0, step, count, w,
+                     False)
+            else:
+                walk(A, B, C, kB, kC, s, x, h, out, b, t0, step, count, w,
+                     True)
+            for j in range(count):
+                for c in range(0, w, WIDTH):
+                    store(y, (b, t0 + step * j, c0 + c), load(out, (j, c)))
         last[b, :, c0:c1] = h[:, :w]
 
 
-@compiled(**INLINED)
-def _recompute(u, delta, bias, A, B, soft, reverse, b, i0, c0, c1, s, x, a, h):
-    """Fill steps, inputs, decays and states of the chunk that starts at i0.
-
-    ``h[0]`` holds the state before the chunk.
-    """
-    l = u.shape[1]
-    for j in range(min(STEP, l - i0)):
-        t = l - 1 - i0 - j if reverse else i0 + j
-        sj, xj, row = s[j], x[j], u[b, t, c0:c1]
-        _step(delta[b, t, c0:c1], bias, soft, sj)
-        for e in range(c1 - c0):
-            xj[e] = sj[e] * row[e]
-        for m in range(A.shape[0]):
-            Bm = B[b, t, m]
-            for e in range(BLOCK):
-                v = exp2(s[j, e] * A[m, e])
-                a[j, m, e] = v
-                h[j + 1, m, e] = v * h[j, m, e] + x[j, e] * Bm
-
-
-@compiled(**INLINED)
-def _token_grads(A, B, C, s, x, a, before, after, g, grad, gA, dB, dC,
-                 through_a, through_b):
-    """Pull the gradient of a token's output back through the state.
-
-    On entry ``grad`` holds the later tokens' gradient of the state; on return,
-    the gradient of the state before the token.
-    """
-    through_a[:] = 0
-    through_b[:] = 0
-    for m in range(A.shape[0]):
-        Bm, Cm = B[m], C[m]
-        sum_b = _f4(0)
-        sum_c = _f4(0)
-        for e in range(BLOCK):
-            v = grad[m, e] + g[e] * Cm
-            sum_c += g[e] * after[m, e]
-            sum_b += x[e] * v
-            through_b[e] += v * Bm
-            v = v * a[m, e]
-            grad[m, e] = v
-            v = v * before[m, e]
-            through_a[e] += v * A[m, e]
-            gA[m, e] += v * s[e]
-        dB[m] = sum_b
-        dC[m] = sum_c
-
-
-@compiled(**INLINED)
-def _input_grads(u, s, g, skip, through_a, through_b, soft, du, ddelta, gD,
-                 gbias):
-    """Write the gradients of a token's input and step."""
-    for e in range(u.shape[0]):
-        du[e] = s[e] * through_b[e] + g[e] * skip[e]
-        # The rates carry a factor log2(e); remove the factor.
-        v = u[e] * through_b[e] + through_a[e] * _LN2
-        if soft:
-            # The sigmoid of the argument, from the softplus s: 1 - e**-s, by
-            # a series where the difference would cancel.
-            t = s[e]
-            small = t * (
-                _f4(1) - t * (_f4(1 / 2) - t * (_f4(1 / 6) - t * _f4(1 / 24))))
-            v *= small if t < _f4(0.06) else _f4(1) - exp2(-LOG2E * t)
-        ddelta[e] = v
-        gbias[e] += v
-        gD[e] += g[e] * u[e]
-
-
 @compiled(**KERNEL)
-def _backward(u, delta, rates, B, C, D, bias, dy, states, du, ddelta, dA, dB,
-              dC, dD, dbias, soft, reverse, first, end):
+def _backward(u, delta, rates, B, C, kB, kC, D, bias, dy, states, du, ddelta,
+              dA, dB, dC, dD, dbias, soft, reverse, first, end):
     """Differentiate the items [first, end), a stored state at a time."""
     l, d = u.shape[1], u.shape[2]
     n = rates.shape[0]
     blocks = (d + BLOCK - 1) // BLOCK
-    h = np.zeros((STEP + 1, n, BLOCK), _f4)
-    a = np.zeros((STEP, n, BLOCK), _f4)
     A = np.zeros((n, BLOCK), _f4)
+    start = np.zeros((n, BLOCK), _f4)
     grad = np.zeros((n, BLOCK), _f4)
+    gA = np.zeros((n, BLOCK), _f4)
+    gD = np.zeros(BLOCK, _f4)
+    gbias = np.zeros(BLOCK, _f4)
     s = np.zeros((STEP, BLOCK), _f4)
     x = np.zeros((STEP, BLOCK), _f4)
-    g = np.zeros(BLOCK, _f4)
-    through_a = np.zeros(BLOCK, _f4)
-    through_b = np.zeros(BLOCK, _f4)
+    g = np.zeros((STEP, BLOCK), _f4)
+    through_a = np.zeros((STEP, BLOCK), _f4)
+    through_b = np.zeros((STEP, BLOCK), _f4)
+    a = np.zeros((STEP, WIDTH), _f4)
+    h = np.zeros((STEP + 1, WIDTH), _f4)
+    sums = np.zeros((2, STEP, WIDTH), _f4)
     for item in range(first, end):
         b, block = item // blocks, item % blocks
         c0 = block * BLOCK
         c1 = min(d, c0 + BLOCK)
         w = c1 - c0
-        skip, shift = D[c0:c1].copy(), bias[c0:c1].copy()
-        gA = np.zeros((n, BLOCK), _f4)
-        gD = np.zeros(BLOCK, _f4)
-        gbias = np.zeros(BLOCK, _f4)
-        A[:, :w] = rates[:, c0:c1]
-        h[:] = 0
-        s[:] = 0
-        x[:] = 0
-        g[:] = 0
         grad[:] = 0
-        for chunk in range((l - 1) // STEP, -1, -1):
-            i0 = chunk * STEP
-            h[0, :, :w] = states[b, chunk, :, c0:c1]
-            _recompute(u, delta, shift, A, B, soft, reverse, b, i0, c0, c1, s,
-                       x, a, h)
-            for j in range(min(STEP, l - i0) - 1, -1, -1):
-                t = l - 1 - i0 - j if reverse else i0 + j
-                g[:w] = dy[b, t, c0:c1]
-                _token_grads(A, B[b, t], C[b, t], s[j], x[j], a[j], h[j],
-                             h[j + 1], g, grad, gA, dB[block, b, t],
-                             dC[block, b, t], through_a, through_b)
-                _input_grads(u[b, t, c0:c1], s[j], g, skip, through_a,
-                             through_b, soft, du[b, t, c0:c1],
-                             ddelta[b, t, c0:c1], gD, gbias)
+        gA[:] = 0
+        gD[:] = 0
+        gbias[:] = 0
+        A[:, :w] = rates[:, c0:c1]
+        largest = max(A.max(), -A.min())
+        dBb, dCb = dB[block, b], dC[block, b]
+        for i0 in range((l - 1) // STEP * STEP, -1, -STEP):
+            start[:, :w] = states[b, i0 // STEP, :, c0:c1]
+            top = steps(u, delta, bias, soft, reverse, b, i0, c0, c1, s, x)
+            count = min(STEP, l - i0)
+            t0, step = (l - 1 - i0, -1) if reverse else (i0, 1)
+            for j in range(count):
+                g[j, :w] = dy[b, t0 + step * j, c0:c1]
+            through_a[:] = 0
+            through_b[:] = 0
+            if top * largest < BOUND:
+                pull(A, B, C, kB, kC, s, x, g, a, h, start, grad, gA, dBb, dCb,
+                     through_a, through_b, sums, b, t0, step, count, w, False)
+            else:
+                pull(A, B, C, kB, kC, s, x, g, a, h, start, grad, gA, dBb, dCb,
+                     through_a, through_b, sums, b, t0, step, count, w, True)
+            input_grads(u, D, s, g, through_a, through_b, soft, du, ddelta, gD,
+                        gbias, b, t0, step, count, c0, w)
         dA[b, :, c0:c1] = gA[:, :w]
         dD[b, c0:c1] = gD[:w]
         dbias[b, c0:c1] = gbias[:w]
+
+
+class ScanArrays(NamedTuple):
+    """Inputs of the kernels, float32, contiguous.
+
+    Attributes:
+        u (ndarray): Inputs, shape (b, l, d), d a multiple of 16.
+        delta (ndarray): Steps before bias and softplus, shape (b, l, d).
+        rates (ndarray): ``A * log2(e)``, shape (n, d).
+        B (ndarray): Input weights, shape (b, l, kB + n or more).
+        C (ndarray): Output weights, shape (b, l, kC + n or more).
+        kB (int): First column of the input weights.
+        kC (int): First column of the output weights.
+        D (ndarray): Skip weights, shape (d, ).
+        bias (ndarray): Of the steps, shape (d, ).
+    """
+    u: np.ndarray
+    delta: np.ndarray
+    rates: np.ndarray
+    B: np.ndarray
+    C: np.ndarray
+    kB: int
+    kC: int
+    D: np.ndarray
+    bias: np.ndarray
+
+
+def rates_of(A: Tensor) -> np.ndarray:
+    """Return ``A * log2(e)`` of A (d, n), float32, shape (n, d)."""
+    return np.ascontiguousarray(to_numpy(A).T) * LOG2E
+
+
+def scan(arrays: ScanArrays, y: np.ndarray, soft: bool, reverse: bool,
+         add: bool, keep: bool) -> Tuple[np.ndarray, np.ndarray]:
+    """Scan all channels.
+
+    Args:
+        arrays (ScanArrays): Inputs.
+        y (ndarray): Written: output, shape (b, l, d), float32.
+        soft (bool): Apply softplus to the steps.
+        reverse (bool): Scan from the last token to the first.
+        add (bool): Add the output to ``y``.
+        keep (bool): Store states for ``scan_backward``.
+
+    Returns:
+        tuple: Last state (b, n, d), and the stored states.
+    """
+    b, l, d = arrays.u.shape
+    n = arrays.rates.shape[0]
+    last = np.empty((b, n, d), _f4)
+    states = np.empty((b, ceil_div(l, STEP) if keep else 0, n, d), _f4)
+    run(_forward, b * ceil_div(d, BLOCK), *arrays, y, states, last, soft,
+        reverse, add)
+    return last, states
+
+
+def scan_backward(arrays: ScanArrays, states: np.ndarray, dy: np.ndarray,
+                  soft: bool, reverse: bool) -> Tuple[Tensor, ...]:
+    """Differentiate ``scan``.
+
+    Args:
+        arrays (ScanArrays): As for ``scan``.
+        states (ndarray): Stored by ``scan``.
+        dy (ndarray): Gradient of the output, shape (b, l, d).
+        soft (bool): As for ``scan``.
+        reverse (bool): As for ``scan``.
+
+    Returns:
+        tuple[Tensor]: Gradients of u and delta (b, l, d), of A (d, n), of B
+        and C as partial sums (blocks, b, l, n), of D and of the bias (d, ).
+    """
+    b, l, d = arrays.u.shape
+    n = arrays.rates.shape[0]
+    blocks = ceil_div(d, BLOCK)
+    du, ddelta = np.empty((b, l, d), _f4), np.empty((b, l, d), _f4)
+    dA = np.empty((b, n, d), _f4)
+    # A partial sum per channel block: threads share none.
+    dB = np.empty((blocks, b, l, n), _f4)
+    dC = np.empty((blocks, b, l, n), _f4)
+    dD, dbias = np.empty((b, d), _f4), np.empty((b, d), _f4)
+    run(_backward, b * blocks, *arrays, dy, states, du, ddelta, dA, dB, dC, dD,
+        dbias, soft, reverse)
+    found = [torch.from_numpy(x) for x in (du, ddelta, dA, dB, dC, dD, dbias)]
+    for i in (2, 5, 6):
+        found[i] = found[i].sum(0)
+    found[2] = found[2].t().contiguous()
+    return tuple(found)
 
 
 def _scan(inputs: Tuple[Tensor, ...], soft: bool, reverse: bool,
           keep: bool) -> Tuple[Tensor, Tensor, tuple]:
     """Run the forward kernel; return output, last state, and its arrays."""
     u, delta, A, B, C, D, bias = inputs
-    b, l, d = u.shape
-    n = A.shape[1]
-    rates = np.ascontiguousarray(to_numpy(A).T) * LOG2E
-    arrays = (to_numpy(u), to_numpy(delta), rates, to_numpy(B), to_numpy(C),
-              to_numpy(D), to_numpy(bias))
-    y = np.empty((b, l, d), _f4)
-    last = np.empty((b, n, d), _f4)
-    states = np.empty((b, ceil_div(l, STEP) if keep else 0, n, d), _f4)
-    run(_forward, b * ceil_div(d, BLOCK), *arrays, y, states, last, soft,
-        reverse)
-    last = torch.from_numpy(last).transpose(1, 2)
+    arrays = (to_numpy(u), to_numpy(delta), rates_of(A), to_numpy(B),
+              to_numpy(C), to_numpy(D), to_numpy(bias))
+    y = np.empty(u.shape, _f4)
+    state, states = scan(
+        _as_scan_arrays(*arrays), y, soft, reverse, add=False, keep=keep)
+    last = torch.from_numpy(state).transpose(1, 2)
     return torch.from_numpy(y), last, (*arrays, states)
+
+
+def _as_scan_arrays(u: np.ndarray, delta: np.ndarray, rates: np.ndarray,
+                    B: np.ndarray, C: np.ndarray, D: np.ndarray,
+                    bias: np.ndarray) -> ScanArrays:
+    return ScanArrays(u, delta, rates, B, C, 0, 0, D, bias)
 
 
 class _Scan(torch.autograd.Function):
@@ -227,20 +248,11 @@ class _Scan(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor,
                  _: Tensor) -> Tuple[Optional[Tensor], ...]:
         *arrays, states = (x.numpy() for x in ctx.saved_tensors)
-        b, l, d = arrays[0].shape
-        n = arrays[2].shape[0]
-        blocks = ceil_div(d, BLOCK)
-        du, ddelta = np.empty((b, l, d), _f4), np.empty((b, l, d), _f4)
-        dA = np.empty((b, n, d), _f4)
-        # A partial sum per channel block: threads share none.
-        dB = np.empty((blocks, b, l, n), _f4)
-        dC = np.empty((blocks, b, l, n), _f4)
-        dD, dbias = np.empty((b, d), _f4), np.empty((b, d), _f4)
-        run(_backward, b * blocks, *arrays, to_numpy(dy), states, du, ddelta,
-            dA, dB, dC, dD, dbias, *ctx.options)
-        grads = (du, ddelta, dA.sum(0).T, dB.sum(0), dC.sum(0), dD.sum(0),
-                 dbias.sum(0))
-        return (None, None, *(torch.from_numpy(x) for x in grads))
+        grads = list(
+            scan_backward(
+                _as_scan_arrays(*arrays), states, to_numpy(dy), *ctx.options))
+        grads[3:5] = (x.sum(0) for x in grads[3:5])
+        return (None, None, *grads)
 
 
 def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
@@ -255,14 +267,22 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
         tuple: Output (b, l, d) in the dtype of ``u``, and the last state
         (b, d, n), detached, in float32.
     """
-    zeros = A.new_zeros(u.shape[2])
-    inputs = (u.float(), delta.float(), A, B.float(), C.float(),
-              zeros if D is None else D,
-              zeros if delta_bias is None else delta_bias)
+    d = u.shape[2]
+    zeros = A.new_zeros(d)
+    missing = -d % WIDTH
+
+    def padded(x: Tensor, *before_last: int) -> Tensor:
+        x = x.float()
+        return F.pad(x, (*before_last, 0, missing)) if missing else x
+
+    inputs = (padded(u), padded(delta), padded(A, 0, 0), B.float(), C.float(),
+              padded(zeros if D is None else D),
+              padded(zeros if delta_bias is None else delta_bias))
     if torch.is_grad_enabled() and any(x.requires_grad for x in inputs):
         y, last = _Scan.apply(delta_softplus, reverse, *inputs)
     else:
         y, last, _ = _scan(inputs, delta_softplus, reverse, keep=False)
+    y, last = y[..., :d], last[:, :d]
     if z is not None:
         y = y * F.silu(z.float())
     return y.to(u.dtype), last

@@ -60,6 +60,24 @@ def test_every_output_is_written(monkeypatch):
         assert torch.equal(a, b)
 
 
+def test_large_steps_next_to_small_ones():
+    # Exponents beyond the range of float32 in the middle tile alone.
+    torch.manual_seed(0)
+    delta = torch.rand(1, 40, 24)
+    delta[:, 18:21] *= 200
+    inputs = [torch.randn(1, 40, 24), delta, -torch.rand(24, 3) * 9]
+    inputs += torch.randn(2, 1, 40, 3).unbind(0)
+
+    def outputs(dtype, backend):
+        leaves = [x.to(dtype).requires_grad_() for x in inputs]
+        y = selective_scan(*leaves, backend=backend)
+        return y, *torch.autograd.grad(y.square().sum(), leaves)
+
+    for a, b in zip(
+            outputs(torch.float32, 'numba'), outputs(torch.float64, 'torch')):
+        torch.testing.assert_close(a.double(), b, rtol=1e-4, atol=1e-3)
+
+
 def test_nothing_is_kept_without_a_gradient():
     u = torch.randn(1, 9, 64)
     y = selective_scan(
