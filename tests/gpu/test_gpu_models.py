@@ -1,5 +1,6 @@
 """The backbone on a GPU: compilers, graphs, autocast, memory, training."""
-from typing import Callable, Dict, List
+import os
+from typing import Any, Callable, Dict, List, Tuple
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.backbones import graphed
-from mmvideomamba.ops import use_backend
+from mmvideomamba.ops import add_rms_norm, use_backend
 
 pytestmark = GPU_ONLY
 
@@ -53,6 +54,19 @@ def test_compiles_without_a_graph_break():
         assert_close(found[name], value, 'chain', name=name)
 
 
+def test_compiles_with_drop_path_and_recomputation():
+    torch.compiler.reset()
+    model = tiny(drop_path_rate=0.5, checkpoint_layers=1).train()
+    x, results = clips(6), []
+    # The compiler's own generator draws other numbers.
+    with torch._inductor.config.patch(fallback_random=True):
+        for forward in (model, torch.compile(model, fullgraph=True)):
+            torch.manual_seed(1)
+            results.append(gradients_of(model, forward, x))
+    for name, value in results[0].items():
+        assert_close(results[1][name], value, 'chain', name=name)
+
+
 def test_compiles_for_small_batches():
     torch.compiler.reset()
     model, x = tiny().eval(), clips(1)
@@ -63,6 +77,44 @@ def test_compiles_for_small_batches():
             found = compiled(x)[0]
             assert found.dtype == wanted.dtype
             assert_close(found, wanted, 'chain')
+
+
+def launches(call: Callable[[], Any]) -> Tuple[int, Any]:
+    """Count the kernels, copies and fills of a call."""
+    call()
+    torch.cuda.synchronize()
+    # Else an end of the profiler harms graphs captured before.
+    os.environ.setdefault('TEARDOWN_CUPTI', '0')
+    activities = [torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profile:
+        result = call()
+        torch.cuda.synchronize()
+    kind = torch.autograd.DeviceType.CUDA
+    count = sum(e.device_type == kind for e in profile.events() or [])
+    if not count:
+        pytest.skip('this machine allows no profiles')
+    return count, result
+
+
+@pytest.mark.parametrize('draw', [False, True])
+def test_launches_of_a_norm(draw):
+    x = torch.randn(4, 99, 192, device=DEVICE).bfloat16().requires_grad_()
+    residual = torch.randn(4, 99, 192, device=DEVICE, requires_grad=True)
+    weight = torch.ones(192, device=DEVICE, requires_grad=True)
+    drop = torch.rand(4, device=DEVICE) if draw else None
+
+    def forward():
+        return add_rms_norm(x, residual, weight, draw=drop, drop_prob=.25)
+
+    count, outs = launches(forward)
+    assert count == 1
+    for through in (outs, outs[:1]):
+        cotangents = [torch.ones_like(y) for y in through]
+        count, found = launches(lambda: torch.autograd.grad(
+            through, (x, residual, weight), cotangents, retain_graph=True))
+        # The second sums the weight gradient over programs.
+        assert count == 2
+        assert all(g.is_contiguous() for g in found)
 
 
 def count(model: VideoMamba) -> int:
@@ -191,6 +243,22 @@ def test_compiles_with_a_called_layer():
     found = gradients_of(model, torch.compile(model, fullgraph=True), x)
     for name, value in wanted.items():
         assert_close(found[name], value, 'chain', name=name)
+
+
+def test_graph_follows_the_settings():
+    model, x = graphed(tiny().eval()), clips(1)
+    with torch.no_grad():
+        before = model(x)[0]
+        for block in model.layers:
+            block.norm.eps = 1.
+        found = model(x)[0]
+        assert count(model) == 1
+        wanted = tiny().eval()
+        wanted.load_state_dict(model.state_dict())
+        for block in wanted.layers:
+            block.norm.eps = 1.
+        assert_close(found, wanted(x)[0])
+    assert not torch.equal(found, before)
 
 
 def test_graphs_have_a_limit():

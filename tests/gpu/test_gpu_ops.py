@@ -3,7 +3,7 @@
 Small and odd shapes are in tests/ops, which runs on a GPU as well.
 """
 from importlib.util import find_spec
-from typing import Dict, Tuple
+from typing import Any, Dict, Tuple
 
 import pytest
 import torch
@@ -33,7 +33,7 @@ MIXERS = [(1, 1, 96, 16), (3, 63, 24, 5), (3, 197, 96, 16), (1, 197, 192, 4),
 # b, l, d, taps
 CONVS = [(3, 1569, 384, 4), (1, 12545, 48, 3), (3, 63, 1152, 2)]
 # b, l, c
-NORMS = [(3, 1569, 576), (1, 12545, 192), (3, 63, 1152)]
+NORMS = [(3, 1569, 576), (1, 12545, 192), (3, 63, 1152), (6, 12545, 192)]
 
 STOCK = 'mamba_ssm', 'causal_conv1d'
 
@@ -83,12 +83,18 @@ def test_conv(kernels, shape, reverse, dtype):
     conv_tests.compare(found, wanted, dtype)
 
 
+@pytest.mark.parametrize('drop_prob', [0, .25])
 @pytest.mark.parametrize('dtype', DTYPES, ids=str)
 @pytest.mark.parametrize('shape', NORMS, ids=str)
-def test_norm(shape, dtype):
+def test_norm(shape, dtype, drop_prob):
+    drop: Dict[str, Any] = {}
+    if drop_prob:
+        draw = torch.rand(shape[0] + 1, device=DEVICE)
+        # At an address that is no multiple of 16 bytes.
+        drop = dict(draw=draw[1:], drop_prob=drop_prob)
 
     def run(tensors: Dict[str, Tensor], backend: str) -> Run:
-        y, stream = add_rms_norm(**tensors, backend=backend)
+        y, stream = add_rms_norm(**tensors, backend=backend, **drop)
         g = torch.Generator().manual_seed(1)
         cotangent = torch.randn(y.shape, generator=g).to(DEVICE)
         both = torch.stack([y.to(stream.dtype), stream])

@@ -80,10 +80,9 @@ def is_plain(layer: nn.Module,
         return False
     own = layer.__dict__
     weights = own['_parameters']
-    weight, found = (
-        # Sharding keeps a view of a weight as an attribute.
-        weights[name] if name in weights else own.get(name)
-        for name in ('weight', 'bias'))
+    # Sharding keeps a view of a weight as an attribute.
+    weight = weights['weight'] if 'weight' in weights else own.get('weight')
+    found = weights['bias'] if 'bias' in weights else own.get('bias')
     return (type(weight) in _WEIGHTS
             and (found is None or type(found) in _WEIGHTS)
             and (bias is None or bias is (found is not None)))

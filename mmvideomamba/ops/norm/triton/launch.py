@@ -7,8 +7,14 @@ from torch import Tensor
 from ...runtime.host import ceil_div, power_of_2
 from .kernels import norm_bwd_kernel, norm_fwd_kernel
 
-# Rows of a backward program, which sums their share of the weight gradient.
-ROWS = 32
+
+def _rows(total: int) -> int:
+    """Return the rows of a backward program.
+
+    A program goes row by row and sums the weight gradient of all of them.
+    Inputs of few rows need short programs to fill a GPU.
+    """
+    return 32 if total >= 65536 else 8
 
 
 def _warps(width: int) -> int:
@@ -96,7 +102,8 @@ def norm_backward(dy: Tensor,
     one = dtype == dx.dtype and draw is None
     low = dx if one else torch.empty_like(dx, dtype=dtype)
     rows = rstd.numel()
-    programs = ceil_div(rows, ROWS)
+    each = _rows(rows)
+    programs = ceil_div(rows, each)
     dweight = stream.new_empty(programs, c)
     if rows:
         width = power_of_2(c)
@@ -115,7 +122,7 @@ def norm_backward(dy: Tensor,
             rows // stream.shape[0],
             1. - drop_prob,
             BC=width,
-            ROWS=ROWS,
+            ROWS=each,
             HAS_LOW=not one,
             HAS_DSTREAM=dstream is not None,
             HAS_DRAW=draw is not None,
