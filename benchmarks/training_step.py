@@ -19,6 +19,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from contextlib import redirect_stdout
 from io import StringIO
@@ -65,6 +66,8 @@ BEFORE = {
 }
 # Whose step alone is compared with the older checkout, besides the training.
 ALONE = 'Middle 8f, 32 clips'
+# Seconds of the older checkout beyond its share: imports, and a last row.
+PATIENCE = 90.
 # Steps of a hand-made loop: warm-up, and a timed window.
 WARM_UP, LOOP = 3, 10
 
@@ -186,17 +189,22 @@ def older(args: argparse.Namespace, names: List[str],
     command += ['--compiled', '--workers', str(args.workers)]
     command += ['--tiny'] * args.tiny
     paths = [str(args.before.resolve()), os.environ.get('PYTHONPATH', '')]
-    out = subprocess.run(
-        command,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths))),
-        stdout=subprocess.PIPE,
-        text=True)
-    found = [
-        Line(*json.loads(line)) for line in out.stdout.splitlines()
-        if line.startswith('["')
-    ]
-    if out.returncode:
-        note = dict(note=f'ended with exit code {out.returncode}')
+    environment = dict(
+        os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths)))
+    with subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE,
+            text=True) as job:
+        # The last row may begin when the time is up.
+        clock = threading.Timer(seconds + PATIENCE, job.kill)
+        clock.start()
+        assert job.stdout is not None
+        found = [
+            Line(*json.loads(line)) for line in job.stdout
+            if line.startswith('["')
+        ]
+    clock.cancel()
+    if job.returncode:
+        note = dict(note=f'ended with exit code {job.returncode}')
         found.append(Line(names[-1], 'default settings', note))
     return [Line(x.case, BEFORE[x.row], x.entry) for x in found]
 
