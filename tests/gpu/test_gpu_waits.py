@@ -12,10 +12,12 @@ import torch
 from flows import (DEVICE, FLOWS, FRAMES, MARKS, SIDE, batch_of, build,
                    masked_distillation)
 from mmaction.structures import ActionDataSample
+from mmengine.logging import MessageHub
 from mmengine.model import BaseModel
 from no_wait import NoWait
 
 from mmvideomamba.datasets.transforms import TokenMask
+from mmvideomamba.engine.late_scalars import take_over
 
 PLACES = ['meta', pytest.param('gpu', marks=MARKS)]
 # The losses of all others, at the price of seconds.
@@ -148,6 +150,24 @@ def test_head(name: str, place: str) -> None:
     accuracies = {'top1_acc', 'top5_acc'} & losses.keys()
     assert bool(accuracies) == (name not in ('several_classes', 'number'))
     assert x.grad is not None
+
+
+@pytest.mark.parametrize('place', [pytest.param('gpu', marks=MARKS)])
+def test_values_to_log(place: str) -> None:
+    """A value of which the place is used again in the next step."""
+    hub = take_over(MessageHub('late-gpu'))
+    assert hub is not None
+    loss = torch.zeros((), device=DEVICE)
+    work = torch.ones(2000, 2000, device=DEVICE)
+    for i in range(20):
+        work = work @ work / 2000
+        loss.fill_(i).mul_(work[0, 0])
+        hub.add_late(dict(loss=loss, count=i))
+    late = [len(hub._log_scalars[key].data[0]) for key in ('loss', 'count')]
+    assert late[0] == late[1] >= 16
+    for key in ('loss', 'count'):
+        values = hub.get_scalar(key).data[0].tolist()
+        assert values == pytest.approx(list(range(20)))
 
 
 @pytest.mark.parametrize('place', [pytest.param('gpu', marks=MARKS)])
