@@ -74,8 +74,12 @@ def watch(model: nn.Module, trusted: Sequence[str]) -> LayerTable:
     Returns:
         LayerTable: Of the model.
     """
+    # The data preprocessor prepares a batch before a graph takes over.
     return LayerTable(
-        model, packages=(*TRUSTED, *HOSTS, *trusted), training=True)
+        model,
+        packages=(*TRUSTED, *HOSTS, *trusted),
+        training=True,
+        outside=('data_preprocessor', ))
 
 
 def model_reason(model: nn.Module, table: Any) -> str:

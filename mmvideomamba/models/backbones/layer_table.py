@@ -44,15 +44,20 @@ class LayerTable:
         training (bool): Whether the calls are training steps, for which the
             layers' modes, backward hooks, and the parameters' hooks and
             ``requires_grad`` matter as well. Defaults to False.
+        outside (Sequence[str]): Names of children that run outside of the
+            calls; hooks, classes and settings of these may be any. Defaults
+            to ().
     """
 
     def __init__(self,
                  model: nn.Module,
                  packages: Sequence[str] = TRUSTED,
-                 training: bool = False) -> None:
+                 training: bool = False,
+                 outside: Sequence[str] = ()) -> None:
         self.model = model
         self.training = training
-        named = list(model.named_modules())
+        named = [(name, m) for name, m in model.named_modules()
+                 if name.partition('.')[0] not in outside]
         modules = [m for _, m in named]
         # Adapters, for instance, may be switched on and off.
         self.fixed = all(

@@ -154,3 +154,14 @@ def test_other_packages():
     model.layers[0].mixer.out_proj = Foreign(32, 16, bias=False)
     here = Foreign.__module__.partition('.')[0]
     assert LayerTable(model, (*TRUSTED, here)).same()
+
+
+def test_children_outside_of_the_calls():
+    model = small_backbone()
+    model.prepare = Foreign(2, 2)
+    table = LayerTable(model, training=True, outside=('prepare', ))
+    model.prepare.register_forward_hook(lambda *_: None)
+    model.prepare.out_features = 3
+    assert table.same()
+    model.norm_f.register_forward_hook(lambda *_: None)
+    assert not table.same()
