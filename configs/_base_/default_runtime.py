@@ -29,6 +29,8 @@ default_hooks = dict(
     bad_media=dict(type='mmvideomamba.BadMediaHook'),
     # Ends a training at a loss or gradient that is infinite or no number.
     guard=dict(type='mmvideomamba.FiniteGuardHook'),
+    # Batches go to the GPU while the GPU works.
+    async_upload=dict(type='mmvideomamba.AsyncUploadHook'),
     # Launches the kernels of a step as CUDA graphs, where that can be: 'auto',
     # 'on' (an error where not) or 'off'.
     cuda_graph=dict(type='mmvideomamba.CUDAGraphHook', mode='auto'))
