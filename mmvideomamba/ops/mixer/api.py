@@ -1,6 +1,7 @@
 """Both scan directions of a mixer as one op, without or with projections."""
 from typing import Dict, NamedTuple, Optional
 
+import torch
 from torch import Tensor
 
 from ..dispatch import refuse_states, resolve
@@ -32,7 +33,8 @@ class ScanParams(NamedTuple):
 def bidirectional_selective_scan(xz: Tensor,
                                  forward: Optional[ScanParams],
                                  backward: Optional[ScanParams],
-                                 backend: str = 'auto') -> Tensor:
+                                 backend: str = 'auto',
+                                 log_rates: bool = False) -> Tensor:
     """Compute everything between the projections of a VideoMamba mixer.
 
     ``xz`` splits into content ``v`` and gate ``z``. Each direction computes
@@ -48,6 +50,9 @@ def bidirectional_selective_scan(xz: Tensor,
         backward (ScanParams, optional): Weights of the last-to-first scan,
             or None to leave it out.
         backend (str): 'auto' or a name in ``BACKENDS``. Defaults to 'auto'.
+        log_rates (bool): The A of both directions is the logarithm of the
+            decay rates, ``A = -exp(given)``, which the 'triton' backend
+            computes along with the casts of the weights. Defaults to False.
 
     Returns:
         Tensor: Shape (b, l, d), dtype of ``xz``.
@@ -66,6 +71,10 @@ def bidirectional_selective_scan(xz: Tensor,
     refused = _check_both(forward, backward, xz.shape[2] // 2, xz)
     name, function = resolve('bidirectional_selective_scan', backend, xz,
                              refused)
+    if log_rates and name == 'triton':
+        return function(xz, forward, backward, name, True)
+    forward, backward = (
+        _with_rates(p, log_rates) for p in (forward, backward))
     return function(xz, forward, backward, name)
 
 
@@ -76,7 +85,8 @@ def bidirectional_mixer(x: Tensor,
                         backward: Optional[ScanParams],
                         in_bias: Optional[Tensor] = None,
                         out_bias: Optional[Tensor] = None,
-                        backend: str = 'auto') -> Tensor:
+                        backend: str = 'auto',
+                        log_rates: bool = False) -> Tensor:
     """Project in, scan both ways, gate, and project out.
 
     ``out_weight @ bidirectional_selective_scan(in_weight @ x)``. With the
@@ -94,6 +104,9 @@ def bidirectional_mixer(x: Tensor,
         in_bias (Tensor, optional): Shape (2 * d, ). Defaults to None.
         out_bias (Tensor, optional): Shape (c, ). Defaults to None.
         backend (str): 'auto' or a name in ``BACKENDS``. Defaults to 'auto'.
+        log_rates (bool): The A of both directions is the logarithm of the
+            decay rates, ``A = -exp(given)``, which the 'triton' backend
+            computes along with the casts of the weights. Defaults to False.
 
     Returns:
         Tensor: Shape (b, l, c).
@@ -116,8 +129,21 @@ def bidirectional_mixer(x: Tensor,
                          f'{tuple(out_weight.shape)}')
     refused = _check_both(forward, backward, d, x)
     name, function = resolve('bidirectional_mixer', backend, x, refused)
+    if log_rates and name == 'triton':
+        return function(x, in_weight, out_weight, forward, backward, in_bias,
+                        out_bias, name, True)
+    forward, backward = (
+        _with_rates(p, log_rates) for p in (forward, backward))
     return function(x, in_weight, out_weight, forward, backward, in_bias,
                     out_bias, name)
+
+
+def _with_rates(params: Optional[ScanParams],
+                log_rates: bool) -> Optional[ScanParams]:
+    """Replace logarithms of decay rates by the rates."""
+    if params is None or not log_rates:
+        return params
+    return params._replace(A=-torch.exp(params.A))
 
 
 def _check_both(forward: Optional[ScanParams], backward: Optional[ScanParams],

@@ -12,6 +12,11 @@ import torch
 import triton
 import triton.language as tl
 
+from .host import interpreting
+
+# Triton's interpreter cuts off where a GPU rounds to bfloat16.
+_CUTS_OFF = tl.constexpr(interpreting())
+
 FLOAT32 = tl.constexpr(0)
 BFLOAT16 = tl.constexpr(1)
 FLOAT16 = tl.constexpr(2)
@@ -108,3 +113,13 @@ def store_channels(p, x, mask, DTYPE: tl.constexpr, BD: tl.constexpr,
     else:
         x = x.to(p.dtype.element_ty)
     tl.store(p, x, mask=mask)
+
+
+@triton.jit
+def store_rounded(p, x, mask):
+    """Store float32 numbers, rounded to nearest, in the dtype of p."""
+    if _CUTS_OFF and p.dtype.element_ty == tl.bfloat16:
+        bits = x.to(tl.int32, bitcast=True)
+        bits += 0x7FFF + ((bits >> 16) & 1)
+        x = (bits & -65536).to(tl.float32, bitcast=True)
+    tl.store(p, x.to(p.dtype.element_ty), mask=mask)

@@ -1,6 +1,4 @@
 """Launch of the convolution kernels: tiles, grids and offsets."""
-from typing import Tuple
-
 import torch
 from torch import Tensor
 
@@ -82,8 +80,7 @@ def conv_forward(x: Tensor, weight: Tensor, bias: Tensor, reverse_bits: int,
 
 
 def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
-                  dx: Tensor, reverse_bits: int,
-                  silu: bool) -> Tuple[Tensor, Tensor]:
+                  dx: Tensor, reverse_bits: int, silu: bool) -> Tensor:
     """Differentiate ``conv_forward``.
 
     Args:
@@ -98,7 +95,8 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
         silu (bool): See ``x``.
 
     Returns:
-        tuple: Gradients of the weight (k, d, taps) and bias (k, d), float32.
+        Tensor: Partial gradients of the weight, and of the bias as a last
+        tap, to be added up, shape (programs, k, taps + 1, d), float32.
     """
     b, l, d = x.shape
     k, _, taps = weight.shape
@@ -131,5 +129,4 @@ def conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
             WIDE=l * max(stride, dx_stride, d) > WIDE_OFFSETS,
             USE_PTX=on_nvidia(),
             num_warps=1)
-    dw = dw.sum(0)
-    return dw[:, :taps].transpose(1, 2), dw[:, taps]
+    return dw

@@ -24,13 +24,14 @@ def _(x: Tensor, weight: Tensor, bias: Tensor, reverse_bits: int,
 def _conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
                    reverse_bits: int, silu: bool) -> List[Tensor]:
     dx = x.new_empty(x.shape)
-    grads = conv_backward(x, weight, bias,
+    parts = conv_backward(x, weight, bias,
                           dy.contiguous().unsqueeze(0), dx, reverse_bits, silu)
+    sums, taps = parts.sum(0), weight.shape[2]
     # Copies: the outputs of a registered op must not share memory.
-    whole = torch.contiguous_format
     return [
-        dx,
-        *(g.to(weight.dtype, copy=True, memory_format=whole) for g in grads)
+        dx, sums[:, :taps].transpose(
+            1, 2).clone(memory_format=torch.contiguous_format),
+        sums[:, taps].clone()
     ]
 
 

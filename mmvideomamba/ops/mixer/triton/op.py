@@ -1,10 +1,10 @@
-"""Both scan directions, without or with projections, as autograd ops.
+"""Both scan directions, without or with projections, as an autograd op.
 
-torch.compile and fake tensors see registered ops; eager mode runs the same
-passes in a plain autograd function, with less overhead.
+torch.compile and fake tensors see a registered op; eager mode runs the same
+passes in a plain autograd function, with less overhead. Either takes the
+weights as they are, and casts and stacks them inside.
 """
-import itertools
-from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -16,238 +16,195 @@ from ...scan.triton.launch import chunk_starts_shape
 from ..api import ScanParams
 from .passes import (Residuals, inner_backward, inner_run, mixer_backward,
                      mixer_run, output_dtype)
-from .weights import Weights, stack, stack_compilable, unstack
+from .weight_gradients import finish
+from .weights import Source, Stacked, stack, stacked_sizes, views
 
 
-def _directions(forward: Optional[ScanParams],
-                backward: Optional[ScanParams]) -> Tuple[list, int]:
-    """Return the given directions, and ``reverse_bits`` for them."""
+class Options(NamedTuple):
+    """What the op computes, and how its weights are laid out.
+
+    Attributes:
+        reverse_bits (int): Bit i is set if direction i runs in reverse.
+        bias_bits (int): Bit i is set if direction i has a convolution bias.
+        projected (int): 1 includes both projections, the first two weights.
+        log_rates (int): See ``Source``, 0 or 1.
+        keep (int): 1 if a backward pass may follow.
+    """
+    reverse_bits: int
+    bias_bits: int
+    projected: int
+    log_rates: int
+    keep: int
+
+
+def _flatten(projections: Sequence[Tensor], forward: Optional[ScanParams],
+             backward: Optional[ScanParams]) -> Tuple[List[Tensor], int, int]:
+    """Return the weights there are, ``reverse_bits`` and ``bias_bits``."""
+    weights, bias_bits = list(projections), 0
     each = [p for p in (forward, backward) if p is not None]
-    return each, 0 if backward is None else 1 << (len(each) - 1)
+    for i, p in enumerate(each):
+        weights += [t for t in p if t is not None]
+        bias_bits |= (p.conv_bias is not None) << i
+    reverse_bits = 0 if backward is None else 1 << (len(each) - 1)
+    return weights, reverse_bits, bias_bits
 
 
-def _fake_residuals(x: Tensor, w: List[Tensor], keep: bool) -> Residuals:
-    """Return empty tensors with the shapes of a run's residuals."""
-    k, n, d = Weights(*w).A.shape
-    b, l = x.shape[:2]
-    starts = w[5].new_empty(chunk_starts_shape(x.new_empty(k, b, l, d), n))
-    dtype = output_dtype(x)
-    y = x.new_empty((b, l, d) if keep else (0, b, l, d), dtype=dtype)
-    return Residuals(starts, y)
+def _source(weights: Sequence[Tensor], options: Options) -> Source:
+    """Group what ``_flatten`` returned."""
+    each: List[ScanParams] = []
+    at = 2 * options.projected
+    while at < len(weights):
+        biased = options.bias_bits >> len(each) & 1
+        one = weights[at:at + 6 + biased]
+        bias = one[1] if biased else None
+        each.append(ScanParams(one[0], bias, *one[1 + biased:]))
+        at += len(one)
+    return Source(weights[:2 * options.projected], each,
+                  bool(options.log_rates))
 
 
-def _like(grads: Weights, w: List[Tensor]) -> List[Tensor]:
-    """Return contiguous copies in the dtypes of the weights."""
-    whole = torch.contiguous_format
-    return [
-        g.to(t.dtype, copy=True, memory_format=whole)
-        for g, t in zip(grads, w)
-    ]
+def _forward(x: Tensor, weights: Sequence[Tensor],
+             options: Options) -> Tuple[Tensor, List[Tensor]]:
+    """Compute the op; return the output, and what backward needs.
+
+    Needed are the residuals of the passes and the stacked weights, empty
+    without ``keep``.
+    """
+    source = _source(weights, options)
+    stacked, w = stack(source, x.dtype)
+    run = mixer_run if options.projected else inner_run
+    y, residuals = run(x, w, options.reverse_bits, bool(options.keep))
+    if not options.keep:
+        stacked = Stacked(*(t.new_empty(0) for t in stacked))
+    return y, [*residuals, *stacked]
 
 
-def _inner_gradients(xz: Tensor, w: Weights, reverse_bits: int,
-                     residuals: Residuals,
-                     do: Tensor) -> Tuple[Tensor, Weights]:
-    """Return the gradients of ``inner_backward``, without the output."""
-    _, dxz, grads = inner_backward(xz, w, reverse_bits, residuals,
-                                   do.contiguous())
-    return dxz, grads
-
-
-@torch.library.custom_op('mmvideomamba::bidirectional_scan', mutates_args=())
-def _inner(xz: Tensor, weights: List[Tensor], reverse_bits: int,
-           keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
-    o, residuals = inner_run(xz, Weights(*weights), reverse_bits, keep)
-    return o, *residuals
-
-
-@_inner.register_fake
-def _(xz: Tensor, weights: List[Tensor], reverse_bits: int,
-      keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
-    y = xz.new_empty(xz.shape[0], xz.shape[1], xz.shape[2] // 2)
-    return y, *_fake_residuals(xz, weights, keep)
-
-
-@torch.library.custom_op(
-    'mmvideomamba::bidirectional_scan_backward', mutates_args=())
-def _inner_grads(xz: Tensor, weights: List[Tensor], reverse_bits: int,
-                 starts: Tensor, y: Tensor, do: Tensor) -> List[Tensor]:
-    dxz, grads = _inner_gradients(xz, Weights(*weights), reverse_bits,
-                                  Residuals(starts, y), do)
-    return [dxz, *_like(grads, weights)]
-
-
-@_inner_grads.register_fake
-def _(xz: Tensor, weights: List[Tensor], reverse_bits: int, starts: Tensor,
-      y: Tensor, do: Tensor) -> List[Tensor]:
-    return [t.new_empty(t.shape) for t in (xz, *weights)]
-
-
-def _inner_setup(ctx: Any, inputs: tuple, output: tuple) -> None:
-    xz, weights, ctx.reverse_bits, _ = inputs
-    ctx.save_for_backward(xz, *output[1:], *weights)
-
-
-def _inner_autograd(ctx: Any, do: Tensor, *_: Tensor) -> tuple:
-    xz, starts, y, *weights = ctx.saved_tensors
-    dxz, *grads = _inner_grads(xz, weights, ctx.reverse_bits, starts, y, do)
-    return dxz, grads, None, None
-
-
-_inner.register_autograd(_inner_autograd, setup_context=_inner_setup)
+def _backward(x: Tensor, weights: Sequence[Tensor], saved: Sequence[Tensor],
+              dy: Tensor, options: Options) -> List[Tensor]:
+    """Return the gradients of x and of all weights, each with own memory."""
+    source = _source(weights, options)
+    w = views(Stacked(*saved[2:]), source)
+    residuals = Residuals(*saved[:2])
+    if options.projected:
+        dx, parts = mixer_backward(x, w, options.reverse_bits, residuals, dy)
+    else:
+        _, dx, parts = inner_backward(x, w, options.reverse_bits, residuals,
+                                      dy.contiguous())
+    return [dx, *finish(parts, w, source)]
 
 
 @torch.library.custom_op('mmvideomamba::mixer', mutates_args=())
-def _mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
-           weights: List[Tensor], reverse_bits: int,
-           keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
-    o, residuals = mixer_run(x, in_weight, out_weight, Weights(*weights),
-                             reverse_bits, keep)
-    return o, *residuals
+def _mixer(
+        x: Tensor, weights: List[Tensor],
+        options: List[int]) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    y, (starts, total, full, low) = _forward(x, weights, Options(*options))
+    return y, starts, total, full, low
 
 
 @_mixer.register_fake
-def _(x: Tensor, in_weight: Tensor, out_weight: Tensor, weights: List[Tensor],
-      reverse_bits: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
-    y = x.new_empty(x.shape[0], x.shape[1], out_weight.shape[0])
-    return y, *_fake_residuals(x, weights, keep)
+def _(x: Tensor, weights: List[Tensor],
+      options: List[int]) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    o = Options(*options)
+    source = _source(weights, o)
+    (d, n), b, l = source.each[0].A.shape, *x.shape[:2]
+    full, low = stacked_sizes(source, x.dtype) if o.keep else (0, 0)
+    single = source.each[0].A
+    u = x.new_empty(len(source.each), b, l, d)
+    return (x.new_empty(b, l, weights[1].shape[0] if o.projected else d),
+            single.new_empty(chunk_starts_shape(u, n)),
+            x.new_empty(
+                (b, l, d) if o.keep else (0, b, l, d), dtype=output_dtype(x)),
+            single.new_empty(full), x.new_empty(low))
 
 
 @torch.library.custom_op('mmvideomamba::mixer_backward', mutates_args=())
-def _mixer_grads(x: Tensor, in_weight: Tensor, out_weight: Tensor,
-                 weights: List[Tensor], reverse_bits: int, starts: Tensor,
-                 y: Tensor, dout: Tensor) -> List[Tensor]:
-    *grads_in, grads = mixer_backward(x, in_weight, out_weight,
-                                      Weights(*weights), reverse_bits,
-                                      Residuals(starts, y), dout)
-    return [*grads_in, *_like(grads, weights)]
+def _mixer_backward(x: Tensor, weights: List[Tensor], saved: List[Tensor],
+                    dy: Tensor, options: List[int]) -> List[Tensor]:
+    return _backward(x, weights, saved, dy, Options(*options))
 
 
-@_mixer_grads.register_fake
-def _(x: Tensor, in_weight: Tensor, out_weight: Tensor, weights: List[Tensor],
-      reverse_bits: int, starts: Tensor, y: Tensor,
-      dout: Tensor) -> List[Tensor]:
-    return [t.new_empty(t.shape) for t in (x, in_weight, out_weight, *weights)]
+@_mixer_backward.register_fake
+def _(x: Tensor, weights: List[Tensor], saved: List[Tensor], dy: Tensor,
+      options: List[int]) -> List[Tensor]:
+    return [t.new_empty(t.shape) for t in (x, *weights)]
 
 
 def _mixer_setup(ctx: Any, inputs: tuple, output: tuple) -> None:
-    x, in_weight, out_weight, weights, ctx.reverse_bits, _ = inputs
-    ctx.save_for_backward(x, in_weight, out_weight, *output[1:], *weights)
+    x, weights, ctx.options = inputs
+    ctx.save_for_backward(x, *output[1:], *weights)
 
 
-def _mixer_autograd(ctx: Any, dout: Tensor, *_: Tensor) -> tuple:
-    x, in_weight, out_weight, starts, y, *weights = ctx.saved_tensors
-    dx, d_in, d_out, *grads = _mixer_grads(x, in_weight, out_weight, weights,
-                                           ctx.reverse_bits, starts, y, dout)
-    return dx, d_in, d_out, grads, None, None
+def _mixer_autograd(ctx: Any, dy: Tensor, *_: Tensor) -> tuple:
+    x, *rest = ctx.saved_tensors
+    dx, *grads = _mixer_backward(x, rest[4:], rest[:4], dy, ctx.options)
+    return dx, grads, None
 
 
 _mixer.register_autograd(_mixer_autograd, setup_context=_mixer_setup)
 
 
-class _Passes(NamedTuple):
-    """Both passes of an op.
-
-    Attributes:
-        run (Callable): Takes the tensor arguments, the stacked weights,
-            ``reverse_bits`` and ``keep``; returns output and residuals.
-        differentiate (Callable): Takes the tensor arguments, the stacked
-            weights, ``reverse_bits``, the residuals and the output's
-            gradient; returns the gradients of the tensors and weights.
-        num_tensors (int): Number of tensor arguments, tokens first.
-    """
-    run: Callable
-    differentiate: Callable
-    num_tensors: int
-
-
-_INNER = _Passes(inner_run, _inner_gradients, 1)
-_MIXER = _Passes(mixer_run, mixer_backward, 3)
-
-
 class _Eager(torch.autograd.Function):
-    """An op as a single autograd node, casts and stacking included."""
+    """The op as a single autograd node, casts and stacking included."""
 
     @staticmethod
-    def forward(ctx: Any, op: _Passes, dtype: torch.dtype, reverse_bits: int,
-                keep: bool, *tensors: Optional[Tensor]) -> Tensor:
-        inputs, flat = tensors[:op.num_tensors], tensors[op.num_tensors:]
-        w = stack(_grouped(flat), dtype)
-        cast = [t.to(dtype) for t in inputs]
-        cast[0] = cast[0].contiguous()
-        y, residuals = op.run(*cast, w, reverse_bits, keep)
-        ctx.op, ctx.reverse_bits = op, reverse_bits
-        ctx.dtypes = [t.dtype for t in inputs]
-        if keep:
-            ctx.save_for_backward(*cast, *residuals, *w, *flat)
+    def forward(ctx: Any, dtype: torch.dtype, options: Options, x: Tensor,
+                *weights: Tensor) -> Tensor:
+        ctx.dtype, ctx.options = x.dtype, options
+        x = x.to(dtype).contiguous()
+        y, saved = _forward(x, weights, options)
+        if options.keep:
+            ctx.save_for_backward(x, *saved, *weights)
         return y
 
     @staticmethod
     @first_order
     def backward(ctx: Any, dy: Tensor) -> tuple:
-        saved = iter(ctx.saved_tensors)
-        cast, residuals, w = (
-            list(itertools.islice(saved, n))
-            for n in (ctx.op.num_tensors, len(Residuals._fields),
-                      len(Weights._fields)))
-        *inputs, grads = ctx.op.differentiate(*cast, Weights(*w),
-                                              ctx.reverse_bits,
-                                              Residuals(*residuals), dy)
-        inputs = [g.to(t) for g, t in zip(inputs, ctx.dtypes)]
-        each = unstack(grads, _grouped(list(saved)))
-        return None, None, None, None, *inputs, *(g for p in each for g in p)
+        x, *rest = ctx.saved_tensors
+        dx, *grads = _backward(x, rest[4:], rest[:4], dy, ctx.options)
+        return None, None, dx.to(ctx.dtype), *grads
 
 
-def _grouped(flat: Sequence[Optional[Tensor]]) -> List[ScanParams]:
-    """Group a flat sequence of weights by direction."""
-    size = len(ScanParams._fields)
-    return [ScanParams(*flat[i:i + size]) for i in range(0, len(flat), size)]
+def _run(x: Tensor, projections: Sequence[Tensor],
+         forward: Optional[ScanParams], backward: Optional[ScanParams],
+         log_rates: bool) -> Tensor:
+    """Compute the op in the dtype of autocast, or else of x."""
+    dtype = compute_dtype(x)
+    weights, reverse_bits, bias_bits = _flatten(projections, forward, backward)
+    keep = torch.is_grad_enabled() and (x.requires_grad
+                                        or any(t.requires_grad
+                                               for t in weights))
+    options = Options(reverse_bits, bias_bits, bool(projections), log_rates,
+                      keep)
+    if needs_registered_op(x):
+        return _mixer(
+            x.to(dtype).contiguous(), weights, [int(o) for o in options])[0]
+    return _Eager.apply(dtype, options, x, *weights)
 
 
-def _differentiated(*tensors: Optional[Tensor]) -> bool:
-    """Tell whether a backward pass may follow."""
-    return torch.is_grad_enabled() and any(t is not None and t.requires_grad
-                                           for t in tensors)
-
-
-def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
+def bidirectional_selective_scan(xz: Tensor,
+                                 forward: Optional[ScanParams],
                                  backward: Optional[ScanParams],
-                                 _: str) -> Tensor:
+                                 _: str,
+                                 log_rates: bool = False) -> Tensor:
     """Compute the op; see ``ops.bidirectional_selective_scan``."""
-    dtype = compute_dtype(xz)
-    each, reverse_bits = _directions(forward, backward)
-    flat = [t for p in each for t in p]
-    keep = _differentiated(xz, *flat)
-    if needs_registered_op(xz):
-        cast = xz.to(dtype).contiguous()
-        y = _inner(cast, list(stack_compilable(each, dtype)), reverse_bits,
-                   keep)[0]
-    else:
-        y = _Eager.apply(_INNER, dtype, reverse_bits, keep, xz, *flat)
     # The dtype of the input, also where autocast computes in another.
-    return y.to(xz.dtype)
+    return _run(xz, (), forward, backward, log_rates).to(xz.dtype)
 
 
-def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
+def bidirectional_mixer(x: Tensor,
+                        in_weight: Tensor,
+                        out_weight: Tensor,
                         forward: Optional[ScanParams],
                         backward: Optional[ScanParams],
-                        in_bias: Optional[Tensor], out_bias: Optional[Tensor],
-                        backend: str) -> Tensor:
+                        in_bias: Optional[Tensor],
+                        out_bias: Optional[Tensor],
+                        backend: str,
+                        log_rates: bool = False) -> Tensor:
     """Compute the op; see ``ops.bidirectional_mixer``."""
     if in_bias is not None:
         xz = F.linear(x, in_weight, in_bias)
-        y = bidirectional_selective_scan(xz, forward, backward, backend)
+        y = bidirectional_selective_scan(xz, forward, backward, backend,
+                                         log_rates)
         return F.linear(y, out_weight, out_bias)
-    dtype = compute_dtype(x)
-    each, reverse_bits = _directions(forward, backward)
-    flat = [t for p in each for t in p]
-    keep = _differentiated(x, in_weight, out_weight, *flat)
-    if needs_registered_op(x):
-        y, _, _ = _mixer(
-            x.to(dtype).contiguous(),
-            in_weight.to(dtype), out_weight.to(dtype),
-            list(stack_compilable(each, dtype)), reverse_bits, keep)
-    else:
-        y = _Eager.apply(_MIXER, dtype, reverse_bits, keep, x, in_weight,
-                         out_weight, *flat)
-    return y if out_bias is None else y + out_bias.to(dtype)
+    y = _run(x, (in_weight, out_weight), forward, backward, log_rates)
+    return y if out_bias is None else y + out_bias.to(y.dtype)

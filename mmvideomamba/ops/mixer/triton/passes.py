@@ -18,6 +18,7 @@ from ...scan.triton.launch import (Scanned, reduce_bc, scan_backward,
                                    scan_forward)
 from .gate import gate, gate_backward
 from .step_sizes import project_steps
+from .weight_gradients import WeightParts
 from .weights import Weights
 
 
@@ -93,20 +94,19 @@ def inner_forward(xz: Tensor,
 
 
 def _weight_gradient(dy: Tensor, x: Tensor, b: int, l: int) -> Tensor:
-    """Return ``dy^T x``, (k, p, q), float32, of (k, b * l, p) and (..., q).
+    """Return ``dy^T x`` by sample, (k, b, p, q), of (k, b * l, p), (..., q).
 
     A product per sample keeps a GPU busy; the few entries of a single long
     product do not.
     """
     k = len(dy)
     dy, x = (t.unflatten(1, (b, l)).flatten(0, 1) for t in (dy, x))
-    each = torch.bmm(dy.transpose(1, 2), x).unflatten(0, (k, b))
-    return each.sum(1, dtype=torch.float32)
+    return torch.bmm(dy.transpose(1, 2), x).unflatten(0, (k, b))
 
 
 def inner_backward(xz: Tensor, w: Weights, reverse_bits: int,
                    residuals: Residuals,
-                   do: Tensor) -> Tuple[Tensor, Tensor, Weights]:
+                   do: Tensor) -> Tuple[Tensor, Tensor, WeightParts]:
     """Differentiate the part between the projections.
 
     Args:
@@ -119,7 +119,7 @@ def inner_backward(xz: Tensor, w: Weights, reverse_bits: int,
 
     Returns:
         tuple: The gated output (b, l, d), recomputed, the gradient of ``xz``,
-        and the gradients of the weights, float32.
+        and the partial gradients of the weights.
     """
     b, l, d = do.shape
     m, q = b * l, w.dt_proj.shape[2]
@@ -138,11 +138,9 @@ def inner_backward(xz: Tensor, w: Weights, reverse_bits: int,
     dt_proj = _weight_gradient(ddelta, g[..., :q], b, l)
     x_proj = _weight_gradient(dg, s, b, l)
     ds = grads.u.view(k, m, d).baddbmm_(dg, w.x_proj)
-    dconv, dconv_bias = conv_backward(xz[..., :d], w.conv_weight, w.conv_bias,
-                                      ds.view(k, b, l, d), dxz[..., :d],
-                                      reverse_bits, True)
-    return o, dxz, Weights(dconv, dconv_bias, x_proj, dt_proj, grads.bias,
-                           grads.A, grads.D)
+    conv = conv_backward(xz[..., :d], w.conv_weight, w.conv_bias,
+                         ds.view(k, b, l, d), dxz[..., :d], reverse_bits, True)
+    return o, dxz, WeightParts(conv, grads.sums, grads.rows, x_proj, dt_proj)
 
 
 def inner_run(xz: Tensor, w: Weights, reverse_bits: int,
@@ -163,56 +161,46 @@ def inner_run(xz: Tensor, w: Weights, reverse_bits: int,
     return o, Residuals(x.starts, y)
 
 
-def mixer_run(x: Tensor, in_weight: Tensor, out_weight: Tensor, w: Weights,
-              reverse_bits: int, keep: bool) -> Tuple[Tensor, Residuals]:
+def mixer_run(x: Tensor, w: Weights, reverse_bits: int,
+              keep: bool) -> Tuple[Tensor, Residuals]:
     """Compute the mixer with its projections.
 
     Args:
         x (Tensor): Tokens, shape (b, l, c).
-        in_weight (Tensor): Shape (2 * d, c).
-        out_weight (Tensor): Shape (c, d).
-        w (Weights): Stacked weights of k directions.
+        w (Weights): Stacked weights of k directions, and the projections.
         reverse_bits (int): Bit i is set if direction i runs in reverse.
         keep (bool): Whether a backward pass follows.
 
     Returns:
         tuple: Mixed tokens (b, l, c), and the residuals for backward.
     """
+    in_weight, out_weight = w.projections
     y, residuals = inner_run(F.linear(x, in_weight), w, reverse_bits, keep)
     return F.linear(y, out_weight), residuals
 
 
-class MixerGradients(NamedTuple):
-    """Gradients of ``mixer_run``, by argument."""
-    x: Tensor
-    in_weight: Tensor
-    out_weight: Tensor
-    weights: Weights
-
-
-def mixer_backward(x: Tensor, in_weight: Tensor, out_weight: Tensor,
-                   w: Weights, reverse_bits: int, residuals: Residuals,
-                   dout: Tensor) -> MixerGradients:
+def mixer_backward(x: Tensor, w: Weights, reverse_bits: int,
+                   residuals: Residuals,
+                   dout: Tensor) -> Tuple[Tensor, WeightParts]:
     """Differentiate ``mixer_run``, recomputing most of the forward pass.
 
     Args:
-        x (Tensor): As given to ``mixer_run``, as are ``in_weight``,
-            ``out_weight``, ``w`` and ``reverse_bits``.
-        in_weight (Tensor): See ``x``.
-        out_weight (Tensor): See ``x``.
+        x (Tensor): As given to ``mixer_run``, as are ``w`` and
+            ``reverse_bits``.
         w (Weights): See ``x``.
         reverse_bits (int): See ``x``.
         residuals (Residuals): As returned by ``mixer_run``.
         dout (Tensor): Gradient of the mixed tokens, shape (b, l, c).
 
     Returns:
-        MixerGradients: Gradients of all arguments.
+        tuple: The gradient of ``x``, and the partial gradients of the weights.
     """
     dout = dout.contiguous()
+    in_weight, out_weight = w.projections
     xz = F.linear(x, in_weight)
-    o, dxz, grads = inner_backward(xz, w, reverse_bits, residuals,
+    o, dxz, parts = inner_backward(xz, w, reverse_bits, residuals,
                                    dout @ out_weight)
     del xz
-    dout, o = dout.flatten(0, 1), o.flatten(0, 1)
     d_in = dxz.flatten(0, 1).t() @ x.flatten(0, 1)
-    return MixerGradients(dxz @ in_weight, d_in, dout.t() @ o, grads)
+    d_out = dout.flatten(0, 1).t() @ o.flatten(0, 1)
+    return dxz @ in_weight, parts._replace(projections=(d_in, d_out))

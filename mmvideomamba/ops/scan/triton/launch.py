@@ -274,16 +274,35 @@ class Gradients(NamedTuple):
         delta (Tensor): Shape (k, b, l, d), dtype of the tokens.
         bc (Tensor): Partial gradients of B and C, to be added up by
             ``reduce_bc``, shape (blocks, k * b * l, 2 * n), float32.
-        A (Tensor): Shape (k, n, d), float32.
-        D (Tensor): Gradient of the skip weights, shape (k, d), float32.
-        bias (Tensor): Gradient of the step bias, shape (k, d), float32.
+        sums (Tensor): Partial gradients of the weights, a row for each chunk
+            of a sequence, shape (rows, n + 2, d), float32: the rates A by
+            state, the skip weights D, the step bias.
+        rows (tuple[int, ...]): Rows ``rows[i]`` to ``rows[i + 1]`` of
+            ``sums`` belong to direction i.
     """
     u: Tensor
     delta: Tensor
     bc: Tensor
-    A: Tensor
-    D: Tensor
-    bias: Tensor
+    sums: Tensor
+    rows: Tuple[int, ...]
+
+    def added(self) -> Tensor:
+        """Add up the partial gradients of the weights.
+
+        Returns:
+            Tensor: Shape (k, n + 2, d), float32, in the order of ``sums``.
+        """
+        return torch.stack([
+            self.sums[first:end].sum(0)
+            for first, end in zip(self.rows, self.rows[1:])
+        ])
+
+
+def _rows_before(launches: List[Launch], sequence: int) -> int:
+    """Return how many chunks the sequences before this sequence have."""
+    return sum(launch.chunks *
+               min(max(sequence - launch.first_sequence, 0), launch.sequences)
+               for launch in launches)
 
 
 def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
@@ -313,8 +332,8 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     launches = schedule(u, BACKWARD_WARPS, BACKWARD_WAVES) if u.numel() else []
     du, ddelta = torch.empty_like(u), torch.empty_like(delta)
     dbc = A.new_empty(blocks, k * b * l, 2 * n)
-    rows = n + EXTRA_SUMS
-    sums: List[Tensor] = [A.new_zeros(0, rows, d)]
+    ends = [_rows_before(launches, i * b) for i in range(k + 1)]
+    sums = A.new_empty(ends[-1], n + EXTRA_SUMS, d)
     constants = _constants(u, n)
     # The n16 kernel loads single numbers, not packed channels.
     kernel, tensors = n16_bwd_kernel, [u, delta, dy, du, ddelta]
@@ -324,7 +343,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             DTYPE=DTYPE_CODES[u.dtype], Y_PACK=_pack(u), USE_PTX=on_nvidia())
     u_, delta_, dy_, *outs = tensors
     for launch in launches:
-        parts = A.new_empty(launch.sequences, launch.chunks, rows, d)
+        row = _rows_before(launches, launch.first_sequence)
         kernel[blocks, launch.chunks, launch.sequences](
             u_,
             delta_,
@@ -336,7 +355,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             _initial_states(launch, dy, delta, A, bc, reverse_bits, True),
             *outs,
             dbc,
-            parts,
+            sums[row:] if row else sums,
             launch.first_sequence,
             dbc.stride(0),
             b,
@@ -349,10 +368,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             SHARED_DY=dy.dim() == 3,
             SOFTPLUS=softplus,
             **_launch_options(BACKWARD_REGISTERS))
-        sums.append(parts.sum(1))
-    total = torch.cat(sums).view(k, b, rows, d).sum(1)
-    dA, dD, dbias = total[:, :n], total[:, n], total[:, n + 1]
-    return Gradients(du, ddelta, dbc, dA, dD, dbias)
+    return Gradients(du, ddelta, dbc, sums, tuple(ends))
 
 
 def reduce_bc(parts: Tensor, ranks: Tensor, n16: bool) -> Tensor:

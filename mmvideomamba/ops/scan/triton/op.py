@@ -35,11 +35,11 @@ def _scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     """Return the gradients of u, delta, A, bc and D."""
     grads = scan_backward(u, delta, A, bc, D, dy, states, reverse_bits, False)
     dbc = reduce_bc(grads.bc, grads.bc.new_empty(grads.bc.shape[1], 0), False)
+    sums, n = grads.added(), A.shape[1]
+    # A copy: the outputs of a registered op must not share memory.
     return [
-        grads.u, grads.delta,
-        grads.A.clone(),
-        dbc.view(bc.shape),
-        grads.D.clone()
+        grads.u, grads.delta, sums[:, :n].contiguous(),
+        dbc.view(bc.shape), sums[:, n].clone()
     ]
 
 

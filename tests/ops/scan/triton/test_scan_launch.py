@@ -60,8 +60,9 @@ def run_kernels(x: Dict[str, Tensor], dy: Tensor) -> Run:
     grads = kernels.scan_backward(*args, dy, states, BOTH, False)
     dbc = kernels.reduce_bc(grads.bc, grads.bc.new_empty(len(grads.bc[0]), 0),
                             n16).view(bc.shape)
-    found = (grads.u, grads.delta, grads.A.transpose(1, 2), dbc[:, :, :, 0],
-             dbc[:, :, :, 1], grads.D)
+    sums, n = grads.added(), A.shape[1]
+    found = (grads.u, grads.delta, sums[:, :n].transpose(1, 2),
+             dbc[:, :, :, 0], dbc[:, :, :, 1], sums[:, n])
     return y, last.transpose(2, 3), dict(zip(NAMES, found))
 
 
