@@ -164,9 +164,15 @@ class BiMambaMixer(BaseModule):
         if is_plain(in_proj, nn.Linear) and is_plain(out_proj, nn.Linear):
             params = self._fused(x, ends)
             if params is not None:
-                return bidirectional_mixer(x, in_proj.weight, out_proj.weight,
-                                           *params, in_proj.bias,
-                                           out_proj.bias, self.backend)
+                return bidirectional_mixer(
+                    x,
+                    in_proj.weight,
+                    out_proj.weight,
+                    *params,
+                    in_proj.bias,
+                    out_proj.bias,
+                    self.backend,
+                    log_rates=True)
         self._tell_called(x)
         y, = self._scan((in_proj(x), ), ends)
         return out_proj(y)
@@ -213,7 +219,8 @@ class BiMambaMixer(BaseModule):
         params = self._fused(sequences[0], ends)
         if params is not None:
             return [
-                bidirectional_selective_scan(xz, *params, self.backend)
+                bidirectional_selective_scan(
+                    xz, *params, self.backend, log_rates=True)
                 for xz in sequences
             ]
         directions = [self._direction(end) for end in ends]

@@ -78,11 +78,14 @@ class Direction(NamedTuple):
         return -torch.exp(_in_state_dtype(self.A_log))
 
     def params(self) -> ScanParams:
-        """Collect the weights for an op in the place of plain layers."""
+        """Collect the weights for an op in the place of plain layers.
+
+        The op takes ``A_log`` as it is, with ``log_rates``.
+        """
         return ScanParams(self.conv1d.weight, self.conv1d.bias,
                           self.x_proj.weight, self.dt_proj.weight,
-                          _in_state_dtype(self.dt_proj.bias), self.A,
-                          _in_state_dtype(self.D))
+                          _in_state_dtype(self.dt_proj.bias),
+                          _in_state_dtype(self.A_log), _in_state_dtype(self.D))
 
 
 def _in_state_dtype(weight: Tensor) -> Tensor:

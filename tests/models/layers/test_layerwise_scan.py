@@ -143,7 +143,7 @@ def test_plain_layers_are_fused(monkeypatch):
     fused = []
     op = mixer_module.bidirectional_mixer
     monkeypatch.setattr(mixer_module, 'bidirectional_mixer',
-                        lambda *args: fused.append(1) or op(*args))
+                        lambda *a, **kw: fused.append(1) or op(*a, **kw))
     mixer = small_mixer()
     x = torch.randn(1, 5, 8).double()
     mixer(x)
