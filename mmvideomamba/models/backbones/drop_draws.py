@@ -16,7 +16,7 @@ def draw_drops(backbone: Any, hidden: Tensor) -> List[Optional[Tensor]]:
         hidden (Tensor): Embedded tokens, shape (b, l, c).
 
     Returns:
-        list: Uniform numbers, shape (b, ), float32, for each block that runs
+        list: Uniform numbers, shape (b, ), float32, for each running block
         and for the trunk's end; None where nothing is dropped or a
         ``drop_path`` is called.
     """
@@ -35,7 +35,7 @@ def draw_drops(backbone: Any, hidden: Tensor) -> List[Optional[Tensor]]:
 
 
 def _drop_probs(backbone: Any) -> List[float]:
-    """Return the probabilities of all drops that take drawn numbers."""
+    """Return the probability of each drop, 0 for one without a number."""
     last = backbone.last_index
     blocks = list(backbone.layers)
     probs = [0.]  # The first block has nothing to drop.

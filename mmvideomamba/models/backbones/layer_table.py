@@ -19,10 +19,10 @@ class _Row(NamedTuple):
     Attributes:
         name (str): Path in the model.
         module (nn.Module): The layer.
-        kind (type): Its class.
-        own (dict): Its attributes, alive.
+        kind (type): Class of the layer.
+        own (dict): The layer's attributes, alive.
         keys (list[str]): Names of the plain attributes.
-        read (Callable): Reads their values from ``own``.
+        read (Callable): Reads the plain attributes from ``own``.
         settings (Any): The values at the start.
     """
     name: str
@@ -120,12 +120,13 @@ class LayerTable:
         return True
 
     def same_settings(self) -> bool:
-        """Tell whether the plain attributes of all layers are as they were.
+        """Tell whether the plain attributes of all layers are unchanged.
 
         Returns:
             bool: False if a number, flag, string, or a tuple, list or dict
-            of them, has another value; for training also if ``training`` of
-            a layer or ``requires_grad`` of a parameter has.
+            of numbers, flags and strings, has another value; for training
+            also if ``training`` of a layer or ``requires_grad`` of a
+            parameter has.
         """
         return not self.changed_setting()
 

@@ -8,6 +8,21 @@ from mmvideomamba.models.layers import (bimamba_mixer, layerwise_scan,
                                         tubelet_embed)
 
 
+def compare(model, compiled, x):
+    """Compare output and gradients of a model with the compiled model."""
+    results = []
+    for forward in (model, compiled):
+        torch.manual_seed(0)
+        model.zero_grad()
+        y, = forward(x)
+        y.square().sum().backward()
+        gradients = {k: p.grad for k, p in model.named_parameters()}
+        results.append(dict(gradients, output=y))
+    wanted, found = results
+    for name, value in wanted.items():
+        assert_close(found[name], value, 'gradient', name=name)
+
+
 def test_no_graph_break(backend, device):
     if backend in ('numba', 'mamba_ssm'):
         pytest.skip('calls what torch.compile cannot see into')
@@ -17,16 +32,7 @@ def test_no_graph_break(backend, device):
     graphed(model.to(device))
     compiled = torch.compile(model, backend='aot_eager', fullgraph=True)
     x = torch.randn(2, 3, 16, 16, device=device)
-    results = []
-    for forward in (model, compiled):
-        model.zero_grad()
-        y, = forward(x)
-        y.square().sum().backward()
-        gradients = {k: p.grad for k, p in model.named_parameters()}
-        results.append(dict(gradients, output=y))
-    wanted, found = results
-    for name, value in wanted.items():
-        assert_close(found[name], value, 'gradient', name=name)
+    compare(model, compiled, x)
 
 
 def test_other_batch_sizes(backend, device):
@@ -68,14 +74,4 @@ def test_no_graph_break_in_training(monkeypatch, backend, device):
         mixer_cfg=dict(backend=backend)).to(device).train()
     compiled = torch.compile(model, backend='aot_eager', fullgraph=True)
     x = torch.randn(3, 3, 16, 16, device=device)
-    results = []
-    for forward in (model, compiled):
-        torch.manual_seed(0)
-        model.zero_grad()
-        y, = forward(x)
-        y.square().sum().backward()
-        gradients = {k: p.grad for k, p in model.named_parameters()}
-        results.append(dict(gradients, output=y))
-    wanted, found = results
-    for name, value in wanted.items():
-        assert_close(found[name], value, 'gradient', name=name)
+    compare(model, compiled, x)

@@ -60,13 +60,9 @@ def test_gradcheck(first):
     assert gradcheck(function, list(inputs.values()))
 
 
-@pytest.mark.parametrize('first', [False, True])
-@pytest.mark.parametrize('dtype', DTYPES, ids=str)
-@pytest.mark.parametrize(
-    'shape', [(1, 1, 48), (3, 7, 65), (3, 63, 192), (0, 7, 48), (5, 48)],
-    ids=str)
-def test_backend_is_the_definition(backend, device, shape, dtype, first):
-    inputs = make_inputs(*shape)
+def both_kinds(inputs: Dict[str, Tensor], dtype: torch.dtype,
+               device: torch.device, first: bool) -> Tuple[Dict, Dict]:
+    """Return the inputs of a backend, and the same numbers in float64."""
     low = leaves({
         k: t.to(device, dtype if k == 'x' else torch.float32)
         for k, t in inputs.items()
@@ -74,6 +70,16 @@ def test_backend_is_the_definition(backend, device, shape, dtype, first):
     exact = leaves({k: t.cpu().double() for k, t in low.items()})
     if first:
         low['residual'] = exact['residual'] = None
+    return low, exact
+
+
+@pytest.mark.parametrize('first', [False, True])
+@pytest.mark.parametrize('dtype', DTYPES, ids=str)
+@pytest.mark.parametrize(
+    'shape', [(1, 1, 48), (3, 7, 65), (3, 63, 192), (0, 7, 48), (5, 48)],
+    ids=str)
+def test_backend_is_the_definition(backend, device, shape, dtype, first):
+    low, exact = both_kinds(make_inputs(*shape), dtype, device, first)
     y, stream, found = run(low, backend=backend)
     assert y.dtype == dtype and stream.dtype == torch.float32
     wanted_y, wanted_stream, wanted = run(exact, backend='torch')
@@ -104,14 +110,7 @@ def test_dropped_samples_are_the_formula():
 @pytest.mark.parametrize('dtype', DTYPES[:2], ids=str)
 @pytest.mark.parametrize('shape', [(3, 7, 65), (3, 48), (0, 7, 48)], ids=str)
 def test_dropped_samples(backend, device, shape, dtype, first):
-    inputs = make_inputs(*shape)
-    low = leaves({
-        k: t.to(device, dtype if k == 'x' else torch.float32)
-        for k, t in inputs.items()
-    })
-    exact = leaves({k: t.cpu().double() for k, t in low.items()})
-    if first:
-        low['residual'] = exact['residual'] = None
+    low, exact = both_kinds(make_inputs(*shape), dtype, device, first)
     drop = dict(draw=DRAW[:shape[0]], drop_prob=.25)
     wanted = run(exact, backend='torch', **drop)
     # Neither contiguous.
