@@ -1,5 +1,6 @@
 """Self-check of the kernels on the GPUs at hand: ``--gpu``."""
 import time
+import warnings
 from typing import Dict, List
 
 import torch
@@ -90,5 +91,7 @@ def check_kernels() -> int:
     if reason:
         print(f'the kernels cannot be checked here: {reason}')
         return UNAVAILABLE
-    right = [_check_device(*each) for each in _devices().items()]
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        right = [_check_device(*each) for each in _devices().items()]
     return int(not all(right))

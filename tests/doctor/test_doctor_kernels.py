@@ -67,7 +67,7 @@ def test_wrong_kernels_are_found_and_avoided(tmp_path: Path) -> None:
     assert norm != 'triton' and conv != 'triton'
     # Wrong kernels for 16 states give way to the general ones.
     assert scan == mixer == 'triton' and later['n16'] == [False, True]
-    assert later['compiled'] and later['ignored'] == ['triton'] * 4
+    assert later['ignored'] == ['triton'] * 4
     avoided = [x for x in log.splitlines() if 'wrong kernels on' in x]
     assert len(avoided) == 1 and 'doctor --gpu' in avoided[0]
     for family in ('add_rms_norm', 'causal_conv1d', 'n16_scan bfloat16'):

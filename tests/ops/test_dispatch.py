@@ -238,3 +238,26 @@ def test_refused_is_left_as_it_is(gpu_ops):
     with verdicts.assume_wrong([('selective_scan', torch.float32)]):
         assert picked(refused=refused) != 'triton'
     assert refused == {}
+
+
+@pytest.mark.parametrize('named', [False, True])
+def test_the_question_is_a_constant_of_compiled_graphs(gpu_ops, monkeypatch,
+                                                       named):
+    # torch.compile shows the definition to CPU tensors.
+    monkeypatch.setattr(dispatch, 'being_traced', lambda x: '')
+
+    @torch.compile(backend='eager', fullgraph=True)
+    def count(x):
+        with torch.autocast('cpu', torch.bfloat16):
+            name = 'triton' if named else 'auto'
+            picked = resolve('bidirectional_mixer', name, x)[0]
+        return x + len(picked)
+
+    wrong = [('bidirectional_mixer', torch.bfloat16)]
+    # Without verdicts the question is the same, with another answer.
+    for assumed in ([], wrong):
+        torch.compiler.reset()
+        with verdicts.assume_wrong(assumed):
+            found = count(torch.zeros(1)).item()
+        is_triton = found == len('triton')
+        assert is_triton is (named or not assumed)

@@ -76,8 +76,11 @@ def relative_error(found: Tensor, wanted: Tensor) -> float:
         return math.inf
     squares = wanted.square()
     wrong = (found.double() - wanted).square()
-    least = FLOOR**2 * squares.mean()
-    errors = [(wrong.sum() / squares.sum()).reshape(1)]
+    # Nothing is right where nothing is wanted, and anything else wrong.
+    tiny = torch.finfo(torch.float64).tiny
+    total = squares.sum().clamp(min=tiny)
+    least = FLOOR**2 * total / wanted.numel()
+    errors = [(wrong.sum() / total).reshape(1)]
     for axis, size in enumerate(wanted.shape):
         if size > BLOCK:
             of_block = wanted.numel() // size * BLOCK

@@ -129,6 +129,9 @@ def test_relative_error() -> None:
     assert relative_error(found, wanted) == pytest.approx(0.01 / 0.5**1.5)
     assert math.isnan(relative_error(found * math.nan, wanted))
     assert relative_error(found[:1], wanted) == math.inf
+    zeros = torch.zeros_like(wanted)
+    assert relative_error(zeros, zeros) == 0
+    assert relative_error(found, zeros) > 1e100
 
 
 def test_layouts() -> None:
