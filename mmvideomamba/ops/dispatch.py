@@ -60,6 +60,7 @@ _OPS: Dict[str, Dict[str, Tuple[str, str]]] = {
     },
     'add_rms_norm': {
         'triton': ('norm.triton.op', 'add_rms_norm'),
+        'numba': ('norm.numba_kernels', 'add_rms_norm'),
         'torch': ('norm.reference', 'add_rms_norm'),
     },
 }
@@ -307,7 +308,7 @@ def resolve(op: str,
     A named backend runs or raises; there is no silent fall back. Kernels that
     the self-check found wrong on this GPU are avoided by 'auto' alone. An op
     without a row for the named backend runs the torch form
-    (``add_rms_norm`` for 'mamba_ssm' and 'numba').
+    (``add_rms_norm`` for 'mamba_ssm').
 
     Args:
         op (str): Name of the op.
