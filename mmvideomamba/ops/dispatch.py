@@ -252,7 +252,7 @@ def refuse_states(n: int) -> Dict[str, str]:
 @torch.compiler.assume_constant_result
 def _found_wrong(family: str, dtype: torch.dtype, device: int,
                  named: bool) -> str:
-    """Say that the self-check found an op's kernels wrong, or ''.
+    """Say whether the self-check found an op's kernels wrong, '' if not.
 
     A named backend runs all the same; a line in the log warns once.
     """
@@ -305,8 +305,8 @@ def resolve(op: str,
             refused: Optional[Dict[str, str]] = None) -> Tuple[str, Callable]:
     """Pick the implementation of an op for a tensor.
 
-    A named backend runs or raises; there is no silent fall back. Kernels that
-    the self-check found wrong on this GPU are avoided by 'auto' alone. An op
+    A named backend runs or raises; there is no silent fall back. Kernels
+    found wrong by the self-check are avoided by 'auto' alone. An op
     without a row for the named backend runs the torch form
     (``add_rms_norm`` for 'mamba_ssm').
 

@@ -1,6 +1,6 @@
 """Run the doctor under Triton's interpreter, with kernels right and wrong.
 
-The first argument names what to do; the environment has TRITON_INTERPRET=1
+The arguments name functions; the environment has TRITON_INTERPRET=1
 and a cache folder of the test's own.
 """
 import ast
@@ -15,7 +15,7 @@ from triton.runtime.interpreter import InterpretedFunction
 
 import mmvideomamba
 from mmvideomamba.doctor import kernels
-from mmvideomamba.ops import add_rms_norm, causal_conv1d, dispatch, self_check
+from mmvideomamba.ops import causal_conv1d, dispatch, self_check
 from mmvideomamba.ops.conv.triton import launch as conv_launch
 from mmvideomamba.ops.norm.triton import launch as norm_launch
 from mmvideomamba.ops.runtime import verdicts
@@ -82,7 +82,7 @@ def coverage() -> Dict[str, List[str]]:
     return dict(
         missing=sorted(all_kernels() - seen),
         launched=sorted(seen),
-        # Nothing was written, and no row may take that for right.
+        # Nothing was written, so no row may be right.
         right=[r.case.title for r in rows if r.right],
         errors=[r.worst for r in rows if 'Error' in r.worst])
 
@@ -95,7 +95,7 @@ def two_percent(launch: Callable, *args: Any, **kwargs: Any) -> None:
 
 
 def unwritten(launch: Callable, *args: Any, **kwargs: Any) -> None:
-    """Leave the outputs as they are."""
+    """Leave the outputs unwritten."""
 
 
 def _cases(*titles: str) -> Tuple[self_check.Case, ...]:

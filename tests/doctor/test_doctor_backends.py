@@ -30,7 +30,7 @@ def test_backends(monkeypatch) -> None:
 
 
 def test_verdicts(monkeypatch) -> None:
-    """A GPU without a verdict is a note, and so is one with wrong kernels."""
+    """A GPU without a verdict is a note; so are wrong kernels."""
     monkeypatch.setattr(backends, 'available_backends', lambda: {'triton': ''})
     wrong = Wrong('causal_conv1d', torch.bfloat16, 'errors')
     verdicts = dict(

@@ -38,7 +38,7 @@ def test_wrong_kernels_are_found_and_avoided(tmp_path: Path) -> None:
     pytest.importorskip('triton')
     output, found, _ = interpreted(tmp_path, 'coverage', 'doctor')
 
-    # Every kernel is part of the check, and none that writes nothing passes.
+    # Every kernel is part of the check; a kernel without outputs fails.
     covered = found['coverage']
     assert covered['missing'] == [] and len(covered['launched']) >= 14
     assert covered['right'] == [] and covered['errors'] == []
@@ -90,7 +90,7 @@ def test_each_kind_of_gpu_is_checked_once(
         monkeypatch: pytest.MonkeyPatch) -> None:
 
     class Card:
-        """What torch tells about a GPU."""
+        """A GPU, as torch describes GPUs."""
 
         def __init__(self, name: str, major: int) -> None:
             self.name, self.major, self.minor = name, major, 0

@@ -10,7 +10,7 @@ from mmvideomamba.doctor.readers import check_readers
 
 
 def test_readers(monkeypatch) -> None:
-    """A reader that cannot run is a note, the one taken is named."""
+    """A reader unable to run is a note; the choice is named."""
     monkeypatch.setitem(sys.modules, 'decord', None)
     readers = importlib.import_module('mmvideomamba.datasets.video.choice')
     readers.reader_class.cache_clear()

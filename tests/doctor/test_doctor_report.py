@@ -1,4 +1,4 @@
-"""The doctor sees a healthy machine as healthy and a broken one as broken."""
+"""Healthy machines are healthy to the doctor, broken ones broken."""
 import pytest
 from findings import by_name
 
@@ -10,7 +10,7 @@ from mmvideomamba.doctor.finding import FAIL, NOTE
 
 
 def test_healthy_machine(capsys) -> None:
-    """This machine passes, and the report names what a reader looks for."""
+    """This machine passes, and the report names all parts."""
     assert main([]) == 0
     out = capsys.readouterr().out
     assert out.rstrip().endswith('healthy')
@@ -23,7 +23,7 @@ def test_healthy_machine(capsys) -> None:
 
 
 def test_broken_machine(capsys, monkeypatch) -> None:
-    """What fails is named with its reason, and the exit code says so."""
+    """A failure is named with the reason, and by the exit code."""
 
     def break_down() -> str:
         raise RuntimeError('no\n decoder')
@@ -36,7 +36,7 @@ def test_broken_machine(capsys, monkeypatch) -> None:
 
 
 def test_unsafe_loading_is_noticed(monkeypatch) -> None:
-    """The security probe runs a payload, so it sees a torch that is open."""
+    """The security probe runs a payload, so an open torch is seen."""
     assert 'refused' in traps._probe_payloads()
     monkeypatch.setenv('TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD', '1')
     with pytest.raises(RuntimeError, match='call payload was loaded and ran'):

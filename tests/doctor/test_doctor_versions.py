@@ -54,7 +54,7 @@ def test_ranges_come_from_the_metadata(monkeypatch) -> None:
 
 
 def test_checkout_and_metadata_agree() -> None:
-    """A checkout that is only on the path is judged by its setup.cfg."""
+    """A checkout on the path alone is judged by setup.cfg."""
     python, rows = versions._declared_in_checkout()
     assert python.startswith('>=3.10')
     assert ('', 'mmengine==0.10.7') in rows

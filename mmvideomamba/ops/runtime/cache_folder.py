@@ -13,7 +13,7 @@ def user_folder(name: str) -> Path:
     """Return a folder of the package in the user's cache folder.
 
     Args:
-        name (str): Purpose of the folder, such as 'verdicts'.
+        name (str): Purpose of the folder, 'verdicts' say.
 
     Returns:
         Path: The folder, whether there already or not, below
@@ -25,7 +25,9 @@ def user_folder(name: str) -> Path:
 
 
 def private_folder(name: str, make: bool = True) -> Optional[Path]:
-    """Make or find a folder below the temporary one, closed to other users.
+    """Make or find a folder of the user below the temporary folder.
+
+    Other users cannot enter the folder.
 
     Compiled kernels are code: whoever can write to the folder can run code.
 

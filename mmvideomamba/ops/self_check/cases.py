@@ -56,7 +56,7 @@ TINY_SIZES = Sizes(Layout(1, 65, 4), Layout(1, 5, 8))
 
 
 class Case(NamedTuple):
-    """An op with inputs that choose its kernels.
+    """An op, with inputs that take certain kernels.
 
     Attributes:
         title (str): Name in the table.
@@ -67,6 +67,8 @@ class Case(NamedTuple):
         dtypes (tuple[torch.dtype, ...]): Dtypes of the tokens.
         make (Callable): Takes a layout and returns float64 inputs by name.
         call (Callable): Takes the inputs and a backend; returns the outputs.
+        autocast (bool): Half precision by autocast, with all inputs in
+            float32, as in training. Defaults to False.
     """
     title: str
     kind: str
@@ -74,6 +76,7 @@ class Case(NamedTuple):
     dtypes: Tuple[torch.dtype, ...]
     make: Callable[[Layout], Tensors]
     call: Callable[[Tensors, str], Tensors]
+    autocast: bool = False
 
 
 def stays_float32(name: str) -> bool:
@@ -160,7 +163,7 @@ def _dropping_norm(x: Tensors, backend: str) -> Tensors:
     return dict(y=y, stream=stream)
 
 
-def _make_params(d: int) -> Tensors:
+def _make_params(d: int, log_rates: bool = False) -> Tensors:
     """Return the weights of both directions; the rank is padded."""
     n, r = 16, -(-d // 32)
     x = {}
@@ -169,6 +172,8 @@ def _make_params(d: int) -> Tensors:
             _normal(d, 1, 4, scale=0.5), _normal(d, scale=0.1),
             _normal(r + 2 * n, d, scale=d**-0.5), _normal(d, r, scale=r**-0.5),
             _normal(d), _rates(d, n), _normal(d))
+        if log_rates:
+            params = params._replace(A=params.A.neg().log())
         for name, tensor in params._asdict().items():
             x[f'{direction}.{name}'] = tensor
     return x
@@ -199,7 +204,7 @@ def _make_mixer(layout: Layout) -> Tensors:
         x=_normal(b, l, c),
         in_weight=_normal(2 * d, c, scale=c**-0.5),
         out_weight=_normal(c, d, scale=d**-0.5),
-        **_make_params(d))
+        **_make_params(d, log_rates=True))
 
 
 def _mixer(x: Tensors, backend: str) -> Tensors:
@@ -210,7 +215,8 @@ def _mixer(x: Tensors, backend: str) -> Tensors:
         x['out_weight'],
         forward,
         backward,
-        backend=backend)
+        backend=backend,
+        log_rates=True)
     return dict(y=y)
 
 
@@ -223,7 +229,7 @@ CASES: Tuple[Case, ...] = (
     Case('both scans, general', 'scans', 'bidirectional_mixer', DTYPES,
          _make_scans, _scans),
     Case('mixer, general', 'mixer', 'bidirectional_mixer', DTYPES, _make_mixer,
-         _mixer),
+         _mixer, True),
     Case('both scans, n16', 'scans', N16_SCAN, HALF, _make_scans, _scans),
-    Case('mixer, n16', 'mixer', N16_SCAN, HALF, _make_mixer, _mixer),
+    Case('mixer, n16', 'mixer', N16_SCAN, HALF, _make_mixer, _mixer, True),
 )

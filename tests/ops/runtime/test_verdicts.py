@@ -101,7 +101,7 @@ def test_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize('key', facts_of(CPU))
 def test_of_something_else(key: str) -> None:
-    """Any fact that changes makes a verdict void."""
+    """A changed fact makes a verdict void."""
     facts = facts_of(GPU)
     keep_verdict(facts, WRONG)
     assert read_verdict({**facts, key: 'another'}) is None
