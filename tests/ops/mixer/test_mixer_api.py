@@ -215,6 +215,32 @@ def test_autocast(backend, device):
     compare(found, wanted, torch.bfloat16)
 
 
+@pytest.mark.parametrize('op', ['mixer', 'inside'])
+def test_logarithms_of_rates(backend, device, op):
+    inputs = cast(make_inputs(1, 5, 4, 4), torch.float32, device)
+    logs = {
+        k: t.detach().neg().log().requires_grad_() if k[:2] == 'A_' else t
+        for k, t in inputs.items()
+    }
+
+    def scan(x: Tensor, in_weight: Tensor, out_weight: Tensor,
+             **kwargs) -> Tensor:
+        return bidirectional_selective_scan(x @ in_weight.t(), **kwargs)
+
+    function = bidirectional_mixer if op == 'mixer' else scan
+    if op == 'inside':
+        inputs['out_weight'] = logs['out_weight'] = logs['out_weight'].detach()
+    results = []
+    for each, log_rates in ((inputs, False), (logs, True)):
+        y = call(each, op=function, backend=backend, log_rates=log_rates)
+        needed = {k: t for k, t in each.items() if t.requires_grad}
+        results.append((y, gradients(y, needed, torch.ones_like(y))))
+    (y, wanted), (same, found) = results
+    for name in ('A_f', 'A_b'):
+        wanted[name] = wanted[name] * inputs[name].detach()
+    compare((same, found), (y, wanted), torch.float32, backend)
+
+
 BAD = [
     (dict(x=torch.zeros(3, 4)), 'x must have shape (b, l, c)'),
     (dict(x=torch.zeros(2, 0, 2)), 'l >= 1'),

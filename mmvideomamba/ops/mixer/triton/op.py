@@ -1,8 +1,8 @@
 """Both scan directions, without or with projections, as an autograd op.
 
 torch.compile and fake tensors see a registered op; eager mode runs the same
-passes in a plain autograd function, with less overhead. Either takes the
-weights as they are, and casts and stacks them inside.
+passes in a plain autograd function, with less overhead. Casts
+and the stacking of the weights are part of both.
 """
 from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -21,7 +21,7 @@ from .weights import Source, Stacked, stack, stacked_sizes, views
 
 
 class Options(NamedTuple):
-    """What the op computes, and how its weights are laid out.
+    """Choices of an op, and the layout of the weights.
 
     Attributes:
         reverse_bits (int): Bit i is set if direction i runs in reverse.

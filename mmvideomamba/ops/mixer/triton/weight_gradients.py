@@ -199,8 +199,8 @@ def finish_kernel(
     """Add up, cast and move the gradients of all weights to their places.
 
     The first programs of a direction take a block of columns of a weight
-    each; the others cast the gradients of the projections, of which one of
-    size 0 is left alone.
+    each; the others cast the gradients of the projections, but for a
+    projection of size 0.
     """
     parts = (conv_p, scan_p, x_proj_p, dt_proj_p)
     k = tl.program_id(1)
@@ -231,7 +231,7 @@ def finish(parts: WeightParts, w: Weights, source: Source) -> List[Tensor]:
     Returns:
         list[Tensor]: Gradients in the order of ``source.projections``, then
         of each direction's weights without a missing bias. A gradient is
-        contiguous, has memory of its own, and dtype and shape of its weight.
+        contiguous, in separate memory, in the dtype and shape of the weight.
     """
     each = source.each
     first, last = each[0], each[-1]
