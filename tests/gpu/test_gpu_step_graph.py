@@ -39,7 +39,7 @@ CASES: Dict[str, Dict[str, Any]] = {
     'accumulated':
     dict(accumulative_counts=2),
     'accumulated, float16, clipped':
-    dict(dtype='float16', accumulative_counts=4, clip_grad=dict(max_norm=0.5)),
+    dict(dtype='float16', accumulative_counts=2, clip_grad=dict(max_norm=0.5)),
     'SGD':
     dict(optimizer=dict(type='SGD', lr=1e-2, momentum=0.9)),
     'RMSprop':
