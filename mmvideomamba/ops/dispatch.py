@@ -49,7 +49,7 @@ _OPS: Dict[str, Dict[str, Tuple[str, str]]] = {
     'bidirectional_mixer': {
         'triton': ('mixer.triton.op', 'bidirectional_mixer'),
         'mamba_ssm': ('mamba_ssm_adapter', 'bidirectional_mixer'),
-        'numba': ('mixer.reference', 'bidirectional_mixer'),
+        'numba': ('mixer.numba_op', 'bidirectional_mixer'),
         'torch': ('mixer.reference', 'bidirectional_mixer'),
     },
     'causal_conv1d': {

@@ -6,7 +6,6 @@ from torch import Tensor
 
 from ..conv.api import causal_conv1d
 from ..scan.api import selective_scan
-from . import api
 from .api import ScanParams
 
 
@@ -37,5 +36,5 @@ def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
                         backend: str) -> Tensor:
     """Compose ``ops.bidirectional_mixer`` from projections and scans."""
     xz = F.linear(x, in_weight, in_bias)
-    y = api.bidirectional_selective_scan(xz, forward, backward, backend)
+    y = bidirectional_selective_scan(xz, forward, backward, backend)
     return F.linear(y, out_weight, out_bias)

@@ -4,7 +4,7 @@ import types
 import numpy as np
 import pytest
 import torch
-from test_mixer_api import call, cast, make_inputs, run
+from test_mixer_api import call, cast, compare, make_inputs, run
 
 from mmvideomamba.ops import BACKENDS, available_backends
 
@@ -62,3 +62,31 @@ def test_no_second_derivatives():
     y = call(inputs, backend='numba')
     with pytest.raises(RuntimeError, match='no second derivatives'):
         torch.autograd.grad(y.sum(), inputs['x'], create_graph=True)
+
+
+@pytest.mark.parametrize('fast', [False, True])
+@pytest.mark.parametrize('autocast', [False, True])
+def test_half_precision_with_and_without_a_unit(monkeypatch, autocast, fast):
+    from mmvideomamba.ops.mixer import numba_op
+
+    seen = []
+    linear = torch.nn.functional.linear
+
+    def spy(x, *args):
+        seen.append(
+            torch.is_autocast_enabled('cpu') or x.dtype == torch.bfloat16)
+        return linear(x, *args)
+
+    monkeypatch.setattr(numba_op, '_is_fast', lambda dtype: fast)
+    monkeypatch.setattr(numba_op.F, 'linear', spy)
+    exact = make_inputs(2, 9, 24, 4, bias=True)
+    inputs = cast(exact, torch.float32 if autocast else torch.bfloat16)
+    wanted = run(cast(exact, torch.float64), backend='torch')
+    seen.clear()
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        found = run(inputs, backend='numba')
+    assert seen == [fast, fast]
+    assert found[0].dtype == torch.bfloat16
+    for name, gradient in found[1].items():
+        assert gradient.dtype == inputs[name].dtype, name
+    compare(found, wanted, torch.bfloat16)
