@@ -3,7 +3,7 @@ import functools
 import json
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -227,3 +227,21 @@ def official_files(model: VideoMamba) -> Dict[str, dict]:
 def cyclic(values: List, index: int):
     """Take an entry of a list as if it went on forever."""
     return values[index % len(values)]
+
+
+def on_threads(run: Callable, threads: int) -> Tuple[Any, Any]:
+    """Return what a function gives on several threads, and on one.
+
+    Args:
+        run (Callable): Called twice, without arguments.
+        threads (int): Threads of torch in the first of the two calls.
+    """
+    before = torch.get_num_threads()
+    found = []
+    try:
+        for count in (threads, 1):
+            torch.set_num_threads(count)
+            found.append(run())
+    finally:
+        torch.set_num_threads(before)
+    return found[0], found[1]

@@ -3,6 +3,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from common import on_threads
 
 from mmvideomamba.ops import BACKENDS, available_backends, causal_conv1d
 
@@ -23,14 +24,7 @@ def run():
 
 @pytest.mark.parametrize('threads', [2, 5])
 def test_threads_do_not_change_a_bit(threads):
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        wanted = run()
-        torch.set_num_threads(threads)
-        found = run()
-    finally:
-        torch.set_num_threads(before)
+    found, wanted = on_threads(run, threads)
     for a, b in zip(found, wanted):
         assert torch.equal(a, b)
 

@@ -4,6 +4,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from common import on_threads
 from test_mixer_api import call, cast, compare, make_inputs, run
 
 from mmvideomamba.ops import BACKENDS, available_backends
@@ -23,14 +24,7 @@ def results():
 @pytest.mark.parametrize('threads', [2, 5])
 def test_threads_do_not_matter(threads):
     # To the bit, but for the products of matrices, which are torch's.
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        wanted = results()
-        torch.set_num_threads(threads)
-        found = results()
-    finally:
-        torch.set_num_threads(before)
+    found, wanted = on_threads(results, threads)
     for a, b in zip(found, wanted):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
 

@@ -4,6 +4,7 @@ import types
 import numpy as np
 import pytest
 import torch
+from common import on_threads
 from test_norm_api import DRAW, make_inputs
 
 from mmvideomamba.ops import BACKENDS, add_rms_norm, available_backends
@@ -27,14 +28,7 @@ def run(**kwargs):
 
 @pytest.mark.parametrize('threads', [2, 5])
 def test_threads_do_not_change_a_bit(threads):
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        wanted = run()
-        torch.set_num_threads(threads)
-        found = run()
-    finally:
-        torch.set_num_threads(before)
+    found, wanted = on_threads(run, threads)
     for a, b in zip(found, wanted):
         assert torch.equal(a, b)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from common import on_threads
 
 from mmvideomamba.ops import BACKENDS, available_backends, selective_scan
 
@@ -32,14 +33,7 @@ def run(d=130, l=19):
 
 @pytest.mark.parametrize('threads', [2, 3, 5])
 def test_threads_do_not_change_a_bit(threads):
-    before = torch.get_num_threads()
-    try:
-        torch.set_num_threads(1)
-        wanted = run()
-        torch.set_num_threads(threads)
-        found = run()
-    finally:
-        torch.set_num_threads(before)
+    found, wanted = on_threads(run, threads)
     for a, b in zip(found, wanted):
         assert torch.equal(a, b)
 
