@@ -291,6 +291,11 @@ def main(arguments: Optional[List[str]] = None) -> None:
         type=Path,
         help='folder of an older checkout, best named by the commit')
     parser.add_argument('--only', nargs='+', choices=list(CASES))
+    parser.add_argument(
+        '--compare',
+        nargs='+',
+        choices=list(CASES),
+        help='cases of the older checkout; default: all')
     parser.add_argument('--rows', nargs='+', choices=ROWS, default=ROWS)
     parser.add_argument(
         '--compiled',
@@ -315,7 +320,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
             (args.out / 'training_step.md').write_text(report(args, lines))
 
     if args.before is not None:
-        for line in older(args, names, 0.45 * args.budget):
+        for line in older(args, args.compare or names, 0.45 * args.budget):
             note(line)
     for name, row in chosen(args, names):
         entry: Entry = dict(note='not run: no time left')

@@ -17,7 +17,12 @@ from ..api import ScanParams
 from .passes import (Residuals, inner_backward, inner_run, mixer_backward,
                      mixer_run, output_dtype)
 from .weight_gradients import finish
-from .weights import Source, Stacked, stack, stacked_sizes, views
+from .weights import (Source, Stacked, padded_rank, stack, stacked_sizes,
+                      views)
+
+# Tensors kept for backward: residuals, and with the stacked weights.
+_RESIDUALS = len(Residuals._fields)
+_SAVED = _RESIDUALS + len(Stacked._fields)
 
 
 class Options(NamedTuple):
@@ -83,8 +88,8 @@ def _backward(x: Tensor, weights: Sequence[Tensor], saved: Sequence[Tensor],
               dy: Tensor, options: Options) -> List[Tensor]:
     """Return the gradients of x and of all weights, each with own memory."""
     source = _source(weights, options)
-    w = views(Stacked(*saved[2:]), source)
-    residuals = Residuals(*saved[:2])
+    w = views(Stacked(*saved[_RESIDUALS:]), source)
+    residuals = Residuals(*saved[:_RESIDUALS])
     if options.projected:
         dx, parts = mixer_backward(x, w, options.reverse_bits, residuals, dy)
     else:
@@ -95,15 +100,16 @@ def _backward(x: Tensor, weights: Sequence[Tensor], saved: Sequence[Tensor],
 
 @torch.library.custom_op('mmvideomamba::mixer', mutates_args=())
 def _mixer(
-        x: Tensor, weights: List[Tensor],
-        options: List[int]) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    y, (starts, total, full, low) = _forward(x, weights, Options(*options))
-    return y, starts, total, full, low
+    x: Tensor, weights: List[Tensor], options: List[int]
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+    y, (starts, total, g, full, low) = _forward(x, weights, Options(*options))
+    return y, starts, total, g, full, low
 
 
 @_mixer.register_fake
-def _(x: Tensor, weights: List[Tensor],
-      options: List[int]) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+def _(
+    x: Tensor, weights: List[Tensor], options: List[int]
+) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     o = Options(*options)
     source = _source(weights, o)
     (d, n), b, l = source.each[0].A.shape, *x.shape[:2]
@@ -114,6 +120,9 @@ def _(x: Tensor, weights: List[Tensor],
             single.new_empty(chunk_starts_shape(u, n)),
             x.new_empty(
                 (b, l, d) if o.keep else (0, b, l, d), dtype=output_dtype(x)),
+            x.new_empty(
+                len(source.each), b * l if o.keep else 0,
+                padded_rank(source.each[0].dt_proj_weight.shape[1]) + 2 * n),
             single.new_empty(full), x.new_empty(low))
 
 
@@ -136,7 +145,8 @@ def _mixer_setup(ctx: Any, inputs: tuple, output: tuple) -> None:
 
 def _mixer_autograd(ctx: Any, dy: Tensor, *_: Tensor) -> tuple:
     x, *rest = ctx.saved_tensors
-    dx, *grads = _mixer_backward(x, rest[4:], rest[:4], dy, ctx.options)
+    dx, *grads = _mixer_backward(x, rest[_SAVED:], rest[:_SAVED], dy,
+                                 ctx.options)
     return dx, grads, None
 
 
@@ -160,7 +170,8 @@ class _Eager(torch.autograd.Function):
     @first_order
     def backward(ctx: Any, dy: Tensor) -> tuple:
         x, *rest = ctx.saved_tensors
-        dx, *grads = _backward(x, rest[4:], rest[:4], dy, ctx.options)
+        dx, *grads = _backward(x, rest[_SAVED:], rest[:_SAVED], dy,
+                               ctx.options)
         return None, None, dx.to(ctx.dtype), *grads
 
 

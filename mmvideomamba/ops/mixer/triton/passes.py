@@ -29,9 +29,12 @@ class Residuals(NamedTuple):
         starts (Tensor): See ``Scanned``.
         y (Tensor): Outputs of the scan, summed over directions, shape
             (b, l, d); (0, b, l, d) without a backward pass.
+        g (Tensor): See ``InnerResults``; (k, 0, q + 2 * n) without a backward
+            pass. The product takes longer than a copy of this size.
     """
     starts: Tensor
     y: Tensor
+    g: Tensor
 
 
 class InnerResults(NamedTuple):
@@ -76,7 +79,10 @@ def inner_forward(xz: Tensor,
     b, l, d = xz.shape[0], xz.shape[1], xz.shape[2] // 2
     s = conv_forward(xz[..., :d], w.conv_weight, w.conv_bias, reverse_bits,
                      True)
-    g = torch.bmm(s.view(s.shape[0], b * l, d), w.x_proj.transpose(1, 2))
+    if recompute is None:
+        g = torch.bmm(s.view(s.shape[0], b * l, d), w.x_proj.transpose(1, 2))
+    else:
+        g = recompute.g
     delta, bc = project_steps(g, w.dt_proj, w.dt_bias, w.A.shape[1], b, l)
     return InnerResults(
         s, g, delta, bc,
@@ -156,9 +162,10 @@ def inner_run(xz: Tensor, w: Weights, reverse_bits: int,
     Returns:
         tuple: Gated output (b, l, d), and the residuals for backward.
     """
-    x = inner_forward(xz, w, reverse_bits).scanned
-    o, y = gate(x.y, xz, keep)
-    return o, Residuals(x.starts, y)
+    x = inner_forward(xz, w, reverse_bits)
+    o, y = gate(x.scanned.y, xz, keep)
+    g = x.g if keep else x.g.new_empty(len(x.g), 0, x.g.shape[2])
+    return o, Residuals(x.scanned.starts, y, g)
 
 
 def mixer_run(x: Tensor, w: Weights, reverse_bits: int,
