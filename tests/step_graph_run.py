@@ -189,5 +189,6 @@ def check_ranks(folder: Path) -> None:
         assert found['graphs']['graphs'] and not found['graphs']['reason']
         # A reason of a process at the start is a reason for all.
         assert found['unfit']['left']
+    # After the processes have agreed, one goes on without graphs.
     assert one['hook']['reason'] and not one['hook']['left']
     assert other['hook']['graphs'] and not other['hook']['reason']

@@ -79,6 +79,8 @@ class LossGraphs:
         self.graphs.clear()
         self._memories.clear()
         self.pool = None
+        if self.work.device.type == 'cuda':
+            torch.cuda.empty_cache()
 
     def _warm(self, key: Any, batch: Any) -> Losses:
         """Run eagerly, the last time before a capture on a copy."""
@@ -88,7 +90,7 @@ class LossGraphs:
         memory = BatchMemory(batch, self.work.device)
         with Waits(self.work.device) as waits:
             try:
-                losses = self.work.attempt(memory.batch)
+                losses = self.work.attempt(memory.batch, rehearse=True)
             except (OtherParametersError, torch.cuda.OutOfMemoryError):
                 raise
             except Exception as error:
@@ -121,9 +123,15 @@ class LossGraphs:
         memory.fill(batch)
         try:
             recording = self.record(
-                lambda: self.work.losses(memory.batch), pool=self.pool)
+                lambda: self.work.captured_losses(memory.batch),
+                pool=self.pool)
         except Exception as error:
-            self.drop(f'the capture ended in {in_a_line(error)}')
+            reason = f'the capture ended in {in_a_line(error)}'
+        else:
+            reason = ''
+        if reason:
+            # Behind the error, which holds what the capture had made.
+            self.drop(reason)
             return None
         if self.pool is None:
             self.pool = recording.pool()

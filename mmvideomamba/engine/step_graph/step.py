@@ -83,7 +83,7 @@ class GraphedStep:
         if reason:
             self._leave(reason, together=True)
             return
-        self.work = StepWork(self.model, wrapper)
+        self.work = StepWork(self.model, wrapper, self.distributed)
         self.losses = LossGraphs(self.work, warm_up, max_graphs, record)
         self.update = UpdateGraph(self.work, warm_up, record)
         self._side = (
@@ -124,7 +124,8 @@ class GraphedStep:
         self._calls += 1
         self._times = [self._times[1], time.perf_counter()]
         batch = self._prepare(data)
-        if self.distributed and self._calls == self.warm_up + 1:
+        if self.distributed and self._calls == self.warm_up + 2:
+            # After the first capture.
             self._agree()
             if self.left:
                 return self._rest(batch)

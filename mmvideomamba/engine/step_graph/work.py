@@ -1,6 +1,7 @@
 """Work of a training step, without waiting for the device."""
 from contextlib import contextmanager
-from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
+from typing import (Any, Dict, Iterator, List, NamedTuple, Optional, Sequence,
+                    Tuple)
 
 import torch
 from mmengine.optim import OptimWrapper
@@ -11,6 +12,7 @@ from mmvideomamba.engine.guard.generators import (generator_states,
                                                   set_generators)
 from mmvideomamba.engine.guard.kept_buffers import KeptBuffers
 from mmvideomamba.engine.guard.step_guard import StepGuard
+from .fresh_leaves import fresh_leaves
 from .gradient_store import GradientStore
 from .reasons import guard_of, scaler_of
 
@@ -42,6 +44,8 @@ class StepWork:
     Args:
         model (nn.Module): Not wrapped.
         wrapper (OptimWrapper): Optimizer wrapper of the training.
+        distributed (bool): Whether a wrapper of several processes has the
+            model. Defaults to False.
 
     Attributes:
         store (GradientStore, optional): None before the first backward pass.
@@ -49,8 +53,12 @@ class StepWork:
             clipping, shape (); None if there is none.
     """
 
-    def __init__(self, model: nn.Module, wrapper: OptimWrapper) -> None:
+    def __init__(self,
+                 model: nn.Module,
+                 wrapper: OptimWrapper,
+                 distributed: bool = False) -> None:
         self.model: Any = model
+        self.distributed = distributed
         self.wrapper = wrapper
         self.device = next(model.parameters()).device
         self.guard: Optional[StepGuard] = guard_of(wrapper)
@@ -64,18 +72,26 @@ class StepWork:
             for p in group['params']
         ]
 
-    def attempt(self, batch: Any) -> Losses:
+    def attempt(self, batch: Any, rehearse: bool = False) -> Losses:
         """Run forward and backward pass; an error leaves no trace.
 
         Args:
             batch (Any): Of the data preprocessor.
+            rehearse (bool): Whether to run as within a capture. Defaults to
+                False.
 
         Returns:
             Losses: See ``losses``.
+
+        Raises:
+            RuntimeError: If a rehearsal finds a module of a distributed
+                training with a parameter that is not its own.
         """
         generators = generator_states()
         self._buffers.keep()
         try:
+            if rehearse and self.distributed:
+                return self._with_fresh_leaves(batch, check=True)
             return self.losses(batch)
         except Exception:
             set_generators(generators)
@@ -96,6 +112,42 @@ class StepWork:
             OtherParametersError: If the loss does not depend on the
                 parameters of the first batch.
         """
+        parameters = self._parameters()
+        loss, log_vars = self._loss(batch)
+        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        return self._result(log_vars, parameters, found)
+
+    def captured_losses(self, batch: Any) -> Losses:
+        """Run forward and backward pass within a capture.
+
+        Args:
+            batch (Any): Of the data preprocessor.
+
+        Returns:
+            Losses: See ``losses``.
+        """
+        if self.distributed:
+            return self._with_fresh_leaves(batch)
+        return self.losses(batch)
+
+    def _with_fresh_leaves(self, batch: Any, check: bool = False) -> Losses:
+        """Run forward and backward pass on other objects for parameters."""
+        parameters = self._parameters()
+        with fresh_leaves(self.model, parameters) as fresh:
+            loss, log_vars = self._loss(batch)
+            both = [*fresh, *parameters] if check else fresh
+            # Recomputed layers run here once more.
+            found = torch.autograd.grad(loss, both, allow_unused=True)
+        if any(g is not None for g in found[len(fresh):]):
+            raise RuntimeError('a module uses a parameter of another module')
+        return self._result(log_vars, parameters, found[:len(fresh)])
+
+    def _parameters(self) -> List[nn.Parameter]:
+        """List the parameters that learn."""
+        return [p for p in self.model.parameters() if p.requires_grad]
+
+    def _loss(self, batch: Any) -> Tuple[Tensor, Dict[str, Tensor]]:
+        """Return the loss for the backward pass, and values to log."""
         model, wrapper = self.model, self.wrapper
         with wrapper.optim_context(model):
             losses = model._run_forward(batch, mode='loss')
@@ -105,11 +157,14 @@ class StepWork:
             loss = self.guard.spread(loss)
         if self.scaler is not None:
             loss = self.scaler.scale(loss)
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        found = torch.autograd.grad(loss, parameters, allow_unused=True)
+        return loss, log_vars
+
+    def _result(self, log_vars: Dict[str, Tensor], of: List[nn.Parameter],
+                found: Sequence[Optional[Tensor]]) -> Losses:
+        """Collect values to log, and the gradients of used parameters."""
         if any(g is not None and g.layout is not torch.strided for g in found):
             raise RuntimeError('gradients are sparse')
-        used = [p for p, g in zip(parameters, found) if g is not None]
+        used = [p for p, g in zip(of, found) if g is not None]
         if self.store is None:
             self.store = GradientStore(used)
         elif not self.store.of(used):
