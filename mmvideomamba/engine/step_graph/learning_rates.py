@@ -7,6 +7,19 @@ import torch
 from torch.optim import Optimizer
 
 
+def make_groups_plain(optimizer: Optimizer) -> None:
+    """Turn the groups of an optimizer into plain dictionaries, in place.
+
+    mmengine makes a group of each parameter, a ``ConfigDict``. To read all
+    settings of hundreds of these in each step takes milliseconds.
+
+    Args:
+        optimizer (Optimizer): Of any kind.
+    """
+    groups = optimizer.param_groups
+    groups[:] = [{name: group[name] for name in group} for group in groups]
+
+
 class LearningRates:
     """Learning rates of an optimizer on the device.
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.engine.vote import Vote
 from .batch_memory import tensors_of
+from .learning_rates import make_groups_plain
 from .loss_graphs import LossGraphs, in_a_line
 from .reasons import guard_of, model_reason, watch, wrapper_reason
 from .recording import Recording
@@ -83,6 +84,7 @@ class GraphedStep:
         if reason:
             self._leave(reason, together=True)
             return
+        make_groups_plain(wrapper.optimizer)
         self.work = StepWork(self.model, wrapper, self.distributed)
         self.losses = LossGraphs(self.work, warm_up, max_graphs, record)
         self.update = UpdateGraph(self.work, warm_up, record)

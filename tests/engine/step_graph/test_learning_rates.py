@@ -1,8 +1,11 @@
 """Learning rates reach the device; other changes are named."""
 import torch
+from mmengine.config import ConfigDict
+from mmengine.optim import build_optim_wrapper
 from step_graph_run import StepNet, optimizer_of
 
-from mmvideomamba.engine.step_graph.learning_rates import LearningRates
+from mmvideomamba.engine.step_graph.learning_rates import (LearningRates,
+                                                           make_groups_plain)
 
 
 def rates() -> LearningRates:
@@ -31,6 +34,23 @@ def test_send() -> None:
     assert found.rates.tolist() == [2**-7, 2**-6]
     found.optimizer.param_groups[0]['lr'] = 1.
     assert found.send() == 'learning rates that were equal differ'
+
+
+def test_groups_of_the_host_become_plain() -> None:
+    wrapper = build_optim_wrapper(
+        StepNet(),
+        ConfigDict(
+            optimizer=dict(type='AdamW', lr=0.5, weight_decay=0.1),
+            paramwise_cfg=dict(bias_decay_mult=0.)))
+    groups = wrapper.optimizer.param_groups
+    before = [dict(group) for group in groups]
+    assert len(groups) == 6 and type(groups[0]) is not dict
+    make_groups_plain(wrapper.optimizer)
+    assert wrapper.optimizer.param_groups is groups
+    assert all(type(group) is dict for group in groups)
+    for group, old in zip(groups, before):
+        assert group.keys() == old.keys()
+        assert all(group[k] is old[k] for k in group)
 
 
 def test_other_changes() -> None:
