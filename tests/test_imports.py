@@ -69,9 +69,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
      {'checkpoints', 'loss_weight', 'ops', 'registry', 'models.layers'}),
     'models.masking': (ENGINE,
                        {'checkpoints', 'registry', 'upload', 'models.layers'}),
-    'models.selfsup':
-    (ENGINE | {'mmpretrain'},
-     {'loss_weight', 'ops', 'registry', 'models.layers', 'models.masking'}),
+    'models.selfsup': (ENGINE | {'mmpretrain'}, {
+        'loss_weight', 'ops', 'registry', 'models.layers', 'models.masking'
+    }),
     'models.multimodal': (ENGINE | {'tokenizers'}, {
         'checkpoints', 'json_file', 'loss_weight', 'ops', 'registry', 'upload',
         'models.layers', 'models.masking'

@@ -1,12 +1,16 @@
 """Hook for training steps as CUDA graphs."""
-from typing import Any, Dict, Sequence
+import logging
+from typing import Any, Dict, NoReturn, Sequence
 
 import torch
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 
 from mmvideomamba.engine.step_graph.step import GraphedStep
 from mmvideomamba.registry import HOOKS
+from mmvideomamba.user_error import UserError
 
 MODES = ('auto', 'on', 'off')
 
@@ -19,7 +23,7 @@ class CUDAGraphHook(Hook):
     kernels. The hook replaces ``train_step`` of the model by a
     ``GraphedStep``: losses, gradients, updates and random numbers equal a
     step without graphs to the bit. On a CPU, and on GPUs without NVIDIA's
-    graphs, the hook does nothing.
+    graphs, the training steps stay the host's.
 
     A graph keeps the memory of a step between the steps.
 
@@ -35,7 +39,7 @@ class CUDAGraphHook(Hook):
             Modules of torch and OpenMMLab need no mention. Defaults to ().
 
     Raises:
-        ValueError: If an argument is not allowed.
+        UserError: If an argument is not allowed.
     """
 
     # After the guard, which takes over the optimizer wrapper.
@@ -47,13 +51,13 @@ class CUDAGraphHook(Hook):
                  max_graphs: int = 4,
                  trusted: Sequence[str] = ()) -> None:
         if mode not in MODES:
-            raise ValueError(f'mode of CUDAGraphHook must be one of '
-                             f'{list(MODES)}, but is {mode!r}')
+            _refuse(f'mode of CUDAGraphHook must be one of {list(MODES)}, but '
+                    f'is {mode!r}')
         for name, value, least in (('warm_up', warm_up, 2), ('max_graphs',
                                                              max_graphs, 1)):
             if not isinstance(value, int) or value < least:
-                raise ValueError(f'{name} of CUDAGraphHook must be an int of '
-                                 f'at least {least}, but is {value!r}')
+                _refuse(f'{name} of CUDAGraphHook must be an int of at least '
+                        f'{least}, but is {value!r}')
         self.mode = mode
         self.options: Dict[str, Any] = dict(
             warm_up=warm_up, max_graphs=max_graphs, trusted=tuple(trusted))
@@ -65,18 +69,23 @@ class CUDAGraphHook(Hook):
             runner (Runner): The runner.
 
         Raises:
-            ValueError: If graphs are a must and cannot be.
+            ValueError: If graphs are a must and cannot be; a ``UserError``
+                where the device has none.
         """
         self._give_back(runner)
         if self.mode == 'off':
             return
-        reason = _device_reason(runner)
-        if reason and self.mode == 'on':
-            raise ValueError(f"mode='on' of CUDAGraphHook: {reason}; "
-                             "mode='auto' trains without CUDA graphs then")
-        if reason:
-            return
         model = runner.model
+        device = next(model.parameters()).device
+        reason = _device_reason(device)
+        if reason and self.mode == 'on':
+            _refuse(f"mode='on' of CUDAGraphHook: {reason}; mode='auto' "
+                    'trains without CUDA graphs then')
+        if reason:
+            if device.type != 'cpu':  # nobody expects graphs there
+                print_log(f'training steps run without CUDA graphs: {reason}',
+                          'current', logging.INFO)
+            return
         model.train_step = GraphedStep(
             model,
             model.train_step,
@@ -98,9 +107,13 @@ class CUDAGraphHook(Hook):
             del own['train_step']
 
 
-def _device_reason(runner: Runner) -> str:
+def _refuse(message: str) -> NoReturn:
+    """End the training with a line, on the first process alone."""
+    raise UserError(message if is_main_process() else '')
+
+
+def _device_reason(device: torch.device) -> str:
     """Tell why the device of a training has no CUDA graphs."""
-    device = next(runner.model.parameters()).device
     if device.type != 'cuda':
         return f'the model is on the {device.type}, not on a CUDA device'
     if torch.version.hip is not None:

@@ -3,10 +3,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from step_graph_run import Repetition, StepNet, batches, train, wrapper_of
 
 from mmvideomamba.engine.hooks import CUDAGraphHook, cuda_graph_hook
 from mmvideomamba.engine.step_graph.step import GraphedStep
+from mmvideomamba.user_error import UserError
+
+CUDA = torch.device('cuda')
 
 
 def runner() -> Any:
@@ -23,7 +27,7 @@ def test_cpu_trains_as_before(mode: str) -> None:
 
 def test_graphs_asked_for_on_a_cpu() -> None:
     with pytest.raises(
-            ValueError,
+            UserError,
             match="mode='on' of CUDAGraphHook: the model is on the cpu, not "
             "on a CUDA device; mode='auto' trains without CUDA graphs then"):
         CUDAGraphHook('on').before_train(runner())
@@ -38,13 +42,25 @@ def test_graphs_asked_for_on_a_cpu() -> None:
      "least 1, but is '4'"),
 ])
 def test_wrong_arguments(arguments: dict, message: str) -> None:
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(UserError) as error:
         CUDAGraphHook(**arguments)
     assert str(error.value) == message
 
 
+def test_amd_gpus_train_as_before(monkeypatch: Any, mm_log: Any) -> None:
+    one = runner()
+    monkeypatch.setattr(torch.version, 'hip', '6.4')
+    one.model.parameters = lambda: iter([SimpleNamespace(device=CUDA)])
+    CUDAGraphHook().before_train(one)
+    assert 'train_step' not in vars(one.model)
+    assert mm_log[-1] == ('training steps run without CUDA graphs: graphs of '
+                          'AMD GPUs were not tried')
+    with pytest.raises(UserError, match="mode='on' .*AMD"):
+        CUDAGraphHook('on').before_train(one)
+
+
 def test_step_is_replaced_and_given_back(monkeypatch: Any) -> None:
-    monkeypatch.setattr(cuda_graph_hook, '_device_reason', lambda runner: '')
+    monkeypatch.setattr(cuda_graph_hook, '_device_reason', lambda device: '')
     hook, one = CUDAGraphHook(trusted=['step_graph_run']), runner()
     hook.before_train(one)
     step = one.model.train_step
