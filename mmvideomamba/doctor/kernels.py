@@ -1,7 +1,7 @@
 """Self-check of the kernels on the GPUs at hand: ``--gpu``."""
 import time
 import warnings
-from typing import Dict, List
+from typing import Dict, List, Sequence
 
 import torch
 
@@ -44,6 +44,21 @@ def line_of(row: Row) -> str:
                         *numbers, verdict)
 
 
+def count(rows: Sequence[Row]) -> str:
+    """Count the right rows; a row that did not run is not among them.
+
+    Args:
+        rows (Sequence[Row]): Rows of the self-check.
+
+    Returns:
+        str: As '30 of 32 right', and how many rows did not run, if any.
+    """
+    skipped = sum(bool(row.skipped) for row in rows)
+    right = sum(row.right for row in rows) - skipped
+    return (f'{right} of {len(rows)} right' +
+            (f', {skipped} not run' if skipped else ''))
+
+
 def _check_device(index: int, device: torch.device) -> bool:
     """Check a device, print the table, keep the verdict."""
     facts = facts_of(index)
@@ -66,8 +81,8 @@ def _check_device(index: int, device: torch.device) -> bool:
     wrong = wrong_kernels(rows)
     seconds = time.monotonic() - started
     path = keep_verdict(facts, wrong)
-    print(f'{sum(r.right for r in rows)} of {len(rows)} right, in '
-          f'{seconds:.0f} s with the compilation of new kernels; ' +
+    print(f'{count(rows)}, in {seconds:.0f} s with the compilation of new '
+          'kernels; ' +
           (f'verdict kept in {path}' if path else
            'the verdict is not kept: no cache folder can be written'))
     if wrong:

@@ -113,3 +113,12 @@ def test_each_kind_of_gpu_is_checked_once(
 def test_lines(row: Row, ending: str) -> None:
     line = kernels.line_of(row)
     assert line.startswith('selective_scan') and line.endswith(ending)
+
+
+def test_rows_that_did_not_run_are_no_right_ones() -> None:
+    right = Row(CASES[0], torch.float32, 'few', 0, 0, 5e-5, 'y')
+    wrong = right._replace(forward=1.)
+    skipped = right._replace(skipped='no Triton')
+    assert kernels.count([right, wrong]) == '1 of 2 right'
+    assert kernels.count([right, wrong, skipped,
+                          skipped]) == ('1 of 4 right, 2 not run')

@@ -80,9 +80,6 @@ class Verdict(NamedTuple):
     wrong: Tuple[Wrong, ...]
 
 
-# the key -------------------------------------------------------------------
-
-
 def _driver() -> str:
     """Return the version of the GPU's driver, as far as the system tells."""
     module = 'amdgpu' if torch.version.hip else 'nvidia'
@@ -120,13 +117,13 @@ def facts_of(device: int) -> Dict[str, str]:
         name, capability, driver = "Triton's interpreter", '', ''
     else:
         found = torch.cuda.get_device_properties(device)
-        name = found.name
+        name, driver = found.name, _driver()
         capability = f'{found.major}.{found.minor}'
-        driver = _driver()
+        if torch.version.hip:
+            capability = getattr(found, 'gcnArchName', capability)
     return dict(
         device=name,
-        capability=getattr(found, 'gcnArchName', capability)
-        if device != CPU and torch.version.hip else capability,
+        capability=capability,
         driver=driver,
         triton=triton_version_text(),
         mmvideomamba=__version__,
@@ -143,9 +140,6 @@ def _folders(make: bool = False) -> List[Path]:
     """Return the folders of verdicts, the user's cache first."""
     found = user_folder('verdicts'), private_folder('verdicts', make)
     return [f for f in found if f is not None]
-
-
-# the file ------------------------------------------------------------------
 
 
 def keep_verdict(facts: Dict[str, str],
@@ -230,9 +224,6 @@ def device_verdicts() -> Dict[str, Optional[Verdict]]:
         if facts['device'] not in found:
             found[facts['device']] = read_verdict(facts)
     return found
-
-
-# the questions -------------------------------------------------------------
 
 
 def _ask(device: int) -> Keys:
