@@ -47,7 +47,7 @@ def optimizer_of(model: BaseModel, cfg: Config) -> torch.optim.AdamW:
 
 
 class BareStep:
-    """Forward, loss, backward and AdamW on one waiting batch.
+    """Forward, loss, backward and AdamW on a waiting batch.
 
     Args:
         cfg (Config): A recipe, see ``recipe_parts.load``.
@@ -112,7 +112,7 @@ class BareStep:
         """Capture the whole step.
 
         Returns:
-            Callable: Runs the step as one launch.
+            Callable: Runs the step as a single launch.
         """
         here, side = torch.cuda.current_stream(), torch.cuda.Stream()
         side.wait_stream(here)

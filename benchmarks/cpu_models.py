@@ -3,8 +3,8 @@
     python benchmarks/cpu_models.py --out benchmarks/results/cpu_models.md
 
 Both models see the same clip in the same run, in turns; the table gives the
-median and the ratio, in float32 and in bfloat16 under autocast, on one thread
-and on all. ``--quick`` leaves out all but float32 on all threads.
+median and the ratio, in float32 and in bfloat16 under autocast, on a single
+thread and on all. ``--quick`` leaves out all but float32 on all threads.
 """
 import argparse
 import platform
@@ -70,7 +70,7 @@ def cpu_name() -> str:
 
 
 def cpu_report() -> str:
-    """Return family and model of the processor, and its flags in FLAGS."""
+    """Return family and model of the processor, and the flags in FLAGS."""
     flags = (cpu_info('flags') or cpu_info('Features')).split()
     numbers = [cpu_info(name) for name in ('cpu family', 'model')]
     known = f' (family {numbers[0]}, model {numbers[1]})' if all(
@@ -87,7 +87,7 @@ def bf16_report() -> str:
 
 
 def show(lines: List[str], out: Optional[Path]) -> None:
-    """Print a report, and write it to a file if one is named."""
+    """Print a report, and write a file if named."""
     table = '\n'.join(lines)
     print(table)
     if out:

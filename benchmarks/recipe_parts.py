@@ -15,6 +15,13 @@ CONFIGS = Path(mmvideomamba.__file__).resolve().parents[1] / 'configs'
 HOOK = 'mmvideomamba.CUDAGraphHook'
 TINY_SIDE = 32
 
+# Recipes of Kinetics-400, by size of the model and frames.
+_KINETICS = 'recognition/kinetics400/videomamba'
+TINY_8F = f'{_KINETICS}-tiny_in1k-pre_8xb64-u8-70e_kinetics400-rgb'
+TINY_64F = f'{_KINETICS}-tiny_in1k-pre_16xb16-u64-70e_kinetics400-rgb'
+MIDDLE_8F = f'{_KINETICS}-middle_in1k-pre_16xb32-u8-50e_kinetics400-rgb'
+MIDDLE_64F = f'{_KINETICS}-middle_in1k-pre_16xb4-u64-50e_kinetics400-rgb'
+
 
 class Case(NamedTuple):
     """A training of a recipe.
@@ -22,7 +29,7 @@ class Case(NamedTuple):
     Args:
         config (str): Path of the recipe in ``configs``, without the ending.
         clips (int): Of a step and GPU.
-        windows (int): Timed windows of iterations.
+        windows (int): Timed windows of iterations. Defaults to 1.
     """
     config: str
     clips: int

@@ -3,10 +3,10 @@
     python benchmarks/scaling.py [--middle-64f] [--gpus 1 2 4]
 
 Each training is a recipe on clips that cost nothing, with as many clips on
-every GPU. Efficiency: the time of a step on one GPU over the time on several.
-Beside several GPUs of one node, '2 nodes' are two agents on this host, each
+every GPU. Efficiency: time of a step on a single GPU over the time on several.
+Beside several GPUs of a node, '2 nodes' are two agents on this host, each
 with half of the GPUs and a NODE_RANK (NNODES, MASTER_ADDR, PORT). Trainings
-run one after another; the file is written after every training.
+run in turn; the file is written after every training.
 """
 import argparse
 import os
@@ -22,23 +22,19 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from gpu_common import Entry, cell, page, table
-from recipe_parts import (Case, Timing, add_options, has_graphs, load,
-                          messages, set_graphs, timed, timed_training)
+from recipe_parts import (MIDDLE_8F, MIDDLE_64F, TINY_8F, TINY_64F, Case,
+                          Timing, add_options, has_graphs, load, messages,
+                          set_graphs, timed, timed_training)
 
 ROOT = Path(__file__).resolve().parents[1]
-KINETICS = 'recognition/kinetics400/videomamba'
 CASES: Dict[str, Case] = {
-    'Tiny 8f, 64 clips':
-    Case(f'{KINETICS}-tiny_in1k-pre_8xb64-u8-70e_kinetics400-rgb', 64),
-    'Tiny 64f, 8 clips':
-    Case(f'{KINETICS}-tiny_in1k-pre_16xb16-u64-70e_kinetics400-rgb', 8),
-    'Middle 8f, 32 clips':
-    Case(f'{KINETICS}-middle_in1k-pre_16xb32-u8-50e_kinetics400-rgb', 32),
-    'Middle 64f, 4 clips':
-    Case(f'{KINETICS}-middle_in1k-pre_16xb4-u64-50e_kinetics400-rgb', 4),
+    'Tiny 8f, 64 clips': Case(TINY_8F, 64),
+    'Tiny 64f, 8 clips': Case(TINY_64F, 8),
+    'Middle 8f, 32 clips': Case(MIDDLE_8F, 32),
+    'Middle 64f, 4 clips': Case(MIDDLE_64F, 4),
 }
 OPTIONAL = 'Middle 64f, 4 clips'
-# Seconds after which a training counts as hung.
+# Seconds until a training counts as hung.
 PATIENCE = 150.
 
 
@@ -96,7 +92,7 @@ def commands(job: Job, config: Path, device: str) -> List[tuple]:
         device (str): 'cuda' or 'cpu'.
 
     Returns:
-        list[tuple[list[str], dict[str, str]]]: One of each node.
+        list[tuple[list[str], dict[str, str]]]: For each node.
     """
     each, port = job.gpus // job.nodes, str(free_port())
     path = os.pathsep.join(
@@ -128,7 +124,7 @@ def commands(job: Job, config: Path, device: str) -> List[tuple]:
 
 
 class Bench:
-    """Run trainings one after another.
+    """Run trainings in turn.
 
     Args:
         args (argparse.Namespace): Command line.
@@ -185,7 +181,7 @@ class Bench:
             try:
                 agent.wait(max(0.1, end - time.monotonic()))
             except subprocess.TimeoutExpired:
-                # The ranks end with their agent.
+                # The ranks end with the agent.
                 agent.kill()
                 agent.wait()
         return [agent.returncode for agent in agents]
@@ -196,7 +192,7 @@ def report(args: argparse.Namespace, found: Dict[Job, Entry]) -> str:
 
     Args:
         args (argparse.Namespace): Command line.
-        found (dict[Job, dict]): What was measured.
+        found (dict[Job, dict]): Measurements.
     """
     rows, order = [], list(CASES)
 

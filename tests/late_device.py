@@ -1,4 +1,4 @@
-"""A device of which the host is ahead, played on a CPU."""
+"""A device behind the host, played on a CPU."""
 from typing import Any, List, Tuple
 
 import torch
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class LateDevice:
-    """Copies to the host that arrive when a test says so.
+    """Copies to the host, which arrive at a call of ``arrive``.
 
     Args:
         monkeypatch (MonkeyPatch): All numbers in tensors are on the device

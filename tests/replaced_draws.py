@@ -3,7 +3,7 @@ from contextlib import ExitStack
 from typing import Any, Callable
 from unittest import mock
 
-# The name in each file that draws.
+# The name in each file with draws.
 DRAWS = [
     f'mmvideomamba.models.{name}.draw_distinct'
     for name in ('masking.visible_tokens', 'multimodal.video_text_model')
@@ -11,7 +11,7 @@ DRAWS = [
 
 
 def replaced_draws(stand_in: Callable[..., Any]) -> ExitStack:
-    """Return a context in which a function draws.
+    """Return a context with another function for draws.
 
     Args:
         stand_in (Callable): Called as ``draw_distinct``.

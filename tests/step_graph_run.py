@@ -40,7 +40,7 @@ class Repetition:
 
 
 class StepNet(BaseModel):
-    """A small model with a part that no loss depends on."""
+    """A small model with a part without a loss."""
 
     def __init__(self, with_norm: bool = False) -> None:
         super().__init__()
@@ -159,7 +159,7 @@ def train_on_rank(rank: int, folder: str, port: int, device: str) -> None:
             step.reason = 'a reason' if rank == 0 else ''
             step.left = False
         data = batches([6] * 9 + [4 + 2 * rank] + [6] * 6)
-        # Each process has samples of its own.
+        # Processes have different samples.
         for batch in data:
             batch['inputs'] += rank
 

@@ -16,7 +16,7 @@ def on_gpu(value: Any) -> bool:
         value (Any): Number, array or tensor.
 
     Returns:
-        bool: False for a tensor of several numbers; the hub refuses these.
+        bool: False for a tensor of several numbers, which the hub refuses.
     """
     return isinstance(value, Tensor) and value.is_cuda and value.numel() == 1
 
@@ -28,8 +28,8 @@ class LateMessageHub(MessageHub):
     waits for the device: the loggers, a checkpoint, a hook. So nobody sees a
     history with values missing, and nobody else waits.
 
-    The class has no constructor: ``take_over`` turns a hub into one, and
-    ``give_back`` undoes the change.
+    The class has no constructor: ``take_over`` changes the class of a hub,
+    and ``give_back`` changes back.
     """
 
     _line: Deque[Tuple[Dict[str, Any], List['_Copy']]]
@@ -120,7 +120,7 @@ class LateMessageHub(MessageHub):
 
 
 class _Copy:
-    """Numbers of one dtype on their way to the host."""
+    """Numbers of a dtype on the way to the host."""
 
     def __init__(self, keys: List[str], values: List[Tensor]) -> None:
         self.keys = keys

@@ -35,7 +35,7 @@ def draw_drops(backbone: Any, hidden: Tensor) -> List[Optional[Tensor]]:
 
 
 def _drop_probs(backbone: Any) -> List[float]:
-    """Return the probability of each drop, 0 for one without a number."""
+    """Return the probability of each drop, 0 for a drop without a number."""
     last = backbone.last_index
     blocks = list(backbone.layers)
     probs = [0.]  # The first block has nothing to drop.

@@ -30,7 +30,7 @@ _ROUND = 1.5 * 2**23
 
 
 def _float32(value: float) -> Any:
-    return constant(np.float32(value))
+    return constant(float(np.float32(value)))
 
 
 def _polynomial(b: Any, coefficients: tuple, x: Any) -> Any:
@@ -58,7 +58,7 @@ def _decay(b: Any, s: Any, a: Any) -> Any:
 
 
 def _exp_minus(b: Any, x: Any) -> Any:
-    return _exp2(b, b.fmul(x, _float32(-LOG2E)))
+    return _exp2(b, b.fmul(x, _float32(float(-LOG2E))))
 
 
 def _softplus(b: Any, x: Any) -> Any:
