@@ -272,11 +272,10 @@ def test_two_models_in_turns() -> None:
     for i in range(12):
         for step, wrapper in zip(steps, wrappers):
             # As in `train`: seed and learning rate of the iteration.
-            one = [data[i]]
             torch.manual_seed(100 + i)
             for group in wrapper.optimizer.param_groups:
                 group['lr'] = float(torch.tensor(group['lr'] * 0.9))
-            step(dict(one[0]), optim_wrapper=wrapper)
+            step(dict(data[i]), optim_wrapper=wrapper)
     for model in models:
         assert not differences(model.state_dict(), alone[0].state_dict(), '')
     assert all(s.losses.graphs and s.update.recording is not None
