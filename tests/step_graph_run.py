@@ -111,7 +111,10 @@ def train(step: Callable[..., Dict[str, torch.Tensor]], wrapper: Any,
         if f'at_{i}' in changes:
             changes[f'at_{i}']()
         out = step(dict(batch), optim_wrapper=wrapper)
-        logs.append({k: float(v.detach()) for k, v in out.items()})
+        logs.append({
+            k: float(torch.as_tensor(v).detach())
+            for k, v in out.items()
+        })
     return logs
 
 

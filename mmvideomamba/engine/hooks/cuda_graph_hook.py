@@ -1,6 +1,6 @@
 """Hook for training steps as CUDA graphs."""
 import logging
-from typing import Any, Dict, NoReturn, Sequence
+from typing import Any, Dict, NoReturn, Optional, Sequence
 
 import torch
 from mmengine.dist import is_main_process
@@ -61,6 +61,7 @@ class CUDAGraphHook(Hook):
         self.mode = mode
         self.options: Dict[str, Any] = dict(
             warm_up=warm_up, max_graphs=max_graphs, trusted=tuple(trusted))
+        self._step: Optional[GraphedStep] = None
 
     def before_train(self, runner: Runner) -> None:
         """Stand in for the training step of the model.
@@ -75,7 +76,7 @@ class CUDAGraphHook(Hook):
         self._give_back(runner)
         if self.mode == 'off':
             return
-        model = runner.model
+        model: Any = runner.model
         device = next(model.parameters()).device
         reason = _device_reason(device)
         if reason and self.mode == 'on':
@@ -86,12 +87,13 @@ class CUDAGraphHook(Hook):
                 print_log(f'training steps run without CUDA graphs: {reason}',
                           'current', logging.INFO)
             return
-        model.train_step = GraphedStep(
+        self._step = GraphedStep(
             model,
             model.train_step,
             runner.optim_wrapper,
             must=self.mode == 'on',
             **self.options)
+        model.train_step = self._step
 
     def after_train(self, runner: Runner) -> None:
         """Give the training step back, and free the memory of the graphs.
@@ -103,8 +105,16 @@ class CUDAGraphHook(Hook):
 
     def _give_back(self, runner: Runner) -> None:
         own: Any = vars(runner.model)
-        if isinstance(own.get('train_step'), GraphedStep):
+        step, self._step = self._step, None
+        found = own.get('train_step')
+        if isinstance(found, GraphedStep):
+            # Maybe of an earlier training that ended in an error.
             del own['train_step']
+            if found.train_step != runner.model.train_step:
+                own['train_step'] = found.train_step  # of another hook
+        elif step is not None:
+            # Another hook has wrapped the step, and may put it back.
+            step.release()
 
 
 def _refuse(message: str) -> NoReturn:

@@ -1,21 +1,59 @@
 """Batches at fixed addresses, as CUDA graphs read memory."""
-from typing import Any, Dict, List, Sequence, Tuple
+import copy
+from itertools import count
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+import numpy as np
 import torch
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 # Facts of a sample, besides tensors, for a loss.
 _FACTS = ('num_classes', )
+_VALUES = (bool, int, float, complex, str, bytes, type(None), torch.dtype,
+           torch.device, np.generic)
+
+
+class Withheld:
+    """In the place of a value that a graph cannot follow.
+
+    A missing value could be taken for a default by a loss; each use of this
+    object is an error instead.
+    """
+
+    def _refuse(self, *args: Any) -> Any:
+        raise RuntimeError('a text, number or other object of a data sample '
+                           'was used')
+
+    __bool__ = __str__ = __format__ = __float__ = __int__ = _refuse
+    __eq__ = __ne__ = __hash__ = _refuse  # type: ignore[assignment]
+
+
+class UnknownValueError(TypeError):
+    """A batch with an object whose contents are not known."""
 
 
 def _entries(sample: BaseDataElement) -> Dict[str, Any]:
-    """Return the tensors of a sample, nested samples, and the known facts."""
+    """Return the fields of a sample; what changes is withheld."""
+    found = dict(sample.all_items())
     return {
-        name: value
-        for name, value in sample.all_items()
-        if isinstance(value, (Tensor, BaseDataElement)) or name in _FACTS
+        # Sets of the hosts have the names, in no order.
+        name:
+        found[name] if name in _FACTS or found[name] is None
+        or isinstance(found[name], (Tensor, BaseDataElement)) else Withheld()
+        for name in sorted(found)
     }
+
+
+def _parts(batch: Any) -> Optional[Dict[Any, Any]]:
+    """Return the values inside a value by name; None for a single value."""
+    if isinstance(batch, BaseDataElement):
+        return _entries(batch)
+    if isinstance(batch, dict):
+        return batch
+    if isinstance(batch, (list, tuple)):
+        return dict(enumerate(batch))
+    return None
 
 
 def layout(batch: Any) -> Tuple:
@@ -27,18 +65,27 @@ def layout(batch: Any) -> Tuple:
     Returns:
         tuple: Equal for batches of one graph. Numbers and texts are part of
         the layout, except in samples.
+
+    Raises:
+        UnknownValueError: If the batch holds any other object.
     """
     if isinstance(batch, Tensor):
-        return 'tensor', tuple(batch.shape), batch.dtype
-    if isinstance(batch, BaseDataElement):
-        return (type(batch), *((name, layout(value))
-                               for name, value in _entries(batch).items()))
-    if isinstance(batch, dict):
-        return ('dict', *((name, layout(value))
-                          for name, value in batch.items()))
-    if isinstance(batch, (list, tuple)):
-        return (type(batch), *map(layout, batch))
-    return 'value', repr(batch)
+        if batch.layout is not torch.strided or batch.is_nested:
+            raise UnknownValueError(f'a batch holds a tensor of the layout '
+                                    f'{batch.layout}')
+        return 'tensor', tuple(batch.shape), batch.dtype, batch.device
+    parts = _parts(batch)
+    if parts is not None:
+        fields = set()
+        if isinstance(batch, BaseDataElement):
+            fields = set(batch.metainfo_keys())
+        return (type(batch), *((name, name in fields, layout(value))
+                               for name, value in parts.items()))
+    if isinstance(batch, Withheld):
+        return ('withheld', )
+    if not isinstance(batch, _VALUES):
+        raise UnknownValueError(f'a batch holds a {type(batch).__name__}')
+    return 'value', type(batch), repr(batch)
 
 
 def tensors_of(batch: Any) -> List[Tensor]:
@@ -52,34 +99,38 @@ def tensors_of(batch: Any) -> List[Tensor]:
     """
     if isinstance(batch, Tensor):
         return [batch]
-    values: Sequence[Any] = ()
-    if isinstance(batch, BaseDataElement):
-        values = list(_entries(batch).values())
-    elif isinstance(batch, dict):
-        values = list(batch.values())
-    elif isinstance(batch, (list, tuple)):
-        values = batch
-    return [tensor for value in values for tensor in tensors_of(value)]
+    parts = _parts(batch) or {}
+    return [x for value in parts.values() for x in tensors_of(value)]
 
 
-def _rebuild(batch: Any, tensors: Dict[int, Tensor]) -> Any:
-    """Copy a batch with other tensors, found by the ids of the old."""
+def _rebuild(batch: Any, tensors: Iterator[Tensor]) -> Any:
+    """Copy a batch with other tensors, in the order of ``tensors_of``."""
     if isinstance(batch, Tensor):
-        return tensors[id(batch)]
+        return next(tensors)
+    parts = _parts(batch)
+    if parts is None:
+        return batch
+    copies = {k: _rebuild(v, tensors) for k, v in parts.items()}
     if isinstance(batch, BaseDataElement):
-        copy = type(batch)()
-        for name, value in _entries(batch).items():
-            if name in batch.metainfo_keys():
-                copy.set_metainfo({name: _rebuild(value, tensors)})
-            else:
-                # Past the setters of the hosts, which look at values.
-                copy.set_field(_rebuild(value, tensors), name, dtype=None)
-        return copy
+        sample = type(batch)()
+        for name, value in copies.items():
+            meta = name in batch.metainfo_keys()
+            # Past the setters of the hosts, which look at values, and which
+            # copy tensors.
+            sample.set_field(
+                value,
+                name,
+                dtype=None,
+                field_type='metainfo' if meta else 'data')
+        return sample
     if isinstance(batch, dict):
-        return type(batch)((k, _rebuild(v, tensors)) for k, v in batch.items())
-    if isinstance(batch, (list, tuple)):
-        return type(batch)([_rebuild(value, tensors) for value in batch])
-    return batch
+        other = copy.copy(batch)  # of a class with other arguments, too
+        other.update(copies)
+        return other
+    values = list(copies.values())
+    if hasattr(batch, '_fields'):
+        return type(batch)(*values)
+    return type(batch)(values)
 
 
 class BatchMemory:
@@ -91,7 +142,7 @@ class BatchMemory:
 
     Args:
         batch (Any): The first batch; see ``layout``. Samples of the copy
-            hold tensors alone, besides ``num_classes``.
+            hold tensors, ``num_classes``, and ``Withheld`` for other values.
         device (torch.device): Of the model.
 
     Attributes:
@@ -101,23 +152,25 @@ class BatchMemory:
     def __init__(self, batch: Any, device: torch.device) -> None:
         self.device = device
         tensors = tensors_of(batch)
-        self._near: List[Tensor] = []
         self._far: Dict[torch.dtype, Tensor] = {}
-        places: Dict[int, Tensor] = {}
-        for tensor in tensors:
-            if tensor.device == device:
-                places[id(tensor)] = torch.empty_like(tensor)
+        # By position: two samples may share a tensor in the first batch.
+        places: Dict[int, Tensor] = {
+            i: torch.empty_like(tensor, requires_grad=False)
+            for i, tensor in enumerate(tensors) if tensor.device == device
+        }
+        self._near = list(places.values())
         for dtype, group in self._groups(tensors).items():
             flat = torch.empty(
                 sum(x.numel() for x in group), dtype=dtype, device=device)
             self._far[dtype] = flat
             start = 0
-            for tensor in group:
-                places[id(tensor)] = flat[start:start + tensor.numel()].view(
-                    tensor.shape)
-                start += tensor.numel()
-        self.batch = _rebuild(batch, places)
-        self._near = [places[id(x)] for x in tensors if x.device == device]
+            for i, tensor in enumerate(tensors):
+                if i in places or tensor.dtype is not dtype:
+                    continue
+                end = start + tensor.numel()
+                places[i] = flat[start:end].view(tensor.shape)
+                start = end
+        self.batch = _rebuild(batch, map(places.__getitem__, count()))
         self.fill(batch)
 
     def _groups(self, tensors: List[Tensor]) -> Dict[torch.dtype, List]:
@@ -137,7 +190,7 @@ class BatchMemory:
             batch (Any): Of the layout of the first batch.
         """
         tensors = tensors_of(batch)
-        near = [x for x in tensors if x.device == self.device]
+        near = [x.detach() for x in tensors if x.device == self.device]
         for group in _by_dtype(self._near, near):
             torch._foreach_copy_(*group)
         for dtype, values in self._groups(tensors).items():

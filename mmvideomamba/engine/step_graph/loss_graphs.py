@@ -5,7 +5,8 @@ from typing import Any, Callable, Dict, NamedTuple, Optional
 import torch
 from mmengine.logging import print_log
 
-from .batch_memory import BatchMemory, layout
+from .batch_memory import BatchMemory, UnknownValueError, layout
+from .host_state import HostDraws, settings_of
 from .waits import Waits
 from .work import Losses, OtherParametersError, StepWork
 
@@ -58,7 +59,11 @@ class LossGraphs:
             return self.work.attempt(batch)
         # The factor of a loss is a number of the host.
         factor = float(self.work.wrapper.scale_loss(torch.ones(())))
-        key = layout(batch), factor
+        try:
+            key = layout(batch), factor, settings_of(self.work.wrapper)
+        except UnknownValueError as error:
+            self.drop(f'the step needs more of a batch than tensors: {error}')
+            return self.work.attempt(batch)
         graph = self.graphs.get(key)
         if graph is not None:
             graph.memory.fill(batch)
@@ -87,9 +92,10 @@ class LossGraphs:
         self._seen[key] = self._seen.get(key, 0) + 1
         if self._seen[key] != self.warm_up or not self._has_room():
             return self.work.attempt(batch)
-        memory = BatchMemory(batch, self.work.device)
-        with Waits(self.work.device) as waits:
+        device = self.work.device
+        with Waits(device) as waits, HostDraws(device) as draws:
             try:
+                memory = BatchMemory(batch, device)
                 losses = self.work.attempt(memory.batch, rehearse=True)
             except (OtherParametersError, torch.cuda.OutOfMemoryError):
                 raise
@@ -99,9 +105,18 @@ class LossGraphs:
                 return self.work.attempt(batch)
         if waits.found:
             self.drop(f'the step waits for the device: {waits.found}')
+        elif draws.found:
+            self.drop(f'the step {draws.found}')
         else:
             self._memories[key] = memory
         return losses
+
+    def begin_again(self) -> None:
+        """Free the graphs, and capture others after a new warm-up."""
+        self.graphs.clear()
+        self._memories.clear()
+        self._seen.clear()
+        self.pool = None
 
     def _has_room(self) -> bool:
         """Tell whether one more layout may have a graph."""

@@ -97,9 +97,9 @@ def model_reason(model: nn.Module, table: Any) -> str:
         reason = _wrapper_of_model_reason(model)
         if reason:
             return reason
-    for name in ('train_step', 'forward', 'parse_losses', '_run_forward'):
-        if name in vars(inner):
-            return f'{name} of the model was exchanged'
+    exchanged = exchanged_method(inner)
+    if exchanged or 'train_step' in {**vars(inner), **vars(model)}:
+        return exchanged or 'train_step of the model was exchanged'
     if type(inner).train_step is not BaseModel.train_step:
         return f'{type(inner).__name__} has a train_step of its own'
     if len({x.device for x in inner.parameters()}) > 1:
@@ -119,6 +119,22 @@ def model_reason(model: nn.Module, table: Any) -> str:
     return ''
 
 
+def exchanged_method(model: nn.Module) -> str:
+    """Tell whether a model has other methods than its class.
+
+    Args:
+        model (nn.Module): Not wrapped.
+
+    Returns:
+        str: The reason against graphs, or ''.
+    """
+    own = vars(model)
+    for name in ('forward', 'parse_losses', '_run_forward'):
+        if name in own:
+            return f'{name} of the model was exchanged'
+    return ''
+
+
 def _wrapper_of_model_reason(model: Any) -> str:
     """Tell why a wrapper of the model forbids a capture."""
     if type(model) is not MMDistributedDataParallel:
@@ -126,11 +142,20 @@ def _wrapper_of_model_reason(model: Any) -> str:
     named = dict(
         find_unused_parameters=model.find_unused_parameters,
         detect_anomalous_params=model.detect_anomalous_params,
+        static_graph=model.static_graph,
+        mixed_precision=getattr(model, 'mixed_precision', None),
         broadcast_buffers=model.broadcast_buffers
         and any(True for _ in model.module.buffers()))
     for name, value in named.items():
         if value:
             return f'model_wrapper_cfg.{name} is set'
+    if getattr(model, '_comm_hooks', ()):
+        return 'the model has a communication hook'
+    if model.parameters_to_ignore or getattr(model, '_delay_all_reduce_params',
+                                             ()):
+        return 'DistributedDataParallel does not sum all gradients'
+    if model.process_group is not torch.distributed.group.WORLD:
+        return 'the model has a process group of its own'
     if any(isinstance(x, nn.SyncBatchNorm) for x in model.module.modules()):
         return 'SyncBatchNorm talks to other processes in each forward pass'
     return ''

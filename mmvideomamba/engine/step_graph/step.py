@@ -2,7 +2,7 @@
 import logging
 import time
 import types
-from typing import Any, Callable, Dict, Sequence
+from typing import Any, Callable, Dict, Sequence, Tuple
 
 import torch
 from mmengine import dist
@@ -16,7 +16,8 @@ from mmvideomamba.engine.vote import Vote
 from .batch_memory import tensors_of
 from .learning_rates import make_groups_plain
 from .loss_graphs import LossGraphs, in_a_line
-from .reasons import guard_of, model_reason, watch, wrapper_reason
+from .reasons import (exchanged_method, guard_of, model_reason, scaler_of,
+                      watch, wrapper_reason)
 from .recording import Recording
 from .update_graph import UpdateGraph
 from .work import Losses, OtherParametersError, StepWork
@@ -145,6 +146,10 @@ class GraphedStep:
             self._leave(self.losses.reason)
         return self._finish(losses)
 
+    def __reduce__(self) -> Tuple:
+        """Save a model with the method of its class."""
+        return getattr, (self.wrapped, 'train_step')
+
     def __deepcopy__(self, memo: Dict[int, Any]) -> Any:
         """Give a copy of the model the method of its class."""
         model = memo[id(self.wrapped)]
@@ -179,6 +184,11 @@ class GraphedStep:
             return outputs
         work.store.reduce()
         self.update.run(self.losses.pool, bool(self.losses.graphs))
+        if self.update.failed:
+            # The generator has another state object since, see Recording;
+            # earlier graphs would draw from the old.
+            self.update.failed = False
+            self.losses.begin_again()
         if work.norm is not None:
             outputs[wrapper.grad_name] = work.norm.clone()
         return outputs
@@ -201,8 +211,18 @@ class GraphedStep:
         if self._calls == 1:
             # The first step may have made tables of the layers' own.
             self._look()
+            self._scale = self._loss_scale()
         if wrapper is not self.wrapper:
             return 'the training has another optimizer wrapper'
+        reason = wrapper_reason(wrapper)
+        if reason:
+            return reason
+        if scaler_of(wrapper) is not self.work.scaler or (
+                self._calls and self._loss_scale() is not self._scale):
+            return 'the loss scaler was exchanged'
+        exchanged = exchanged_method(self.model)
+        if exchanged:
+            return exchanged
         if guard_of(wrapper) is not self.work.guard:
             return 'the guard of the optimizer wrapper has changed'
         if not self._table.same_layers():
@@ -213,6 +233,10 @@ class GraphedStep:
         if self._table.weights() != self._places:
             return 'parameters or buffers lie elsewhere'
         return ''
+
+    def _loss_scale(self) -> Any:
+        """Return the tensor that graphs multiply losses by."""
+        return None if self.work.scaler is None else self.work.scaler._scale
 
     def _excuse(self, error: Exception) -> str:
         """Tell why a step may be tried again in the host's own way."""

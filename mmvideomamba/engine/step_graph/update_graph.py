@@ -5,7 +5,8 @@ from typing import Any, Callable, List, Optional
 from mmengine.logging import print_log
 from mmengine.optim import OptimWrapper
 from torch import Tensor
-from torch.optim import SGD, Adam, AdamW
+from torch.optim import SGD, Adam, AdamW, Optimizer
+from torch.optim import optimizer as module
 
 from .learning_rates import LearningRates
 from .loss_graphs import in_a_line
@@ -34,6 +35,7 @@ class UpdateGraph:
         reason (str, optional): Why there is no graph; '' if a graph is
             possible, None before the first attempt.
         captures (int): Captures so far.
+        failed (bool): Whether a capture ended in an error.
     """
 
     def __init__(self, work: StepWork, warm_up: int,
@@ -42,6 +44,7 @@ class UpdateGraph:
         self.recording: Any = None
         self.reason: Optional[str] = None
         self.captures = self._updates = 0
+        self.failed = False
 
     def run(self, pool: Any, capture: bool) -> None:
         """Update the parameters.
@@ -53,6 +56,7 @@ class UpdateGraph:
         self._updates += 1
         work = self.work
         assert work.store is not None
+        work.look_at_groups()
         if self._replay():
             if work.guard is not None:
                 work.guard.note_step()
@@ -74,8 +78,11 @@ class UpdateGraph:
         if self.recording is None:
             return False
         reason = self.rates.send()
+        if not reason and self._settings() != self.settings:
+            reason = 'settings of clipping or of the loss scaler have changed'
         if not reason and not _same_objects(self._states(), self.states):
-            reason = 'the state of the optimizer lies elsewhere'
+            reason = ('parameters, hooks or states of the optimizer are '
+                      'others')
         if reason:
             self.recording = None
             self._again(reason)
@@ -96,7 +103,7 @@ class UpdateGraph:
         """Capture the update, if the time has come."""
         if self._updates <= self.warm_up:
             return False
-        if self.reason is None:
+        if not self.reason:
             self.reason = _reason(self.work)
             if self.reason:
                 _tell(f'updates run without a CUDA graph: {self.reason}')
@@ -109,10 +116,20 @@ class UpdateGraph:
             self.recording = self.record(self._update, pool=pool)
         except Exception as error:
             self.reason = f'the capture ended in {in_a_line(error)}'
+            self.failed = True
+            self._forget_unscaling()
             _tell(f'updates run without a CUDA graph: {self.reason}')
             return False
-        self.states = self._states()
+        self.states, self.settings = self._states(), self._settings()
         return True
+
+    def _forget_unscaling(self) -> None:
+        """Let the scaler begin a step again, which a capture has begun."""
+        scaler, optimizer = self.work.scaler, self.work.wrapper.optimizer
+        if scaler is not None:
+            scaler._per_optimizer_states.pop(id(optimizer), None)
+        for name in ('found_inf', 'grad_scale'):
+            vars(optimizer).pop(name, None)
 
     def _update(self) -> Optional[Tensor]:
         """Update with few groups; return the norm of the gradients."""
@@ -126,7 +143,18 @@ class UpdateGraph:
         scale = [] if scaler is None else [
             scaler._scale, scaler._growth_tracker
         ]
-        return [*scale, state, *state.values()]
+        return [
+            *scale, state, *state.values(), *self.work.updated,
+            *_hooks_of(self.work.wrapper.optimizer)
+        ]
+
+    def _settings(self) -> Any:
+        """Return the numbers of the host that the graph has fixed."""
+        wrapper, scaler = self.work.wrapper, self.work.scaler
+        return (getattr(wrapper, 'clip_func', None),
+                repr(wrapper.clip_grad_kwargs), None if scaler is None else
+                (scaler._growth_factor, scaler._backoff_factor,
+                 scaler._growth_interval))
 
 
 def _reason(work: StepWork) -> str:
@@ -138,11 +166,28 @@ def _reason(work: StepWork) -> str:
         return f'{name} is not among {", ".join(x.__name__ for x in FUSED)}'
     if not all(group.get('fused') for group in optimizer.param_groups):
         return f'{name} does not update by its fused kernels'
+    step = vars(optimizer).get('step')
+    if step is not None and not hasattr(step, '_with_counter') and not hasattr(
+            step, '_wrapped_by_lr_sched'):
+        return f'step of {name} was exchanged'
+    own = [] if work.guard is None else [work.guard._tell]
+    if any(x not in own for x in _hooks_of(optimizer)):
+        return f'{name} has hooks'
     if work.guard is not None and not work.guard.on_device:
         return 'the guard waits for the device before each update'
     if (wrapper.clip_grad_kwargs or {}).get('error_if_nonfinite'):
         return 'clip_grad.error_if_nonfinite waits for the device'
     return ''
+
+
+def _hooks_of(optimizer: Optimizer) -> List[Any]:
+    """List the functions that run before and after each update."""
+    return [
+        *optimizer._optimizer_step_pre_hooks.values(),
+        *optimizer._optimizer_step_post_hooks.values(),
+        *module._global_optimizer_pre_hooks.values(),
+        *module._global_optimizer_post_hooks.values()
+    ]
 
 
 def _same_objects(some: List[Any], others: List[Any]) -> bool:

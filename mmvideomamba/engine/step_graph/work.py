@@ -22,7 +22,8 @@ class Losses(NamedTuple):
 
     Attributes:
         names (tuple[str, ...]): Of the values to log.
-        values (Tensor): To log, float32, shape (names, ).
+        values (Tensor): To log, float32 or float64, shape
+            (names, ).
         gradients (list[Tensor]): Of the parameters in use.
     """
     names: Tuple[str, ...]
@@ -51,6 +52,7 @@ class StepWork:
         store (GradientStore, optional): None before the first backward pass.
         norm (Tensor, optional): Norm of the gradients before the last
             clipping, shape (); None if there is none.
+        updated (list[nn.Parameter]): Of the optimizer.
     """
 
     def __init__(self,
@@ -66,11 +68,7 @@ class StepWork:
         self.store: Optional[GradientStore] = None
         self.norm: Optional[Tensor] = None
         self._buffers = KeptBuffers(model)
-        # In the order of the host's norm over all groups.
-        self._clipped = [
-            p for group in wrapper.optimizer.param_groups
-            for p in group['params']
-        ]
+        self.look_at_groups()
 
     def attempt(self, batch: Any, rehearse: bool = False) -> Losses:
         """Run forward and backward pass; an error leaves no trace.
@@ -164,6 +162,7 @@ class StepWork:
         """Collect values to log, and the gradients of used parameters."""
         if any(g is not None and g.layout is not torch.strided for g in found):
             raise RuntimeError('gradients are sparse')
+        values = self._values(log_vars)
         used = [p for p, g in zip(of, found) if g is not None]
         if self.store is None:
             self.store = GradientStore(used)
@@ -171,10 +170,26 @@ class StepWork:
             raise OtherParametersError(
                 'the loss does not depend on the same parameters in each '
                 'step')
-        values = [x.detach().float().reshape(()) for x in log_vars.values()]
         return Losses(
-            tuple(log_vars), torch.stack(values),
-            [g for g in found if g is not None])
+            tuple(log_vars), values, [g for g in found if g is not None])
+
+    def _values(self, log_vars: Dict[str, Tensor]) -> Tensor:
+        """Join the values to log; a graph would freeze those of the host."""
+        for name, x in log_vars.items():
+            if not isinstance(x, Tensor) or x.device != self.device:
+                raise RuntimeError(f'the value {name} to log is on the host')
+        dtypes = {x.dtype for x in log_vars.values()}
+        dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+        return torch.stack(
+            [x.detach().to(dtype).reshape(()) for x in log_vars.values()])
+
+    def look_at_groups(self) -> None:
+        """Note the parameters of the optimizer, before groups are joined."""
+        # In the order of the host's norm over all groups.
+        self.updated = [
+            p for group in self.wrapper.optimizer.param_groups
+            for p in group['params']
+        ]
 
     def update(self) -> None:
         """Clip, and update the parameters by the gradients in the store."""
@@ -193,7 +208,7 @@ class StepWork:
     def _clip(self) -> None:
         """Clip the gradients, and keep their norm on the device."""
         params = [
-            p for p in self._clipped if p.requires_grad and p.grad is not None
+            p for p in self.updated if p.requires_grad and p.grad is not None
         ]
         if params:
             self.norm = self.wrapper.clip_func(params,

@@ -1,4 +1,5 @@
 """The switch of CUDA graphs: on a CPU there are none."""
+import functools
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,3 +72,23 @@ def test_step_is_replaced_and_given_back(monkeypatch: Any) -> None:
     hook.after_train(one)
     assert 'train_step' not in vars(one.model)
     assert one.model.train_step.__func__ is StepNet.train_step
+
+
+def test_steps_of_other_hooks(monkeypatch: Any) -> None:
+    monkeypatch.setattr(cuda_graph_hook, '_device_reason', lambda runner: '')
+    hook, one = CUDAGraphHook(trusted=['step_graph_run']), runner()
+    before = one.model.train_step = functools.partial(one.model.train_step)
+    hook.before_train(one)
+    assert 'train_step of the model was exchanged' in one.model.train_step.\
+        reason
+    hook.after_train(one)
+    assert one.model.train_step is before
+    # A hook with a wrapper around the graphs.
+    del one.model.train_step
+    hook.before_train(one)
+    step = one.model.train_step
+    assert not step.reason
+    around = one.model.train_step = functools.partial(step)
+    hook.after_train(one)
+    assert one.model.train_step is around and step.left
+    hook.after_train(one)

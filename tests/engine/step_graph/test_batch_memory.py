@@ -1,13 +1,16 @@
 """Copies of batches: same values, fixed places, layouts that tell."""
-from typing import Any, Dict
+import collections
+from typing import Any, Dict, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from mmaction.structures import ActionDataSample
 from mmpretrain.structures import DataSample
 
-from mmvideomamba.engine.step_graph.batch_memory import (BatchMemory, layout,
-                                                         tensors_of)
+from mmvideomamba.engine.step_graph.batch_memory import (BatchMemory,
+                                                         UnknownValueError,
+                                                         layout, tensors_of)
 
 CPU, META = torch.device('cpu'), torch.device('meta')
 
@@ -32,8 +35,11 @@ def test_values_and_places() -> None:
     sample = memory.batch['data_samples'][1]
     assert sample.gt_label.tolist() == [0.5, 7.]
     assert sample.inner.gt_label.tolist() == [1]
-    # Names of files change from batch to batch.
-    assert 'filename' not in sample
+    # Names of files change from batch to batch, and a default of a loss is
+    # not their value.
+    for use in (bool, str, float, len, 'x'.__add__, lambda x: x == 'y'):
+        with pytest.raises((RuntimeError, TypeError)):
+            use(sample.get('filename', 'default'))
 
 
 def test_labels_on_the_cpu_move_together() -> None:
@@ -64,3 +70,55 @@ def test_number_of_classes_stays() -> None:
     assert memory.batch[0].num_classes == 5
     other = DataSample(metainfo=dict(num_classes=6, path='a'))
     assert layout([sample]) != layout([other])
+
+
+def test_samples_that_share_a_tensor_in_the_first_batch_only() -> None:
+    for device in (CPU, META):
+        shared = torch.zeros(2)
+        memory = BatchMemory([shared, shared], device)
+        one, other = memory.batch
+        assert one is not other
+        if device == CPU:
+            memory.fill([torch.zeros(2), torch.ones(2)])
+            assert [x.tolist() for x in memory.batch] == [[0, 0], [1, 1]]
+
+
+def test_tensors_of_meta_information_are_filled() -> None:
+
+    def sample(value: float) -> DataSample:
+        return DataSample(metainfo=dict(weight=torch.tensor(value)))
+
+    memory = BatchMemory([sample(1.)], CPU)
+    memory.fill([sample(2.)])
+    assert memory.batch[0].weight == 2
+    assert 'weight' in memory.batch[0].metainfo_keys()
+
+
+def test_fields_of_samples_tell_layouts_apart() -> None:
+    some, other = DataSample(), DataSample(metainfo=dict(hard=True))
+    assert layout([some]) != layout([other])
+    nothing = DataSample(metainfo=dict(hard=None))
+    assert layout([nothing]) != layout([other])
+    assert BatchMemory([nothing], CPU).batch[0].hard is None
+
+
+class Pair(NamedTuple):
+    clip: torch.Tensor
+    speed: float
+
+
+def test_other_containers() -> None:
+    counted = collections.defaultdict(list, x=torch.ones(2))
+    found = BatchMemory([Pair(torch.ones(1), 2.), counted], CPU).batch
+    assert found[0] == Pair(torch.ones(1), 2.)
+    assert type(found[1]) is collections.defaultdict
+
+
+@pytest.mark.parametrize('value, message', [
+    (np.zeros(2000), 'a batch holds a ndarray'),
+    (object(), 'a batch holds a object'),
+    (torch.eye(2).to_sparse(), 'the layout torch.sparse_coo'),
+])
+def test_unknown_values(value: Any, message: str) -> None:
+    with pytest.raises(UnknownValueError, match=message):
+        layout(dict(inputs=[value]))

@@ -2,6 +2,7 @@
 import copy
 from typing import Any, Dict, List
 
+import numpy as np
 import pytest
 import torch
 from mmengine.optim import OptimWrapper
@@ -139,7 +140,7 @@ class _Failing(StepNet):
 
     def forward(self, *args: Any, **kwargs: Any) -> Dict[str, torch.Tensor]:
         losses = super().forward(*args, **kwargs)
-        if args or len(kwargs['data_samples'][0].metainfo) == 0:
+        if not isinstance(kwargs['data_samples'][0].img_path, str):
             raise KeyError('img_path')
         return losses
 
@@ -171,7 +172,27 @@ class _Switching(StepNet):
         return losses
 
 
-@pytest.mark.parametrize('kind', [_Counting, _Failing, _Reading, _Switching])
+class _Default(StepNet):
+    """Takes a number of a sample, or a default."""
+
+    def forward(self, inputs: torch.Tensor, data_samples: Any,
+                mode: str) -> Dict[str, torch.Tensor]:
+        losses = super().forward(inputs, data_samples, mode)
+        scale = len(data_samples) * data_samples[0].get('weight', 1.)
+        return dict(loss=losses['loss_cls'] * scale)
+
+
+class _Parsing(StepNet):
+
+    def parse_losses(self, losses: Any) -> Any:
+        loss, log = super().parse_losses(losses)
+        return loss, {k: v.detach().numpy() for k, v in log.items()}
+
+
+UNFIT = [_Counting, _Default, _Failing, _Parsing, _Reading, _Switching]
+
+
+@pytest.mark.parametrize('kind', UNFIT)
 def test_unfit_model_leaves(kind: type) -> None:
     models = []
     for graphs in (False, True):
@@ -181,10 +202,100 @@ def test_unfit_model_leaves(kind: type) -> None:
             model, wrapper,
             trusted=('step_graph_run',
                      'test_step')) if graphs else model.train_step
-        train(step, wrapper, batches(SIZES))
+        data = batches(SIZES)
+        for sample in [x for batch in data for x in batch['data_samples']]:
+            sample.set_field(2., 'weight', field_type='metainfo')
+        train(step, wrapper, data)
         models.append(model)
     assert_same(*models)
     assert step.left and step.reason
+
+
+def test_batch_of_other_objects_leaves() -> None:
+    model = StepNet().train()
+    wrapper = wrapper_of(model)
+    step = graphed(model, wrapper)
+    batch = batches([6])[0]
+    batch['data_samples'][0] = np.zeros(2)
+    step.losses.work.attempt = lambda batch: batch
+    assert step.losses.run(batch) is batch
+    assert 'a batch holds a ndarray' in step.losses.reason
+
+
+def test_log_values_of_double_precision() -> None:
+
+    class Double(StepNet):
+
+        def forward(self, *args: Any, **kwargs: Any) -> Any:
+            losses = super().forward(*args, **kwargs)
+            return dict(loss=losses['loss_cls'].double() / 3)
+
+    logs = []
+    for graphs in (False, True):
+        model = Double().train()
+        wrapper = wrapper_of(model)
+        step: Any = graphed(
+            model, wrapper,
+            trusted=('step_graph_run',
+                     'test_step')) if graphs else model.train_step
+        logs.append(train(step, wrapper, batches([6] * 6)))
+    assert logs[0] == logs[1] and step.losses.graphs
+
+
+def test_saved_model_has_the_method_of_its_class(tmp_path: Any) -> None:
+    model = StepNet().train()
+    graphed(model, wrapper_of(model))
+    torch.save(model, tmp_path / 'model.pth')
+    loaded = torch.load(tmp_path / 'model.pth', weights_only=False)
+    assert loaded.train_step.__func__ is StepNet.train_step
+    assert loaded.train_step.__self__ is loaded
+    assert_same(model, loaded)
+
+
+def _another_step(wrapper: Any) -> None:
+    wrapper.step = wrapper.step
+
+
+def _another_scaler(wrapper: Any) -> None:
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu')
+
+
+@pytest.mark.parametrize('change, reason', [
+    (_another_step, 'step of the optimizer wrapper was exchanged'),
+    (_another_scaler, 'the loss scaler was exchanged'),
+])
+def test_changed_wrapper_leaves(change: Any, reason: str) -> None:
+    model = StepNet().train()
+    wrapper = wrapper_of(model)
+    step = graphed(model, wrapper)
+    train(step, wrapper, batches([6] * 8), at_6=lambda: change(wrapper))
+    assert step.left and step.reason == reason
+
+
+def test_exchanged_loss_scale_leaves() -> None:
+    model = StepNet().train()
+    wrapper = wrapper_of(model)
+    wrapper.loss_scaler = torch.amp.GradScaler('cpu')
+    step = graphed(model, wrapper)
+    assert step.work.scaler is wrapper.loss_scaler
+
+    def other() -> None:
+        wrapper.loss_scaler._scale = wrapper.loss_scaler._scale * 2
+
+    train(step, wrapper, batches([6] * 8), at_6=other)
+    assert step.reason == 'the loss scaler was exchanged'
+
+
+def test_exchanged_method_leaves() -> None:
+    model = StepNet().train()
+    wrapper = wrapper_of(model)
+    step = graphed(model, wrapper)
+
+    def change() -> None:
+        model.parse_losses = model.parse_losses
+
+    train(step, wrapper, batches([6] * 8), at_6=change)
+    assert step.reason == 'parse_losses of the model was exchanged'
 
 
 def test_unknown_package_and_wrapper() -> None:

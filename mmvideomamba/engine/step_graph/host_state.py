@@ -1,0 +1,113 @@
+"""State of the host that a CUDA graph fixes at its capture."""
+import random
+from typing import Any, List, Tuple
+
+import numpy as np
+import torch
+from mmengine.logging import MessageHub
+from mmengine.optim import OptimWrapper
+
+from mmvideomamba.ops.dispatch import default_backend
+from mmvideomamba.ops.runtime.settings import SWITCHES, setting
+
+# Entries of the message hub that change in a training.
+_MOVING = ('iter', 'epoch')
+
+
+def settings_of(wrapper: OptimWrapper) -> Tuple:
+    """Read the switches that decide which kernels a step launches.
+
+    Args:
+        wrapper (OptimWrapper): Of the training.
+
+    Returns:
+        tuple: Backend of the ops, precision, autocast and determinism.
+    """
+    backends = torch.backends
+    return (
+        default_backend(),
+        *map(setting, SWITCHES),
+        getattr(wrapper, 'cast_dtype', None),
+        torch.is_grad_enabled(),
+        torch.is_anomaly_enabled(),
+        torch.get_default_dtype(),
+        torch.is_autocast_enabled('cuda'),
+        torch.get_autocast_dtype('cuda'),
+        torch.is_autocast_cache_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
+        *_float32_precision(),
+        backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
+        backends.cuda.matmul.allow_bf16_reduced_precision_reduction,
+        backends.cudnn.enabled,
+        backends.cudnn.benchmark,
+        backends.cudnn.deterministic,
+        backends.cuda.flash_sdp_enabled(),
+        backends.cuda.mem_efficient_sdp_enabled(),
+        backends.cuda.math_sdp_enabled(),
+    )
+
+
+def _float32_precision() -> Tuple:
+    """Return the precision of products of float32."""
+    backends: Any = torch.backends
+    places = (backends.cuda.matmul, backends.cudnn.conv) if hasattr(
+        backends.cuda.matmul, 'fp32_precision') else ()
+    # Newer versions of torch raise if both sets of switches were used.
+    try:
+        old: Tuple = (torch.get_float32_matmul_precision(),
+                      backends.cuda.matmul.allow_tf32,
+                      backends.cudnn.allow_tf32)
+    except RuntimeError:
+        old = ()
+    return (*old, *(x.fp32_precision for x in places))
+
+
+class HostDraws:
+    """Find a block's use of random numbers or of the progress on the host.
+
+    A graph would repeat both as they were at the capture. Use as a context.
+
+    Args:
+        device (torch.device): Of the model. Numbers of torch's generator of
+            the CPU are the host's for others.
+
+    Attributes:
+        found (str): What was used, after the block; '' for nothing.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.found = ''
+
+    def __enter__(self) -> 'HostDraws':
+        self._before = self._states()
+        self._read: List[str] = []
+        get_info = self._get_info = MessageHub.get_info
+        read = self._read
+
+        def noted(hub: Any, key: str, *args: Any, **kwargs: Any) -> Any:
+            read.append(key)
+            return get_info(hub, key, *args, **kwargs)
+
+        MessageHub.get_info = noted  # type: ignore[method-assign]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        MessageHub.get_info = self._get_info  # type: ignore[method-assign]
+        for name, now, before in zip(('random', 'numpy.random', 'torch'),
+                                     self._states(), self._before):
+            if now != before:
+                self.found = f'draws from {name} on the host'
+        for key in self._read:
+            if key in _MOVING:
+                self.found = f'reads {key} of the message hub'
+
+    def _states(self) -> List[Any]:
+        """Return the states of the generators, to be compared."""
+        _, keys, *rest = np.random.get_state()
+        states: List[Any] = [
+            random.getstate(), (np.asarray(keys).tobytes(), *rest)
+        ]
+        if self.device.type != 'cpu':
+            states.append(torch.get_rng_state().numpy().tobytes())
+        return states
