@@ -15,7 +15,7 @@ _VALUES = (bool, int, float, complex, str, bytes, type(None), torch.dtype,
 
 
 class Withheld:
-    """In the place of a value that a graph cannot follow.
+    """Stands for a value of the host, unknown to a graph.
 
     A missing value could be taken for a default by a loss; each use of this
     object is an error instead.
@@ -34,7 +34,7 @@ class UnknownValueError(TypeError):
 
 
 def _entries(sample: BaseDataElement) -> Dict[str, Any]:
-    """Return the fields of a sample; what changes is withheld."""
+    """Return the fields of a sample, without values of the host."""
     found = dict(sample.all_items())
     return {
         # Sets of the hosts have the names, in no order.
@@ -115,8 +115,7 @@ def _rebuild(batch: Any, tensors: Iterator[Tensor]) -> Any:
         sample = type(batch)()
         for name, value in copies.items():
             meta = name in batch.metainfo_keys()
-            # Past the setters of the hosts, which look at values, and which
-            # copy tensors.
+            # Setters of the hosts look at values, and copy tensors.
             sample.set_field(
                 value,
                 name,

@@ -1,4 +1,4 @@
-"""State of the host that a CUDA graph fixes at its capture."""
+"""State of the host, fixed by the capture of a CUDA graph."""
 import random
 from typing import Any, List, Tuple
 
@@ -10,12 +10,12 @@ from mmengine.optim import OptimWrapper
 from mmvideomamba.ops.dispatch import default_backend
 from mmvideomamba.ops.runtime.settings import SWITCHES, setting
 
-# Entries of the message hub that change in a training.
+# Entries of the message hub with another value in each step or epoch.
 _MOVING = ('iter', 'epoch')
 
 
 def settings_of(wrapper: OptimWrapper) -> Tuple:
-    """Read the switches that decide which kernels a step launches.
+    """Read the switches for the kernels of a step.
 
     Args:
         wrapper (OptimWrapper): Of the training.
@@ -65,14 +65,14 @@ def _float32_precision() -> Tuple:
 class HostDraws:
     """Find a block's use of random numbers or of the progress on the host.
 
-    A graph would repeat both as they were at the capture. Use as a context.
+    A graph would repeat the values of the capture. Use as a context.
 
     Args:
         device (torch.device): Of the model. Numbers of torch's generator of
             the CPU are the host's for others.
 
     Attributes:
-        found (str): What was used, after the block; '' for nothing.
+        found (str): Kind of use, after the block; '' for none.
     """
 
     def __init__(self, device: torch.device) -> None:

@@ -79,6 +79,7 @@ class GraphedStep:
         self.distributed = isinstance(model, MMDistributedDataParallel)
         self.reason, self.left = '', False
         self._calls = 0
+        self._marks: Any = None
         self._times = [0., 0.]
         self._look()
         reason = model_reason(model, self._table) or wrapper_reason(wrapper)
@@ -205,6 +206,10 @@ class GraphedStep:
         """Note the layers of the model, and the places of parameters."""
         self._table = watch(self.model, self.trusted)
         self._places = self._table.weights()
+        marks = self._table.other_attributes()
+        if self._marks is not None:
+            marks.settle(self._marks)
+        self._marks = marks
 
     def _changed(self, wrapper: OptimWrapper) -> str:
         """Tell why graphs no longer fit the training."""
@@ -228,6 +233,8 @@ class GraphedStep:
         if not self._table.same_layers():
             return 'layers were exchanged, or have hooks or adapters'
         setting = self._table.changed_setting()
+        if not setting and self._calls:
+            setting = self._marks.changed()
         if setting:
             return f'{setting} of the model has changed'
         if self._table.weights() != self._places:

@@ -1,14 +1,20 @@
 """Notice changes of the layers of a model."""
+import enum
 import operator
 from typing import Any, Callable, Dict, List, NamedTuple, Sequence
 
+import numpy as np
+import torch
 from torch import nn
 from torch.nn.modules import module as nn_module
 from torch.nn.utils.parametrize import is_parametrized
 
+from .attribute_marks import AttributeMarks
+
 # Packages whose layers compute the same in each call.
 TRUSTED = ('torch', 'mmcv', 'mmengine', 'mmvideomamba')
-_NUMBERS = (int, float, bool, str, type(None))
+_NUMBERS = (int, float, bool, str, type(None), complex, bytes, enum.Enum,
+            np.generic, torch.dtype, torch.device)
 _HOOKS = ('_forward_hooks', '_forward_pre_hooks')
 _BACKWARD_HOOKS = ('_backward_hooks', '_backward_pre_hooks')
 
@@ -71,6 +77,16 @@ class LayerTable:
         self._parameters = [p for _, p in parameters]
         self._names = [name for name, _ in parameters]
         self._learning = self._flags()
+
+    def other_attributes(self) -> AttributeMarks:
+        """Note the attributes that the table leaves out.
+
+        Returns:
+            AttributeMarks: As of now.
+        """
+        plain = [(row.name, key) for row in self._rows for key in row.keys]
+        return AttributeMarks([(row.name, row.module) for row in self._rows],
+                              plain)
 
     def _row(self, name: str, module: nn.Module) -> _Row:
         own = vars(module)

@@ -1,5 +1,6 @@
 """Recorded steps are those of the host, and leave by themselves."""
 import copy
+from types import SimpleNamespace
 from typing import Any, Dict, List
 
 import numpy as np
@@ -122,14 +123,84 @@ def _move(model: Any) -> None:
     model.head.weight.data = model.head.weight.data.clone()
 
 
-@pytest.mark.parametrize('change', [_hook, _exchange, _freeze, _rate, _move])
+def _function(model: Any) -> None:
+    model.activate = torch.nn.functional.gelu
+
+
+def _private(model: Any) -> None:
+    model._scale = 3.
+
+
+def _number(model: Any) -> None:
+    model.temperature = np.float32(3.)
+
+
+def _item(model: Any) -> None:
+    model.factors[0][0] = 3.
+
+
+def _in_place(model: Any) -> None:
+    model.factor.fill_(3.)
+
+
+def _array(model: Any) -> None:
+    model.array[1] = 3.
+
+
+def _object(model: Any) -> None:
+    model.schedule.value = 3.
+
+
+def _new(model: Any) -> None:
+    model.head.power = 2.
+
+
+CHANGES = [
+    _hook, _exchange, _freeze, _rate, _move, _function, _private, _number,
+    _item, _in_place, _array, _object, _new
+]
+
+
+class _Settings(StepNet):
+    """Multiplies the loss by attributes of several kinds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.activate = torch.nn.functional.silu
+        self.temperature = np.float32(2.)
+        self._scale = 1.
+        self.factors = [[1., None], torch.ones(1)]
+        self.factor = torch.tensor(1.)
+        self.array = np.ones(2)
+        self.schedule = SimpleNamespace(value=1.)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        losses = super().forward(*args, **kwargs)
+        self.kept = losses['size']  # a new tensor in each step
+        loss = self.activate(losses['loss_cls'] * self.factor)
+        scale = self._scale * self.factors[0][0] * self.schedule.value
+        scale = scale * float(self.array[1]) / float(self.temperature)
+        return dict(loss=loss * scale * getattr(self.head, 'power', 1.))
+
+
+@pytest.mark.parametrize('change', CHANGES)
 def test_changed_model_leaves(change: Any, caplog: Any) -> None:
     models = []
     for graphs in (False, True):
-        model = StepNet().train()
+        model = _Settings().train()
         wrapper = wrapper_of(model)
-        step: Any = graphed(model, wrapper) if graphs else model.train_step
-        train(step, wrapper, batches([6] * 12), at_8=lambda: change(model))
+        step: Any = graphed(
+            model, wrapper,
+            trusted=('step_graph_run',
+                     'test_step')) if graphs else model.train_step
+        found: List[int] = []
+
+        def alter() -> None:
+            found.append(len(step.losses.graphs) if graphs else 1)
+            change(model)
+
+        train(step, wrapper, batches([6] * 12), at_8=alter)
+        assert found == [1]
         models.append(model)
     assert_same(*models)
     assert step.left and step.reason and not step.losses.graphs
