@@ -162,6 +162,7 @@ class GraphedStep:
             with self.wrapper.optim_context(self.model):
                 return self.model.data_preprocessor(data, True)
         here = torch.cuda.current_stream(self.work.device)
+        wait_for_tensors(data, self._side, here)
         # The host's copies wait for the stream: it has no other work.
         with torch.cuda.stream(self._side), self.wrapper.optim_context(
                 self.model):
@@ -304,3 +305,20 @@ class GraphedStep:
         if hasattr(self, 'work'):
             self.losses.drop(reason)
             self.update.drop()
+
+
+def wait_for_tensors(data: Any, side: Any, here: Any) -> None:
+    """Let a stream wait for another, if data of the other are to be read.
+
+    Data of the CPU need no wait, and let both streams work side by side.
+
+    Args:
+        data (Any): Of a loader; nested tensors.
+        side (torch.cuda.Stream): Reads the data.
+        here (torch.cuda.Stream): Has made the data.
+    """
+    tensors = [x for x in tensors_of(data) if x.is_cuda]
+    if tensors:
+        side.wait_stream(here)
+    for tensor in tensors:
+        tensor.record_stream(side)

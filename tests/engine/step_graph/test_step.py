@@ -11,6 +11,7 @@ from step_graph_run import StepNet, batches, graphed, train, wrapper_of
 from torch import nn
 
 from mmvideomamba.engine.guard.step_guard import StepGuard
+from mmvideomamba.engine.step_graph.step import wait_for_tensors
 
 SIZES = [6] * 9 + [4] + [6] * 4
 
@@ -452,3 +453,20 @@ def test_copy_of_the_model_steps_by_itself() -> None:
     before = copied.head.weight.clone()
     train(copied.train_step, wrapper, batches([6]))
     assert not torch.equal(before, copied.head.weight)
+
+
+class _OnGPU(torch.Tensor):
+    is_cuda = True  # type: ignore[assignment]
+
+    def record_stream(self, stream: Any) -> None:
+        stream.read.append(self)
+
+
+def test_batches_of_a_gpu_are_waited_for() -> None:
+    waits: List[Any] = []
+    side = SimpleNamespace(wait_stream=waits.append, read=[])
+    wait_for_tensors(batches([2])[0], side, 'here')
+    assert not waits and not side.read
+    clip = torch.zeros(2).as_subclass(_OnGPU)
+    wait_for_tensors(dict(inputs=[clip], other=object()), side, 'here')
+    assert waits == ['here'] and side.read[0] is clip
