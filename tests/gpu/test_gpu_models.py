@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 import torch
 import torch.nn.functional as F
-from common import assert_close, device_of, small_backbone
+from common import TOLERANCES, assert_close, device_of, small_backbone
 from gpu_marks import DEVICE, GPU_ONLY
 from torch import Tensor
 from torch.nn.utils import parametrizations
@@ -202,7 +202,7 @@ def test_layers_with_hooks(autocast):
     """Called layers are about as near to float32 as the fused op.
 
     Both round to bfloat16 at other places: the largest errors of a small
-    parameter differ by chance, here up to 2.5 times.
+    parameter differ by chance, so errors of rounding are allowed as well.
     """
     model, x = tiny(), clips(2)
     exact = gradients_of(model, model, x)
@@ -213,6 +213,9 @@ def test_layers_with_hooks(autocast):
         called = gradients_of(model, model, x)
     for name, value in exact.items():
         floor = 4 * (fused[name] - value).abs().max().item()
+        if autocast:
+            rounding = TOLERANCES[torch.bfloat16]['chain']
+            floor = max(floor, rounding * value.abs().max().item())
         assert_close(called[name], value, 'chain', floor=floor, name=name)
 
 

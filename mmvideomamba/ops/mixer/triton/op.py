@@ -17,8 +17,7 @@ from ..api import ScanParams
 from .passes import (Residuals, inner_backward, inner_run, mixer_backward,
                      mixer_run, output_dtype)
 from .weight_gradients import finish
-from .weights import (Source, Stacked, padded_rank, stack, stacked_sizes,
-                      views)
+from .weights import Source, Stacked, padded_rank, stack, stacked_sizes, views
 
 # Tensors kept for backward: residuals, and with the stacked weights.
 _RESIDUALS = len(Residuals._fields)
