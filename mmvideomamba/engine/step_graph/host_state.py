@@ -1,6 +1,7 @@
 """State of the host, fixed by the capture of a CUDA graph."""
 import random
-from typing import Any, List, Tuple
+from collections import OrderedDict
+from typing import Any, Dict, List, Tuple
 
 import numpy as np
 import torch
@@ -62,6 +63,22 @@ def _float32_precision() -> Tuple:
     return (*old, *(x.fp32_precision for x in places))
 
 
+class _NotedInfo(OrderedDict):
+    """Entries of a message hub that note each reading.
+
+    Args:
+        entries (dict): Of the hub.
+    """
+
+    def __init__(self, entries: Dict[str, Any]) -> None:
+        self.read: List[str] = []
+        super().__init__(entries)
+
+    def __getitem__(self, key: str) -> Any:
+        self.read.append(key)
+        return super().__getitem__(key)
+
+
 class HostDraws:
     """Find a block's use of random numbers or of the progress on the host.
 
@@ -81,24 +98,21 @@ class HostDraws:
 
     def __enter__(self) -> 'HostDraws':
         self._before = self._states()
-        self._read: List[str] = []
-        get_info = self._get_info = MessageHub.get_info
-        read = self._read
-
-        def noted(hub: Any, key: str, *args: Any, **kwargs: Any) -> Any:
-            read.append(key)
-            return get_info(hub, key, *args, **kwargs)
-
-        MessageHub.get_info = noted  # type: ignore[method-assign]
+        self._hub: Any = MessageHub.get_current_instance()
+        self._info = self._hub._runtime_info
+        self._noted = _NotedInfo(self._info)
+        self._hub._runtime_info = self._noted
         return self
 
     def __exit__(self, *error: Any) -> None:
-        MessageHub.get_info = self._get_info  # type: ignore[method-assign]
+        self._hub._runtime_info = self._info
+        read = list(self._noted.read)  # before the next line reads all
+        self._info.update(self._noted)
         for name, now, before in zip(('random', 'numpy.random', 'torch'),
                                      self._states(), self._before):
             if now != before:
                 self.found = f'draws from {name} on the host'
-        for key in self._read:
+        for key in read:
             if key in _MOVING:
                 self.found = f'reads {key} of the message hub'
 
