@@ -90,7 +90,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'exit_codes', 'process_group', 'registry', 'signals', 'user_error',
         'visualization'
     }),
-    'engine.step_graph': (ENGINE, {'engine', 'models.backbones', 'ops'}),
+    'engine.step_graph': (ENGINE,
+                          {'engine', 'models.backbones', 'ops', 'user_error'}),
     'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},

@@ -9,18 +9,18 @@ from torch import nn
 def fresh_leaves(
         model: nn.Module,
         parameters: Sequence[nn.Parameter]) -> Iterator[List[nn.Parameter]]:
-    """Let a model have other objects for its parameters for a while.
+    """Exchange the parameters of a model for new objects for a while.
 
     A wrapper of distributed trainings keeps autograd's nodes of the
-    parameters, and each node belongs to the stream of its making. A CUDA
-    graph cannot hold work of two streams that do not meet, so the backward
-    pass within a graph needs nodes of the graph's own stream: new leaves have
-    them. Old and new objects share memory.
+    parameters, and each node belongs to the stream where the node was made.
+    Work of a second stream ends the capture of a CUDA graph, so the backward
+    pass within a graph needs nodes of the capture's stream: new leaves have
+    new nodes. Old and new objects share memory.
 
     Args:
         model (nn.Module): Not wrapped.
         parameters (Sequence[nn.Parameter]): To be replaced; a parameter of
-            several modules gets one object.
+            several modules gets a single object.
 
     Yields:
         list[nn.Parameter]: New objects, in order.

@@ -10,8 +10,8 @@ from torch.optim import Optimizer
 def make_groups_plain(optimizer: Optimizer) -> None:
     """Turn the groups of an optimizer into plain dictionaries, in place.
 
-    mmengine makes a group of each parameter, a ``ConfigDict``. To read all
-    settings of hundreds of these in each step takes milliseconds.
+    mmengine makes a group of each parameter, a ``ConfigDict``. To read
+    the settings of hundreds of groups in each step takes milliseconds.
 
     Args:
         optimizer (Optimizer): Of any kind.
@@ -24,7 +24,7 @@ class LearningRates:
     """Learning rates of an optimizer on the device.
 
     Groups with equal settings and equal learning rates share a number, and
-    are updated as one group inside of a graph.
+    are updated as a single group inside of a graph.
 
     Args:
         optimizer (Optimizer): With fused kernels.

@@ -93,16 +93,16 @@ class LossGraphs:
         if self._seen[key] != self.warm_up or not self._has_room():
             return self.work.attempt(batch)
         device = self.work.device
-        with Waits(device) as waits, HostDraws(device) as draws:
-            try:
-                memory = BatchMemory(batch, device)
+        try:
+            memory = BatchMemory(batch, device)
+            with Waits(device) as waits, HostDraws(device) as draws:
                 losses = self.work.attempt(memory.batch, rehearse=True)
-            except (OtherParametersError, torch.cuda.OutOfMemoryError):
-                raise
-            except Exception as error:
-                self.drop('the step needs more of a batch than tensors: '
-                          f'{in_a_line(error)}')
-                return self.work.attempt(batch)
+        except (OtherParametersError, torch.cuda.OutOfMemoryError):
+            raise
+        except Exception as error:
+            self.drop('the step needs more of a batch than tensors: '
+                      f'{in_a_line(error)}')
+            return self.work.attempt(batch)
         if waits.found:
             self.drop(f'the step waits for the device: {waits.found}')
         elif draws.found:
@@ -119,7 +119,7 @@ class LossGraphs:
         self.pool = None
 
     def _has_room(self) -> bool:
-        """Tell whether one more layout may have a graph."""
+        """Tell whether a further layout may have a graph."""
         if len(self.graphs) + len(self._memories) < self.max_graphs:
             return True
         if not self._full:
@@ -131,7 +131,7 @@ class LossGraphs:
         return False
 
     def _capture(self, key: Any, batch: Any) -> Optional[_Graph]:
-        """Capture a graph, if it is time."""
+        """Capture a graph, if the time has come."""
         memory = self._memories.pop(key, None)
         if memory is None:
             return None
@@ -145,7 +145,7 @@ class LossGraphs:
         else:
             reason = ''
         if reason:
-            # Behind the error, which holds what the capture had made.
+            # After the error is gone, and with the error the new tensors.
             self.drop(reason)
             return None
         if self.pool is None:
@@ -163,7 +163,7 @@ def in_a_line(error: BaseException) -> str:
         error (BaseException): Any.
 
     Returns:
-        str: Class and text, at most 200 characters of it.
+        str: Class and text, at most 200 characters of text.
     """
     text = ' '.join(str(error).split())
     return f'{type(error).__name__}: {text[:200]}'

@@ -11,7 +11,7 @@ from mmvideomamba.engine.guard.step_guard import StepGuard
 from mmvideomamba.models.backbones.layer_table import TRUSTED, LayerTable
 
 HOSTS = ('mmaction', 'mmpretrain')
-# Methods of an optimizer wrapper that a step stands in for.
+# Methods of an optimizer wrapper replaced by a step.
 _OWN = ('update_params', 'zero_grad', 'scale_loss', 'should_update',
         'optim_context', '_clip_grad')
 

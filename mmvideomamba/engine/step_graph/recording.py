@@ -7,20 +7,20 @@ import torch
 class Recording:
     """A function whose kernels are captured as a CUDA graph.
 
-    The function runs once, on the host alone: its kernels are noted, not
-    launched. ``replay`` launches all of them, on the tensors of the capture.
+    The function runs once, on the host alone: kernels are noted, not
+    launched. ``replay`` launches all kernels, on the tensors of the capture.
 
     Args:
         run (Callable): The function, without arguments.
         pool (Any, optional): Memory shared with other recordings. Defaults
-            to None, memory of its own.
+            to None, separate memory.
 
     Attributes:
-        result (Any): Of the function; ``replay`` writes its tensors.
+        result (Any): Of the function; ``replay`` writes the tensors.
 
     Raises:
         RuntimeError: If the function waits for the device, or does anything
-            else that a graph cannot hold.
+            else unfit for a graph.
     """
 
     def __init__(self,
@@ -30,7 +30,7 @@ class Recording:
         generator = _generator()
         state = generator.get_state()
         try:
-            # Other threads, such as of a data loader, may call CUDA.
+            # Other threads, say of a data loader, may call CUDA.
             with torch.cuda.graph(
                     self.graph, pool=pool, capture_error_mode='thread_local'):
                 self.result = run()
@@ -53,10 +53,10 @@ def _generator() -> torch.Generator:
 
 
 def _renew(generator: torch.Generator, state: torch.Tensor) -> None:
-    """Free a generator from a capture that failed.
+    """Free a generator from a failed capture.
 
-    torch leaves such a generator in the state of a capture, and the next
-    random number outside of a graph would be an error.
+    torch leaves the generator in the state of a capture, and the next random
+    number outside of a graph would be an error.
     """
     torch.cuda.synchronize()
     fresh = torch.Generator(generator.device)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.engine.vote import Vote
+from mmvideomamba.user_error import UserError
 from .batch_memory import tensors_of
 from .learning_rates import make_groups_plain
 from .loss_graphs import LossGraphs, in_a_line
@@ -59,7 +60,7 @@ class GraphedStep:
         left (bool): Whether steps are the host's own again.
 
     Raises:
-        ValueError: Under ``must``, if there can be no graphs.
+        UserError: Under ``must``, if there can be no graphs.
     """
 
     def __init__(self,
@@ -294,7 +295,7 @@ class GraphedStep:
                 False: the sums over processes stay the same.
         """
         if self.must:
-            raise ValueError(
+            raise UserError(
                 f"mode='on' of CUDAGraphHook: {reason}; mode='auto' trains "
                 'without CUDA graphs then')
         if not self.reason:
