@@ -18,7 +18,7 @@ Source: Gu and Dao, arXiv:2312.00752, Algorithm 2, for the operators.
 """
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import (Any, Callable, Dict, Iterator, NamedTuple, Optional,
+from typing import (Any, Callable, Dict, Iterator, List, NamedTuple, Optional,
                     Sequence, Tuple)
 
 import torch
@@ -133,6 +133,11 @@ def _counted_mix(mixer: BiMambaMixer, x: Tensor,
     return mixer.out_proj(_counted_scan(mixer, mixer.in_proj(x), ends))
 
 
+def _counted_scans(mixer: BiMambaMixer, sequences: Sequence[Tensor],
+                   ends: Sequence[str]) -> List[Tensor]:
+    return [_counted_scan(mixer, xz, ends) for xz in sequences]
+
+
 def _counted_norm(x: Tensor,
                   residual: Optional[Tensor] = None) -> Tuple[Tensor, Tensor]:
     stream = x.float() if residual is None else residual + x
@@ -227,7 +232,7 @@ def count_macs(
                 replaced = _replaced(
                     module,
                     _mix=partial(_counted_mix, module),
-                    _scan=partial(_counted_scan, module))
+                    _scan=partial(_counted_scans, module))
                 stack.enter_context(replaced)
             elif isinstance(module, AddRMSNorm):
                 stack.enter_context(_replaced(module, forward=_counted_norm))

@@ -3,14 +3,24 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Callable
+from typing import Callable, Iterator
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 from torch import nn
 
 BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
 Bench = Callable[[str], ModuleType]
+
+
+@pytest.fixture(autouse=True)
+def loggers() -> Iterator[None]:
+    """Take the benchmarks' quiet logger away after a test."""
+    before = dict(MMLogger._instance_dict)
+    yield
+    MMLogger._instance_dict.clear()
+    MMLogger._instance_dict.update(before)
 
 
 @pytest.fixture
