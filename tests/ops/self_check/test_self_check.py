@@ -78,10 +78,17 @@ def test_faults(change: Callable[[Tensor], Tensor]) -> None:
         assert 'RuntimeError: CUDA error: no luck' in wrong[0].why
 
 
-def test_settings_are_as_before() -> None:
-    run(lambda y: y)
-    assert not torch.are_deterministic_algorithms_enabled()
-    assert torch.get_float32_matmul_precision() == 'highest'
+@pytest.mark.parametrize('mode', ['default', 'warn', 'error'])
+def test_settings_are_as_before(mode: str) -> None:
+    before = torch.get_deterministic_debug_mode()
+    torch.set_deterministic_debug_mode(mode)
+    try:
+        wanted = torch.get_deterministic_debug_mode()
+        run(lambda y: y)
+        assert torch.get_deterministic_debug_mode() == wanted
+        assert torch.get_float32_matmul_precision() == 'highest'
+    finally:
+        torch.set_deterministic_debug_mode(before)
 
 
 def test_inputs_are_the_same_each_time() -> None:
