@@ -128,20 +128,27 @@ def graphed(model: Any, wrapper: Any, **options: Any) -> GraphedStep:
     return step
 
 
-def train_on_rank(rank: int, folder: str, port: int, device: str) -> None:
+def train_on_rank(rank: int,
+                  folder: str,
+                  port: int,
+                  device: str,
+                  backend: str = 'gloo') -> None:
     """Train on a process of two, by the host and by recordings.
 
     Args:
         rank (int): Of the process.
         folder (str): Gets the weights and reasons, as ``RANK.pth``.
         port (int): Free.
-        device (str): 'cpu' or 'cuda'.
+        device (str): 'cpu' or 'cuda'. Processes share a single GPU.
+        backend (str): 'gloo', or 'nccl' with a GPU for each process.
+            Defaults to 'gloo'.
     """
     torch.set_num_threads(1)
+    card = rank % max(1, torch.cuda.device_count())
     if device == 'cuda':
-        torch.cuda.set_device(rank)
+        torch.cuda.set_device(card)
     torch.distributed.init_process_group(
-        'nccl' if device == 'cuda' else 'gloo',
+        backend,
         init_method=f'tcp://127.0.0.1:{port}',
         rank=rank,
         world_size=2)
@@ -151,7 +158,7 @@ def train_on_rank(rank: int, folder: str, port: int, device: str) -> None:
         del net.unused  # a wrapper of processes wants each in the loss
         model = MMDistributedDataParallel(
             net,
-            device_ids=[rank] if device == 'cuda' else None,
+            device_ids=[card] if device == 'cuda' else None,
             broadcast_buffers=False)
         wrapper = wrapper_of(
             model, accumulative_counts=2, clip_grad=dict(max_norm=0.1))
