@@ -68,8 +68,8 @@ def jobs(names: Sequence[str], modes: Sequence[str],
         gpus (Sequence[int]): Numbers of processes.
     """
     for mode in modes:
-        for name in names:
-            for number in gpus:
+        for number in gpus:
+            for name in names:
                 yield Job(name, mode, 1, number)
         # Two nodes need a process each; how a step runs changes nothing.
         if max(gpus) >= 2 and mode == modes[0]:

@@ -33,12 +33,15 @@ import torch
 from bare_step import BareStep
 from device_work import profiled
 from gpu_common import Entry, cell, page, table
+from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from recipe_parts import (MIDDLE_8F, TINY_8F, TINY_64F, Case, Timing,
                           add_options, has_graphs, load, messages, set_graphs,
                           timed, timed_training)
 from synthetic_training import gaps, mark, peaks
+
+from mmvideomamba.models.backbones import VideoMamba
 
 CASES: Dict[str, Case] = {
     'Tiny 8f, 8 clips':
@@ -104,6 +107,17 @@ class Bench:
         finally:
             self._clear()
 
+    def _recipe(self, case: Case) -> Config:
+        """Load the recipe of a case, maybe with fewer layers."""
+        cfg = load(case, self.args.device, self.args.tiny)
+        if self.args.layers:
+            backbone = cfg.model.backbone
+            arch = backbone.arch
+            if isinstance(arch, str):
+                arch = VideoMamba.arch_zoo[arch]
+            backbone.arch = dict(arch, num_layers=self.args.layers)
+        return cfg
+
     def _clear(self) -> None:
         """Forget a model and its kernels' memory."""
         if 'torch._dynamo' in sys.modules:
@@ -117,7 +131,7 @@ class Bench:
         """Train by the recipe's runner."""
         if row == 'graphs off' and not has_graphs():
             return dict(note='no captured steps here')
-        cfg = load(case, self.args.device, self.args.tiny)
+        cfg = self._recipe(case)
         set_graphs(cfg, 'default' if row == 'default settings' else 'off')
         # Without graphs a step takes longer, and needs less of a warm-up.
         timing = Timing(4)
@@ -137,8 +151,7 @@ class Bench:
     def _bare(self, case: Case, row: str) -> Entry:
         """Run a hand-made step."""
         step = BareStep(
-            load(case, self.args.device, self.args.tiny), case, self.device,
-            row == 'compiled')
+            self._recipe(case), case, self.device, row == 'compiled')
         run: Callable[[], None] = step
         for _ in range(WARM_UP):
             step()
@@ -304,6 +317,11 @@ def main(arguments: Optional[List[str]] = None) -> None:
         default=list(CASES)[:2],
         help='cases that are compiled, which takes long')
     parser.add_argument('--workers', type=int, default=0, help='of loaders')
+    parser.add_argument(
+        '--layers',
+        type=int,
+        help='of each model, fewer than in the recipe: compilations take '
+        'minutes')
     add_options(parser, 200., 'row')
     parser.add_argument(
         '--lines', action='store_true', help='print rows as JSON, no table')

@@ -9,6 +9,7 @@ from mmengine.optim import OptimWrapper
 from mmpretrain.structures import DataSample
 from torch import nn
 
+from mmvideomamba.engine.step_graph import step as step_module
 from mmvideomamba.engine.step_graph.step import GraphedStep
 
 
@@ -153,7 +154,7 @@ def train_on_rank(rank: int,
         rank=rank,
         world_size=2)
     found = {}
-    for name in ('host', 'graphs', 'hook', 'unfit'):
+    for name in ('host', 'graphs', 'hook', 'unfit', 'failed', 'slow'):
         net = StepNet().train().to(device)
         del net.unused  # a wrapper of processes wants each in the loss
         model = MMDistributedDataParallel(
@@ -163,11 +164,14 @@ def train_on_rank(rank: int,
         wrapper = wrapper_of(
             model, accumulative_counts=2, clip_grad=dict(max_norm=0.1))
         step: Any = model.train_step
+        if name == 'unfit' and rank == 0:
+            net.stem.register_forward_hook(lambda *_: None)
+        # How long sums take is chance here.
+        step_module.MOST_OF_SUMS = -1. if name == 'slow' else 1e9
         if name != 'host':
             step = graphed(model, wrapper)
-        if name == 'unfit':
-            step.reason = 'a reason' if rank == 0 else ''
-            step.left = False
+        if name == 'failed' and rank == 0:
+            step.reason = 'a reason'
         data = batches([6] * 9 + [4 + 2 * rank] + [6] * 6)
         # Processes have different samples.
         for batch in data:
@@ -182,7 +186,7 @@ def train_on_rank(rank: int,
             weights=[p.detach().cpu() for p in net.parameters()],
             left=getattr(step, 'left', None),
             reason=getattr(step, 'reason', None),
-            graphs=len(step.losses.graphs) if name != 'host' else 0)
+            graphs=len(step.losses.graphs) if hasattr(step, 'losses') else 0)
     torch.save(found, Path(folder, f'{rank}.pth'))
     torch.distributed.destroy_process_group()
 
@@ -198,7 +202,9 @@ def check_ranks(folder: Path) -> None:
     for found in (one, other):
         assert found['graphs']['graphs'] and not found['graphs']['reason']
         # A reason of a process at the start is a reason for all.
-        assert found['unfit']['left']
+        for name in ('unfit', 'failed', 'slow'):
+            assert found[name]['left'] and not found[name]['graphs'], name
+        assert 'sum of the gradients' in found['slow']['reason']
     # After the processes have agreed, one goes on without graphs.
     assert one['hook']['reason'] and not one['hook']['left']
     assert other['hook']['graphs'] and not other['hook']['reason']

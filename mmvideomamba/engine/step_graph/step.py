@@ -26,6 +26,7 @@ from .work import Losses, OtherParametersError, StepWork
 # Share of a step that sums over processes may take after the backward pass,
 # and not beside it.
 MOST_OF_SUMS = 0.1
+OTHER_PROCESS = 'another process cannot have them'
 
 
 class GraphedStep:
@@ -84,8 +85,9 @@ class GraphedStep:
         self._times = [0., 0.]
         self._look()
         reason = model_reason(model, self._table) or wrapper_reason(wrapper)
-        if reason:
-            self._leave(reason, together=True)
+        # Gradients must be summed in the same way by all processes.
+        if self._any_process(bool(reason)):
+            self._leave(reason or OTHER_PROCESS, together=True)
             return
         make_groups_plain(wrapper.optimizer)
         self.work = StepWork(self.model, wrapper, self.distributed)
@@ -262,29 +264,37 @@ class GraphedStep:
 
     def _agree(self) -> None:
         """Have all processes keep to graphs, or all leave them."""
-        reason = self.reason or self._slow_sums()
-        if Vote(1).settle([bool(reason)])[0]:
-            self._leave(
-                reason or 'another process cannot have them', together=True)
+        slow = self._slow_sums()  # a collective: all processes take part
+        reason = self.reason or slow
+        if self._any_process(bool(reason)):
+            self._leave(reason or OTHER_PROCESS, together=True)
+
+    def _any_process(self, says: bool) -> bool:
+        """Tell whether a process of the training says yes."""
+        return Vote(1).settle([says])[0] if self.distributed else says
 
     def _slow_sums(self) -> str:
         """Tell whether sums over processes should run beside the backward."""
-        if self.work.device.type != 'cuda' or dist.get_world_size() == 1:
+        if dist.get_world_size() == 1:
             return ''
         step = self._times[1] - self._times[0]
         assert self.work.store is not None
         for _ in range(2):  # the first call of a size prepares
-            torch.cuda.synchronize(self.work.device)
+            self._wait_for_device()
             start = time.perf_counter()
             for flat in self.work.store.flat.values():
                 torch.distributed.all_reduce(torch.zeros_like(flat))
-            torch.cuda.synchronize(self.work.device)
+            self._wait_for_device()
             sums = time.perf_counter() - start
         if sums <= MOST_OF_SUMS * step:
             return ''
         return (f'the sum of the gradients over processes takes '
                 f'{1e3 * sums:.1f} ms of a step of {1e3 * step:.1f} ms, and '
                 'DistributedDataParallel sums beside the backward pass')
+
+    def _wait_for_device(self) -> None:
+        if self.work.device.type == 'cuda':
+            torch.cuda.synchronize(self.work.device)
 
     def _leave(self, reason: str, together: bool = False) -> None:
         """Go on without graphs.
