@@ -5,7 +5,7 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 import torch
 import torch.nn.functional as F
-from common import TOLERANCES, assert_close, device_of, small_backbone
+from common import assert_close, device_of, small_backbone
 from gpu_marks import DEVICE, GPU_ONLY
 from torch import Tensor
 from torch.nn.utils import parametrizations
@@ -197,26 +197,43 @@ def test_graphs_end_with_changed_layers():
         assert count(model) == 1
 
 
-@pytest.mark.parametrize('autocast', [False, True])
-def test_layers_with_hooks(autocast):
+def with_hooks(model: torch.nn.Module) -> torch.nn.Module:
+    """Have all layers called one by one."""
+    for module in model.modules():
+        module.register_forward_hook(lambda *_: None)
+    return model
+
+
+def test_layers_with_hooks():
+    model, x = tiny(), clips(2)
+    fused = gradients_of(model, model, x)
+    called = gradients_of(model, with_hooks(model), x)
+    for name, value in fused.items():
+        assert_close(called[name], value, 'chain', name=name)
+
+
+def test_layers_with_hooks_under_autocast():
     """Called layers are about as near to float32 as the fused op.
 
-    Both round to bfloat16 at other places: the largest errors of a small
-    parameter differ by chance, so errors of rounding are allowed as well.
+    Both round to bfloat16 at other places. Random models amplify rounding by
+    up to 30 times, in all parameters alike: errors of many models are
+    compared, and not errors of each parameter.
     """
-    model, x = tiny(), clips(2)
-    exact = gradients_of(model, model, x)
-    with torch.autocast('cuda', torch.bfloat16, enabled=autocast):
-        fused = gradients_of(model, model, x)
-        for module in model.modules():
-            module.register_forward_hook(lambda *_: None)
-        called = gradients_of(model, model, x)
-    for name, value in exact.items():
-        floor = 4 * (fused[name] - value).abs().max().item()
-        if autocast:
-            rounding = TOLERANCES[torch.bfloat16]['chain']
-            floor = max(floor, rounding * value.abs().max().item())
-        assert_close(called[name], value, 'chain', floor=floor, name=name)
+    errors = torch.zeros(2)
+    for seed in range(8):
+        torch.manual_seed(seed)
+        model, x = tiny(), clips(2)
+        exact = gradients_of(model, model, x)
+        with torch.autocast('cuda', torch.bfloat16):
+            found = [
+                gradients_of(model, model, x),
+                gradients_of(model, with_hooks(model), x)
+            ]
+        for name, value in exact.items():
+            for i, part in enumerate(found):
+                errors[i] += ((part[name] - value).norm() / value.norm()).cpu()
+    fused, called = errors / len(exact) / 8
+    assert called < 2 * fused < 0.6
 
 
 def test_tracers_see_operators_of_torch():
