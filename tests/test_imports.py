@@ -50,6 +50,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.scan': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.mixer':
     (BASIC | KERNELS, {'ops.conv', 'ops.dispatch', 'ops.runtime', 'ops.scan'}),
+    'ops.clip_augment': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.mamba_ssm_adapter':
     (BASIC | KERNELS, {'ops.conv', 'ops.mixer', 'ops.runtime', 'ops.scan'}),
     'ops.channels_first':
