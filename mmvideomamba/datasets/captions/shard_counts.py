@@ -1,4 +1,5 @@
 """Counts of samples of tar shards, kept in a file from start to start."""
+import errno
 import fnmatch
 import glob
 import json
@@ -7,7 +8,8 @@ import stat
 import time
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import Any, Callable, Dict, List, NamedTuple, Tuple
+from typing import (Any, Callable, Dict, List, NamedTuple, Sequence, Tuple,
+                    Union)
 
 from mmengine.logging import print_log
 
@@ -40,24 +42,27 @@ class ShardCount(NamedTuple):
     whole: bool = True
 
 
-def find_shards(pattern: str) -> Tuple[List[str], List[str]]:
+def find_shards(
+        pattern: Union[str, Sequence[str]]) -> Tuple[List[str], List[str]]:
     """Find shards.
 
     Args:
-        pattern (str): Path of a shard, or a pattern of the shell.
+        pattern (str | Sequence[str]): Path of a shard, or a pattern of the
+            shell; or the paths of all shards.
 
     Returns:
-        tuple[list[str], list[str]]: Paths of shards, sorted, and of links to
-        nowhere.
+        tuple[list[str], list[str]]: Paths of shards, sorted for a pattern,
+        and of links to nowhere and listed shards that do not exist.
 
     Raises:
         FileNotFoundError: If no shard fits.
         ValueError: If a path is a folder, a pipe or a device.
     """
-    found = sorted(glob.glob(pattern))
+    listed = not isinstance(pattern, str)
+    found = list(pattern) if listed else sorted(glob.glob(str(pattern)))
     gone = [path for path in found if not os.path.exists(path)]
     shards = [path for path in found if path not in set(gone)]
-    if not shards:
+    if not shards and not (listed and gone):
         raise FileNotFoundError(
             f'no shard fits {pattern}; correct ann_file and data_root. '
             'A pattern may have *, ? and [0-9], but no braces')
@@ -99,6 +104,18 @@ def count_samples(path: str, skip_rest: bool) -> ShardCount:
             whole = False
         return ShardCount(shard.count, state.st_size, state.st_mtime_ns,
                           faults, whole)
+
+
+def count_path(ann_file: str) -> str:
+    """Return the name of the counts beside a list of places in shards.
+
+    Args:
+        ann_file (str): The list.
+
+    Returns:
+        str: Path with another ending.
+    """
+    return f'{os.path.splitext(ann_file)[0]}.counts.json'
 
 
 class CountFile:
@@ -197,8 +214,16 @@ class CountFile:
             return
         kept = {k: _to_json(v) for k, v in self.counts.items() if v.whole}
         draft = f'{self.path}.{os.getpid()}'
-        Path(draft).write_text(json.dumps(kept, indent=0, sort_keys=True))
-        os.replace(draft, self.path)
+        try:
+            Path(draft).write_text(json.dumps(kept, indent=0, sort_keys=True))
+            os.replace(draft, self.path)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            print_log(
+                f'count_file {self.path} cannot be written '
+                f'({error.strerror}): each start counts the shards anew',
+                'current', 30)
 
 
 def gone_error(pattern: str, gone: List[str]) -> ShardCutError:

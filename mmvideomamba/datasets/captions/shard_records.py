@@ -1,7 +1,7 @@
 """Reader of tar shards, as WebDataset writes them."""
 import functools
 import os
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, NamedTuple, Sequence, Tuple, Union
 
 import numpy as np
 from mmengine import dist
@@ -15,6 +15,56 @@ from .texts import captions_of
 
 ON_SHORT = ('raise', 'skip')
 MAX_OPEN = 16  # open shards of a process
+
+
+class ShardEntry(NamedTuple):
+    """A sample of a shard, read when asked for.
+
+    Args:
+        shard (TarShard): Open.
+        place (Place): Of the sample.
+    """
+    shard: TarShard
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """Path of the shard, and of the medium within."""
+        return os.path.join(self.shard.path, self.place.name)
+
+    @property
+    def where(self) -> str:
+        """Shard and sample, for an error."""
+        return f'shard {self.shard.path}: sample {self.place.name!r}'
+
+    def medium(self) -> bytes:
+        """Read the medium.
+
+        Raises:
+            ValueError: If the shard is cut off.
+        """
+        return self.shard.content(*self.place.medium)
+
+    def caption(self) -> Any:
+        """Read the caption.
+
+        Returns:
+            Any: A dict with ``caption`` for a ``.txt``; else what the JSON
+            holds.
+
+        Raises:
+            ValueError: If the caption is no UTF-8 or no JSON, or the shard
+                is cut off.
+        """
+        text = self.shard.content(*self.place.caption)
+        if self.place.is_json:
+            return parse_json(text, f'{self.where}, caption,',
+                              'correct the shard')
+        try:
+            return dict(caption=text.decode('utf-8-sig'))
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{self.where} has a caption that is no UTF-8 '
+                             f'text (byte {error.start})') from error
 
 
 class ShardRecords:
@@ -32,7 +82,8 @@ class ShardRecords:
     ValueError.
 
     Args:
-        pattern (str): Path of a shard, or a pattern of shell for several.
+        pattern (str | Sequence[str]): Path of a shard, or a pattern of the
+            shell for several; or the paths, whose order is kept.
         key (str): Unused.
         on_short (str): For a shard that ends early, or is gone since it was
             counted, 'raise', or 'skip' what is missing and log the amount.
@@ -58,7 +109,7 @@ class ShardRecords:
     """
 
     def __init__(self,
-                 pattern: str,
+                 pattern: Union[str, Sequence[str]],
                  key: str = '',
                  on_short: str = 'raise',
                  count_file: str = '') -> None:
@@ -78,49 +129,57 @@ class ShardRecords:
         self.shards, self.shard_ends, self.faults = found[0]
         self.opened = PerProcess(dict)
 
-    def _find(self, pattern: str,
+    def _find(self, pattern: Union[str, Sequence[str]],
               count_file: str) -> Tuple[List[str], np.ndarray, List[str]]:
         """Return the shards, the running sum of samples, and faults."""
         shards, broken = find_shards(pattern)
         kept = CountFile(count_file)
-        gone = sorted({*kept.gone(pattern, shards), *map(kept.name, broken)})
+        gone = set(map(kept.name, broken))
+        source = 'the list'
+        if isinstance(pattern, str):
+            gone.update(kept.gone(pattern, shards))
+            source = pattern
         if gone and self.on_short == 'raise':
-            raise gone_error(pattern, gone)
+            raise gone_error(source, sorted(gone))
         if gone:
             print_log(
-                f'{gone_error(pattern, gone)}\nThe training does without '
-                'them.', 'current', 30)
+                f'{gone_error(source, sorted(gone))}\nThe training does '
+                'without them.', 'current', 30)
         skip = self.on_short == 'skip'
         counts = kept.update(shards,
                              functools.partial(count_samples, skip_rest=skip))
         ends = np.cumsum([count.samples for count in counts])
-        if not ends[-1]:
-            raise ValueError(f'no sample in {len(shards)} shards of {pattern}')
+        if not ends[-1:].any():
+            raise ValueError(f'no sample in {len(shards)} shards of {source}')
         return shards, ends, [x for count in counts for x in count.faults]
 
     def __len__(self) -> int:
         return int(self.shard_ends[-1])
 
     def __getitem__(self, index: int) -> Record:
+        found = self.entry(index)
+        captions = captions_of(found.caption(), found.where)
+        return Record(found.name, captions, found.medium())
+
+    def entry(self, index: int) -> ShardEntry:
+        """Find a sample.
+
+        Args:
+            index (int): Number of the sample, over all shards.
+
+        Returns:
+            ShardEntry: The sample.
+
+        Raises:
+            ShardCutError: If the shard ends early or is gone and
+                ``on_short='raise'``.
+            ValueError: If the sample lacks a part.
+        """
         number = int(np.searchsorted(self.shard_ends, index, side='right'))
         start = int(self.shard_ends[number - 1]) if number else 0
         shard = self._open(number)
         counted = int(self.shard_ends[number]) - start
-        place = self._place(shard, index - start, counted)
-        where = f'shard {shard.path}: sample {place.name!r}'
-        text = shard.content(*place.caption)
-        if place.is_json:
-            entry = parse_json(text, f'{where}, caption,', 'correct the shard')
-        else:
-            try:
-                entry = dict(caption=text.decode('utf-8-sig'))
-            except UnicodeDecodeError as error:
-                raise ValueError(f'{where} has a caption that is no UTF-8 '
-                                 f'text (byte {error.start})') from error
-        captions = captions_of(entry, where)
-        return Record(
-            os.path.join(shard.path, place.name), captions,
-            shard.content(*place.medium))
+        return ShardEntry(shard, self._place(shard, index - start, counted))
 
     def _place(self, shard: TarShard, index: int, counted: int) -> Place:
         """Find a sample, or report the samples lost by the shard."""

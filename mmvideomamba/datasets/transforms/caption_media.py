@@ -4,41 +4,13 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmvideomamba.registry import TRANSFORMS
-from ..video import open_video
-from ..video.time_limit import run_limited
 from .decode import OpenVideo
 from .image_file import check_whole_image, image_error, read_image_file
 
 
 @TRANSFORMS.register_module()
 class OpenClip(OpenVideo):
-    """Open a video, from ``content`` if the sample has it.
-
-    Keys and arguments are those of ``OpenVideo``.
-
-    Modified Keys:
-
-    - content: Removed
-    """
-
-    def transform(self, results: dict) -> dict:
-        """Open the video of a sample.
-
-        Args:
-            results (dict): The sample.
-
-        Returns:
-            dict: The sample, see ``OpenVideo``.
-        """
-        content = results.pop('content', None)
-        if content is None:
-            return super().transform(results)
-        path = results['filename']
-        video = run_limited(
-            lambda: open_video(content, self.reader, self.num_threads, path),
-            self.time_limit, path)
-        self._add(results, video)
-        return results
+    """Open a video of a caption set; the same as ``OpenVideo``."""
 
 
 @TRANSFORMS.register_module()

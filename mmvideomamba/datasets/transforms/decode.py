@@ -38,6 +38,7 @@ class OpenVideo(BaseTransform):
     Required Keys:
 
     - filename (str): '.mp4' is appended to a name without extension
+    - content (bytes, optional): Of the file, from a shard; is removed
 
     Added Keys:
 
@@ -103,8 +104,11 @@ class OpenVideo(BaseTransform):
         """
         if 'array' in results or 'frame_dir' in results:
             return results
+        content = results.pop('content', None)
+        # Names within shards have their extension.
         path = video_path(results['filename'])
-        video = run_limited(lambda: self._open(path), self.time_limit, path)
+        video = run_limited(lambda: self._open(path, content), self.time_limit,
+                            path)
         self._add(results, video)
         return results
 
@@ -121,10 +125,10 @@ class OpenVideo(BaseTransform):
         results['avg_fps'] = video.avg_fps
         video.time_limit = self.time_limit
 
-    def _open(self, path: str) -> VideoReader:
+    def _open(self, path: str, content: Optional[bytes]) -> VideoReader:
         """Open a file, through the storage of the io_backend."""
-        source: Union[str, bytes] = path
-        if self.io_backend not in LOCAL_BACKENDS:
+        source: Union[str, bytes] = path if content is None else content
+        if content is None and self.io_backend not in LOCAL_BACKENDS:
             if self.file_client is None:
                 self.file_client = FileClient(self.io_backend, **self.kwargs)
             try:

@@ -1,4 +1,5 @@
 """Counts of shards are kept as long as the shards do not change."""
+import errno
 import json
 import os
 from pathlib import Path
@@ -114,3 +115,31 @@ def test_bad_counts(folder: Path, content: str) -> None:
 def test_folder_of_counts_is_there_before_the_counting(folder: Path) -> None:
     with pytest.raises(FileNotFoundError, match='count_file .*make it'):
         CountFile(str(folder / 'none' / 'counts.json'))
+
+
+@pytest.mark.parametrize('code, kept', [(errno.EROFS, True),
+                                        (errno.ENOSPC, False)])
+def test_count_file_that_cannot_be_written(tmp_path: Path, monkeypatch,
+                                           code: int, kept: bool) -> None:
+    """A folder for reading alone costs time at each start, no more."""
+    write_shard(tmp_path / 'a.tar', pairs(0))
+
+    def refuse(*args: object) -> None:
+        raise OSError(code, 'refused')
+
+    monkeypatch.setattr(os, 'replace', refuse)
+    counts = CountFile(str(tmp_path / 'n.json'))
+    shards = [str(tmp_path / 'a.tar')]
+    if kept:
+        found = counts.update(shards, lambda x: count_samples(x, False))
+        assert [one.samples for one in found] == [1]
+    else:
+        with pytest.raises(OSError, match='refused'):
+            counts.update(shards, lambda x: count_samples(x, False))
+
+
+def test_listed_shards_keep_their_order(tmp_path: Path) -> None:
+    for name in 'ab':
+        write_shard(tmp_path / f'{name}.tar', pairs(0))
+    paths = [str(tmp_path / name) for name in ('b.tar', 'c.tar', 'a.tar')]
+    assert find_shards(paths) == ([paths[0], paths[2]], [paths[1]])
