@@ -4,11 +4,12 @@ from .captions import (CaptionClassDataset, CaptionDataset, RetrievalDataset,
 from .checked_image_dataset import CheckedImageFolder, CheckedImageNet
 from .checked_rawframe_dataset import CheckedRawframeDataset
 from .checked_video_dataset import CheckedVideoDataset
+from .shard_video_dataset import ShardVideoDataset
 from .window_video_dataset import WindowVideoDataset
 
 __all__ = [
     'CaptionClassDataset', 'CaptionDataset', 'CheckedImageFolder',
     'CheckedImageNet', 'CheckedRawframeDataset', 'CheckedVideoDataset',
-    'RetrievalDataset', 'VideoMCDataset', 'VideoQADataset',
-    'WindowVideoDataset'
+    'RetrievalDataset', 'ShardVideoDataset', 'VideoMCDataset',
+    'VideoQADataset', 'WindowVideoDataset'
 ]

@@ -29,7 +29,7 @@ def cut(stretches: np.ndarray, start: int, end: int) -> np.ndarray:
 
 @DATA_SAMPLERS.register_module()
 class ShardSampler(Sampler):
-    """Shuffle a ``CaptionDataset`` by shards.
+    """Shuffle a ``CaptionDataset`` or ``ShardVideoDataset`` by shards.
 
     In each epoch the shards are put in an order drawn from seed and epoch,
     and cut into as many shares as there are processes and, of these, workers;
@@ -47,7 +47,7 @@ class ShardSampler(Sampler):
     same shards.
 
     Args:
-        dataset (CaptionDataset): The data set.
+        dataset (CaptionDataset | ShardVideoDataset): The data set.
         shuffle (bool): Whether to shuffle shards and samples. Defaults to
             True.
         seed (int, optional): The same on each process. Defaults to None,
@@ -79,8 +79,9 @@ class ShardSampler(Sampler):
                  open_shards: int = 4,
                  buffer_size: int = 1000) -> None:
         if not hasattr(dataset, 'stretches'):
-            raise ValueError('ShardSampler needs a CaptionDataset, but got '
-                             f'{type(dataset).__name__}; take DefaultSampler')
+            raise ValueError(
+                'ShardSampler needs a CaptionDataset or a ShardVideoDataset, '
+                f'but got {type(dataset).__name__}; take DefaultSampler')
         self.dataset, self.shuffle = dataset, shuffle
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
