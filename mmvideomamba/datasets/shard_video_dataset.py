@@ -37,7 +37,7 @@ class ShardVideoDataset(CheckedVideoDataset):
     The pipeline opens the videos by ``mmvideomamba.OpenVideo``, from the
     ``content`` (bytes) of a sample. ``ShardSampler`` orders the samples so
     that a worker reads on in a few shards; with any other sampler reading
-    jumps from shard to shard.
+    jumps from shard to shard, at a header or two a sample.
 
     The name of a video and the labels in the shard are compared with the
     list each time. Videos in shards that are gone or end early, with
@@ -103,7 +103,10 @@ class ShardVideoDataset(CheckedVideoDataset):
             # A character that no path and no label has.
             self.data_prefix, self.delimiter = dict(video=''), '\0'
             self.reader = ShardRecords(
-                self.ann_file, on_short=self.on_short, count_file=counts)
+                self.ann_file,
+                on_short=self.on_short,
+                count_file=counts,
+                any_order=True)
             places, self._lines = self._lines_of_shards()
             samples = super().load_data_list()
             del self._lines
@@ -114,7 +117,8 @@ class ShardVideoDataset(CheckedVideoDataset):
             self.reader = ShardRecords(
                 list(dict.fromkeys(shard for shard, _ in found)),
                 on_short=self.on_short,
-                count_file=counts)
+                count_file=counts,
+                any_order=True)
             places = self._places_of(found)
         self.reader.faults.clear()  # else each worker would hold them
         return [dict(one, place=at) for one, at in zip(samples, places)]

@@ -6,10 +6,11 @@ import json
 import os
 import stat
 import time
+from array import array
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import (Any, Callable, Dict, List, NamedTuple, Sequence, Tuple,
-                    Union)
+from typing import (Any, Callable, Dict, List, NamedTuple, Optional, Sequence,
+                    Tuple, Union)
 
 from mmengine.logging import print_log
 
@@ -34,12 +35,15 @@ class ShardCount(NamedTuple):
             in a file of counts without times.
         faults (list[str]): Of samples, as far as the headers tell.
         whole (bool): Whether the file does not end early. Defaults to True.
+        headers (array, optional): First byte of each sample, int64. Defaults
+            to None, not kept.
     """
     samples: int
     size: int
     mtime: int
     faults: List[str]
     whole: bool = True
+    headers: Optional[array] = None
 
 
 def find_shards(
@@ -73,12 +77,16 @@ def find_shards(
     return shards, gone
 
 
-def count_samples(path: str, skip_rest: bool) -> ShardCount:
+def count_samples(path: str,
+                  skip_rest: bool,
+                  headers: bool = False) -> ShardCount:
     """Count the samples of a shard by reading its headers.
 
     Args:
         path (str): The shard.
         skip_rest (bool): Whether a shard may end early; a warning tells.
+        headers (bool): Whether the first bytes of samples are kept. Defaults
+            to False.
 
     Returns:
         ShardCount: With the faults of samples.
@@ -103,7 +111,7 @@ def count_samples(path: str, skip_rest: bool) -> ShardCount:
             print_log(f'{error}: the rest is skipped', 'current', 30)
             whole = False
         return ShardCount(shard.count, state.st_size, state.st_mtime_ns,
-                          faults, whole)
+                          faults, whole, shard.headers if headers else None)
 
 
 def count_path(ann_file: str) -> str:
@@ -123,14 +131,16 @@ class CountFile:
 
     Args:
         path (str): The file, which need not exist; '' for none.
+        headers (bool): Whether counts without the first bytes of samples
+            are out of date. Defaults to False.
 
     Raises:
         FileNotFoundError: If there is no such folder.
         ValueError: If the file holds something else.
     """
 
-    def __init__(self, path: str) -> None:
-        self.path = path
+    def __init__(self, path: str, headers: bool = False) -> None:
+        self.path, self.headers = path, headers
         self.folder = os.path.dirname(os.path.abspath(path))
         if path and not os.path.isdir(self.folder):
             # Now, not after ten minutes of counting.
@@ -204,9 +214,9 @@ class CountFile:
     def _is_current(self, shard: str) -> bool:
         """Tell whether a shard is as it was when counted."""
         kept, state = self.counts.get(self.name(shard)), os.stat(shard)
-        return kept is not None and (kept.size,
-                                     kept.mtime) == (state.st_size,
-                                                     state.st_mtime_ns)
+        if kept is None or self.headers and kept.headers is None:
+            return False
+        return (kept.size, kept.mtime) == (state.st_size, state.st_mtime_ns)
 
     def _write(self) -> None:
         """Write all or nothing; the next start must warn of cut shards."""
@@ -251,12 +261,22 @@ def _fits(parts: List[str], patterns: List[str]) -> bool:
 def _from_json(entry: Dict[str, Any]) -> ShardCount:
     if int(entry['samples']) < 0:
         raise ValueError('a negative number of samples')
+    headers = array('q', entry['headers']) if 'headers' in entry else None
+    if headers is not None and len(headers) != entry['samples']:
+        raise ValueError('another number of headers than of samples')
     return ShardCount(
-        int(entry['samples']), int(entry['bytes']),
-        int(entry.get('mtime',
-                      -1)), [str(fault) for fault in entry.get('faults', [])])
+        int(entry['samples']),
+        int(entry['bytes']),
+        int(entry.get('mtime', -1)),
+        [str(fault) for fault in entry.get('faults', [])],
+        headers=headers)
 
 
 def _to_json(count: ShardCount) -> Dict[str, Any]:
-    entry = dict(samples=count.samples, bytes=count.size, mtime=count.mtime)
-    return dict(entry, faults=count.faults) if count.faults else entry
+    entry: Dict[str, Any] = dict(
+        samples=count.samples, bytes=count.size, mtime=count.mtime)
+    if count.faults:
+        entry['faults'] = count.faults
+    if count.headers is not None:
+        entry['headers'] = count.headers.tolist()
+    return entry

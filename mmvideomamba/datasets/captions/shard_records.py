@@ -97,6 +97,9 @@ class ShardRecords:
             without shards that end early; each start warns again.
             Without a file all headers are read at each start, by the first
             process. Defaults to ''.
+        any_order (bool): Whether the first byte of each sample is kept too,
+            in ``count_file`` and in memory, 8 bytes a sample: for sets of a
+            million at most, cheap to read in any order. Defaults to False.
 
     Attributes:
         faults (list[str]): Of samples, as far as the headers tell.
@@ -112,11 +115,12 @@ class ShardRecords:
                  pattern: Union[str, Sequence[str]],
                  key: str = '',
                  on_short: str = 'raise',
-                 count_file: str = '') -> None:
+                 count_file: str = '',
+                 any_order: bool = False) -> None:
         if on_short not in ON_SHORT:
             raise ValueError(f'on_short must be one of {list(ON_SHORT)}, but '
                              f'is {on_short!r}')
-        self.on_short = on_short
+        self.on_short, self.any_order = on_short, any_order
         found: List[Any] = [None]
         if dist.is_main_process():
             try:
@@ -126,14 +130,15 @@ class ShardRecords:
         dist.broadcast_object_list(found)
         if isinstance(found[0], Exception):
             raise found[0]
-        self.shards, self.shard_ends, self.faults = found[0]
+        self.shards, self.shard_ends, self.faults, self.kept = found[0]
         self.opened = PerProcess(dict)
 
-    def _find(self, pattern: Union[str, Sequence[str]],
-              count_file: str) -> Tuple[List[str], np.ndarray, List[str]]:
-        """Return the shards, the running sum of samples, and faults."""
+    def _find(
+            self, pattern: Union[str, Sequence[str]],
+            count_file: str) -> Tuple[List[str], np.ndarray, List[str], list]:
+        """Return shards, running sum of samples, faults, sizes and headers."""
         shards, broken = find_shards(pattern)
-        kept = CountFile(count_file)
+        kept = CountFile(count_file, self.any_order)
         gone = set(map(kept.name, broken))
         source = 'the list'
         if isinstance(pattern, str):
@@ -146,12 +151,16 @@ class ShardRecords:
                 f'{gone_error(source, sorted(gone))}\nThe training does '
                 'without them.', 'current', 30)
         skip = self.on_short == 'skip'
-        counts = kept.update(shards,
-                             functools.partial(count_samples, skip_rest=skip))
+        counts = kept.update(
+            shards,
+            functools.partial(
+                count_samples, skip_rest=skip, headers=self.any_order))
         ends = np.cumsum([count.samples for count in counts])
         if not ends[-1:].any():
             raise ValueError(f'no sample in {len(shards)} shards of {source}')
-        return shards, ends, [x for count in counts for x in count.faults]
+        headers = [(one.size, one.headers) for one in counts]
+        return (shards, ends, [x for one in counts for x in one.faults],
+                headers if self.any_order else [])
 
     def __len__(self) -> int:
         return int(self.shard_ends[-1])
@@ -203,17 +212,25 @@ class ShardRecords:
     def _open(self, number: int) -> TarShard:
         """Open a shard; the last read shards stay open."""
         opened: Dict[int, TarShard] = self.opened.get()
-        shard = opened.pop(number, None) or self._new(self.shards[number])
+        shard = opened.pop(number, None) or self._new(number)
         opened[number] = shard
         while len(opened) > MAX_OPEN:
             opened.pop(next(iter(opened))).close()
         return shard
 
-    def _new(self, path: str) -> TarShard:
+    def _new(self, number: int) -> TarShard:
         """Open a shard anew."""
+        path = self.shards[number]
         try:
-            return TarShard(path)
+            shard = TarShard(path)
         except FileNotFoundError as error:
             if self.on_short == 'skip':
                 raise
             raise gone_error('this training', [path]) from error
+        if self.kept:
+            size, headers = self.kept[number]
+            # Of another size the shard is read from the start, to tell what
+            # is lost.
+            if os.fstat(shard.file.fileno()).st_size == size:
+                shard.headers = headers
+        return shard

@@ -114,9 +114,11 @@ def write_video_shards(ann_file: Union[str, Path],
     with _full_disk(out_dir):
         for shard, samples in zip(shards, plan):
             kept += _write_or_keep(shard, samples, overwrite)
-        found = CountFile(str(counts)).update(
-            list(map(str, shards)),
-            functools.partial(count_samples, skip_rest=False))
+        found = CountFile(
+            str(counts), headers=True).update(
+                list(map(str, shards)),
+                functools.partial(
+                    count_samples, skip_rest=False, headers=True))
         total = sum(count.samples for count in found)
         if total != len(videos):
             raise ValueError(f'{out_dir} has {total} samples of {len(videos)} '

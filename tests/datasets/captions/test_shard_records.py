@@ -102,9 +102,9 @@ def work(rank: int, folder: str) -> None:
     counted: List[str] = []
     count = shard_records.count_samples
 
-    def watched(path: str, skip_rest: bool) -> ShardCount:
+    def watched(path: str, **options: bool) -> ShardCount:
         counted.append(path)
-        return count(path, skip_rest)
+        return count(path, **options)
 
     shard_records.count_samples = watched
     dataset = CaptionDataset([dict(ann_file='a-*.tar')], [Note()], 'image',
@@ -383,3 +383,23 @@ def test_shards_that_webdataset_wrote(tmp_path: Path) -> None:
         name, captions, content = records[i]
         assert Path(name).name == f'{i:09d}.png' and content == picture(i)
         assert captions == [f'grey {i}'] + ['other'] * (i % 2 == 0)
+
+
+def test_any_order_jumps_to_samples(folder: Path, monkeypatch) -> None:
+    """First bytes are counted once, also for a file of counts without."""
+    counts = str(folder / 'n.json')
+    plain = ShardRecords(str(folder / 'a-*.tar'), count_file=counts)
+    expected = [plain[i] for i in range(23)]
+    ShardRecords(str(folder / 'a-*.tar'), count_file=counts, any_order=True)
+    monkeypatch.setattr(shard_records.TarShard, 'read_on', None)
+    found = ShardRecords(
+        str(folder / 'a-*.tar'), count_file=counts, any_order=True)
+    found = pickle.loads(pickle.dumps(found))
+    assert [found[i] for i in range(22, -1, -1)] == expected[::-1]
+    monkeypatch.undo()
+    cut_off(folder / 'a-1.tar', 3)
+    with pytest.raises(ShardCutError, match='a-1.tar ends early.* 3 samples'):
+        ShardRecords(
+            str(folder / 'a-*.tar'), count_file=counts, any_order=True)
+    with pytest.raises(ShardCutError, match='a-1.tar ends early.*are lost'):
+        pickle.loads(pickle.dumps(found))[5 + 8]
