@@ -1,4 +1,4 @@
-"""What was drawn for a clip, and its travelling form: a row of numbers."""
+"""Draws for a clip, and their travelling form: a row of numbers."""
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -79,7 +79,7 @@ def _check_operations(draws: ClipDraws) -> None:
 
 
 def _check(draws: ClipDraws) -> None:
-    """Raise a ValueError that names the first field out of its range."""
+    """Raise a ValueError with the first field out of range."""
     _check_operations(draws)
     if draws.interpolation not in INTERPOLATIONS:
         raise ValueError('interpolation must be one of '
@@ -109,7 +109,7 @@ def _padded(values: Sequence[float]) -> List[float]:
 
 
 def encode(draws: ClipDraws) -> Tensor:
-    """Write draws as a row of numbers, which a data loader can stack.
+    """Write draws as a row of numbers, for a data loader to stack.
 
     Args:
         draws (ClipDraws): The draws of a clip.
@@ -119,7 +119,7 @@ def encode(draws: ClipDraws) -> Tensor:
         exactly.
 
     Raises:
-        ValueError: If a field is out of its range.
+        ValueError: If a field is out of range.
     """
     _check(draws)
     codes = [OPERATIONS.index(name) for name, _ in draws.operations]
@@ -144,7 +144,7 @@ def decode(row: Tensor) -> ClipDraws:
         ClipDraws: Equal to the encoded draws.
 
     Raises:
-        ValueError: If the shape is wrong, or a field is out of its range.
+        ValueError: If the shape is wrong, or a field out of range.
     """
     if tuple(row.shape) != (DRAW_SIZE, ):
         raise ValueError(f'a row of draws must have shape ({DRAW_SIZE}, ), '

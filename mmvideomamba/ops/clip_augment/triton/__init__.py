@@ -1,0 +1,1 @@
+"""Triton kernels of a clip's augmentation, and their launch."""
