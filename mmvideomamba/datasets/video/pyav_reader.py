@@ -191,17 +191,40 @@ class PyAVReader(VideoReader):
         """
         if self.table.sequential:
             return  # the file was decoded when it was opened
+        for number, _ in enumerate(self.walk(), 1):
+            if number % STEP == 0:
+                step()
+
+    def walk(self) -> Iterator[Any]:
+        """Yield every frame as the decoder gives it, in flat memory.
+
+        Yields:
+            av.VideoFrame: The frames in the order of presentation, neither
+            converted nor rotated; to be left unchanged.
+
+        Raises:
+            MediaError: If a frame cannot be decoded, or frames are missing.
+        """
+        frames = iter(self._kept) if self._kept else self._walk()
         count = 0
-        with self._strict('some of its frames cannot be decoded'):
-            for frame in self._walk():
-                self._check_whole(frame, count)
-                count += 1
-                if count % STEP == 0:
-                    step()
+        while True:
+            # What the caller does between two frames is not watched.
+            with self._strict('some of its frames cannot be decoded'):
+                frame = next(frames, None)
+            if frame is None:
+                break
+            self._check_whole(frame, count)
+            count += 1
+            yield frame
         if count != len(self):
             raise MediaError(
                 self.path, f'is damaged: {len(self)} frames are announced, '
                 f'but {count} can be decoded')
+
+    @property
+    def pixel_aspect(self) -> Optional[Fraction]:
+        """Width of a stored pixel by its height, None where not told."""
+        return self._stream.sample_aspect_ratio or None
 
     # Decoding from key frames.
 

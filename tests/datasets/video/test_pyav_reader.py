@@ -214,6 +214,21 @@ def test_file_shrinks(tmp_path: Path) -> None:
             video.get_frames([len(video) - 1])
 
 
+@pytest.mark.parametrize('name', ['pyramid.mp4', 'mpeg4_b_frames.avi'])
+def test_walk(video_kinds: VideoKinds, name: str) -> None:
+    """All frames in order, once a table tells them and once none does."""
+    truth = video_kinds.get(name).numbers
+    with opened(video_kinds.path(name)) as video:
+        shown = [read_number(f.to_ndarray(format='rgb24'))
+                 for f in video.walk()]  # yapf: disable
+        assert shown == truth
+        assert bool(video.table.sequential) == name.endswith('avi')
+        video._count += 1
+        with pytest.raises(
+                MediaError, match='61 frames are announced, but 60'):
+            list(video.walk())
+
+
 def test_arguments(video_kinds: VideoKinds) -> None:
     with opened(video_kinds.path('h264.mp4')) as video:
         for wrong in ([], [1.5], [True], [2**70], None):
