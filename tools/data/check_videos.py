@@ -18,7 +18,7 @@ import argparse
 import functools
 import sys
 from pathlib import Path
-from typing import List, Optional
+from typing import Optional
 
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.datasets.class_names import read_class_names
@@ -31,50 +31,13 @@ from mmvideomamba.datasets.preparation.check_report import (clean_paths,
 from mmvideomamba.datasets.preparation.list_faults import (duplicate_faults,
                                                            label_faults,
                                                            media_faults)
+from mmvideomamba.datasets.preparation.list_inputs import read_inputs
 from mmvideomamba.datasets.preparation.list_lines import FORMS
 from mmvideomamba.datasets.preparation.media_check import add_digests
-from mmvideomamba.datasets.preparation.media_list import (MediaList, describe,
-                                                          find_lists,
-                                                          list_folders,
-                                                          read_list)
+from mmvideomamba.datasets.preparation.media_list import describe
 from mmvideomamba.datasets.preparation.options import (add_check_options,
                                                        delimiter_option,
                                                        positive)
-
-
-def read_inputs(args: argparse.Namespace) -> List[MediaList]:
-    """Read the lists of the command line.
-
-    Args:
-        args (argparse.Namespace): From ``parse_args``.
-
-    Returns:
-        list[MediaList]: A list or more.
-
-    Raises:
-        FileNotFoundError: If a list is missing.
-        ValueError: If a list cannot be read, a folder holds none, or
-            ``--root`` is no folder.
-    """
-    if args.root is not None and not args.root.is_dir():
-        raise ValueError(f'--root {args.root} does not exist or is no folder')
-    found = []
-    for path in args.lists:
-        paths = find_lists(path) if path.is_dir() else [path]
-        if paths:
-            found += [
-                read_list(p, args.root, args.delimiter, args.form)
-                for p in paths
-            ]
-        else:
-            found += list_folders(path)
-            if not any(media.entries for media in found):
-                raise ValueError(f'{path} holds neither lists, such as '
-                                 'train.txt, nor class folders of videos')
-    names = [Path(media.path).resolve() for media in found]
-    if len(set(names)) < len(names):
-        raise ValueError('a list is given twice')
-    return found
 
 
 def count_classes(args: argparse.Namespace) -> Optional[int]:
@@ -105,7 +68,7 @@ def check(args: argparse.Namespace) -> int:
         FileNotFoundError: If a list is missing.
         ValueError: If an argument or a list cannot be used.
     """
-    lists = read_inputs(args)
+    lists = read_inputs(args.lists, args.root, args.delimiter, args.form)
     num_classes = count_classes(args)
     targets = clean_paths(lists, args.write_clean) if args.write_clean else []
     for media in lists:

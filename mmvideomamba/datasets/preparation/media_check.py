@@ -6,16 +6,13 @@ import stat
 import time
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from mmengine.utils import ProgressBar
-
 from mmvideomamba.datasets.transforms.caption_media import ReadImage
 from mmvideomamba.datasets.video import (MediaError, MissingMediaError,
                                          UnsupportedVideoError, check_reader,
                                          open_video, reader_in_use,
                                          reader_version, try_reader)
-from .worker_pool import WorkerFault, run_tasks
+from .worker_pool import WorkerFault, run_tasks, show_progress
 
-BAR_SECONDS = .2  # between two steps of the progress bar
 SAVE_SECONDS = 10.  # between two reports of an unfinished check
 
 
@@ -229,11 +226,10 @@ def _collect(function: Callable, tasks: Sequence[Task],
              settings: CheckSettings, found: Dict[str, FileCheck],
              save: Optional[Callable], bar: bool) -> None:
     """Run the tasks and put the results into ``found``."""
-    progress = ProgressBar(len(tasks)) if bar and tasks else None
-    saved = shown = time.monotonic()
-    pause = SAVE_SECONDS
-    for position, result in run_tasks(function, list(tasks), settings.workers,
-                                      settings.time_limit):
+    saved, pause = time.monotonic(), SAVE_SECONDS
+    results = run_tasks(function, list(tasks), settings.workers,
+                        settings.time_limit)
+    for position, result in show_progress(results, len(tasks) if bar else 0):
         if isinstance(result, WorkerFault):
             result = FileCheck(
                 result.kind,
@@ -242,17 +238,11 @@ def _collect(function: Callable, tasks: Sequence[Task],
                 reader=settings.version)
         found[tasks[position][0]] = result
         now = time.monotonic()
-        if progress and (now - shown > BAR_SECONDS
-                         or len(found) == len(tasks)):
-            progress.update(len(found) - progress.completed)
-            shown = now
         if save is not None and now - saved > pause:
             save({t[0]: t[2] for t in tasks if t[2] is not None} | found)
             saved = time.monotonic()
             # A report of a million files takes long to write.
             pause = max(SAVE_SECONDS, 20 * (saved - now))
-    if progress:
-        progress.file.write('\n')
 
 
 def hash_file(path: str, alive: Callable[[], None]) -> str:

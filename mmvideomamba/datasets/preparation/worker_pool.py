@@ -9,12 +9,17 @@ import os
 import signal
 import time
 from multiprocessing.connection import Connection, wait
-from typing import Any, Callable, Deque, Iterator, List, Optional, Tuple
+from typing import (Any, Callable, Deque, Generator, Iterable, List, Optional,
+                    Tuple, TypeVar)
 
+from mmengine.utils import ProgressBar
+
+T = TypeVar('T')
 # A task is given to a function together with ``alive``, to be called
 # whenever a step is done.
 Function = Callable[[Any, Callable[[], None]], Any]
 PAUSE = .2  # seconds between two looks at the clock
+BAR_SECONDS = .2  # between two steps of a progress bar
 
 
 class WorkerFault(Exception):
@@ -94,10 +99,12 @@ class _Worker:
         self.pipe.close()
 
 
-def run_tasks(function: Function,
-              tasks: List[Any],
-              num_workers: int,
-              time_limit: Optional[float] = None) -> Iterator[Tuple[int, Any]]:
+def run_tasks(
+    function: Function,
+    tasks: List[Any],
+    num_workers: int,
+    time_limit: Optional[float] = None
+) -> Generator[Tuple[int, Any], None, None]:
     """Work through tasks in parallel.
 
     Args:
@@ -156,3 +163,26 @@ def _ended(
                 f'{time_limit:g} s')
             found.append((worker, (worker.position, fault)))
     return found
+
+
+def show_progress(results: Iterable[T],
+                  total: int) -> Generator[T, None, None]:
+    """Pass results on, and show a progress bar.
+
+    Args:
+        results (Iterable): Of ``run_tasks``.
+        total (int): Number of results; 0 for no bar.
+
+    Yields:
+        Any: Each result.
+    """
+    bar = ProgressBar(total) if total else None
+    shown = time.monotonic()
+    for number, result in enumerate(results, 1):
+        yield result
+        now = time.monotonic()
+        if bar and (now - shown > BAR_SECONDS or number == total):
+            bar.update(number - bar.completed)
+            shown = now
+    if bar:
+        bar.file.write('\n')

@@ -1,13 +1,18 @@
 """A task that hangs or crashes costs its own result only."""
+import functools
+import io
 import os
 import signal
 import time
 from typing import Any, Callable
 
 import pytest
+from mmengine.utils import ProgressBar
 
+from mmvideomamba.datasets.preparation import worker_pool
 from mmvideomamba.datasets.preparation.worker_pool import (WorkerFault,
-                                                           run_tasks)
+                                                           run_tasks,
+                                                           show_progress)
 
 
 def work(task: Any, alive: Callable[[], None]) -> Any:
@@ -42,3 +47,13 @@ def test_error_of_the_function_is_raised() -> None:
 def test_fault_is_told_by_its_kind() -> None:
     assert WorkerFault('hung', 'text').kind == 'hung'
     assert not list(run_tasks(work, [], 2))
+
+
+def test_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.StringIO()
+    monkeypatch.setattr(worker_pool, 'ProgressBar',
+                        functools.partial(ProgressBar, file=shown))
+    assert list(show_progress(iter('abc'), 0)) == ['a', 'b', 'c']
+    assert shown.getvalue() == ''
+    assert list(show_progress(iter('abc'), 3)) == ['a', 'b', 'c']
+    assert '3/3' in shown.getvalue()
