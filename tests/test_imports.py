@@ -84,8 +84,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
      {'json_file', 'registry'}),
     'datasets.video':
     (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
-    'datasets.preparation': (ENGINE | {'cv2', 'imageio_ffmpeg', 'skimage'},
-                             {'atomic_file', 'datasets', 'json_file'}),
+    'datasets.preparation':
+    (ENGINE | {'av', 'cv2', 'imageio_ffmpeg', 'skimage'},
+     {'atomic_file', 'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
         'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
         'exit_codes', 'process_group', 'registry', 'signals', 'user_error',
