@@ -47,10 +47,16 @@ class Changed:
 
 
 def all_kernels() -> Set[str]:
-    """Return the jitted functions of the ops, less those called by others."""
+    """Return the jitted functions of the models' ops, less helpers.
+
+    The pixels of clip_augment are defined by PIL and OpenCV, not by a form in
+    torch for the self-check to compare with.
+    """
     jitted, called = set(), set()
     root = Path(mmvideomamba.__file__).parent / 'ops'
     for path in root.rglob('*.py'):
+        if 'clip_augment' in path.parts:
+            continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.FunctionDef) and any(
                     'triton.jit' in ast.unparse(d)

@@ -37,11 +37,11 @@ CASES = {
         'test_kernels_of_many_very_long_sequences',
     ],
     'tests/ops/clip_augment/test_clip_augment_api.py': [
-        'test_each_operation',
-        'test_clips_of_many_sizes_with_several_operations',
-        'test_crop[True-bicubic-1.0-size0]',
-        'test_crop[False-bilinear-0.001-size1]',
-        'test_noise',
+        'test_each_operation[triton]',
+        'test_clips_of_many_sizes_with_several_operations[triton]',
+        'test_crop[triton-True-bicubic-1.0-size0]',
+        'test_crop[triton-False-bilinear-0.001-size1]',
+        'test_noise[triton]',
     ],
     'tests/ops/channels_first/test_channels_first_scan.py': [
         'test_published_sizes[triton-8-torch.float32-2]',

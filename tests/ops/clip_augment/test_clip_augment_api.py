@@ -11,9 +11,9 @@ from mmvideomamba.ops.clip_augment import (clip_augment, clip_augment_support,
 NONE = torch.empty(0, 17, 18, 3, dtype=torch.uint8)
 
 
-@pytest.fixture
+@pytest.fixture(params=['triton'])
 def device() -> torch.device:
-    """Return a device of the kernels; skip without any."""
+    """Return a device of the only backend; skip without any."""
     reason = ''
     for name in ('cuda', 'cpu'):
         reason = clip_augment_support(name)
