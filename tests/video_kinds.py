@@ -88,6 +88,12 @@ KINDS: Dict[str, Kind] = {
     Kind(H264 + '-g 16 -bf 0'),
     'one_key_frame.mp4':
     Kind(H264 + '-g 999 -bf 3'),
+    # As a set is prepared for fast reading: B frames that no frame needs.
+    'prepared.mp4':
+    Kind(H264 + '-g 12 -bf 3 -tune fastdecode -x264-params '
+         'open-gop=0:b-adapt=0:scenecut=0:b-pyramid=none'),
+    'no_b_frames.mp4':
+    Kind(H264 + '-g 12 -bf 0 -x264-params open-gop=0:scenecut=0'),
     'open_gop.mp4':
     Kind(H264 + '-g 16 -bf 3 -x264-params open-gop=1:b-adapt=0:scenecut=0'),
     'open_gop.ts':

@@ -5,7 +5,7 @@ from typing import Any, Iterator, Optional
 
 import av
 
-from mmvideomamba.datasets.video.pyav_reader import OPEN_OPTIONS
+from mmvideomamba.datasets.video.pyav_open import OPEN_OPTIONS
 from mmvideomamba.datasets.video.pyav_stream import packets_of
 
 

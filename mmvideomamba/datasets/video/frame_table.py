@@ -21,6 +21,11 @@ LEAST_SIZE = 16
 # From this many packets on, the index of an .mp4 file is taken instead of
 # reading all of the file.
 LONG = 2000
+# Packets of a file are kept up to this many bytes, so that the file is read
+# once.
+KEEP_PACKETS = 8 << 20
+# Side data with which later packets are decoded in another way.
+CHANGES = {'new_extradata', 'param_change', 'palette'}
 HIDDEN_VP8 = 0x10  # bit of the first byte of a packet that shows a frame
 
 
@@ -40,6 +45,10 @@ class FrameTable:
             which parts of the table are read as needed.
         sequential (str): Why only decoding from the start gives the right
             frames; '' if frames can be sought. Defaults to ''.
+        announces_end (bool): Whether the container tells where the file
+            should end. Defaults to True.
+        packets (list[av.Packet], optional): Content of the packets, None
+            if too large to keep. Defaults to None.
     """
     keys: np.ndarray
     dts: np.ndarray
@@ -47,15 +56,18 @@ class FrameTable:
     order: Optional[np.ndarray]
     sequential: str = ''
     announces_end: bool = True
+    packets: Optional[List[Any]] = None
     ranks: np.ndarray = field(init=False)
     starts: np.ndarray = field(init=False)
     times: np.ndarray = field(init=False)
+    places: Dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         if self.order is not None:
             self.ranks = np.full(len(self.keys), -1, np.int64)
             self.ranks[self.order] = np.arange(len(self.order))
             self.times = self.pts[self.order]
+            self.places = {t: i for i, t in enumerate(self.times.tolist())}
             self.starts = self._find_starts()
 
     def __len__(self) -> int:
@@ -71,9 +83,7 @@ class FrameTable:
         Returns:
             int: Number of the frame, -1 if there is none.
         """
-        index = int(np.searchsorted(self.times, pts))
-        known = index < len(self.times) and self.times[index] == pts
-        return index if known else -1
+        return self.places.get(pts, -1)
 
     def find(self, pts: Optional[int], dts: Optional[int]) -> int:
         """Find a packet by time.
@@ -137,15 +147,17 @@ class _Packets:
         self.total = 0  # packets without content are counted
         self.end = 0  # of the last frame
         self.indexed = 0  # packets that an index names
+        self.kept: Optional[List[Any]] = None  # see FrameTable.packets
 
     def read(self, container: Any, stream: Any, path: str) -> None:
         """Read all packets of a stream."""
         self.indexed = len(stream.index_entries)
         vp8 = stream.codec_context.name == 'vp8'
-        rows = self.rows
+        rows, kept = self.rows, []  # type: Any, List[Any]
+        held, ends = 0, [0]
         for packet in packets_of(container, stream):
-            size = packet.size
-            if packet.dts is None and not size:
+            size, pts, dts = packet.size, packet.pts, packet.dts
+            if dts is None and not size:
                 continue  # ends the stream
             self.total += 1
             if packet.is_corrupt:
@@ -156,10 +168,23 @@ class _Packets:
                 continue  # repeats the frame before
             hidden = packet.is_discard or (
                 vp8 and not memoryview(packet)[0] & HIDDEN_VP8)
-            rows.append(
-                (packet.pts, packet.dts, packet.is_keyframe, hidden, size))
-            if packet.pts is not None:
-                self.end = max(self.end, packet.pts + (packet.duration or 0))
+            rows.append((pts, dts, packet.is_keyframe, hidden, size))
+            if pts is not None:
+                ends.append(pts + (packet.duration or 0))
+            held += size
+            if held <= KEEP_PACKETS:
+                kept.append(packet)
+        self.end = max(ends)
+        if len(kept) == len(rows) and not any(map(_changes, kept)):
+            self.kept = kept
+
+
+def _changes(packet: Any) -> bool:
+    """Tell whether a packet changes how the packets behind are decoded."""
+    for side in packet.iter_sidedata():
+        if side.data_type in CHANGES:
+            return True
+    return False
 
 
 def read_table(container: Any, stream: Any, path: str) -> FrameTable:
@@ -188,6 +213,8 @@ def read_table(container: Any, stream: Any, path: str) -> FrameTable:
     announced = _check_end(container, stream, path, packets, family)
     table = _from_packets(packets, family, stream)
     table.announces_end = announced
+    if not table.sequential:
+        table.packets = packets.kept
     if family & LOSSY and not table.sequential:
         check_gaps(path, table.times, stream.time_base)
     return table

@@ -12,7 +12,8 @@ from av.codec.context import Flags
 from .decoder_log import decoder_log
 from .errors import MediaError, UnsupportedVideoError
 from .library_log import watch
-from .pyav_reader import PyAVReader, _TableError
+from .pyav_packets import TableError
+from .pyav_reader import PyAVReader
 from .pyav_stream import formats_of, packets_of
 from .reader import Source, VideoReader
 
@@ -128,7 +129,7 @@ class _Truth(PyAVReader):
         try:
             with self._strict('its packets cannot be read'):
                 places = self._locate(indices)
-        except _TableError as error:
+        except TableError as error:
             raise UnsupportedVideoError(
                 self.path, f'does not tell when its frames are shown: {error}',
                 REMEDY) from error

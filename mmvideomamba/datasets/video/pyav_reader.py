@@ -1,6 +1,4 @@
 """Reader with PyAV, which brings FFmpeg along on each platform."""
-import io
-import os
 from contextlib import contextmanager
 from fractions import Fraction
 from itertools import chain
@@ -9,12 +7,13 @@ from typing import (Any, Callable, Dict, Iterator, List, Optional, Sequence,
 
 import av
 import numpy as np
-from av.codec.context import Flags
 
 from .errors import MediaError
 from .frame_table import check_gaps, read_table
 from .library_log import watch
-from .pyav_stream import best_stream, formats_of, packets_of, reason_of, rotate
+from .pyav_open import is_mp4, open_stream, tells_all
+from .pyav_packets import FrameCheck, TableError, moments, numbered
+from .pyav_stream import formats_of, packets_of, reason_of, rotate
 from .reader import Source, VideoReader
 
 # Codecs with an option to leave out pictures without references.
@@ -25,18 +24,6 @@ TRUSTED = {'mov', 'matroska'}
 # bytes, so that short files are decoded once.
 KEEP_BYTES = 64 << 20
 STEP = 100  # frames between two signs of life of decode_all
-# No address is followed, and % in the name of an image is no pattern.
-OPEN_OPTIONS = {'protocol_whitelist': 'file', 'pattern_type': 'none'}
-# Text files, some of which name other files, and are no video themselves.
-TEXTS = {'tty', 'concat', 'hls', 'dash', 'imf', 'sdp', 'webm_dash_manifest'}
-# A decoder reports damage instead of hiding it behind made-up pictures.
-DECODER_OPTIONS = {'err_detect': 'crccheck+explode'}
-# It tells all damage in the log, and stops at harmless faults if it may.
-H264_OPTIONS = {'err_detect': 'crccheck'}
-
-
-class _TableError(Exception):
-    """The packets do not hold the frames that the table says."""
 
 
 class PyAVReader(VideoReader):
@@ -57,6 +44,8 @@ class PyAVReader(VideoReader):
                  num_threads: int = 1) -> None:
         super().__init__(source, path, num_threads)
         self._container: Any = None
+        self._quick = is_mp4(source)  # opened by what the header tells
+        self._drains = True  # a decoder is emptied behind the last packet
         self._kept: Optional[List[Any]] = None
         self._independent = True  # decoding can start at each key packet
         self._parts: Dict[int, Tuple[List[int], int, int]] = {}
@@ -77,6 +66,8 @@ class PyAVReader(VideoReader):
         """Close the file; a second call does nothing."""
         container, self._container = getattr(self, '_container', None), None
         self._kept = None
+        if hasattr(self, 'table'):
+            self.table.packets = None
         if container is not None:
             container.close()
 
@@ -97,38 +88,23 @@ class PyAVReader(VideoReader):
 
     def _open(self) -> None:
         """Open the file, at the start."""
-        self._container, container = None, self._container
+        container, self._container = self._container, None
         if container is not None:
             container.close()
-        source: Any = self.source
-        if isinstance(source, bytes):
-            source = io.BytesIO(source)
-        else:
-            # A name like 1:30.mp4 looks like a URL.
-            source = 'file:' + os.path.abspath(source)
-        complaints: List[str] = []
-        try:
-            # Probing starts decoders where they may complain of a good file.
-            with watch() as complaints:
-                self._container = av.open(source, options=OPEN_OPTIONS)
-        except (av.FFmpegError, EOFError, ValueError) as error:
-            raise MediaError(
-                self.path, 'is not a video file, or its header is damaged or '
-                f'cut off ({reason_of(error)})') from error
-        demuxer = self._container.format.name
-        for complaint in complaints:
-            if complaint.startswith(f'{demuxer}: '):
-                raise MediaError(self.path, f'is damaged ({complaint})')
-        if TEXTS & formats_of(self._container):
-            raise MediaError(self.path, 'is a text file, not a video')
-        self._stream = best_stream(self._container, self.path)
-        context = self._stream.codec_context
-        context.options = dict(H264_OPTIONS if context.name ==
-                               'h264' else DECODER_OPTIONS)
-        # Threads of the decoder would hide the complaints, see watch().
-        context.thread_count, context.thread_type = 1, 'NONE'
-        # Else a decoder leaves a part of what the file crops at the left.
-        context.flags |= Flags.unaligned
+        if self._quick:
+            container, stream = open_stream(self.source, self.path, quick=True)
+            self._quick = tells_all(container, stream)
+            if not self._quick:
+                container.close()
+        if not self._quick:
+            container, stream = open_stream(self.source, self.path)
+        self._container, self._stream = container, stream
+
+    def _look_closer(self) -> None:
+        """Open a file, of which the header was believed, as all others."""
+        if self._quick:
+            self._quick = False
+            self._open()
 
     def _rate(self) -> float:
         """Return the average number of frames a second."""
@@ -139,6 +115,7 @@ class PyAVReader(VideoReader):
 
     def _walk(self) -> Iterator[Any]:
         """Yield all frames from the start of the file."""
+        self._quick = False
         self._open()
         for packet in packets_of(self._container, self._stream):
             yield from packet.decode()
@@ -224,6 +201,7 @@ class PyAVReader(VideoReader):
     @property
     def pixel_aspect(self) -> Optional[Fraction]:
         """Width of a stored pixel by its height, None where not told."""
+        self._look_closer()
         return self._stream.sample_aspect_ratio or None
 
     # Decoding from key frames.
@@ -233,9 +211,9 @@ class PyAVReader(VideoReader):
             raise ValueError(f'video {self.path} is closed')
         if not self.table.sequential:
             try:
-                return self._read_sought(indices)
-            except _TableError as error:
-                self.table.sequential = str(error)
+                return self._read_by_table(indices)
+            except TableError as error:
+                self.table.sequential, self.table.packets = str(error), None
                 count = self._count_frames()
                 if count != self._count:
                     raise MediaError(
@@ -243,11 +221,25 @@ class PyAVReader(VideoReader):
                         f'{count} can be decoded') from error
         return self._read_from_start(indices)
 
+    def _read_by_table(self, indices: Sequence[int]) -> Dict[int, np.ndarray]:
+        """Decode frames; open the file with a closer look if need be.
+
+        Where a header does not tell how far frames are out of order, a
+        decoder can lose frames at first.
+        """
+        try:
+            return self._read_sought(indices)
+        except TableError:
+            if not self._quick:
+                raise
+        self._look_closer()
+        return self._read_sought(indices)
+
     def _read_sought(self, indices: Sequence[int]) -> Dict[int, np.ndarray]:
         """Decode frames from the nearest key packets on."""
         places = self._locate(indices)
         if len({packet for _, packet in places}) < len(places):
-            raise _TableError('two frames in a packet')
+            raise TableError('two frames in a packet')
         groups: Dict[int, Dict[int, int]] = {}
         for index, (start, packet) in zip(indices, places):
             start = start if self._independent else 0
@@ -273,104 +265,71 @@ class PyAVReader(VideoReader):
                     targets: Dict[int, int]) -> Dict[int, np.ndarray]:
         """Decode some frames, given by packet, that follow a key packet."""
         table = self.table
-        skips = bool(formats_of(self._container) & TRUSTED)
+        trusted = bool(formats_of(self._container) & TRUSTED)
+        skips = trusted and self._stream.codec_context.name in SKIPPABLE
+        check, skipped = FrameCheck(table, start, trusted), None
         times = {int(table.pts[p]): index for p, index in targets.items()}
         found: Dict[int, np.ndarray] = {}
-        first, last = table.pts[start], None
-        # From the start of the file on, decoding is always right.
-        doubtful = start > 0 and (table.order is None
-                                  or table.ranks[start] >= 0)
-        for number, packet in self._packets_from(start):
-            # Such a frame refers to pictures ahead of the key packet.
-            if number >= 0 and packet.pts < first:
-                continue
-            context = self._stream.codec_context
-            if skips and context.name in SKIPPABLE:
-                context.skip_frame = ('DEFAULT' if number in targets
-                                      or number < 0 else 'NONREF')
-            for frame in packet.decode():
-                if doubtful and not (frame.pts == first and frame.key_frame):
-                    raise _TableError('key packets without a key frame')
-                doubtful = False
-                last = self._check_order(frame.pts, last, skips)
+
+        def take(frames: List[Any]) -> bool:
+            for frame in frames:
+                check(frame)
                 if frame.pts in times:
                     index = times[frame.pts]
                     found[index] = self._convert(frame, index)
-            if len(found) == len(targets):
-                return found
-        raise _TableError('packets without a frame')
+            return len(found) == len(targets)
 
-    def _check_order(self, pts: Optional[int], last: Optional[int],
-                     skips: bool) -> int:
-        """Check the order of a frame against the table; return the place."""
-        if pts is None:
-            raise _TableError('frames without time stamps')
-        place = pts if self.table.order is None else self.table.place(pts)
-        follows = last is None or (place > last if skips else place == last +
-                                   1)
-        if place < 0 and self.table.order is not None or not follows:
-            raise _TableError('frames in another order than their packets')
-        return place
+        for number, packet in self._packets_from(start):
+            # The frame refers to pictures ahead of the key packet.
+            if number >= 0 and packet.pts < check.first:
+                continue
+            context = self._stream.codec_context
+            skip = skips and number >= 0 and number not in targets
+            if skip is not skipped:
+                context.skip_frame = 'NONREF' if skip else 'DEFAULT'
+                skipped = skip
+            if take(context.decode(packet)):
+                return found
+            if number == max(targets) and skips and self._drains:
+                # A decoder holds decoded frames back; no packet behind is
+                # needed to get them.
+                frames = context.decode(None)
+                # The second field of a frame may be in the next packet.
+                if any(frame.interlaced_frame for frame in frames):
+                    self._drains = False
+                    return self._read_group(start, targets)
+                if take(frames):
+                    return found
+                break
+        raise TableError('packets without a frame')
 
     def _packets_from(self, start: int) -> Iterator[Tuple[int, Any]]:
         """Yield numbers and packets from a key packet on.
 
         The packet that ends the stream has the number -1.
         """
-        for moment in self._moments(start):
+        kept = self.table.packets
+        if kept is not None:
+            self._stream.codec_context.flush_buffers()
+            yield from enumerate(kept[start:], start)
+            yield -1, None
+            return
+        for moment in moments(self.table, start):
             if moment is None:
                 self._open()
             else:
                 self._container.seek(moment, stream=self._stream)
                 self._stream.codec_context.flush_buffers()
-            packets = self._numbered()
+            packets = numbered(self._container, self._stream, self.table,
+                               self.path)
             first = next(packets, (-1, None))
             if 0 <= first[0] <= start:
                 break
         else:
-            raise _TableError('packets that cannot be found again')
+            raise TableError('packets that cannot be found again')
         for number, packet in chain([first], packets):
             if number >= start or number < 0:
                 yield number, packet
-
-    def _moments(self, start: int) -> Iterator[Optional[int]]:
-        """Yield times to seek to, the best first; None is the start."""
-        table = self.table
-        if start == 0:
-            yield int(table.dts[0])
-        elif table.order is None:
-            later = np.flatnonzero(table.keys[start + 1:])
-            # The library compares with the time at which a frame is shown.
-            yield int(table.dts[start + 1 + later[0]]) - 1 if len(
-                later) else int(table.dts[-1])
-        else:
-            yield int(table.pts[start])
-        yield int(table.dts[start])
-        for key in np.flatnonzero(table.keys[:start])[::-1][:2]:
-            yield int(table.dts[key])
-        yield None
-
-    def _numbered(self) -> Iterator[Tuple[int, Any]]:
-        """Yield numbers and packets, -1 for the end of the stream."""
-        number = -1
-        for packet in packets_of(self._container, self._stream):
-            if not packet.size:
-                if packet.dts is None:
-                    yield -1, packet
-                continue
-            if packet.is_corrupt:
-                raise MediaError(
-                    self.path, 'is damaged or cut off: a packet '
-                    'is not whole')
-            if number < 0:
-                number = self.table.find(packet.pts, packet.dts)
-                if number < 0:  # the rest of a packet that begins earlier
-                    continue
-            else:
-                number += 1
-                if not self.table.holds(number, packet.pts, packet.dts):
-                    raise _TableError('packets in another order')
-            yield number, packet
 
     def _locate(self, indices: Sequence[int]) -> List[Tuple[int, int]]:
         """Find the key packet and the packet of frames."""
@@ -392,7 +351,7 @@ class PyAVReader(VideoReader):
             numbers, early = self._times_from(start, index)
             if index >= start + early:
                 return start, numbers[index - start - early]
-        raise _TableError('frames shown before the first key frame')
+        raise TableError('frames shown before the first key frame')
 
     def _times_from(self, start: int, index: int) -> Tuple[List[int], int]:
         """Read the times of the packets from a key packet to a frame.

@@ -15,11 +15,17 @@ from video_kinds import VideoKinds, decode, run_ffmpeg
 
 from mmvideomamba.datasets.video import (MediaError, frame_table, open_video,
                                          pyav_reader)
+from mmvideomamba.datasets.video.pyav_packets import TableError
 from mmvideomamba.datasets.video.pyav_reader import PyAVReader
 
 # Kinds of .mp4 file, with and without open groups of pictures and edit lists.
 SOUGHT = ('h264.mp4', 'pyramid.mp4', 'hevc.mp4', 'mpeg4_b_frames.mp4',
           'uneven.mp4', 'edit_list_cut.mp4', 'av1.mp4', 'prores.mov')
+# Kinds with and without pictures to leave out, of which a few are asked for.
+SPARSE = ('prepared.mp4', 'no_b_frames.mp4', 'h264.mp4', 'h264.mkv',
+          'pyramid.mp4', 'open_gop.mp4', 'open_gop.ts', 'one_key_frame.mp4',
+          'uneven.mp4', 'edit_list_cut.mp4', 'mbaff.mp4', 'hevc.mp4',
+          'mpeg4_b_frames.mp4', 'mpeg4.avi', 'vp9_alt_ref.webm', 'av1.mp4')
 
 
 def opened(path: Path) -> PyAVReader:
@@ -31,6 +37,66 @@ def opened(path: Path) -> PyAVReader:
 
 def numbers(video: PyAVReader, indices: List[int]) -> List[int]:
     return [read_number(frame) for frame in video.get_frames(indices)]
+
+
+@pytest.mark.parametrize('keep', [0, 8 << 20])
+@pytest.mark.parametrize('name', SPARSE)
+def test_few_frames_are_those_of_all(video_kinds: VideoKinds, name: str,
+                                     keep: int, monkeypatch) -> None:
+    """Bit by bit, whether packets are kept or sought."""
+    monkeypatch.setattr(frame_table, 'KEEP_PACKETS', keep)
+    with opened(video_kinds.path(name)) as video:
+        assert (video.table.packets is None) is not keep
+        count = len(video)
+        frames = [video._convert(f, i) for i, f in enumerate(video._walk())]
+        asked = [[i] for i in range(0, count, 5 if keep else 11)]
+        for wanted in [*asked, [count - 1, 2, 3], range(3, count, 8)]:
+            found = video.get_frames(wanted)
+            assert np.array_equal(found, [frames[i] for i in wanted])
+        assert video.table.sequential == ''
+
+
+def test_decoder_is_emptied_behind_the_last_frame(video_kinds: VideoKinds,
+                                                  monkeypatch) -> None:
+    """No packet behind is decoded; fields may need the next packet."""
+    sent: Dict[str, int] = {}
+    for name in ('prepared.mp4', 'mbaff.mp4'):
+        with opened(video_kinds.path(name)) as video:
+            packets = video._packets_from
+
+            def counted(start: int, name: str = name) -> Iterator[Any]:
+                for sent[name], packet in packets(start):
+                    yield sent[name], packet
+
+            monkeypatch.setattr(video, '_packets_from', counted)
+            assert numbers(video, [4]) == [4]
+            # Frames 0, 4 and 8 are followed by those in between.
+            sent[name] -= int(video.table.order[4])
+            assert video._drains is (name == 'prepared.mp4')
+    assert sent['prepared.mp4'] == 0 < sent['mbaff.mp4']
+
+
+def test_packets_are_freed(video_kinds: VideoKinds) -> None:
+    video = opened(video_kinds.path('h264.mp4'))
+    assert len(video.table.packets or []) == 60
+    video.close()
+    assert video.table.packets is None
+
+
+def test_header_without_facts(video_kinds: VideoKinds, monkeypatch) -> None:
+    """A decoder that loses frames gets to know more from the pictures."""
+    read = PyAVReader._read_sought
+
+    def lose(self: PyAVReader, indices: List[int]) -> Dict[int, np.ndarray]:
+        if self._quick:
+            raise TableError('packets without a frame')
+        return read(self, indices)
+
+    monkeypatch.setattr(PyAVReader, '_read_sought', lose)
+    with opened(video_kinds.path('h264.mp4')) as video:
+        assert video._quick
+        assert numbers(video, [30, 2]) == [30, 2]
+        assert not video._quick and video.table.sequential == ''
 
 
 @pytest.mark.parametrize('name', SOUGHT)
@@ -161,7 +227,7 @@ def test_threads_read_side_by_side(video_kinds: VideoKinds,
         for _ in range(10):
             try:
                 with opened(path) as video:
-                    found[name].append(numbers(video, [59, 30]))
+                    found[name].append(numbers(video, [59, 33]))
             except MediaError:
                 found[name].append(None)
 
@@ -173,7 +239,7 @@ def test_threads_read_side_by_side(video_kinds: VideoKinds,
         thread.start()
     for thread in threads:
         thread.join()
-    assert found['good'] == [[59, 30]] * 20 and found['bad'] == [None] * 10
+    assert found['good'] == [[59, 33]] * 20 and found['bad'] == [None] * 10
 
 
 @pytest.mark.parametrize('reader', ['pyav', 'opencv'])
@@ -203,8 +269,9 @@ def test_no_frame_is_sought(tmp_path: Path,
     assert len(steps) == 3
 
 
-def test_file_shrinks(tmp_path: Path) -> None:
-    """To cut an open file, with the index, is damage."""
+def test_file_shrinks(tmp_path: Path, monkeypatch) -> None:
+    """To cut an open file, with the index, is damage, if it is not kept."""
+    monkeypatch.setattr(frame_table, 'KEEP_PACKETS', 0)
     path = tmp_path / 'shrinks.mp4'
     # Larger than what the library reads ahead.
     encode(path, *'-c:v libx264 -qp 0 -g 4 -s 640x480 -vf noise=c0s=9'.split())
