@@ -81,7 +81,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.multimodal.prompts': ({'mmaction'}, {'json_file'}),
     'datasets':
     (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain', 'torchvision'},
-     {'json_file', 'registry'}),
+     {'json_file', 'ops.clip_augment', 'registry'}),
     'datasets.video':
     (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
     'datasets.preparation':
@@ -89,8 +89,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
      {'atomic_file', 'datasets', 'json_file'}),
     'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
         'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
-        'exit_codes', 'process_group', 'registry', 'signals', 'user_error',
-        'visualization'
+        'exit_codes', 'ops.clip_augment', 'process_group', 'registry',
+        'signals', 'user_error', 'visualization'
     }),
     'engine.step_graph': (ENGINE,
                           {'engine', 'models.backbones', 'ops', 'user_error'}),

@@ -31,6 +31,8 @@ default_hooks = dict(
     guard=dict(type='mmvideomamba.FiniteGuardHook'),
     # Batches go to the GPU while the GPU works.
     async_upload=dict(type='mmvideomamba.AsyncUploadHook'),
+    # Augments clips where they are cheap: 'auto', 'workers' or 'device'.
+    clip_augment=dict(type='mmvideomamba.ClipAugmentHook', on='auto'),
     # Launches the kernels of a step as CUDA graphs, where that can be: 'auto',
     # 'on' (an error where not) or 'off'.
     cuda_graph=dict(type='mmvideomamba.CUDAGraphHook', mode='auto'))

@@ -14,6 +14,7 @@ from .annotation_faults import check_exist, parse_number, quote_line, read_all
 from .bad_media import BadMediaMixin
 from .class_names import clean_class_names
 from .transforms.decode import LOCAL_BACKENDS, video_path
+from .transforms.draw_clip import DrawClip
 
 # A path with an extension, then another separator and labels.
 _OTHER_SEPARATOR = re.compile(
@@ -339,6 +340,8 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
             if sample is None:
                 return None
             shared += 1
+        if shared < len(steps) and isinstance(steps[shared], DrawClip):
+            return steps[shared].transform_copies(sample, self.num_repeats)
         copies = [copy.deepcopy(sample) for _ in range(self.num_repeats - 1)]
         copies.append(sample)
         for step in steps[shared:]:

@@ -1,5 +1,5 @@
 """Random crop and random erasing that keep fractions of pixel values."""
-from typing import Any, Dict, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -86,21 +86,33 @@ class ClipRandomResizedCrop(BaseTransform):
             dict: The sample, with the modified and added keys.
         """
         frames, side = results['imgs'], self.scale
-        top, left, height, width = RandomResizedCrop.get_params(
-            _without_data(3, *frames[0].shape[:2]), list(self.area_range),
-            list(self.aspect_ratio_range))
+        left, top, right, bottom = self.draw(*frames[0].shape[:2])
         imgs = np.empty((len(frames), side, side, 3), np.float32)
         for frame, out in zip(frames, imgs):
-            box = frame[top:top + height, left:left + width]
+            box = frame[top:bottom, left:right]
             cv2.resize(
                 box.astype(np.float32), (side, side),
                 dst=out,
                 interpolation=cv2.INTER_LINEAR)
         results['imgs'] = imgs
         results['img_shape'] = (side, side)
-        results['crop_bbox'] = np.array(
-            [left, top, left + width, top + height])
+        results['crop_bbox'] = np.array([left, top, right, bottom])
         return results
+
+    def draw(self, height: int, width: int) -> Tuple[int, int, int, int]:
+        """Draw a box.
+
+        Args:
+            height (int): Of the frames, in pixels.
+            width (int): Of the frames, in pixels.
+
+        Returns:
+            tuple[int, int, int, int]: Left, top, right, bottom.
+        """
+        top, left, h, w = RandomResizedCrop.get_params(
+            _without_data(3, height, width), list(self.area_range),
+            list(self.aspect_ratio_range))
+        return left, top, left + w, top + h
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(scale={self.scale}, '
@@ -177,18 +189,40 @@ class ClipRandomErasing(BaseTransform):
         if not isinstance(imgs, np.ndarray) or imgs.dtype != np.float32:
             raise ValueError('ClipRandomErasing needs one float32 array of '
                              'frames; put it behind ClipRandomResizedCrop')
-        if torch.rand(1).item() >= self.erase_prob:
-            return results
         frames, height, width, channels = imgs.shape
-        top, left, height, width, noise = RandomErasing.get_params(
-            _without_data(frames * channels, height, width),
-            list(self.area_range), list(self.aspect_ratio_range), None)
-        if noise.is_meta:  # no box fitted
+        box = self._draw(frames * channels, height, width)
+        if box is None:
             return results
+        top, left, height, width, noise = box
         noise = noise.view(frames, channels, height, width)
         imgs[:, top:top + height, left:left + width] = (
             noise.permute(0, 2, 3, 1).numpy() * self.std + self.mean)
         return results
+
+    def draw(self, height: int,
+             width: int) -> Optional[Tuple[int, int, int, int]]:
+        """Draw a box, for noise drawn elsewhere.
+
+        Args:
+            height (int): Of the frames, in pixels.
+            width (int): Of the frames, in pixels.
+
+        Returns:
+            tuple[int, int, int, int], optional: Top, left, height, width;
+            None for no box.
+        """
+        # A single value is the least noise.
+        box = self._draw(1, height, width)
+        return None if box is None else box[:4]
+
+    def _draw(self, values: int, height: int, width: int) -> Optional[Tuple]:
+        """Draw a box, and as many values of noise for each pixel."""
+        if torch.rand(1).item() >= self.erase_prob:
+            return None
+        box = RandomErasing.get_params(
+            _without_data(values, height, width), list(self.area_range),
+            list(self.aspect_ratio_range), None)
+        return None if box[4].is_meta else box  # no box fitted
 
     def __repr__(self) -> str:
         return (f'{self.__class__.__name__}(erase_prob={self.erase_prob}, '

@@ -8,6 +8,8 @@ from mmengine.runner import set_random_seed
 from mmengine.utils import import_modules_from_strings
 from torch import nn
 
+from mmvideomamba.engine.clip_maker import attach_clip_maker, has_draws
+from mmvideomamba.ops.clip_augment import clip_augment_support
 from .batch_samples import sample_names
 from .divergence import loss_text
 from .replay import Step, repeat
@@ -47,7 +49,10 @@ def build_model(config: Dict[str, Any], path: str, trust: bool) -> nn.Module:
             data_preprocessor=config.get('data_preprocessor')))
     if cfg.data_preprocessor is not None:
         cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
-    return MODELS.build(cfg.model)
+    model = MODELS.build(cfg.model)
+    if hasattr(model, 'data_preprocessor'):
+        attach_clip_maker(model.data_preprocessor)
+    return model
 
 
 def replay_file(path: str, device: str = 'cpu', trust: bool = False) -> str:
@@ -77,6 +82,10 @@ def replay_file(path: str, device: str = 'cpu', trust: bool = False) -> str:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f'--device {device}: {reason}') from error
+    reason = clip_augment_support(torch.device(device))
+    if reason and any(has_draws(step.batch) for step in steps):
+        raise ValueError(f'--device {device}: the training augmented clips on '
+                         f'the GPU, and this device cannot: {reason}')
     lines = ['In the training:', *_indented(content['report'])]
     for step in steps:
         replay = repeat(model, step, precision)

@@ -3,6 +3,7 @@ from .alignment_hook import AlignmentHook
 from .async_upload_hook import AsyncUploadHook
 from .bad_media_hook import BadMediaHook
 from .check_config_hook import CheckConfigHook
+from .clip_augment_hook import ClipAugmentHook
 from .cuda_graph_hook import CUDAGraphHook
 from .finite_guard_hook import FiniteGuardHook
 from .frame_strip_hook import FrameStripHook
@@ -14,7 +15,7 @@ from .work_dir_lock_hook import WorkDirLockHook
 
 __all__ = [
     'AlignmentHook', 'AsyncUploadHook', 'BadMediaHook', 'CUDAGraphHook',
-    'CheckConfigHook', 'FiniteGuardHook', 'FrameStripHook',
+    'CheckConfigHook', 'ClipAugmentHook', 'FiniteGuardHook', 'FrameStripHook',
     'LateRuntimeInfoHook', 'PreemptionHook', 'ResumeHook',
     'SafeCheckpointHook', 'WorkDirLockHook'
 ]
