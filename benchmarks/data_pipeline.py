@@ -1,124 +1,119 @@
-"""Time the training data of Kinetics-400 against mmaction2's UniFormer.
+"""Time the training data of Kinetics-400, on one core.
 
-    pip install pytorchvideo
-    python benchmarks/data_pipeline.py --out results.md
+    python benchmarks/data_pipeline.py --before FOLDER --out results.md
 
-Both pipelines read the same files in turns, in one process on one core:
-ours from our recipe (8 frames, RandAugment, crop in float32, erasing), theirs
-from mmaction2's UniFormerV2 config (8 frames, RandAugment of pytorchvideo,
-crop in uint8). Counted are clips per second of processor time, so that other
-load on the machine does not show. With two copies of a video both decode it
-once: decord leaves out frames that it has just read.
+All pipelines read the same videos, in turns on one core: the recipe's with
+the augmentation in the workers, and what is left to a worker with the
+augmentation on the device, on originals and on a copy by
+tools/data/prepare_videos.py; with --before, the recipe of an older checkout in
+another process; and mmaction2's UniFormerV2 config, where pytorchvideo and
+decord are installed. A folder of a commit comes from
+
+    git archive COMMIT mmvideomamba configs setup.cfg | tar x -C FOLDER
+
+Counted are clips per second of processor time, so that other load on the
+machine does not show. Of several copies of a video all pipelines decode it
+once. Joining clips to a batch and handing a batch to the training are not
+counted.
 """
 import argparse
+import json
 import os
 import platform
-import statistics
+import shlex
+import subprocess
+import sys
 import tempfile
 import time
 from collections import defaultdict
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Callable, Dict, List
+from statistics import median
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
-import mmvideomamba  # isort: skip  # heals the hosts, goes first
+# Ahead, as the place that mmvideomamba gives pytorchvideo for a module of
+# torchvision would load torchvision at a bad moment.
+import torchvision.transforms.v2  # isort: skip  # noqa: F401
+import mmvideomamba  # isort: skip  # heals the hosts, goes before them
 import cv2
-import imageio_ffmpeg
 import mmaction
 import numpy as np
 import torch
 from cpu_models import cpu_name
+from gpu_common import table
+from made_videos import KINETICS, SMALL, make_videos, sizes, write_list
 from mmaction.registry import DATASETS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
+from pipeline_kinds import NEEDED, on_device, prepared_copy, uniformer
 
-OURS = ('configs/recognition/kinetics400/'
-        'videomamba-small_in1k-pre_8xb64-u8-50e_kinetics400-rgb.py')
-THEIRS = ('.mim/configs/recognition/uniformerv2/'
-          'uniformerv2-base-p16-res224_clip_8xb32-u8_kinetics400-rgb.py')
-SIZE = (340, 256)
-SECONDS, RATE = 10, 30
+RECIPE = ('recognition/kinetics400/'
+          'videomamba-small_in1k-pre_8xb64-u8-50e_kinetics400-rgb.py')
+BEFORE = 'before, augmentation in the workers'
+WORKERS = 'augmentation in the workers'
+DEVICE = 'augmentation on the device'
+HOST = 'mmaction2 UniFormerV2'
 
 
-def make_videos(folder: Path, count: int) -> None:
-    """Encode clips like those of Kinetics, short side 256 px, H.264.
-
-    Blurred noise slides over the picture, each clip with its own speed.
+class Row(NamedTuple):
+    """A pipeline on some files.
 
     Args:
-        folder (Path): Where to write; clips that are there are kept.
-        count (int): How many.
+        pipeline (str): ``BEFORE``, ``WORKERS``, ``DEVICE`` or ``HOST``.
+        files (str): 'originals' or 'prepared copy'.
+        copies (int): Clips of a video.
     """
-    rng = np.random.default_rng(0)
-    width, height = SIZE
-    for i in range(count):
-        path = folder / f'{i}.mp4'
-        noise = rng.integers(0, 256, (height * 2, width * 2, 3)).astype('u1')
-        picture = cv2.GaussianBlur(noise, (0, 0), 2)
-        picture = cv2.normalize(picture, None, 0, 255, cv2.NORM_MINMAX)
-        shift = rng.integers(1, 4, 2)
-        if path.exists():
-            continue
-        writer = imageio_ffmpeg.write_frames(
-            str(path), SIZE, fps=RATE, codec='libx264', quality=6)
-        writer.send(None)
-        for t in range(SECONDS * RATE):
-            y, x = t * shift % (height, width)
-            frame = picture[y:y + height, x:x + width]
-            writer.send(np.ascontiguousarray(frame))
-        writer.close()
-    for name, separator in (('train.csv', ','), ('train.txt', ' ')):
-        (folder / name).write_text(''.join(f'{i}.mp4{separator}{i}\n'
-                                           for i in range(count)))
+    pipeline: str
+    files: str
+    copies: int
 
 
-def datasets(folder: Path) -> Dict[str, Any]:
-    """Build the data sets to compare.
+ROWS = [
+    Row(pipeline, files, copies)
+    for pipeline, files in ((BEFORE, 'originals'), (WORKERS, 'originals'),
+                            (DEVICE, 'originals'), (WORKERS, 'prepared copy'),
+                            (DEVICE, 'prepared copy'), (HOST, 'originals'))
+    for copies in (1, 2)
+]
+
+
+def build(row: Row, folder: Path) -> Any:
+    """Build the data set of a row.
 
     Args:
-        folder (Path): Of the videos.
+        row (Row): The row; of ``BEFORE`` the package is the older one.
+        folder (Path): With a folder of videos and ``train.csv`` and
+            ``train.txt`` for each kind of files.
 
     Returns:
-        dict[str, Dataset]: Name to data set.
+        Dataset: With the clips of a video as a sample.
     """
     init_default_scope('mmaction')
-    ours = Config.fromfile(Path(__file__).parents[1] /
-                           OURS).train_dataloader.dataset
-    ours.update(data_root=str(folder), data_prefix=dict(video=''))
-    host = Path(mmaction.__file__).parent
-    theirs = dict(
-        type='VideoDataset',
-        ann_file='train.txt',
-        data_root=str(folder),
-        data_prefix=dict(video=''),
-        pipeline=Config.fromfile(host / THEIRS).train_pipeline)
-    twice = dict(
-        theirs, type='RepeatAugDataset', num_repeats=2, sample_once=True)
-    return {
-        'mmvideomamba, 1 copy': DATASETS.build({
-            **ours, 'num_repeats': 1
-        }),
-        'mmaction2 UniFormerV2, 1 copy': DATASETS.build(theirs),
-        'mmvideomamba, 2 copies': DATASETS.build(ours),
-        'mmaction2 UniFormerV2, 2 copies': DATASETS.build(twice),
-    }
+    root = str(folder / row.files.replace(' ', '_'))
+    if row.pipeline == HOST:
+        return DATASETS.build(uniformer(root, row.copies))
+    configs = Path(mmvideomamba.__file__).resolve().parents[1] / 'configs'
+    cfg = Config.fromfile(configs / RECIPE)
+    data = cfg.train_dataloader.dataset
+    data.update(
+        data_root=root, data_prefix=dict(video=''), num_repeats=row.copies)
+    found = DATASETS.build(data)
+    if row.pipeline == DEVICE:
+        on_device(found)
+    return found
 
 
-def copies(sample: Any) -> int:
-    """Return the number of clips that a data set gave for a video."""
+def clips_of(sample: Any) -> int:
+    """Return the number of clips in a sample."""
     return len(sample) if isinstance(sample, list) else 1
 
 
-def measure(sets: Dict[str, Any], rounds: int) -> Dict[str, List[float]]:
-    """Read all videos in turns; clips per second of processor time."""
-    found: Dict[str, List[float]] = {name: [] for name in sets}
-    for turn in range(rounds + 1):
-        for name, data in sets.items():
-            start, clips = time.process_time(), 0
-            for i in range(len(data)):
-                clips += copies(data[i])
-            if turn:  # the first is a warm-up
-                found[name].append(clips / (time.process_time() - start))
-    return found
+def rate(data: Any) -> float:
+    """Read all videos; clips per second of processor time."""
+    start, clips = time.process_time(), 0
+    for i in range(len(data)):
+        clips += clips_of(data[i])
+    return clips / (time.process_time() - start)
 
 
 def timed(step: Callable, times: List[float]) -> Callable:
@@ -133,71 +128,242 @@ def timed(step: Callable, times: List[float]) -> Callable:
     return run
 
 
-def by_step(data: Any, rounds: int) -> Dict[str, float]:
-    """Return the mean milliseconds of each step for a clip."""
+def by_step(data: Any) -> Dict[str, float]:
+    """Return the milliseconds of each step for a clip, mean of all videos."""
     times: Dict[str, List[float]] = defaultdict(list)
-    steps = data.pipeline.transforms
+    steps, clips = data.pipeline.transforms, 0
     data.pipeline.transforms = [
-        timed(step, times[f'{i} {type(step).__name__}'])
-        for i, step in enumerate(steps)
+        timed(step, times[type(step).__name__]) for step in steps
     ]
-    for _ in range(rounds):
-        for i in range(len(data)):
-            data[i]
+    for i in range(len(data)):
+        clips += clips_of(data[i])
     data.pipeline.transforms = steps
-    return {name: 1e3 * statistics.mean(t) for name, t in times.items()}
+    return {name: 1e3 * sum(t) / clips for name, t in times.items()}
 
 
-def report(folder: Path, args: argparse.Namespace) -> str:
-    """Measure and return the tables."""
-    make_videos(folder, args.videos)
-    sets = datasets(folder)
-    rates = measure(sets, args.rounds)
-    lines = [
-        f'Command: `python benchmarks/data_pipeline.py --videos {args.videos} '
-        f'--rounds {args.rounds}`', '',
+class Reader:
+    """Data sets of rows, measured when asked.
+
+    Args:
+        folder (Path): See ``build``.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.sets: Dict[Row, Any] = {}
+
+    def ask(self, row: Row, what: str = 'rate') -> Any:
+        """Measure a row.
+
+        Args:
+            row (Row): The row.
+            what (str): 'rate' or 'steps'. Defaults to 'rate'.
+
+        Returns:
+            float or dict: What ``rate`` or ``by_step`` finds.
+        """
+        if row not in self.sets:
+            self.sets[row] = build(row, self.folder)
+        return (rate if what == 'rate' else by_step)(self.sets[row])
+
+    def serve(self) -> None:
+        """Answer questions of the standard input, a line of JSON each."""
+        for line in sys.stdin:
+            row, what = json.loads(line)
+            print('=' + json.dumps(self.ask(Row(*row), what)), flush=True)
+
+
+class OlderReader:
+    """A ``Reader`` of an older checkout, in another process.
+
+    Args:
+        checkout (Path): Folder of the checkout.
+        folder (Path): See ``build``.
+    """
+
+    def __init__(self, checkout: Path, folder: Path) -> None:
+        paths = [str(checkout.resolve()), os.environ.get('PYTHONPATH', '')]
+        self.job = subprocess.Popen(
+            [sys.executable, __file__, '--serve', '--folder',
+             str(folder)],
+            env=dict(
+                os.environ, PYTHONPATH=os.pathsep.join(filter(None, paths))),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True)
+
+    def ask(self, row: Row, what: str = 'rate') -> Any:
+        """Measure a row, see ``Reader.ask``.
+
+        Raises:
+            RuntimeError: If the process has ended.
+        """
+        assert self.job.stdin is not None and self.job.stdout is not None
+        self.job.stdin.write(json.dumps([row, what]) + '\n')
+        self.job.stdin.flush()
+        for line in self.job.stdout:
+            if line.startswith('='):  # beside warnings of libraries
+                return json.loads(line[1:])
+        raise RuntimeError('the process of the older checkout ended')
+
+    def close(self) -> None:
+        """End the process."""
+        assert self.job.stdin is not None
+        self.job.stdin.close()
+        self.job.wait()
+
+
+class Turns:
+    """Rows measured in turns.
+
+    Args:
+        now (Reader): Of this checkout.
+        older (OlderReader, optional): Of an older one.
+    """
+
+    def __init__(self, now: Reader, older: Optional[OlderReader]) -> None:
+        self.now, self.older = now, older
+        self.rates: Dict[Row, List[float]] = {}
+        self.steps: Dict[Row, Dict[str, float]] = {}
+        self.notes: Dict[Row, str] = {}
+
+    def _ask(self, row: Row, what: str = 'rate') -> Any:
+        reader: Any = self.older if row.pipeline == BEFORE else self.now
+        return reader.ask(row, what)
+
+    def run(self, rounds: int) -> None:
+        """Measure all rows, after a round as a warm-up.
+
+        Args:
+            rounds (int): Turns of each row.
+        """
+        for row in ROWS:
+            if row.pipeline == BEFORE and self.older is None:
+                self.notes[row] = 'no older checkout given'
+            missing = [x for x in NEEDED if find_spec(x) is None]
+            if row.pipeline == HOST and missing:
+                self.notes[row] = f'not installed: {", ".join(missing)}'
+        for turn in range(rounds + 1):
+            for row in [x for x in ROWS if x not in self.notes]:
+                try:
+                    found = self._ask(row)
+                except Exception as error:
+                    # A failure must not cost the other rows.
+                    self.notes[row] = f'{type(error).__name__}: {error}'
+                    continue
+                if turn:
+                    self.rates.setdefault(row, []).append(found)
+        for row in self.rates:
+            if row.copies > 1:
+                self.steps[row] = self._ask(row, 'steps')
+
+    def ratio(self, row: Row) -> str:
+        """Return the median of the ratios to the older checkout's row."""
+        base = self.rates.get(Row(BEFORE, 'originals', row.copies))
+        if not base:
+            return ''
+        pairs = zip(self.rates[row], base)
+        return f'{median(mine / other for mine, other in pairs):.2f}'
+
+    def lines(self) -> Iterator[List[str]]:
+        """Yield the lines of the table."""
+        for row in ROWS:
+            cells = [row.pipeline, row.files, str(row.copies)]
+            if row not in self.rates:
+                yield [*cells, self.notes.get(row, ''), '']
+                continue
+            x = self.rates[row]
+            yield [
+                *cells, f'{median(x):.2f} ({min(x):.2f}, {max(x):.2f})',
+                self.ratio(row)
+            ]
+
+    def step_lines(self) -> Iterator[List[str]]:
+        """Yield the lines of the table of steps."""
+        names = list(dict.fromkeys(n for x in self.steps.values() for n in x))
+        for name in names:
+            yield [
+                name, *(f'{x[name]:.1f}' if name in x else ''
+                        for x in self.steps.values())
+            ]
+
+
+def report(turns: Turns, args: argparse.Namespace, originals: Path,
+           copy: Path) -> str:
+    """Return the page with the tables."""
+    command = shlex.join(sys.argv)
+    for path in filter(None, (args.before, args.folder)):
+        command = command.replace(str(path), path.name)
+    old, new = sizes(originals), sizes(copy)
+    kind = SMALL if args.tiny else KINETICS
+    columns = [f'{x.pipeline}, {x.files}' for x in turns.steps]
+    return '\n'.join([
+        '# Training data, by core', '', f'    python {command}', '',
         f'{cpu_name()}, one core; mmvideomamba {mmvideomamba.__version__}, '
-        f'torch {torch.__version__}, OpenCV {cv2.__version__}, Python '
-        f'{platform.python_version()}; {time.strftime("%Y-%m-%d")}. '
-        f'{args.videos} H.264 videos of {SECONDS} s, {RATE} frames per second '
-        f'and {SIZE[0]}x{SIZE[1]} px; 8 frames of 224 px per clip. Clips per '
-        f'second of processor time, median of {args.rounds} rounds in turns '
-        '(least and most).', '', '| pipeline | clips/s/core |', '|---|---|'
-    ]
-    for name, values in rates.items():
-        lines.append(f'| {name} | {statistics.median(values):.2f} '
-                     f'({min(values):.2f}, {max(values):.2f}) |')
-    lines += ['', 'Processor time by step, for a clip without copies:', '']
-    for name in list(sets)[:2]:
-        steps = by_step(sets[name], args.rounds)
-        lines += [f'| {name} | ms |', '|---|---|']
-        lines += [f'| {step} | {ms:.1f} |' for step, ms in steps.items()]
-        lines.append('')
-    return '\n'.join(lines)
+        f'mmaction2 {mmaction.__version__}, torch {torch.__version__}, '
+        f'OpenCV {cv2.__version__}, Python {platform.python_version()}; '
+        f'{time.strftime("%Y-%m-%d")}. {args.videos} videos: {kind.words()}, '
+        f'{old["mb"]:.2f} MB each; in the prepared copy '
+        f'{new["mb"]:.2f} MB ({new["mb"] / old["mb"]:.2f} times). 8 frames '
+        'of 224 px per clip. Clips per second of processor time, median of '
+        f'{args.rounds} rounds in turns (least and most); ratio: median of '
+        'the ratios of each round to the older checkout with as many copies '
+        'of a video.', '',
+        table(['pipeline', 'files', 'copies', 'clips/s/core', 'ratio'],
+              list(turns.lines())), '',
+        'Processor time by step with 2 copies of a video, milliseconds for a '
+        'clip:', '',
+        table(['step', *columns], list(turns.step_lines())), ''
+    ])
 
 
-def main() -> None:
+def measure(folder: Path, args: argparse.Namespace) -> str:
+    """Make the videos, measure, and return the page."""
+    originals, copy = folder / 'originals', folder / 'prepared_copy'
+    names = make_videos(originals, args.videos,
+                        SMALL if args.tiny else KINETICS, args.encoders)
+    write_list(originals / 'train.csv', names)
+    write_list(originals / 'train.txt', names, ' ')
+    prepared_copy(originals, copy, args.encoders)
+    if hasattr(os, 'sched_setaffinity'):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    older = OlderReader(args.before, folder) if args.before else None
+    turns = Turns(Reader(folder), older)
+    turns.run(args.rounds)
+    if older is not None:
+        older.close()
+    return report(turns, args, originals, copy)
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
     """Parse the command line, measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--videos', type=int, default=8)
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--folder', type=Path, help='keeps the videos')
-    parser.add_argument('--out', type=Path)
-    args = parser.parse_args()
+    parser.add_argument(
+        '--before', type=Path, help='folder of an older checkout')
+    parser.add_argument(
+        '--encoders', type=int, default=1, help='processes that make videos')
+    parser.add_argument('--tiny', action='store_true', help='small videos')
+    parser.add_argument('--out', type=Path, help='Markdown file to write')
+    parser.add_argument('--serve', action='store_true', help='internal')
+    args = parser.parse_args(arguments)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-    if hasattr(os, 'sched_setaffinity'):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     np.random.seed(0)
     torch.manual_seed(0)
+    if args.serve:
+        Reader(args.folder).serve()
+        return
     with tempfile.TemporaryDirectory() as temporary:
-        folder = args.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        table = report(folder, args)
-    print(table)
+        page = measure((args.folder or Path(temporary)).resolve(), args)
+    print(page)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table)
+        args.out.write_text(page)
 
 
 if __name__ == '__main__':

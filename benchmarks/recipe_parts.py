@@ -117,18 +117,23 @@ def in_float32(wrapper: Any) -> Dict[str, Any]:
     return found
 
 
-def load(case: Case, device: str, tiny: bool) -> Config:
+def load(case: Case,
+         device: str,
+         tiny: bool,
+         configs: Path = CONFIGS) -> Config:
     """Load a recipe without files.
 
     Args:
         case (Case): The recipe.
         device (str): 'cuda' or 'cpu'.
         tiny (bool): Whether the parts of the model are tiny.
+        configs (Path): Folder of the recipes. Defaults to those of the
+            imported package.
 
     Returns:
         Config: The recipe, with hooks, schedule and optimizer.
     """
-    cfg = Config.fromfile(CONFIGS / f'{case.config}.py')
+    cfg = Config.fromfile(configs / f'{case.config}.py')
     without_files(cfg.model)
     if tiny:
         shrink(cfg.model)
@@ -159,6 +164,33 @@ def set_graphs(cfg: Config, mode: str) -> None:
     """
     if mode != 'default' and has_graphs():
         cfg.default_hooks.cuda_graph = dict(type=HOOK, mode=mode)
+
+
+def make_short(cfg: Config, work_dir: Path, module: str,
+               clock: Dict[str, Any]) -> None:
+    """Let a training neither validate nor save, and add a clock, in place.
+
+    Args:
+        cfg (Config): What ``load`` returned.
+        work_dir (Path): Of the training.
+        module (str): Of the clock, on the module search path.
+        clock (dict): Config of the hook.
+    """
+    for name in ('val', 'test'):
+        for part in ('dataloader', 'cfg', 'evaluator'):
+            cfg[f'{name}_{part}'] = None
+    for key in ('val_begin', 'val_interval'):
+        cfg.train_cfg.pop(key, None)
+    never: Dict[str, Any] = dict(interval=10**6, save_last=False)
+    cfg.default_hooks.checkpoint.update(never)
+    cfg.default_hooks.checkpoint.pop('save_best', None)
+    imports: List[str] = list(cfg.custom_imports['imports'])
+    cfg.custom_imports = dict(
+        imports=imports + [module], allow_failed_imports=False)
+    cfg.custom_hooks = [*(cfg.get('custom_hooks') or []), clock]
+    cfg.work_dir = str(work_dir)
+    cfg.experiment_name = work_dir.name
+    cfg.randomness = dict(seed=0)
 
 
 def timed_training(cfg: Config,
@@ -198,24 +230,8 @@ def timed_training(cfg: Config,
             type='SyntheticClips',
             length=StepTimer.iterations(*timing) * case.clips * processes,
             **clips_of(cfg)))
-    for name in ('val', 'test'):
-        for part in ('dataloader', 'cfg', 'evaluator'):
-            cfg[f'{name}_{part}'] = None
-    for key in ('val_begin', 'val_interval'):
-        cfg.train_cfg.pop(key, None)
-    never: Dict[str, Any] = dict(interval=10**6, save_last=False)
-    cfg.default_hooks.checkpoint.update(never)
-    cfg.default_hooks.checkpoint.pop('save_best', None)
-    imports: List[str] = list(cfg.custom_imports['imports'])
-    cfg.custom_imports = dict(
-        imports=imports + ['synthetic_training'], allow_failed_imports=False)
-    cfg.custom_hooks = [
-        *(cfg.get('custom_hooks') or []),
-        dict(type='StepTimer', file=str(file), **timing._asdict())
-    ]
-    cfg.work_dir = str(work_dir)
-    cfg.experiment_name = work_dir.name
-    cfg.randomness = dict(seed=0)
+    clock = dict(type='StepTimer', file=str(file), **timing._asdict())
+    make_short(cfg, work_dir, 'synthetic_training', clock)
     return file
 
 

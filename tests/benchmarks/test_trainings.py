@@ -1,38 +1,14 @@
 """Tiny runs of the benchmarks of trainings, and the sums in tables."""
 import json
-import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Callable, Iterator
+from typing import Callable
 
 import pytest
 import torch
-from mmengine.logging import MMLogger
 from torch import nn
 
-BENCHMARKS = Path(__file__).parents[2] / 'benchmarks'
 Bench = Callable[[str], ModuleType]
-
-
-@pytest.fixture(autouse=True)
-def loggers() -> Iterator[None]:
-    """Take the benchmarks' quiet logger away after a test."""
-    before = dict(MMLogger._instance_dict)
-    yield
-    MMLogger._instance_dict.clear()
-    MMLogger._instance_dict.update(before)
-
-
-@pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """Return a function to import a module of the benchmarks."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-
-    def load(name: str) -> ModuleType:
-        __import__(name)
-        return sys.modules[name]
-
-    return load
 
 
 def test_training_step(bench: Bench, capsys: pytest.CaptureFixture) -> None:
