@@ -47,10 +47,13 @@ def test_pipelines(bench: Bench, tmp_path: Path) -> None:
     videos(bench, tmp_path)
     script = bench('data_pipeline')
     reader = script.Reader(tmp_path)
-    workers = script.Row(script.WORKERS, 'originals', 2)
+    workers, device = (
+        script.Row(x, 'originals', 2) for x in (script.WORKERS, script.DEVICE))
     assert reader.ask(workers) > 0
     assert script.clips_of(reader.sets[workers][0]) == 2
     assert 'ClipRandAugment' in reader.ask(workers, 'steps')
+    left = reader.ask(device, 'steps')
+    assert 'DecodeFrames' in left and 'ClipRandAugment' not in left
 
 
 def test_ratios_of_pipelines(bench: Bench) -> None:
@@ -81,8 +84,7 @@ def training(bench: Bench, tmp_path: Path) -> Any:
 def test_training_with_its_data(training: Any, bench: Bench,
                                 tmp_path: Path) -> None:
     bench('loader_clock')
-    training.args.before = Path(__file__).parents[2]
-    row = 'train.py before, originals'
+    row = 'train.py, originals, workers'
     case = bench('training_rows').TINY
     cfg = training.config(case, row, tmp_path / 'work')
     runner = Runner.from_cfg(cfg)
