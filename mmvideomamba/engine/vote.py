@@ -7,15 +7,8 @@ from torch import distributed
 _group: Any = None
 
 
-def cpu_group() -> Any:
-    """Return a group of all processes for tensors on the CPU.
-
-    All processes must call the function in the same order as other
-    collectives, in an initialised process group.
-
-    Returns:
-        ProcessGroup | None: None for the default group.
-    """
+def _cpu_group() -> Any:
+    """Return a group of all processes for tensors on the CPU."""
     global _group
     if distributed.get_backend() == distributed.Backend.GLOO:
         return None
@@ -54,7 +47,7 @@ class Vote:
             self._work = distributed.all_reduce(
                 self._values,
                 distributed.ReduceOp.MAX,
-                group=cpu_group(),
+                group=_cpu_group(),
                 async_op=True)
 
     def result(self) -> List[bool]:

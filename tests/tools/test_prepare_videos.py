@@ -122,6 +122,16 @@ def test_interrupted(call: Call, videos: Path,
     assert status == 0 and '1 copies made, 1 were there' in text
 
 
+def test_shards(call: Call, videos: Path) -> None:
+    status, text = call(videos / 'train.txt', '--shards', 1)
+    assert status == 0 and '2 videos in 1 shards, 0 were there' in text
+    lines = Path('out/shards/train.txt').read_text().splitlines()
+    assert sorted(line.split()[1] for line in lines) == ['0', '1']
+    assert Path('out/shards/train-000000.tar').is_file()
+    status, text = call(videos / 'train.txt', '--shards', 1)
+    assert status == 0 and '2 videos in 1 shards, 1 were there' in text
+
+
 @pytest.mark.parametrize('options, text', [
     (['gone.txt'], 'gone.txt does not exist'),
     (['--short-side', '3'], 'neither keep nor'),

@@ -32,12 +32,12 @@ from mmvideomamba.datasets.preparation.list_faults import (duplicate_faults,
                                                            label_faults,
                                                            media_faults)
 from mmvideomamba.datasets.preparation.list_inputs import read_inputs
-from mmvideomamba.datasets.preparation.list_lines import FORMS
 from mmvideomamba.datasets.preparation.media_check import add_digests
 from mmvideomamba.datasets.preparation.media_list import describe
 from mmvideomamba.datasets.preparation.options import (add_check_options,
-                                                       delimiter_option,
-                                                       positive)
+                                                       add_list_options,
+                                                       positive,
+                                                       print_any_names)
 
 
 def count_classes(args: argparse.Namespace) -> Optional[int]:
@@ -112,20 +112,13 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter)
     add = parser.add_argument
     add('lists', type=Path, nargs='+', help='lists, or a folder')
-    add('--root', type=Path, help='folder that paths begin at (data_prefix)')
+    add_list_options(parser)
     add_check_options(parser)
     add('--num-classes', type=positive, help='labels lie below it')
     add('--classes',
         type=Path,
         help='names of the classes, instead of '
         '--num-classes; classes.txt beside the list, if there is one')
-    add('--delimiter',
-        type=delimiter_option,
-        help='between columns: " ", "," or tab; as the lines tell')
-    add('--form',
-        choices=['auto', *FORMS],
-        default='auto',
-        help='columns behind the path; as the lines tell')
     add('--out',
         type=Path,
         default=Path('work_dirs/check_videos.json'),
@@ -139,10 +132,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     """Check; an error of the user ends with a message and status 2."""
-    for stream in (sys.stdout, sys.stderr):
-        # Names of files may hold bytes that are no text.
-        if hasattr(stream, 'reconfigure'):
-            stream.reconfigure(errors='backslashreplace')
+    print_any_names()
     args = parse_args()
     try:
         with user_errors(ImportError, status=2):

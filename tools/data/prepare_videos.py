@@ -1,17 +1,17 @@
 #!/usr/bin/env python
-"""Make a copy of a set of videos that a training reads faster.
+"""Copy a set of videos, for trainings that read faster.
 
     python tools/data/prepare_videos.py data/custom/train.txt \
         data/custom/val.txt --out data/custom_256 --workers 8
 
 Takes annotation files (``PATH LABEL``, several labels, numbers, windows),
 caption files, or a folder with such lists. Writes the copies to
-``OUT/videos``, and the lists with the paths of the copies to ``OUT``. Frame i
+``OUT/videos``, and the lists with the paths of the copies to ``OUT``;
+with ``--shards`` also tar shards and their lists to ``OUT/shards``. Frame i
 of a copy is frame i of the original, smaller, with key frames close to each
-other; each copy is read again and compared before it gets its name.
+other; each copy is read again and compared before the rename.
 
-A run that was interrupted, killed or met a full disk goes on with the same
-command; copies of originals changed since are made again. Exit status: 0 if
+After an interruption, a kill or a full disk the same command goes on; copies of originals changed since are made again. Exit status: 0 if
 all is done, 1 for a bad video, 2 if the run could not go on, 130 if
 interrupted.
 """
@@ -25,19 +25,23 @@ import av
 
 from mmvideomamba.atomic_file import write_file
 from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation.copied_lists import (check_lines,
+                                                            list_paths,
+                                                            list_starts,
+                                                            write_lists)
 from mmvideomamba.datasets.preparation.copied_set import (CopyOutcome,
-                                                          check_lines,
-                                                          copy_set, list_paths,
-                                                          name_copies,
-                                                          write_lists)
+                                                          copy_set,
+                                                          name_copies)
+from mmvideomamba.datasets.preparation.copied_shards import (check_for_shards,
+                                                             write_shards)
 from mmvideomamba.datasets.preparation.copy_record import CopyRecord
 from mmvideomamba.datasets.preparation.disk_errors import (DiskError,
                                                            disk_errors)
 from mmvideomamba.datasets.preparation.list_inputs import read_inputs
-from mmvideomamba.datasets.preparation.list_lines import FORMS
 from mmvideomamba.datasets.preparation.media_list import describe
-from mmvideomamba.datasets.preparation.options import (delimiter_option,
-                                                       positive)
+from mmvideomamba.datasets.preparation.options import (add_list_options,
+                                                       positive,
+                                                       print_any_names)
 from mmvideomamba.datasets.preparation.video_copy import (PRESETS,
                                                           CopySettings,
                                                           check_encoder)
@@ -46,7 +50,7 @@ from mmvideomamba.exit_codes import INTERRUPTED
 
 REPORT = 'report.json'
 AGAIN = 'the same command goes on from there'
-# Facts of copies that are told: field and value, and the text.
+# Facts to tell of copies: field and value, and the text.
 NOTES = {
     ('audio', 'dropped'):
     'without the audio',
@@ -78,12 +82,18 @@ def prepare(args: argparse.Namespace) -> None:
     faults = check_lines(lists, args.bad_media)
     names = name_copies(lists)
     paths = list_paths(lists, args.out)
+    if args.shards:
+        check_for_shards(lists)
     for media in lists:
         print(describe(media))
     with CopyRecord(args.out, settings, args.redo) as record:
         outcome = copy_set(names, args.out, record, settings, args.workers,
                            args.time_limit, args.bad_media)
         told = write_lists(lists, paths, names, outcome.bad, args.out)
+        if args.shards:
+            starts = list_starts(lists, paths, args.out)
+            told += write_shards(lists, paths, starts, args.out,
+                                 args.shards * 2**20)
         entries = [
             record.entries[name] for source, name in names.items()
             if source not in outcome.bad
@@ -115,7 +125,7 @@ def prepare(args: argparse.Namespace) -> None:
 
 
 def summary(outcome: CopyOutcome, notes: dict, sizes: List[int]) -> List[str]:
-    """Say in lines what became of the videos.
+    """Say in lines how the run went.
 
     Args:
         outcome (CopyOutcome): Of the run.
@@ -160,7 +170,7 @@ def side_option(text: str) -> int:
     """Read the length of a side.
 
     Args:
-        text (str): The argument, 'keep' for that of the original.
+        text (str): The argument, 'keep' for the original's.
 
     Returns:
         int: Pixels, 0 for 'keep'.
@@ -190,14 +200,7 @@ def parse_args() -> argparse.Namespace:
     default = CopySettings()
     add('lists', type=Path, nargs='+', help='lists, or a folder with them')
     add('--out', type=Path, required=True, help='folder of the copy')
-    add('--root', type=Path, help='folder that paths begin at (data_prefix)')
-    add('--delimiter',
-        type=delimiter_option,
-        help='between columns: " ", "," or tab; as the lines tell')
-    add('--form',
-        choices=['auto', *FORMS],
-        default='auto',
-        help='columns behind the path; as the lines tell')
+    add_list_options(parser)
     add('--short-side',
         type=side_option,
         default=default.short_side,
@@ -222,6 +225,13 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='larger files, decoded faster (-tune fastdecode)')
     add('--drop-audio', action='store_true', help='leave the audio out')
+    add('--shards',
+        type=positive,
+        nargs='?',
+        const=1024,
+        metavar='MB',
+        help='pack the copies into tar shards too, each of so many MiB at '
+        'most (1024)')
     add('--workers', type=positive, default=1, help='processes (1)')
     add('--bad-media',
         choices=['raise', 'report'],
@@ -240,10 +250,7 @@ def parse_args() -> argparse.Namespace:
 
 def main() -> None:
     """Copy; errors of the user end with a message."""
-    for stream in (sys.stdout, sys.stderr):
-        # Names of files may hold bytes that are no text.
-        if hasattr(stream, 'reconfigure'):
-            stream.reconfigure(errors='backslashreplace')
+    print_any_names()
     args = parse_args()
     try:
         with user_errors(ImportError, status=2):

@@ -1,25 +1,22 @@
-"""A set of videos copied in parallel: names, resuming, new lists."""
+"""A set of videos copied in parallel: names of copies, resuming."""
 import functools
 import os
-import shutil
 from collections import Counter, defaultdict
 from contextlib import closing
 from pathlib import Path
-from typing import (Any, Callable, Dict, List, NamedTuple, Optional, Sequence,
-                    Set, Tuple, Union)
+from typing import (Callable, Dict, List, NamedTuple, Optional, Sequence, Set,
+                    Tuple, Union)
 
 from mmvideomamba.atomic_file import draft_of
 from mmvideomamba.datasets.annotation_faults import fault_list
 from mmvideomamba.datasets.video import MediaError
-from .check_report import MENDED, describe_fault
 from .copy_record import CopyEntry, CopyRecord
 from .disk_errors import disk_errors
-from .media_list import Fault, MediaList, write_list
+from .media_list import MediaList
 from .video_copy import CopySettings, VideoCopy, copy_video
 from .worker_pool import WorkerFault, run_tasks, show_progress
 
 VIDEOS = 'videos'  # folder of the copies
-CLASSES = 'classes.txt'
 Task = Tuple[str, Path]  # original and copy
 
 
@@ -28,7 +25,7 @@ class CopyOutcome(NamedTuple):
 
     Args:
         made (int): Copies made by the run.
-        current (int): Copies that were there, with unchanged originals.
+        current (int): Copies of an earlier run, with unchanged originals.
         bad (dict[str, MediaError]): Originals without a copy.
     """
     made: int
@@ -40,8 +37,8 @@ def name_copies(lists: Sequence[MediaList]) -> Dict[str, str]:
     """Name the copies of all videos of lists.
 
     A copy has the path of its original below the folder of the paths, with
-    the ending .mp4. Of several originals with the same path but for the
-    ending, those of another ending than .mp4 keep it in front: ``a.avi.mp4``.
+    the ending .mp4. Of originals with the same path up to the ending, all but
+    the .mp4 file keep the old ending in front: ``a.avi.mp4``.
 
     Args:
         lists (Sequence[MediaList]): The lists. Folders of their paths may
@@ -78,7 +75,7 @@ def name_copies(lists: Sequence[MediaList]) -> Dict[str, str]:
 
 
 def _unique(paths: Dict[str, str]) -> Dict[str, str]:
-    """Give the ending .mp4, and keep apart what differs by the ending."""
+    """Give the ending .mp4, and keep apart paths of different endings."""
     groups: Dict[str, Set[str]] = defaultdict(set)
     for path in paths.values():
         groups[os.path.splitext(path)[0] + '.mp4'].add(path)
@@ -94,39 +91,6 @@ def _unique(paths: Dict[str, str]) -> Dict[str, str]:
         raise ValueError(f'the copies of {" and ".join(same)} would both be '
                          f'{twice[0]}; rename the originals')
     return {file: names[path] for file, path in paths.items()}
-
-
-def check_lines(lists: Sequence[MediaList], bad_media: str) -> List[Fault]:
-    """Find the faulty lines of lists.
-
-    Args:
-        lists (Sequence[MediaList]): The lists.
-        bad_media (str): 'raise', or 'report' to leave the lines out.
-
-    Returns:
-        list[Fault]: Lines to leave out.
-
-    Raises:
-        ValueError: If a list is unusable, or lines are faulty and
-            ``bad_media`` is 'raise'.
-    """
-    for media in lists:
-        if media.form == 'folders':
-            raise ValueError(f'{media.path} is a folder without lists; '
-                             'tools/data/build_annotations.py writes them')
-        if not media.entries:
-            raise ValueError(f'{media.path} names no video')
-    faults = [
-        fault for media in lists for fault in media.faults
-        if fault.line >= 0 and fault.kind not in MENDED
-    ]
-    if faults and bad_media == 'raise':
-        raise ValueError(
-            fault_list(
-                f'{len(faults)} lines are faulty',
-                [describe_fault(f) for f in faults],
-                'Correct them, or pass --bad-media report to leave them out.'))
-    return faults
 
 
 def _copy(task: Task, alive: Callable[[], None],
@@ -157,7 +121,7 @@ def copy_set(names: Dict[str, str],
              time_limit: Optional[float] = None,
              bad_media: str = 'raise',
              bar: bool = True) -> CopyOutcome:
-    """Copy the videos that are not copied yet, in parallel.
+    """Copy the videos without a current copy, in parallel.
 
     Args:
         names (dict[str, str]): From ``name_copies``.
@@ -229,7 +193,7 @@ def _entry(name: str, source: str, facts: Tuple[int, int],
 
 def _check_source(source: str, name: str, folder: Path, record: CopyRecord,
                   facts: Tuple[int, int]) -> None:
-    """Refuse an original in the folder of the copies, or another one."""
+    """Refuse an original among the copies, or a second for a copy."""
     path = Path(os.path.realpath(source))
     if Path(os.path.realpath(folder)) in path.parents:
         raise ValueError(f'{source} lies in --out {folder}; pass another '
@@ -242,100 +206,3 @@ def _check_source(source: str, name: str, folder: Path, record: CopyRecord,
             f'{name} in {folder} is the copy of {known.source}, and would be '
             f'that of {source} too. Pass another --out, or --redo if the '
             'originals were moved.')
-
-
-def list_paths(lists: Sequence[MediaList], folder: Path) -> List[Path]:
-    """Name the new lists.
-
-    Args:
-        lists (Sequence[MediaList]): The lists.
-        folder (Path): Of the set.
-
-    Returns:
-        list[Path]: A file per list, placed to each other as before.
-
-    Raises:
-        ValueError: If a list would lie among the copies.
-    """
-    parents = [os.path.dirname(os.path.abspath(m.path)) for m in lists]
-    top = os.path.commonpath(parents)
-    paths = [
-        folder / os.path.relpath(os.path.abspath(m.path), top) for m in lists
-    ]
-    for media, path in zip(lists, paths):
-        if folder / VIDEOS in path.parents:
-            raise ValueError(f'{media.path} would be written among the '
-                             f'copies as {path}; move the list')
-    return paths
-
-
-def write_lists(lists: Sequence[MediaList], paths: Sequence[Path],
-                names: Dict[str, str], bad: Dict[str, MediaError],
-                folder: Path) -> List[str]:
-    """Write the lists with the paths of the copies.
-
-    Paths begin in the folder of a list, at ``videos/``; or inside of
-    ``videos``, if those of the original begin in such a folder beside
-    the list. So ``data_root`` is all that changes in a config.
-
-    Args:
-        lists (Sequence[MediaList]): The lists.
-        paths (Sequence[Path]): From ``list_paths``.
-        names (dict[str, str]): From ``name_copies``.
-        bad (dict[str, MediaError]): Videos to leave out.
-        folder (Path): Of the set.
-
-    Returns:
-        list[str]: A text for each list.
-
-    Raises:
-        ValueError: If nothing is left of a list.
-        DiskError: If a list cannot be written.
-    """
-    told = []
-    for media, path in zip(lists, paths):
-        left_out = {e.line for e in media.entries if e.file in bad}
-        if media.clean.keys() <= left_out:
-            raise ValueError(f'{path} was not written: no video of '
-                             f'{media.path} can be used')
-        beside = os.path.join(os.path.dirname(media.path), VIDEOS)
-        inside = os.path.realpath(media.root) == os.path.realpath(beside)
-        start = folder / VIDEOS if inside else path.parent
-        made = MediaList(str(path), media.form, delimiter=media.delimiter)
-        made.clean = _new_lines(media, names, folder / VIDEOS, start)
-        with disk_errors(path):
-            count = write_list(made, left_out, path)
-            _copy_classes(media, path)
-        faulty = len(media.unreadable())
-        told.append(f'{path}: {count} lines, {len(left_out) + faulty} left '
-                    f'out, paths below {start}')
-    return told
-
-
-def _new_lines(media: MediaList, names: Dict[str, str], videos: Path,
-               start: Path) -> Dict[int, Any]:
-    """Put the paths of the copies into the lines of a list."""
-    lines: Dict[int, Any] = dict(media.clean)
-    for entry in media.entries:
-        path = os.path.relpath(videos / names[entry.file], start)
-        path, line = path.replace(os.sep, '/'), lines[entry.line]
-        if isinstance(line, str):
-            lines[entry.line] = path + line[len(entry.path):]
-        else:
-            lines[entry.line] = _in_caption(line, entry.path, path)
-    return lines
-
-
-def _in_caption(content: Dict[str, Any], old: str, new: str) -> Dict[str, Any]:
-    """Replace a path in an entry of a caption file."""
-    video = content['video']
-    if isinstance(video, str):
-        return dict(content, video=new if video == old else video)
-    return dict(content, video=[new if v == old else v for v in video])
-
-
-def _copy_classes(media: MediaList, path: Path) -> None:
-    """Copy the names of the classes, where they lie beside a list."""
-    classes = Path(media.path).parent / CLASSES
-    if classes.is_file():
-        shutil.copyfile(classes, path.parent / CLASSES)

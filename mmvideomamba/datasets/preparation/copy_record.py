@@ -14,7 +14,7 @@ except ImportError:  # Windows
 
 NAME = 'copies.jsonl'
 VERSION = 1
-_TRIES, _PAUSE = 20, .1  # until another run counts as one that goes on
+_TRIES, _PAUSE = 20, .1  # until another run counts as running
 
 
 class CopyEntry(NamedTuple):
@@ -48,12 +48,12 @@ class CopyRecord:
     the last of them has ended.
 
     Args:
-        folder (Path): The folder; made if it is missing.
+        folder (Path): The folder; made if missing.
         settings (CopySettings): How copies are made.
         redo (bool): Whether to begin a new record. Defaults to False.
 
     Attributes:
-        entries (dict[str, CopyEntry]): Name of a copy to its line.
+        entries (dict[str, CopyEntry]): Name of a copy to the line.
 
     Raises:
         ValueError: If the folder holds something else, copies of other
@@ -144,7 +144,7 @@ class CopyRecord:
         self.entries[entry.name] = entry
 
     def is_current(self, path: Path, name: str, size: int, mtime: int) -> bool:
-        """Tell whether a copy is there and its original unchanged.
+        """Tell whether a copy exists and the original is unchanged.
 
         Args:
             path (Path): The copy.

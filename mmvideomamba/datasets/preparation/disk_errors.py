@@ -1,4 +1,4 @@
-"""Errors of the disk that copies are written to, told from other errors."""
+"""Errors of the disk of the copies, told from other errors."""
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Iterator
@@ -21,7 +21,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        # Two arguments are all that is kept on the way between processes.
+        # Pickles of errors keep no more than the two arguments.
         raise DiskError(error.errno,
                         f'{path}: {error.strerror or error}') from error
 
@@ -53,6 +53,6 @@ class DraftFile:
         return self._file.tell()
 
     def close(self) -> None:
-        """Write what is left, and close."""
+        """Write the rest, and close."""
         with disk_errors(self._path):
             self._file.close()

@@ -1,4 +1,4 @@
-"""The lists that a command line names."""
+"""Lists named on a command line."""
 from pathlib import Path
 from typing import List, Optional, Sequence
 
@@ -9,7 +9,7 @@ def read_inputs(paths: Sequence[Path],
                 root: Optional[Path] = None,
                 delimiter: Optional[str] = None,
                 form: str = 'auto') -> List[MediaList]:
-    """Read the lists that a command line names.
+    """Read the lists named on a command line.
 
     Args:
         paths (Sequence[Path]): Lists, folders with lists, or folders of

@@ -1,5 +1,9 @@
 """Command line options of the tools for lists of videos."""
 import argparse
+import sys
+from pathlib import Path
+
+from .list_lines import FORMS
 
 
 def positive(text: str) -> int:
@@ -63,3 +67,27 @@ def add_check_options(parser: argparse.ArgumentParser) -> None:
         type=positive,
         default=2,
         help='fewest frames of a video; 1 allows single frames (2)')
+
+
+def add_list_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the reading of lists, in place.
+
+    Args:
+        parser (argparse.ArgumentParser): Of a tool.
+    """
+    add = parser.add_argument
+    add('--root', type=Path, help='folder that paths begin at (data_prefix)')
+    add('--delimiter',
+        type=delimiter_option,
+        help='between columns: " ", "," or tab; as the lines tell')
+    add('--form',
+        choices=['auto', *FORMS],
+        default='auto',
+        help='columns behind the path; as the lines tell')
+
+
+def print_any_names() -> None:
+    """Let names of files be printed that hold bytes of no text."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')

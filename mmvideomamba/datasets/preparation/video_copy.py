@@ -27,13 +27,13 @@ class CopySettings(NamedTuple):
     """How copies are made; copies of other settings are not used again.
 
     Args:
-        short_side (int): Length of the shorter side in pixels, 0 for that of
-            the original. Smaller videos keep their size. Defaults to 256.
+        short_side (int): Length of the shorter side in pixels, 0 for the
+            original's. Smaller videos keep the size. Defaults to 256.
         key_frames (int): Distance of key frames. Defaults to 12.
         crf (float): Constant rate factor of x264, from 0 (no loss) to 51.
             Defaults to 20.
         preset (str): Of x264, one of ``PRESETS``. Defaults to 'medium'.
-        fast_decode (bool): Whether to leave out what slows decoding down
+        fast_decode (bool): Whether to decode faster, from larger files
             (``-tune fastdecode``). Defaults to False.
         drop_audio (bool): Whether to leave the audio out. Defaults to False.
     """
@@ -87,7 +87,7 @@ def copy_video(source: str,
                target: Path,
                settings: CopySettings,
                alive: Callable[[], None] = lambda: None) -> VideoCopy:
-    """Make the copy of a video, check it, and give it its name.
+    """Make the copy of a video, check and publish the copy.
 
     Frame i of the copy is frame i of the original as the readers count,
     upright, H.264 with 4:2:0 colours in .mp4, without B frames, a key frame
@@ -248,7 +248,7 @@ class _Maker:
 
     def _last_duration(self, unit: Fraction) -> int:
         """Return how long the last frame is shown, in units."""
-        # So that frames / duration is the rate that the original tells.
+        # So frames / duration is the rate of the original.
         left = len(self.times) / self._rate - self.times[-1]
         return max(1, round(left / unit))
 
@@ -342,7 +342,7 @@ class _Maker:
 
 
 def _opened(path: str) -> PyAVReader:
-    """Open a video, for its frames as they are decoded."""
+    """Open a video for ``walk``."""
     video = open_video(path, 'pyav')
     assert isinstance(video, PyAVReader)
     return video
