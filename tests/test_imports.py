@@ -87,7 +87,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'datasets.preparation':
     (ENGINE | {'av', 'cv2', 'imageio_ffmpeg', 'skimage'},
      {'atomic_file', 'datasets', 'json_file'}),
-    'engine': (ENGINE | {'mmaction', 'mmpretrain'}, {
+    'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {
         'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
         'exit_codes', 'ops.clip_augment', 'process_group', 'registry',
         'signals', 'user_error', 'visualization'

@@ -33,6 +33,10 @@ default_hooks = dict(
     async_upload=dict(type='mmvideomamba.AsyncUploadHook'),
     # Augments clips where they are cheap: 'auto', 'workers' or 'device'.
     clip_augment=dict(type='mmvideomamba.ClipAugmentHook', on='auto'),
+    # Workers of the loaders give way to the trainer; nice=0 for equals.
+    worker_priority=dict(type='mmvideomamba.WorkerPriorityHook', nice=10),
+    # Says once an epoch how long the GPU waited for data, and a remedy.
+    data_wait=dict(type='mmvideomamba.DataWaitHook'),
     # Launches the kernels of a step as CUDA graphs, where that can be: 'auto',
     # 'on' (an error where not) or 'off'.
     cuda_graph=dict(type='mmvideomamba.CUDAGraphHook', mode='auto'))

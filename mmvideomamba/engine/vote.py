@@ -7,8 +7,15 @@ from torch import distributed
 _group: Any = None
 
 
-def _cpu_group() -> Any:
-    """Return a group of all processes for tensors on the CPU."""
+def cpu_group() -> Any:
+    """Return a group of all processes for tensors on the CPU.
+
+    All processes must call the function in the same order as other
+    collectives, in an initialised process group.
+
+    Returns:
+        ProcessGroup | None: None for the default group.
+    """
     global _group
     if distributed.get_backend() == distributed.Backend.GLOO:
         return None
@@ -47,7 +54,7 @@ class Vote:
             self._work = distributed.all_reduce(
                 self._values,
                 distributed.ReduceOp.MAX,
-                group=_cpu_group(),
+                group=cpu_group(),
                 async_op=True)
 
     def result(self) -> List[bool]:

@@ -113,3 +113,20 @@ def test_small_steps(bench: Bench) -> None:
     assert len(steps) == 4
     assert min(steps[:2]) > 0.01
     assert steps[2:] == pytest.approx([script.STEP] * 2)
+
+
+def test_launching_thread(bench: Bench) -> None:
+    args = SimpleNamespace(
+        workers=1,
+        nice=[10],
+        batch_size=2,
+        milliseconds=1.,
+        seconds=0.02,
+        rounds=1)
+    lines = bench('launching_thread').report(args).splitlines()
+    names = [x.split(' | ')[0] for x in lines if x.startswith('| ')]
+    assert names == [
+        '| loader', '| no loader', '| 1 workers, niceness 10',
+        '| 1 workers, niceness 10, a tensor a batch'
+    ]
+    assert ' | 1.00 | - |' in lines[-3]
