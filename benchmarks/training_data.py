@@ -101,6 +101,8 @@ def make_tiny(cfg: Config) -> None:
     for step in cfg.train_dataloader.dataset.pipeline:
         if step.type == 'mmvideomamba.ClipRandomResizedCrop':
             step.scale = TINY_SIDE
+        elif step.type == 'Resize' and not step.get('keep_ratio', True):
+            step.scale = (TINY_SIDE, TINY_SIDE)
 
 
 class Bench:
@@ -142,10 +144,10 @@ class Bench:
         cfg = load(case, args.device, args.tiny, root / 'configs')
         set_data(cfg, case, training, self.folder)
         loader = cfg.train_dataloader
-        if args.tiny:
-            make_tiny(cfg)
         if row == HOST:
             set_host_data(cfg, self.folder)
+        if args.tiny:
+            make_tiny(cfg)
         if args.workers is not None:
             loader.num_workers = args.workers
             loader.persistent_workers = args.workers > 0
