@@ -12,10 +12,19 @@ def stand_in(name: str, attribute: Callable[[str], Any]) -> None:
     Args:
         name (str): Full name of the module, absent on this machine.
         attribute (Callable): From the name of an attribute to its value;
-            raises AttributeError for an unknown name.
+            raises AttributeError for an unknown name. Never asked for special
+            names such as ``__file__``.
     """
+
+    def public(key: str) -> Any:
+        # ``inspect`` asks all modules for ``__file__``, also while others are
+        # half imported: no moment to import more.
+        if key.startswith('__'):
+            raise AttributeError(key)
+        return attribute(key)
+
     module = types.ModuleType(name, 'Stand-in made by mmvideomamba.compat.')
-    module.__dict__['__getattr__'] = attribute
+    module.__dict__['__getattr__'] = public
     sys.modules[name] = module
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import List
 
-from mmvideomamba.compat.import_hooks import AfterImport
+from mmvideomamba.compat.import_hooks import AfterImport, stand_in
 
 
 def test_after_import_acts_once(tmp_path: Path, monkeypatch) -> None:
@@ -36,3 +36,19 @@ def test_two_actions_of_a_module_both_run(tmp_path: Path, monkeypatch) -> None:
     importlib.import_module('healed_twice')
     assert sorted(calls) == ['first', 'second']
     assert len(sys.meta_path) == finders
+
+
+def test_stand_in_is_asked_for_public_names_alone(monkeypatch) -> None:
+    """A look at the files of all modules must not import anything."""
+    asked: List[str] = []
+
+    def attribute(name: str) -> int:
+        asked.append(name)
+        return 1
+
+    monkeypatch.setitem(sys.modules, 'stood_in', ModuleType('absent'))
+    stand_in('stood_in', attribute)
+    module = importlib.import_module('stood_in')
+    assert not hasattr(module, '__file__') and not hasattr(module, '__all__')
+    assert module.value == 1
+    assert asked == ['value']
