@@ -31,9 +31,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
-# Ahead, as the place that mmvideomamba gives pytorchvideo for a module of
-# torchvision would load torchvision at a bad moment.
-import torchvision.transforms.v2  # isort: skip  # noqa: F401
 import mmvideomamba  # isort: skip  # heals the hosts, goes before them
 import cv2
 import mmaction

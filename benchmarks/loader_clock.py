@@ -81,8 +81,8 @@ class LoaderClock(Hook):
             of workers: batches come in bursts of as many.
     """
 
-    # Before the other hooks handle the batch.
-    priority = 'VERY_HIGH'
+    # After the hook that notes the wait for the batch.
+    priority = 'LOW'
 
     def __init__(self, file: str, warm_up: int, timed: int) -> None:
         self.file, self.warm_up, self.timed = Path(file), warm_up, timed

@@ -31,8 +31,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Optional
 
-# Ahead, see data_pipeline.py.
-import torchvision.transforms.v2  # isort: skip  # noqa: F401
 import mmvideomamba  # isort: skip  # noqa: F401  heals the hosts
 from gpu_common import Entry
 from made_videos import KINETICS, SMALL, make_videos, write_list
