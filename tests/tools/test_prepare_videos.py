@@ -9,6 +9,7 @@ import pytest
 from bad_videos import cut, encode
 from script import load_script
 
+from mmvideomamba.datasets import CheckedVideoDataset
 from mmvideomamba.datasets.preparation import video_copy
 from mmvideomamba.datasets.video import open_video
 
@@ -61,6 +62,9 @@ def test_whole_set(call: Call, videos: Path) -> None:
     assert Path('out/val.txt').read_text() == 'videos/b.mp4 1\n'
     with open_video('out/videos/b.mp4') as video:
         assert len(video) == 20 and video.size == (32, 42)
+    # The check for missing files is on.
+    data = CheckedVideoDataset('out/train.txt', [], dict(video='out'))
+    assert [data[i]['label'] for i in range(2)] == [0, 1]
     report = json.loads(Path('out/report.json').read_text())
     assert report['copies'] == 2 and report['bad'] == {}
     assert report['settings']['short_side'] == 32

@@ -11,9 +11,9 @@ with ``--shards`` also tar shards and their lists to ``OUT/shards``. Frame i
 of a copy is frame i of the original, smaller, with key frames close to each
 other; each copy is read again and compared before the rename.
 
-After an interruption, a kill or a full disk the same command goes on; copies of originals changed since are made again. Exit status: 0 if
-all is done, 1 for a bad video, 2 if the run could not go on, 130 if
-interrupted.
+After an interruption, a kill or a full disk the same command goes on; copies
+of changed originals are made again. Exit status: 0 if all is done, 1 for a
+bad video, 2 if the run could not go on, 130 if interrupted.
 """
 import argparse
 import json
@@ -222,8 +222,9 @@ def parse_args() -> argparse.Namespace:
         default=default.preset,
         help=f'of x264 ({default.preset})')
     add('--fast-decode',
-        action='store_true',
-        help='larger files, decoded faster (-tune fastdecode)')
+        action=argparse.BooleanOptionalAction,
+        default=default.fast_decode,
+        help='decode faster, from larger files (-tune fastdecode; on)')
     add('--drop-audio', action='store_true', help='leave the audio out')
     add('--shards',
         type=positive,

@@ -31,17 +31,17 @@ class CopySettings(NamedTuple):
             original's. Smaller videos keep the size. Defaults to 256.
         key_frames (int): Distance of key frames. Defaults to 12.
         crf (float): Constant rate factor of x264, from 0 (no loss) to 51.
-            Defaults to 20.
-        preset (str): Of x264, one of ``PRESETS``. Defaults to 'medium'.
+            Defaults to 23.
+        preset (str): Of x264, one of ``PRESETS``. Defaults to 'faster'.
         fast_decode (bool): Whether to decode faster, from larger files
-            (``-tune fastdecode``). Defaults to False.
+            (``-tune fastdecode``). Defaults to True.
         drop_audio (bool): Whether to leave the audio out. Defaults to False.
     """
     short_side: int = 256
     key_frames: int = 12
-    crf: float = 20.
-    preset: str = 'medium'
-    fast_decode: bool = False
+    crf: float = 23.
+    preset: str = 'faster'
+    fast_decode: bool = True
     drop_audio: bool = False
 
 
