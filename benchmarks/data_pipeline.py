@@ -20,6 +20,7 @@ import argparse
 import json
 import os
 import platform
+import random
 import shlex
 import subprocess
 import sys
@@ -31,6 +32,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
+# Ahead, as what an older checkout puts in the place of a module of torchvision
+# for pytorchvideo would load torchvision at a bad moment.
+import torchvision.transforms.v2  # isort: skip  # noqa: F401
 import mmvideomamba  # isort: skip  # heals the hosts, goes before them
 import cv2
 import mmaction
@@ -149,25 +153,30 @@ class Reader:
         self.folder = folder
         self.sets: Dict[Row, Any] = {}
 
-    def ask(self, row: Row, what: str = 'rate') -> Any:
+    def ask(self, row: Row, what: str = 'rate', seed: int = 0) -> Any:
         """Measure a row.
 
         Args:
             row (Row): The row.
             what (str): 'rate' or 'steps'. Defaults to 'rate'.
+            seed (int): Of the draws: some operations of RandAugment cost
+                many times the processor time of others. Defaults to 0.
 
         Returns:
             float or dict: What ``rate`` or ``by_step`` finds.
         """
         if row not in self.sets:
             self.sets[row] = build(row, self.folder)
+        random.seed(seed)
+        np.random.seed(seed)
+        torch.manual_seed(seed)
         return (rate if what == 'rate' else by_step)(self.sets[row])
 
     def serve(self) -> None:
         """Answer questions of the standard input, a line of JSON each."""
         for line in sys.stdin:
-            row, what = json.loads(line)
-            print('=' + json.dumps(self.ask(Row(*row), what)), flush=True)
+            row, *rest = json.loads(line)
+            print('=' + json.dumps(self.ask(Row(*row), *rest)), flush=True)
 
 
 class OlderReader:
@@ -189,14 +198,14 @@ class OlderReader:
             stdout=subprocess.PIPE,
             text=True)
 
-    def ask(self, row: Row, what: str = 'rate') -> Any:
+    def ask(self, row: Row, what: str = 'rate', seed: int = 0) -> Any:
         """Measure a row, see ``Reader.ask``.
 
         Raises:
             RuntimeError: If the process has ended.
         """
         assert self.job.stdin is not None and self.job.stdout is not None
-        self.job.stdin.write(json.dumps([row, what]) + '\n')
+        self.job.stdin.write(json.dumps([row, what, seed]) + '\n')
         self.job.stdin.flush()
         for line in self.job.stdout:
             if line.startswith('='):  # beside warnings of libraries
@@ -204,10 +213,8 @@ class OlderReader:
         raise RuntimeError('the process of the older checkout ended')
 
     def close(self) -> None:
-        """End the process."""
-        assert self.job.stdin is not None
-        self.job.stdin.close()
-        self.job.wait()
+        """End the process, which may have ended by itself."""
+        self.job.communicate()
 
 
 class Turns:
@@ -224,9 +231,9 @@ class Turns:
         self.steps: Dict[Row, Dict[str, float]] = {}
         self.notes: Dict[Row, str] = {}
 
-    def _ask(self, row: Row, what: str = 'rate') -> Any:
+    def _ask(self, row: Row, what: str = 'rate', seed: int = 0) -> Any:
         reader: Any = self.older if row.pipeline == BEFORE else self.now
-        return reader.ask(row, what)
+        return reader.ask(row, what, seed)
 
     def run(self, rounds: int) -> None:
         """Measure all rows, after a round as a warm-up.
@@ -243,7 +250,7 @@ class Turns:
         for turn in range(rounds + 1):
             for row in [x for x in ROWS if x not in self.notes]:
                 try:
-                    found = self._ask(row)
+                    found = self._ask(row, seed=turn)
                 except Exception as error:
                     # A failure must not cost the other rows.
                     self.notes[row] = f'{type(error).__name__}: {error}'
@@ -305,7 +312,7 @@ def report(turns: Turns, args: argparse.Namespace, originals: Path,
         'of 224 px per clip. Clips per second of processor time, median of '
         f'{args.rounds} rounds in turns (least and most); ratio: median of '
         'the ratios of each round to the older checkout with as many copies '
-        'of a video.', '',
+        'of a video; rows of a round draw with the same seed.', '',
         table(['pipeline', 'files', 'copies', 'clips/s/core', 'ratio'],
               list(turns.lines())), '',
         'Processor time by step with 2 copies of a video, milliseconds for a '
@@ -350,8 +357,6 @@ def main(arguments: Optional[List[str]] = None) -> None:
     args = parser.parse_args(arguments)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
-    np.random.seed(0)
-    torch.manual_seed(0)
     if args.serve:
         Reader(args.folder).serve()
         return
