@@ -296,7 +296,7 @@ def report(turns: Turns, args: argparse.Namespace, originals: Path,
            copy: Path) -> str:
     """Return the page with the tables."""
     command = shlex.join(sys.argv)
-    for path in filter(None, (args.before, args.folder)):
+    for path in filter(None, (args.before, args.folder, args.out)):
         command = command.replace(str(path), path.name)
     old, new = sizes(originals), sizes(copy)
     kind = SMALL if args.tiny else KINETICS
