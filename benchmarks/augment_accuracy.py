@@ -153,7 +153,7 @@ class Bench:
 
 
 def rows_of(found: Dict[Job, Dict[str, Any]]) -> List[List[str]]:
-    """Return the lines of the table: one for each recipe and switch."""
+    """Return the lines of the table, by recipe and switch."""
     rows = []
     for recipe, switch in dict.fromkeys(job[:2] for job in found):
         runs = {

@@ -11,8 +11,8 @@ decord are installed. A folder of a commit comes from
 
     git archive COMMIT mmvideomamba configs setup.cfg | tar x -C FOLDER
 
-Counted are clips per second of processor time, so that other load on the
-machine does not show. Of several copies of a video all pipelines decode it
+Counted are clips per second of processor time, and other load on the machine
+does not show. For several copies of a video all pipelines decode
 once. Joining clips to a batch and handing a batch to the training are not
 counted.
 """
@@ -82,7 +82,7 @@ def build(row: Row, folder: Path) -> Any:
     """Build the data set of a row.
 
     Args:
-        row (Row): The row; of ``BEFORE`` the package is the older one.
+        row (Row): The row; of ``BEFORE`` the package must be the older.
         folder (Path): With a folder of videos and ``train.csv`` and
             ``train.txt`` for each kind of files.
 
@@ -118,7 +118,7 @@ def rate(data: Any) -> float:
 
 
 def timed(step: Callable, times: List[float]) -> Callable:
-    """Return a step that adds its processor time to a list."""
+    """Wrap a step, to add the processor time to a list."""
 
     def run(results: dict) -> dict:
         start = time.process_time()
@@ -213,7 +213,7 @@ class OlderReader:
         raise RuntimeError('the process of the older checkout ended')
 
     def close(self) -> None:
-        """End the process, which may have ended by itself."""
+        """End the process, maybe ended already."""
         self.job.communicate()
 
 
@@ -222,7 +222,7 @@ class Turns:
 
     Args:
         now (Reader): Of this checkout.
-        older (OlderReader, optional): Of an older one.
+        older (OlderReader, optional): Of an older checkout.
     """
 
     def __init__(self, now: Reader, older: Optional[OlderReader]) -> None:

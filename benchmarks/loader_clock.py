@@ -1,7 +1,7 @@
 """A clock for trainings with a real loader, as a hook.
 
 A config imports this module by ``custom_imports``. Nothing here needs the
-package, so that an older checkout is measured in the same way.
+package, and an older checkout is measured in the same way.
 """
 import json
 import os
@@ -44,7 +44,7 @@ def processor_time(process: int) -> float:
 
 
 def memory(process: int) -> float:
-    """Return the GiB of a process, shared pages divided among their users."""
+    """Return the GiB of a process, shared pages divided among the users."""
     for line in Path(f'/proc/{process}/smaps_rollup').read_text().splitlines():
         if line.startswith('Pss:'):
             return int(line.split()[1]) / 2**20
@@ -61,7 +61,7 @@ def wait_hooks(runner: Runner) -> List[Any]:
 
 @HOOKS.register_module()
 class LoaderClock(Hook):
-    """Time a window of a training with its loader, and write a file.
+    """Time a window of a training with a loader, and write a file.
 
     JSON is written: ``ms``, the mean milliseconds of an iteration;
     ``waiting``, the percentage of the window that the host spent in the

@@ -39,7 +39,7 @@ class VideoKind(NamedTuple):
                 'to the next')
 
 
-# Those of Kinetics-400 are alike once the short side is 256 px.
+# Like videos of Kinetics-400 whose short side is 256 px.
 KINETICS = VideoKind()
 SMALL = VideoKind(64, 48, 24, 12)
 
@@ -49,7 +49,7 @@ def moving_picture(kind: VideoKind, seed: int) -> Iterable[np.ndarray]:
 
     Args:
         kind (VideoKind): Size and number of the frames.
-        seed (int): Of the noise and of its speed.
+        seed (int): Of the noise and the speed.
 
     Yields:
         np.ndarray: A frame, (height, width, 3), uint8, RGB.
@@ -69,7 +69,7 @@ def encode(path: Path, kind: VideoKind, frames: Iterable[np.ndarray]) -> None:
     """Encode frames to a file, on one thread.
 
     Args:
-        path (Path): The file; a file that is there is kept.
+        path (Path): The file; an existing file is kept.
         kind (VideoKind): Size, rate and options.
         frames (Iterable[np.ndarray]): (height, width, 3), uint8, RGB.
     """
@@ -104,10 +104,10 @@ def make_videos(folder: Path,
     """Encode videos, each with another content and speed.
 
     Args:
-        folder (Path): Where to write; videos that are there are kept.
+        folder (Path): Where to write; existing videos are kept.
         count (int): How many.
         kind (VideoKind): Form of the videos. Defaults to ``KINETICS``.
-        workers (int): Processes. Defaults to 1, without another one.
+        workers (int): Processes. Defaults to 1, the present process.
 
     Returns:
         list[str]: Names of the files.
@@ -143,7 +143,7 @@ def write_list(path: Path,
 
 
 def sizes(folder: Path) -> Dict[str, float]:
-    """Return number of the videos in a folder and MB of a mean one."""
+    """Return number and mean MB of the videos in a folder."""
     files = list(folder.glob('**/*.mp4'))
     total = sum(file.stat().st_size for file in files)
     return dict(videos=len(files), mb=total / max(len(files), 1) / 1e6)

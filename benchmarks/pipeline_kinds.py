@@ -1,4 +1,4 @@
-"""Pipelines and files that benchmarks of training data compare."""
+"""Pipelines and files for benchmarks of training data."""
 import subprocess
 import sys
 from pathlib import Path
@@ -51,11 +51,11 @@ def on_device(data: Any) -> None:
 
 
 def prepared_copy(originals: Path, copy: Path, workers: int) -> None:
-    """Write the training copy of videos, by the tool at its defaults.
+    """Write the training copy of videos, by the tool's defaults.
 
     Args:
         originals (Path): Folder of the videos, with ``train.csv``.
-        copy (Path): Folder to write; files that are there are kept.
+        copy (Path): Folder to write; existing files are kept.
         workers (int): Processes.
     """
     subprocess.run([

@@ -1,4 +1,4 @@
-"""Time tools/train.py with its data, from files to the trained batch.
+"""Time tools/train.py with data, from files to the trained batch.
 
     python benchmarks/training_data.py --before FOLDER --out FOLDER
 
@@ -61,10 +61,10 @@ class Window(NamedTuple):
 
         Args:
             workers (int): Of the loader.
-            prefetch (int): Batches that a worker prepares ahead.
+            prefetch (int): Batches prepared ahead by a worker.
         """
         ahead, burst = workers * prefetch, max(workers, 1)
-        # Slow first steps let the loader work ahead, which must be used up.
+        # Slow first steps let the loader work ahead, before the steady state.
         return cls(10 + ahead, burst * -(-32 // burst), ahead + 1)
 
 
@@ -117,7 +117,7 @@ class Bench:
         self.copied: List[str] = []
 
     def make_files(self) -> None:
-        """Make the videos, their prepared copy, and the lists."""
+        """Make the videos, a prepared copy, and the lists."""
         originals = self.folder / 'originals'
         self.names = make_videos(originals, self.args.videos,
                                  SMALL if self.args.tiny else KINETICS,
@@ -134,7 +134,7 @@ class Bench:
         Args:
             name (str): Of ``CASES``.
             row (str): Of ``ROWS``.
-            work_dir (Path): Of the training, which exists.
+            work_dir (Path): Of the training; an existing folder.
         """
         training, case, args = ROWS[row], CASES[name], self.args
         assert training is not None
@@ -253,7 +253,7 @@ def environment(root: Path) -> Dict[str, str]:
 
 
 def wait_for(job: subprocess.Popen, file: Path, patience: float) -> None:
-    """Wait until a training wrote its times, then end the training.
+    """Wait until a training wrote the times, then end the training.
 
     Args:
         job (Popen): The training, leader of its session.

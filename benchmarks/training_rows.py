@@ -1,4 +1,4 @@
-"""Rows of training_data.py, and their table."""
+"""Rows of training_data.py, and the table."""
 import argparse
 import shlex
 import sys

@@ -15,7 +15,7 @@ pytest.importorskip('av', reason='the benchmarks encode with PyAV')
 
 
 def videos(bench: Bench, folder: Path) -> List[str]:
-    """Make two small videos and their list."""
+    """Make two small videos and a list."""
     made = bench('made_videos')
     names = made.make_videos(folder / 'originals', 2, made.SMALL)
     made.write_list(folder / 'originals' / 'train.csv', names)
