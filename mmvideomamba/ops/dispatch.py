@@ -220,18 +220,28 @@ def _function(row: Tuple[str, str]) -> Callable:
 
 
 @torch.compiler.assume_constant_result
-def _load(backend: str) -> bool:
+def _load(backend: str, traced: bool) -> bool:
     """Import all ops of a backend on first use.
 
-    Importing op by op would fail under torch.compile: a running trace does
-    not see entries added to ``_functions`` after the trace began.
+    A running trace of torch.compile does not see entries added to
+    ``_functions`` after the first look, so a trace imports all backends:
+    ops of one model may use several.
     """
-    if backend not in _loaded:
-        _loaded.add(backend)
-        for rows in _OPS.values():
-            row = rows.get(backend, rows['torch'])
-            _functions[row] = _function(row)
+    for name in [backend, *BACKENDS] if traced else [backend]:
+        if name not in _loaded:
+            try:
+                _import(name)
+            except ImportError:
+                if name == backend:
+                    raise
     return True
+
+
+def _import(backend: str) -> None:
+    for rows in _OPS.values():
+        row = rows.get(backend, rows['torch'])
+        _functions[row] = _function(row)
+    _loaded.add(backend)
 
 
 def refuse_states(n: int) -> Dict[str, str]:
@@ -340,6 +350,6 @@ def resolve(op: str,
                 f'backend {backend!r} cannot run {op} here: {reason}')
         if backend == 'triton':
             _verdict(op, x, named=True)
-    _load(backend)
+    _load(backend, torch.compiler.is_compiling())
     row = rows.get(backend, rows['torch'])
     return backend, _functions.get(row) or _function(row)

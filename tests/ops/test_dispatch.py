@@ -207,7 +207,7 @@ def gpu_ops(monkeypatch):
     """Let CPU tensors pass for a GPU's; the kernels are not called."""
     monkeypatch.setitem(dispatch._CHECKS, 'triton', dispatch._dtype_reason)
     monkeypatch.setattr(dispatch, '_logged', set())
-    monkeypatch.setattr(dispatch, '_load', lambda backend: True)
+    monkeypatch.setattr(dispatch, '_load', lambda backend, traced: True)
     monkeypatch.setattr(dispatch, '_function', lambda row: row)
 
 
@@ -261,3 +261,22 @@ def test_the_question_is_a_constant_of_compiled_graphs(gpu_ops, monkeypatch,
             found = count(torch.zeros(1)).item()
         is_triton = found == len('triton')
         assert is_triton is (named or not assumed)
+
+
+def test_first_call_of_two_backends_is_traced(monkeypatch):
+    """A trace that begins before any backend was imported has no break."""
+    monkeypatch.setattr(dispatch, '_loaded', set())
+    monkeypatch.setattr(dispatch, '_functions', {})
+
+    def call(x: torch.Tensor) -> torch.Tensor:
+        names = [
+            dispatch.resolve('add_rms_norm', name, x)[0]
+            for name in ('torch', 'numba')
+        ]
+        return x + len(names)
+
+    torch.compiler.reset()
+    compiled = torch.compile(call, backend='eager', fullgraph=True)
+    x = torch.zeros(2, 3, 4)
+    assert torch.equal(compiled(x), x + 2)
+    assert {'torch', 'numba'} <= dispatch._loaded
