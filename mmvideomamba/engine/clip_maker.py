@@ -1,6 +1,7 @@
 """Clips made on the device before the data preprocessor of a model."""
 from typing import Any, Dict, List, Optional, Tuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
@@ -41,7 +42,8 @@ def make_clips(data: Dict[str, Any],
     frames: List[Tensor] = [
         x.to(device, non_blocking=non_blocking) for x in data['inputs']
     ]
-    clips = clip_augment(frames, torch.stack(list(data[DRAWS])))
+    draws = torch.from_numpy(np.stack(data[DRAWS]))
+    clips = clip_augment(frames, draws)
     return dict(rest, inputs=list(clips.unsqueeze(1)))
 
 

@@ -158,3 +158,14 @@ def test_several_clips_and_no_decoding():
         dict(type='UniformSample', clip_len=2, num_clips=4))
     assert 'several clips' in split_pipeline([several, *built(OWN_VIDEOS)])[2]
     assert 'DecodeFrames' in split_pipeline(built(OWN_VIDEOS)[1:])[2]
+
+
+def test_frames_of_a_reader_are_not_copied():
+    """A reader's array is taken; frames in another order are copied."""
+    _, rest, _ = split_pipeline(built(FINE_TUNING))
+    whole = np.stack(sample()['imgs'])
+    for order in (slice(None), slice(None, None, -1)):
+        frames = list(whole)[order]
+        found = DrawClip(rest)(dict(sample(), imgs=frames))['inputs'].numpy()
+        assert np.array_equal(found, whole[order])
+        assert np.shares_memory(found, whole) == (order == slice(None))
