@@ -26,17 +26,24 @@ class GiveWay:
     def __init__(self,
                  nice: int,
                  start: Optional[Callable[[int], Any]] = None) -> None:
-        self.nice, self.start = nice, start
+        self.start = start
+        # Of the worker, for a function of an earlier run may be inside.
+        self.target = _niceness() + nice
         self.opencv_threads = cv2.getNumThreads()
 
     def __call__(self, worker: int) -> None:
-        # Windows has no niceness.
-        if self.nice and hasattr(os, 'nice'):
-            os.nice(self.nice)
+        more = self.target - _niceness()
+        if more > 0 and hasattr(os, 'nice'):
+            os.nice(more)
         if cv2.getNumThreads() != self.opencv_threads:
             cv2.setNumThreads(self.opencv_threads)
         if self.start is not None:
             self.start(worker)
+
+
+def _niceness() -> int:
+    """Return the niceness of this process; Windows has none."""
+    return os.nice(0) if hasattr(os, 'nice') else 0
 
 
 def give_way(loader: Any, nice: int) -> None:

@@ -59,6 +59,15 @@ def test_settings_in_workers(nice: int) -> None:
     assert os.nice(0) == own
 
 
+def test_function_inside_of_another(monkeypatch: Any) -> None:
+    """As the second run of a runner finds the loader."""
+    now = [2]
+    monkeypatch.setattr(os, 'nice',
+                        lambda more: now.append(now[-1] + more) or now[-1])
+    GiveWay(3, GiveWay(3))(0)
+    assert now[-1] == 5
+
+
 def test_threads_of_a_worker_that_is_no_fork() -> None:
     function = GiveWay(0)
     cv2.setNumThreads(3)  # stands for a new process
