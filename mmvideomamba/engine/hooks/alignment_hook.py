@@ -1,10 +1,11 @@
 """Hook that draws mask, attention and alignment of masked distillation."""
-from typing import Optional
+from typing import Any, Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from mmvideomamba.engine.clip_maker import has_draws, make_clips
 from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.registry import HOOKS
 from mmvideomamba.visualization import log_picture, picture_of
@@ -45,23 +46,27 @@ class AlignmentHook(Hook):
     def after_train_iter(self,
                          runner: Runner,
                          batch_idx: int,
-                         data_batch: Optional[dict] = None,
+                         data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
         """Draw the first clips of the batch, every ``interval`` iterations.
 
         Args:
             runner (Runner): The runner of the training.
             batch_idx (int): Number of the batch in its epoch.
-            data_batch (dict, optional): With ``inputs``, clips of shape
-                (1, 3, t, h, w), and ``data_samples``.
+            data_batch (dict): With ``inputs``, clips of shape
+                (1, 3, t, h, w), and ``data_samples``; or with draws, see
+                ``DrawClip``. Defaults to None.
             outputs (dict, optional): Unused.
         """
         due = self.every_n_train_iters(runner, self.interval)
         if not due or not is_main_process():
             return
         model = inner_model(runner.model)
-        pairs = zip(data_batch['inputs'], data_batch['data_samples'])
-        for i, (inputs, sample) in enumerate(list(pairs)[:self.num_clips]):
+        data = {k: v[:self.num_clips] for k, v in data_batch.items()}
+        if has_draws(data):
+            data = make_clips(data, model.data_preprocessor.device)
+        pairs = zip(data['inputs'], data['data_samples'])
+        for i, (inputs, sample) in enumerate(pairs):
             picture = picture_of(model, inputs, sample)
             name, step = f'alignment_{i}', runner.iter + 1
             log_picture(runner.visualizer, name, picture, step, self.out_dir)

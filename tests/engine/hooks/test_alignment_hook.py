@@ -4,13 +4,36 @@ from typing import Callable
 import cv2
 import pytest
 import torch
+from clips_by_hand import clips_by_hand
 from mmengine.structures import BaseDataElement
 from torch import nn
 
+from mmvideomamba.engine import clip_maker
 from mmvideomamba.engine.hooks import AlignmentHook, alignment_hook
+from mmvideomamba.ops.clip_augment import ClipDraws, encode
 from mmvideomamba.registry import HOOKS
 
 SIDE = 96
+PLAIN = dict(
+    operations=(),
+    fill=(0, 0, 0),
+    rounded=True,
+    interpolation='bilinear',
+    flip=False,
+    erase=None,
+    noise_mean=(0., 0., 0.),
+    noise_std=(0., 0., 0.),
+    seed=0)
+
+
+class Preprocessor(nn.Module):
+    device = torch.device('cpu')
+
+    def forward(self, data: dict, training: bool) -> dict:
+        assert not training
+        return dict(
+            inputs=torch.stack(data['inputs']).float(),
+            data_samples=data['data_samples'])
 
 
 class Explainer(nn.Module):
@@ -19,12 +42,7 @@ class Explainer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.seen = []
-
-    def data_preprocessor(self, data: dict, training: bool) -> dict:
-        assert not training
-        return dict(
-            inputs=torch.stack(data['inputs']).float(),
-            data_samples=data['data_samples'])
+        self.data_preprocessor = Preprocessor()
 
     def explain(self, inputs, data_samples, masked: bool = True):
         self.seen.append((inputs.mean().item(), masked))
@@ -37,7 +55,8 @@ class Explainer(nn.Module):
 
 def run(hook: AlignmentHook,
         iterations: int,
-        wrap: Callable = lambda model: model) -> tuple:
+        wrap: Callable = lambda model: model,
+        **data: list) -> tuple:
     model, shown = Explainer(), []
     runner = SimpleNamespace(
         iter=0,
@@ -49,6 +68,7 @@ def run(hook: AlignmentHook,
             for i in range(3)
         ],
         data_samples=[BaseDataElement() for _ in range(3)])
+    batch.update(data)
     for i in range(iterations):
         runner.iter = i
         hook.after_train_iter(runner, i, batch, {})
@@ -66,6 +86,20 @@ def test_hands_pictures_to_the_visualizer() -> None:
         ('alignment_1', 4),
     ]
     assert model.seen[:4] == [(0, True), (0, False), (10, True), (10, False)]
+
+
+def test_frames_as_decoded(monkeypatch) -> None:
+    """Clips that the GPU augments; a copy has no frames of its own."""
+    monkeypatch.setattr(clip_maker, 'clip_augment', clips_by_hand)
+    draws = encode(ClipDraws(box=(0, 0, 16, 16), size=(16, 16), **PLAIN))
+    frames = torch.full((2, 16, 16, 3), 7, dtype=torch.uint8)
+    model, shown = run(
+        AlignmentHook(interval=1, num_clips=2),
+        1,
+        inputs=[frames, frames[:0], frames + 1],
+        clip_draws=[draws] * 3)
+    assert [name for name, *_ in shown] == ['alignment_0', 'alignment_1']
+    assert model.seen == [(7, True), (7, False)] * 2
 
 
 def test_looks_into_a_wrapped_model() -> None:
