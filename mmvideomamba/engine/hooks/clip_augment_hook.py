@@ -49,6 +49,18 @@ def draw_only(dataset: Any) -> str:
     return ''
 
 
+def draw_and_compute(dataset: Any) -> None:
+    """Undo ``draw_only``.
+
+    Args:
+        dataset (Dataset): Of a training; wrappers are looked into.
+    """
+    for one in inner_sets(dataset):
+        steps = getattr(getattr(one, 'pipeline', None), 'transforms', None)
+        if steps and isinstance(steps[-1], DrawClip):
+            one.pipeline.transforms = [*steps[:-1], *steps[-1].steps]
+
+
 @HOOKS.register_module()
 class ClipAugmentHook(Hook):
     """Choose where the clips of a training are augmented.
@@ -89,6 +101,8 @@ class ClipAugmentHook(Hook):
         Args:
             runner (Runner): The runner, with the model on its device.
         """
+        # An interrupted training leaves the data set as it was then.
+        self.after_run(runner)
         loop = runner._train_loop
         if self.on == 'workers' or not isinstance(loop, BaseLoop):
             return
@@ -110,11 +124,14 @@ class ClipAugmentHook(Hook):
         _restart_workers(loop, loaders[0])
 
     def after_run(self, runner: Runner) -> None:
-        """Give the data preprocessor back.
+        """Give data set and data preprocessor back.
 
         Args:
-            runner (Runner): Unused.
+            runner (Runner): The runner.
         """
+        if isinstance(runner._train_loop, BaseLoop):
+            for loader in loaders_of(runner._train_loop.dataloader):
+                draw_and_compute(loader.dataset)
         if self.handle is not None:
             self.handle.remove()
             self.handle = None
