@@ -77,6 +77,13 @@ def test_whole_set(call: Call, videos: Path) -> None:
     assert status == 0 and '2 copies made' in text
 
 
+def test_help(call: Call, videos: Path) -> None:
+    status, text = call(videos, '--help')
+    assert status == 0
+    # The example can be pasted: the first line ends in a backslash.
+    assert 'data/custom/train.txt \\\n        data/custom/val.txt' in text
+
+
 def test_bad_video(call: Call, videos: Path) -> None:
     status, text = call(videos / 'bad.txt')
     assert status == 1 and 'cut.mp4 is not a video file' in text

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Copy a set of videos, for trainings that read faster.
+r"""Copy a set of videos, for trainings that read faster.
 
     python tools/data/prepare_videos.py data/custom/train.txt \
         data/custom/val.txt --out data/custom_256 --workers 8
@@ -13,7 +13,8 @@ other; each copy is read again and compared before the rename.
 
 After an interruption, a kill or a full disk the same command goes on; copies
 of changed originals are made again. Exit status: 0 if all is done, 1 for a
-bad video, 2 if the run could not go on, 130 if interrupted.
+bad video (not with ``--bad-media report``), 2 if the run could not go on, 130
+if interrupted.
 """
 import argparse
 import json

@@ -178,11 +178,13 @@ def show_progress(results: Iterable[T],
     """
     bar = ProgressBar(total) if total else None
     shown = time.monotonic()
-    for number, result in enumerate(results, 1):
-        yield result
-        now = time.monotonic()
-        if bar and (now - shown > BAR_SECONDS or number == total):
-            bar.update(number - bar.completed)
-            shown = now
-    if bar:
-        bar.file.write('\n')
+    try:
+        for number, result in enumerate(results, 1):
+            yield result
+            now = time.monotonic()
+            if bar and (now - shown > BAR_SECONDS or number == total):
+                bar.update(number - bar.completed)
+                shown = now
+    finally:  # an error starts in a line of its own
+        if bar:
+            bar.file.write('\n')

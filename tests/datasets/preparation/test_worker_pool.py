@@ -57,3 +57,9 @@ def test_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown.getvalue() == ''
     assert list(show_progress(iter('abc'), 3)) == ['a', 'b', 'c']
     assert '3/3' in shown.getvalue()
+    stopped = show_progress(iter('abc'), 4)
+    next(stopped)
+    stopped.close()  # as after an error
+    assert '0/4' in shown.getvalue()
+    assert shown.getvalue().endswith('\n')
+    assert not shown.getvalue().endswith('\n\n')
