@@ -26,7 +26,8 @@ import av
 
 from mmvideomamba.atomic_file import write_file
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.datasets.preparation.copied_lists import (check_lines,
+from mmvideomamba.datasets.preparation.copied_lists import (REPORT,
+                                                            check_lines,
                                                             list_paths,
                                                             list_starts,
                                                             write_lists)
@@ -49,7 +50,6 @@ from mmvideomamba.datasets.preparation.video_copy import (PRESETS,
 from mmvideomamba.datasets.video import MediaError
 from mmvideomamba.exit_codes import INTERRUPTED
 
-REPORT = 'report.json'
 AGAIN = 'the same command goes on from there'
 # Facts to tell of copies: field and value, and the text.
 NOTES = {
@@ -95,10 +95,8 @@ def prepare(args: argparse.Namespace) -> None:
             starts = list_starts(lists, paths, args.out)
             told += write_shards(lists, paths, starts, args.out,
                                  args.shards * 2**20)
-        entries = [
-            record.entries[name] for source, name in names.items()
-            if source not in outcome.bad
-        ]
+        kept = {names[path] for path in names if path not in outcome.bad}
+        entries = [record.entries[name] for name in sorted(kept)]
     notes = {
         note: [e.name for e in entries if getattr(e, note[0]) == note[1]]
         for note in NOTES

@@ -8,10 +8,13 @@ from mmvideomamba.datasets.annotation_faults import fault_list
 from mmvideomamba.datasets.video import MediaError
 from .check_report import MENDED, describe_fault
 from .copied_set import VIDEOS
+from .copied_shards import SHARDS
+from .copy_record import NAME
 from .disk_errors import disk_errors
 from .media_list import Fault, MediaList, write_list
 
 CLASSES = 'classes.txt'
+REPORT = 'report.json'
 
 
 def check_lines(lists: Sequence[MediaList], bad_media: str) -> List[Fault]:
@@ -58,7 +61,8 @@ def list_paths(lists: Sequence[MediaList], folder: Path) -> List[Path]:
         list[Path]: A file per list, placed to each other as before.
 
     Raises:
-        ValueError: If a list would lie among the copies.
+        ValueError: If a list would lie among the copies or shards, or stand
+            where the tool writes another file.
     """
     parents = [os.path.dirname(os.path.abspath(m.path)) for m in lists]
     top = os.path.commonpath(parents)
@@ -66,9 +70,12 @@ def list_paths(lists: Sequence[MediaList], folder: Path) -> List[Path]:
         folder / os.path.relpath(os.path.abspath(m.path), top) for m in lists
     ]
     for media, path in zip(lists, paths):
-        if folder / VIDEOS in path.parents:
+        if {folder / VIDEOS, folder / SHARDS} & set(path.parents):
             raise ValueError(f'{media.path} would be written among the '
                              f'copies as {path}; move the list')
+        if path in (folder / REPORT, folder / NAME, path.parent / CLASSES):
+            raise ValueError(f'{media.path} has the name of another file of '
+                             'a copied set; rename the list')
     return paths
 
 

@@ -145,8 +145,12 @@ def copy_set(names: Dict[str, str],
     """
     facts = {source: _source_facts(source) for source in names}
     tasks: List[Task] = []
+    # Lists may spell the path of a video in several ways.
+    firsts: Dict[str, str] = {}
     for source, name in names.items():
         _check_source(source, name, folder, record, facts[source])
+        if firsts.setdefault(name, source) != source:
+            continue
         target = folder / VIDEOS / name
         if not record.is_current(target, name, *facts[source]):
             tasks.append((source, target))
@@ -172,7 +176,9 @@ def copy_set(names: Dict[str, str],
     finally:
         for target in waiting:  # drafts of killed workers
             draft_of(target).unlink(missing_ok=True)
-    return CopyOutcome(len(tasks) - len(bad), len(names) - len(tasks), bad)
+    made, current = len(tasks) - len(bad), len(firsts) - len(tasks)
+    bad = {s: bad[firsts[n]] for s, n in names.items() if firsts[n] in bad}
+    return CopyOutcome(made, current, bad)
 
 
 def _source_facts(path: str) -> Tuple[int, int]:

@@ -1,7 +1,7 @@
 """Copied videos packed into tar shards, list by list."""
 import os
 from pathlib import Path
-from typing import List, Sequence
+from typing import Dict, List, Sequence
 
 from mmvideomamba.datasets.annotation_faults import fault_list
 from .media_list import MediaList
@@ -17,9 +17,17 @@ def check_for_shards(lists: Sequence[MediaList]) -> None:
         lists (Sequence[MediaList]): The lists.
 
     Raises:
-        ValueError: For a caption file, or a video named twice in a list.
+        ValueError: For a caption file, a video named twice in a list, or
+            lists whose shards would have the same names.
     """
+    stems: Dict[str, str] = {}
     for media in lists:
+        stem = os.path.splitext(os.path.abspath(media.path))[0]
+        other = stems.setdefault(stem, media.path)
+        if other != media.path:
+            raise ValueError(f'the shards of {other} and {media.path} would '
+                             'have the same names; rename a list, or leave '
+                             '--shards out')
         if media.form == 'captions':
             raise ValueError(f'{media.path} is a caption file; --shards packs '
                              'the videos of annotation files')

@@ -61,6 +61,20 @@ def test_paths_that_begin_in_videos() -> None:
     assert text == '[{"video":["a.mp4","b.mp4"],"caption":"x","id":3}]'
 
 
+@pytest.mark.parametrize('name, match', [
+    ('report.json', 'name of another file'),
+    ('copies.jsonl', 'name of another file'),
+    ('videos/a.json', 'among the copies'),
+    ('shards/a.json', 'among the copies'),
+])
+def test_names_in_use(name: str, match: str) -> None:
+    other = write('train.json', '[{"video": "a.mp4", "caption": "x"}]')
+    line = '{"video": "a.mp4", "caption": "x"}'
+    path = write(name, line if name.endswith('l') else f'[{line}]')
+    with pytest.raises(ValueError, match=match):
+        list_paths(read_inputs([other, path]), Path('out'))
+
+
 def test_bad_videos_are_left_out() -> None:
     lists = read_inputs([write('train.txt', 'a.mp4 0', 'b.mp4 1')])
     paths, names = list_paths(lists, Path('out')), name_copies(lists)

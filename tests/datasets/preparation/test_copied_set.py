@@ -119,6 +119,15 @@ def test_bad_media(copied: Any) -> None:
     assert found == {'a.mp4', 'c.mp4'}
 
 
+def test_two_spellings(copied: Any) -> None:
+    names = {os.path.abspath('in/a.avi'): 'a.mp4', 'in/a.avi': 'a.mp4'}
+    outcome = copied('bad', names=names, bad_media='report')
+    assert list(outcome.bad) == list(names)
+    assert outcome[:2] == (0, 0)
+    assert copied('good', names=names)[:2] == (1, 0)
+    assert copied(names=names)[:2] == (0, 1)
+
+
 def test_other_originals(copied: Any) -> None:
     copied('good', 'good', 'good')
     with pytest.raises(ValueError, match='lies in --out out'):

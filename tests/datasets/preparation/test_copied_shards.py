@@ -19,6 +19,10 @@ def test_refused_before_the_copies(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='c.json is a caption file'):
         check_for_shards(read_inputs([tmp_path / 'c.json']))
     check_for_shards(read_inputs([tmp_path / 'good.txt']))
+    (tmp_path / 'good.csv').write_text('c.mp4 0\n')
+    with pytest.raises(ValueError, match='good.csv would have the same'):
+        check_for_shards(
+            read_inputs([tmp_path / 'good.txt', tmp_path / 'good.csv']))
 
 
 def test_shards_of_a_list(tmp_path: Path) -> None:
