@@ -240,7 +240,7 @@ def _from_index(container: Any, stream: Any,
     whole = stream.frames in (0, len(entries)) and keys[0]
     plain = whole and (np.diff(dts) > 0).all() and not any(e.is_discard
                                                            for e in entries)
-    if len(entries) < LONG or not plain:
+    if len(entries) < LONG or not plain or _has_palette(stream):
         return None
     # Frames in another order than their packets need true key packets.
     if keys.all() and stream.codec_context.has_b_frames:
@@ -248,6 +248,15 @@ def _from_index(container: Any, stream: Any,
     if _goes_on(container, stream, dts):
         return None
     return FrameTable(keys, dts, np.zeros_like(dts), None)
+
+
+def _has_palette(stream: Any) -> bool:
+    """Tell whether pixels are numbers of colours of a palette.
+
+    The demuxers of .avi and .mov pass a palette on once, and not again
+    behind a seek.
+    """
+    return stream.codec_context.pix_fmt == 'pal8'
 
 
 def _goes_on(container: Any, stream: Any, dts: np.ndarray) -> bool:
@@ -363,6 +372,8 @@ def _reason(table: FrameTable, times: Dict[str, np.ndarray], shown: np.ndarray,
     """Return why the packets do not tell the frames, '' where they do."""
     if not times['pts_known'].all():
         return 'packets without time stamps'
+    if _has_palette(stream):
+        return 'a palette that only the first packet may bring'
     if len(np.unique(table.pts[shown])) < shown.sum():
         return 'two frames with the same time stamp'
     if not table.keys[0]:

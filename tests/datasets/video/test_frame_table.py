@@ -2,6 +2,7 @@
 from pathlib import Path
 
 import pytest
+from numbered_frames import run_ffmpeg
 from video_kinds import VideoKinds, read_number
 
 from mmvideomamba.datasets.video import frame_table
@@ -44,3 +45,16 @@ def test_index_without_key_frames(video_kinds: VideoKinds, tmp_path: Path,
         wanted = [54, 24, 48, 56, 26, 2]
         found = [read_number(f) for f in video.get_frames(wanted)]
     assert found == wanted
+
+
+@pytest.mark.parametrize('name', ['palette.avi', 'palette.mov'])
+def test_palette(tmp_path: Path, name: str) -> None:
+    """Frames have colours, though the file brings the palette once."""
+    path = str(tmp_path / name)
+    done = run_ffmpeg('-f', 'lavfi', '-i', 'color=red:s=32x32', '-frames:v', 4,
+                      '-c:v', 'rawvideo', '-pix_fmt', 'pal8', path)
+    assert done.returncode == 0, done.stderr
+    with PyAVReader(path, path) as video:
+        assert (video.get_frames([3, 1]).mean((0, 1, 2)) > 200).tolist() == [
+            True, False, False
+        ]
