@@ -92,7 +92,7 @@ class BadMediaHook(Hook):
             self._tell_hung(loader)
             if sampler is not None:
                 sampler.own_epoch = runner.epoch
-                begin_anew(runner.train_loop, loader, sampler)
+                begin_anew(runner.train_loop, loader)
 
     def before_val(self, runner: Runner) -> None:
         """Prepare a validation.

@@ -67,23 +67,22 @@ def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
     return batches.sampler  # type: ignore[union-attr]
 
 
-def begin_anew(loop: Any, loader: Any, sampler: PlacedSampler) -> None:
-    """Let a loop read anew, if the loop began before the places were told.
+def begin_anew(loop: Any, loader: Any) -> None:
+    """Let a loop read anew, if the loop began before its loader was set.
 
     ``IterBasedTrainLoop`` starts the workers while being built, and these
-    would go on without places: with ``InfiniteSampler`` for ever.
+    would go on without later settings: with ``InfiniteSampler`` for ever.
 
     Args:
         loop (BaseLoop): Of the training, before the first batch.
         loader (DataLoader): Of the loop.
-        sampler (PlacedSampler): Of the loader.
     """
     iterator = getattr(loop, 'dataloader_iterator', None)
     if iterator is None or not loader.num_workers:
         return
-    drawn = sampler.sampler
-    if isinstance(drawn, InfiniteSampler):
+    sampler = loader.sampler
+    if isinstance(sampler, InfiniteSampler):
         # The numbers drawn ahead for the workers would be left out.
-        drawn.indices = drawn._indices_of_rank()
+        sampler.indices = sampler._indices_of_rank()
     loop.dataloader_iterator = None  # ends the workers
     loop.dataloader_iterator = type(iterator)(loader)

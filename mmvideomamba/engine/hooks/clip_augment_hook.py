@@ -2,7 +2,6 @@
 import logging
 from typing import Any, List, Optional
 
-from mmengine.dataset import InfiniteSampler
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -17,7 +16,7 @@ from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.ops.clip_augment import clip_augment_support
 from mmvideomamba.registry import HOOKS
 from mmvideomamba.user_error import UserError
-from .bad_media_loaders import loaders_of
+from .bad_media_loaders import begin_anew, loaders_of
 
 PLACES = ('auto', 'workers', 'device')
 
@@ -121,7 +120,7 @@ class ClipAugmentHook(Hook):
             return
         self.handle = attach_clip_maker(model.data_preprocessor)
         print_log('clips are augmented on the device', 'current', logging.INFO)
-        _restart_workers(loop, loaders[0])
+        begin_anew(loop, loaders[0])
 
     def after_run(self, runner: Runner) -> None:
         """Give data set and data preprocessor back.
@@ -148,16 +147,3 @@ class ClipAugmentHook(Hook):
         if len(loaders) != 1 or not isinstance(loaders[0], DataLoader):
             return 'the training has several loaders'
         return draw_only(loaders[0].dataset)
-
-
-def _restart_workers(loop: Any, loader: DataLoader) -> None:
-    """Start the workers of a loop by iterations anew."""
-    iterator = getattr(loop, 'dataloader_iterator', None)
-    if iterator is None or not loader.num_workers:
-        return
-    sampler = loader.sampler
-    if isinstance(sampler, InfiniteSampler):
-        # The numbers drawn ahead for the workers would be left out.
-        sampler.indices = sampler._indices_of_rank()
-    loop.dataloader_iterator = None  # ends the workers
-    loop.dataloader_iterator = type(iterator)(loader)

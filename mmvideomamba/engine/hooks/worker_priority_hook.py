@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 from mmvideomamba.engine.worker_priority import give_way
 from mmvideomamba.registry import HOOKS
 from mmvideomamba.user_error import UserError
-from .bad_media_loaders import loaders_of
+from .bad_media_loaders import begin_anew, loaders_of
 
 
 @HOOKS.register_module()
@@ -45,3 +45,13 @@ class WorkerPriorityHook(Hook):
             for loader in loaders_of(loop.dataloader):
                 if isinstance(loader, DataLoader) and loader.num_workers:
                     give_way(loader, self.nice)
+
+    def before_train(self, runner: Runner) -> None:
+        """Start workers anew that the host's loop has started before.
+
+        Args:
+            runner (Runner): The runner, after ``ResumeHook`` exchanged loops.
+        """
+        for loader in loaders_of(runner.train_loop.dataloader):
+            if self.nice and isinstance(loader, DataLoader):
+                begin_anew(runner.train_loop, loader)

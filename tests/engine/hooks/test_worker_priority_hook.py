@@ -59,6 +59,28 @@ def test_training_and_validation(tmp_path: Path, resume: bool) -> None:
     assert model.seen == [min(os.nice(0) + 3, 19)] * 16
 
 
+def test_workers_of_a_loop_by_iterations(tmp_path: Path) -> None:
+    """The loop starts its workers before any hook runs."""
+    loader = dict(
+        batch_size=2,
+        num_workers=1,
+        dataset=Niceness(),
+        sampler=dict(type='InfiniteSampler', shuffle=True),
+        collate_fn=dict(type='default_collate'))
+    model = Seen()
+    runner = build_runner(
+        tmp_path, {},
+        model=model,
+        train_cfg=dict(by_epoch=False, max_iters=2),
+        train_dataloader=loader,
+        default_hooks=dict(
+            checkpoint=None,
+            worker_priority=dict(
+                type='mmvideomamba.WorkerPriorityHook', nice=3)))
+    runner.train()
+    assert model.seen[:4] == [min(os.nice(0) + 3, 19)] * 4
+
+
 def test_loaders_without_workers(tmp_path: Path) -> None:
     runner = build_runner(
         tmp_path, {}, epochs=1, default_hooks=dict(checkpoint=None))
