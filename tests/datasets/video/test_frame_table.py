@@ -55,6 +55,5 @@ def test_palette(tmp_path: Path, name: str) -> None:
                       '-c:v', 'rawvideo', '-pix_fmt', 'pal8', path)
     assert done.returncode == 0, done.stderr
     with PyAVReader(path, path) as video:
-        assert (video.get_frames([3, 1]).mean((0, 1, 2)) > 200).tolist() == [
-            True, False, False
-        ]
+        assert (video.get_frames([3, 1]).mean((0, 1, 2))
+                > 200).tolist() == [True, False, False]
