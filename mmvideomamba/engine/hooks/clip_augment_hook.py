@@ -1,6 +1,6 @@
 """Hook for the augmentation of clips on the GPU instead of in workers."""
 import logging
-from typing import Any, List, Optional
+from typing import Any, Iterator, List, Optional
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -107,7 +107,7 @@ class ClipAugmentHook(Hook):
             return
         model: Any = inner_model(runner.model)
         loaders = loaders_of(loop.dataloader)
-        reason = self._change(model, loaders)
+        reason = _shared(runner) or self._change(model, loaders)
         if reason and self.on == 'device':
             message = (f"on='device' of ClipAugmentHook: {reason}; "
                        "on='workers' augments clips in the workers of the "
@@ -129,8 +129,8 @@ class ClipAugmentHook(Hook):
             runner (Runner): The runner.
         """
         if isinstance(runner._train_loop, BaseLoop):
-            for loader in loaders_of(runner._train_loop.dataloader):
-                draw_and_compute(loader.dataset)
+            for dataset in _sets_of(runner._train_loop.dataloader):
+                draw_and_compute(dataset)
         if self.handle is not None:
             self.handle.remove()
             self.handle = None
@@ -147,3 +147,21 @@ class ClipAugmentHook(Hook):
         if len(loaders) != 1 or not isinstance(loaders[0], DataLoader):
             return 'the training has several loaders'
         return draw_only(loaders[0].dataset)
+
+
+def _sets_of(loader: Any) -> Iterator[Any]:
+    """Yield the data sets of a loop's loaders; other iterables have none."""
+    for one in loaders_of(loader):
+        if isinstance(one, DataLoader):
+            yield from inner_sets(one.dataset)
+
+
+def _shared(runner: Runner) -> str:
+    """Name a loop besides the training that reads the same data set."""
+    own = {id(x) for x in _sets_of(runner.train_dataloader)}
+    loops = dict(validation=runner._val_loop, test=runner._test_loop)
+    for name, loop in loops.items():
+        if isinstance(loop, BaseLoop) and any(
+                id(x) in own for x in _sets_of(loop.dataloader)):
+            return f'the {name} reads the same data set object'
+    return ''

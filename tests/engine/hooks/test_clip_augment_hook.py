@@ -7,7 +7,7 @@ import torch
 from clips_by_hand import clips_by_hand
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from torch import nn
 
 from mmvideomamba.datasets.transforms.draw_clip import DrawClip
@@ -142,6 +142,23 @@ def test_a_step_without_counterpart(clips, tmp_path):
     pipeline.insert(place, dict(type='ColorJitter'))
     with pytest.raises(UserError, match='ColorJitter has no counterpart'):
         Runner.from_cfg(cfg).train()
+
+
+class Validation(BaseLoop):
+
+    def run(self) -> None:
+        """Do nothing."""
+
+
+def test_data_set_of_a_validation_too(clips, tmp_path):
+    """By an object of a loader: the validation would read frames."""
+    runner = Runner.from_cfg(recipe(clips, tmp_path, 'device'))
+    loader = runner.train_dataloader
+    runner._val_loop = Validation(runner, loader)
+    with pytest.raises(UserError, match='validation reads the same data set'):
+        clip_augment_hook.ClipAugmentHook('device').before_run(runner)
+    steps = loader.dataset.pipeline.transforms
+    assert not any(isinstance(x, DrawClip) for x in steps)
 
 
 def test_replay_on_a_device_without_the_kernels(monkeypatch):
