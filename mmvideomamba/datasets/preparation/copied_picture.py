@@ -79,9 +79,10 @@ class PictureMaker:
             threads=1)
         matrix = frame.side_data.get('DISPLAYMATRIX')
         if matrix is not None:
-            made = _turn(made, np.frombuffer(matrix, np.int32), self._path)
+            numbers = np.frombuffer(matrix, np.int32)
+            made = _turn(made, numbers, self._path)
+            self.turned = abs(int(numbers[0])) < abs(int(numbers[1]))
         self.size = made.width, made.height
-        self.turned = self.size != (width, height)
         return made
 
 

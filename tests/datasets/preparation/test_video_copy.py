@@ -226,3 +226,14 @@ def test_no_encoder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(video_copy, 'ENCODER', 'libx999')
     with pytest.raises(ImportError, match='no encoder libx999.*pip install'):
         check_encoder()
+
+
+def test_square_picture_on_the_side(tmp_path: Path) -> None:
+    """Wide pixels become tall, though both sides have the same length."""
+    make(tmp_path / 'flat.mp4', f'-vf setsar=3/2 {H264}', (64, 64))
+    run_ffmpeg('-display_rotation', 90, '-i', tmp_path / 'flat.mp4', '-c',
+               'copy', tmp_path / 'turned.mp4')
+    copy_video(
+        str(tmp_path / 'turned.mp4'), tmp_path / 'copy.mp4', CopySettings())
+    with opened(tmp_path / 'copy.mp4') as copy:
+        assert copy.pixel_aspect == Fraction(2, 3)
