@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torchvision.transforms import RandomErasing, RandomResizedCrop
 
-from mmvideomamba.datasets.transforms.clip_rand_augment import (
-    OPERATIONS, ClipRandAugment)
+from mmvideomamba.datasets.transforms import ClipRandAugment
+from mmvideomamba.datasets.transforms.clip_rand_augment import OPERATIONS
 from mmvideomamba.ops.clip_augment import ClipDraws, clip_augment, encode
 
 pytestmark = GPU_ONLY
