@@ -14,8 +14,9 @@ from mmvideomamba.registry import HOOKS
 from mmvideomamba.user_error import UserError
 from .bad_media_loaders import loaders_of
 
-# Smaller shares need no advice, and shorter starts of workers no words.
-LEAST_SHARE, LEAST_FIRST = 0.05, 1.
+# Smaller shares and shorter waits need no advice, shorter starts of workers
+# no words.
+LEAST_SHARE, LEAST_WAIT, LEAST_FIRST = 0.05, 1., 1.
 
 
 @HOOKS.register_module()
@@ -159,7 +160,8 @@ class DataWaitHook(Hook):
         """Return remedies for long waits."""
         loaders: List[Any] = loaders_of(runner.train_dataloader)
         found: List[str] = []
-        if max(one.share for one in everyone) >= LEAST_SHARE:
+        most = max(everyone, key=lambda one: one.share)
+        if most.share >= LEAST_SHARE and most.waited >= LEAST_WAIT:
             found += advice(loaders, usable_cores(), self.device.type != 'cpu')
         first = max(one.first for one in everyone)
         total = max(one.total for one in everyone)

@@ -125,6 +125,12 @@ def test_no_line_twice(tmp_path: Path, clock: Clock) -> None:
     assert len(train(tmp_path, clock, 5., switch=switch, **ITERATIONS)) == 1
 
 
+def test_short_waits_need_no_remedy(tmp_path: Path, clock: Clock) -> None:
+    lines = train(tmp_path, clock, 0.2)
+    assert lines and not any('to change' in x for x in lines)
+    assert all('(0.8 of ' in x for x in lines)
+
+
 def test_switched_off(tmp_path: Path, clock: Clock) -> None:
     assert train(tmp_path, clock, 5., switch=dict(enable=False)) == []
 
