@@ -13,6 +13,7 @@ module             compares
 ``frozen``         frozen backbones, learning rates of 0, files of weights
 ``places``         paths and the file system
 ``training``       batches of an epoch, weight decay, mixed precision
+``workers``        settings of a loader and its number of workers
 =================  =========================================================
 """
 from .check import ConfigError, check_config, value_faults, value_warnings

@@ -9,6 +9,7 @@ from .places import data_faults, weight_faults, work_dir_faults
 from .top_level import key_faults
 from .training import decay_warnings, early_epoch_faults, precision_faults
 from .types import type_faults
+from .workers import worker_faults
 
 
 class ConfigError(UserError):
@@ -83,6 +84,7 @@ def check_config(cfg: Any, training: bool) -> None:
         if cfg.get('val_cfg') is not None:
             loaders.append('val_dataloader')
     faults += data_faults(cfg, scope, *loaders)
+    faults += worker_faults(cfg, *loaders)
     faults += work_dir_faults(cfg.get('work_dir') or '.')
     if training and not faults:
         faults += early_epoch_faults(cfg, scope)

@@ -54,6 +54,13 @@ def test_no_fault(data: Path) -> None:
 BEST = 'default_hooks.checkpoint.save_best'
 TRAIN = 'train_dataloader'
 FAULTS = [
+    ([f'{TRAIN}.num_workers=0', f'{TRAIN}.persistent_workers=True'],
+     'train_dataloader.persistent_workers=True needs workers, .* '
+     'train_dataloader.persistent_workers=False, or set'),
+    ([f'{TRAIN}.num_workers=0', f'{TRAIN}.persistent_workers=False',
+      f'{TRAIN}.prefetch_factor=1'],
+     'train_dataloader.prefetch_factor=1 needs workers, .*=None, or'),
+    ([f'{TRAIN}.num_workers=-1'], 'num_workers must be .* but is -1'),
     (['train_dataloder.batch_size=4'], 'is no key of the config, .*'
      'did you mean train_dataloader.$'),
     ([f'{TRAIN}.batchsize=4'],
