@@ -5,6 +5,7 @@ import os
 from typing import (Any, Callable, Dict, Iterable, List, Optional, Sequence,
                     Set, Tuple, TypeVar)
 
+from mmengine.fileio import list_from_file
 from mmengine.logging import print_log
 
 MAX_SHOWN = 10  # faults listed in an error
@@ -27,6 +28,30 @@ def fault_list(summary: str, faults: Sequence[str], remedy: str = '') -> str:
     if len(faults) > MAX_SHOWN:
         lines.append(f'  and {len(faults) - MAX_SHOWN} more')
     return '\n'.join([*lines, remedy] if remedy else lines)
+
+
+def read_lines(ann_file: str, remedy: str) -> List[str]:
+    """Read an annotation file; a byte order mark is taken off.
+
+    Args:
+        ann_file (str): The file.
+        remedy (str): For a missing file.
+
+    Returns:
+        list[str]: All lines.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is no UTF-8 text.
+    """
+    try:
+        return list_from_file(ann_file, encoding='utf-8-sig')
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f'annotation file {ann_file} does not exist. '
+                                f'{remedy}') from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f'annotation file {ann_file} is no UTF-8 text: '
+                         f'{error}') from error
 
 
 def quote_line(line: str) -> str:

@@ -7,10 +7,10 @@ from typing import Any, List, Optional, Sequence, Tuple, Union
 import torch
 from mmaction.datasets import VideoDataset
 from mmengine.dataset import BaseDataset
-from mmengine.fileio import list_from_file
 
 from mmvideomamba.registry import DATASETS
-from .annotation_faults import check_exist, parse_number, quote_line, read_all
+from .annotation_faults import (check_exist, parse_number, quote_line,
+                                read_all, read_lines)
 from .bad_media import BadMediaMixin
 from .class_names import clean_class_names
 from .transforms.decode import LOCAL_BACKENDS, video_path
@@ -153,16 +153,10 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         return samples
 
     def _read_lines(self) -> List[str]:
-        """Read the annotation file; a byte order mark is taken off."""
-        try:
-            return list_from_file(self.ann_file, encoding='utf-8-sig')
-        except FileNotFoundError as error:
-            raise FileNotFoundError(
-                f'annotation file {self.ann_file} does not exist. Correct '
-                'ann_file and data_root, or write the file first.') from error
-        except UnicodeDecodeError as error:
-            raise ValueError(f'annotation file {self.ann_file} is no UTF-8 '
-                             f'text: {error}') from error
+        """Read the annotation file."""
+        return read_lines(
+            self.ann_file,
+            'Correct ann_file and data_root, or write the file first.')
 
     def _form(self) -> str:
         """Return the form of a line."""

@@ -38,6 +38,7 @@ from mmvideomamba.datasets.preparation.options import (add_check_options,
                                                        add_list_options,
                                                        positive,
                                                        print_any_names)
+from mmvideomamba.exit_codes import INTERRUPTED
 
 
 def count_classes(args: argparse.Namespace) -> Optional[int]:
@@ -140,7 +141,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print(f'\ninterrupted; {args.out} keeps what was checked, and the '
               'same command goes on from there')
-        status = 130
+        status = INTERRUPTED
     sys.exit(status)
 
 

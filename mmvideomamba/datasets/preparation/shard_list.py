@@ -3,9 +3,7 @@ import os
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Tuple
 
-from mmengine.fileio import list_from_file
-
-from ..annotation_faults import check_exist, quote_line, read_all
+from ..annotation_faults import check_exist, quote_line, read_all, read_lines
 from ..captions.tar_shard import CAPTION_PARTS
 from ..transforms.decode import video_path
 from .list_lines import is_number
@@ -67,11 +65,7 @@ def read_list(ann_file: Path, root: Path, delimiter: str) -> List[Listed]:
         ValueError: If the list is empty, has a line of another form, or a
             video twice.
     """
-    try:
-        lines = list_from_file(str(ann_file), encoding='utf-8-sig')
-    except UnicodeDecodeError as error:
-        raise ValueError(f'annotation file {ann_file} is no UTF-8 text: '
-                         f'{error}') from error
+    lines = read_lines(str(ann_file), 'Correct the path of the list.')
     entries = [(number, line.strip()) for number, line in enumerate(lines, 1)
                if line.strip()]
     name = f'annotation file {ann_file}'

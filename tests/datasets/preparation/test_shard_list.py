@@ -47,3 +47,9 @@ def test_list_in_another_code(tmp_path: Path) -> None:
     (tmp_path / 'l.txt').write_bytes(b'\xff')
     with pytest.raises(ValueError, match='l.txt is no UTF-8 text'):
         read_list(tmp_path / 'l.txt', tmp_path, ' ')
+
+
+def test_missing_list(tmp_path: Path) -> None:
+    with pytest.raises(
+            FileNotFoundError, match='l.txt does not exist. Correct the path'):
+        read_list(tmp_path / 'l.txt', tmp_path, ' ')
