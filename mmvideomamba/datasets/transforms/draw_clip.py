@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mmvideomamba.ops.clip_augment import MAX_OPERATIONS, ClipDraws, encode
 from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
-from .clip_rand_augment import GREY, ClipRandAugment
+from .clip_rand_augment import ClipRandAugment
 from .decode import DecodeFrames
 from .token_mask import TokenMask
 
@@ -176,16 +176,7 @@ class _Clip:
 
     def __init__(self, results: Dict[str, Any], frames: np.ndarray) -> None:
         self.results, self.frames = results, frames
-        self.draws: Dict[str, Any] = dict(
-            operations=(),
-            fill=GREY,
-            rounded=True,
-            interpolation='bilinear',
-            flip=False,
-            erase=None,
-            noise_mean=(0., 0., 0.),
-            noise_std=(0., 0., 0.),
-            seed=0)
+        self.draws: Dict[str, Any] = {}  # fields of ClipDraws
 
     def apply(self, step: Any) -> None:
         """Make the draws of a step.

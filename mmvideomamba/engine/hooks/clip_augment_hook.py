@@ -36,9 +36,6 @@ def draw_only(dataset: Any) -> str:
         steps = getattr(getattr(one, 'pipeline', None), 'transforms', None)
         if steps is None:
             return f'{type(one).__name__} has no pipeline'
-        if steps and isinstance(steps[-1], DrawClip):
-            parts.append(steps)
-            continue
         first, rest, reason = split_pipeline(steps)
         if reason:
             return reason

@@ -38,34 +38,38 @@ class ClipDraws(NamedTuple):
     """All random choices of a clip's augmentation.
 
     Args:
-        operations (tuple): Names in ``OPERATIONS`` and strengths, in the
-            order of application, at most ``MAX_OPERATIONS``; the form of
-            ``ClipRandAugment.draw``.
-        fill (tuple[int]): Colour of places without a source, RGB, 0 to 255.
         box (tuple[int]): The crop: left, top, right, bottom, in pixels of
             the source.
         size (tuple[int]): Height and width of the result, in pixels.
+        operations (tuple): Names in ``OPERATIONS`` and strengths, in the
+            order of application, at most ``MAX_OPERATIONS``; the form of
+            ``ClipRandAugment.draw``. Defaults to ().
+        fill (tuple[int]): Colour of places without a source, RGB, 0 to 255.
+            Defaults to (128, 128, 128).
         rounded (bool): Whether the resized crop has whole grey levels in 0
-            to 255, as of uint8 frames.
-        interpolation (str): 'bilinear' or 'bicubic', as in OpenCV.
-        flip (bool): Whether the crop is mirrored horizontally.
+            to 255, as of uint8 frames. Defaults to True.
+        interpolation (str): 'bilinear' or 'bicubic', as in OpenCV. Defaults
+            to 'bilinear'.
+        flip (bool): Whether the crop is mirrored horizontally. Defaults to
+            False.
         erase (tuple[int], optional): Top, left, height and width of a box of
-            noise, in pixels of the result, after the flip.
-        noise_mean (tuple[float]): Mean of the noise, RGB.
+            noise, in pixels of the result, after the flip. Defaults to None.
+        noise_mean (tuple[float]): Mean of the noise, RGB. Defaults to 0.
         noise_std (tuple[float]): Standard deviation of the noise, RGB.
-        seed (int): Of the noise, 0 to ``MAX_SEED``.
+            Defaults to 0.
+        seed (int): Of the noise, 0 to ``MAX_SEED``. Defaults to 0.
     """
-    operations: Tuple[Tuple[str, float], ...]
-    fill: Tuple[int, int, int]
     box: Box
     size: Tuple[int, int]
-    rounded: bool
-    interpolation: str
-    flip: bool
-    erase: Optional[Box]
-    noise_mean: Triple
-    noise_std: Triple
-    seed: int
+    operations: Tuple[Tuple[str, float], ...] = ()
+    fill: Tuple[int, int, int] = (128, 128, 128)
+    rounded: bool = True
+    interpolation: str = 'bilinear'
+    flip: bool = False
+    erase: Optional[Box] = None
+    noise_mean: Triple = (0., 0., 0.)
+    noise_std: Triple = (0., 0., 0.)
+    seed: int = 0
 
 
 def _check_operations(draws: ClipDraws) -> None:

@@ -14,16 +14,6 @@ from mmvideomamba.ops.clip_augment import ClipDraws, encode
 from mmvideomamba.registry import HOOKS
 
 SIDE = 96
-PLAIN = dict(
-    operations=(),
-    fill=(0, 0, 0),
-    rounded=True,
-    interpolation='bilinear',
-    flip=False,
-    erase=None,
-    noise_mean=(0., 0., 0.),
-    noise_std=(0., 0., 0.),
-    seed=0)
 
 
 class Preprocessor(nn.Module):
@@ -91,7 +81,7 @@ def test_hands_pictures_to_the_visualizer() -> None:
 def test_frames_as_decoded(monkeypatch) -> None:
     """Clips that the GPU augments; a copy has no frames of its own."""
     monkeypatch.setattr(clip_maker, 'clip_augment', clips_by_hand)
-    draws = encode(ClipDraws(box=(0, 0, 16, 16), size=(16, 16), **PLAIN))
+    draws = encode(ClipDraws(box=(0, 0, 16, 16), size=(16, 16)))
     frames = torch.full((2, 16, 16, 3), 7, dtype=torch.uint8)
     model, shown = run(
         AlignmentHook(interval=1, num_clips=2),

@@ -1,13 +1,11 @@
 """Frames, draws, and clips made of both by PIL and OpenCV."""
 from typing import Any, Sequence, Tuple
 
-import cv2
 import numpy as np
 import torch
-from PIL import Image
+from clips_by_hand import clip_by_hand
 from torch import Tensor
 
-from mmvideomamba.datasets.transforms.clip_rand_augment import OPERATIONS
 from mmvideomamba.ops.clip_augment import ClipDraws, clip_augment, encode
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -68,25 +66,8 @@ def augment(frames: Sequence[Tensor], draws: Sequence[ClipDraws],
 
 def expected(frames: Tensor, draws: ClipDraws) -> Tensor:
     """Return a clip made by PIL and OpenCV, without noise: (3, t, h, w)."""
-    images = [Image.fromarray(frame) for frame in frames.numpy()]
-    for name, strength in draws.operations:
-        images = [
-            OPERATIONS[name][1](image, strength, draws.fill)
-            for image in images
-        ]
-    left, top, right, bottom = draws.box
-    kind = dict(bilinear=cv2.INTER_LINEAR, bicubic=cv2.INTER_CUBIC)
-    out = []
-    for image in images:
-        box = np.array(image)[top:bottom, left:right]
-        box = box if draws.rounded else box.astype(np.float32)
-        out.append(
-            cv2.resize(
-                np.ascontiguousarray(box),
-                draws.size[::-1],
-                interpolation=kind[draws.interpolation]))
-    clip = torch.from_numpy(np.stack(out)).float().permute(3, 0, 1, 2)
-    return clip.flip(3) if draws.flip else clip
+    clip = clip_by_hand(frames.numpy(), draws._replace(erase=None))
+    return torch.from_numpy(clip).permute(3, 0, 1, 2)
 
 
 def kept(draws: ClipDraws) -> Tensor:
