@@ -98,6 +98,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
                   {'datasets'}),
+    'inference.saved': (ENGINE | {'safetensors'}, {
+        'atomic_file', 'checkpoints', 'inference', 'json_file', 'models',
+        'version'
+    }),
     'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
 }

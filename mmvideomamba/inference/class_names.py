@@ -53,20 +53,24 @@ def num_classes_of(model: Any) -> Optional[int]:
     return getattr(head, 'num_classes', None)
 
 
-def class_names(model: Any, data_set: Optional[dict]) -> Optional[List[str]]:
+def class_names(model: Any,
+                data_set: Optional[dict],
+                meta: Optional[dict] = None) -> Optional[List[str]]:
     """Find the names of the classes of a training.
 
     Args:
         model (nn.Module): With the ``dataset_meta`` of a checkpoint, if
             known.
         data_set (dict, optional): Config of the data set of the test.
+        meta (dict, optional): Taken for the ``dataset_meta`` of the model.
+            Defaults to None.
 
     Returns:
         list[str], optional: A name for each class, from the checkpoint, else
         from the config's ``metainfo``; None without names.
     """
     count = num_classes_of(model)
-    meta = getattr(model, 'dataset_meta', None) or {}
+    meta = meta or getattr(model, 'dataset_meta', None) or {}
     names = _names_in(meta.get('classes'))
     if names is None:
         meta = (data_set or {}).get('metainfo') or {}
