@@ -17,6 +17,7 @@ from mmengine.dataset import Compose
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import DefaultScope, Registry
 
+from mmvideomamba.inference.saved.sampling_rule import sampling_rule
 from mmvideomamba.models import VideoMamba
 
 ROOT = Path(__file__).parents[2]
@@ -273,6 +274,19 @@ def walk(node: Any, path: str = '') -> Iterator[Tuple[str, Any]]:
     elif isinstance(node, (list, tuple)):
         for i, value in enumerate(node):
             yield from walk(value, f'{path}.{i}')
+
+
+@every_config
+def test_rule_of_the_test(cfg: Config) -> None:
+    """Exported models tell how to read a video; see docs/deployment.md."""
+    data_set = (cfg.get('test_dataloader') or {}).get('dataset')
+    if data_set is None:
+        return
+    rule = sampling_rule(data_set.pipeline, data_set)
+    if 'shuffled' in cfg.filename:
+        assert 'ShuffleFrames' in rule['reason']
+    else:
+        assert rule['kind'] != 'unknown', rule
 
 
 @every_config
