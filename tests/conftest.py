@@ -12,8 +12,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the fixtures, or share the cores between workers.
 
     The process in charge of workers runs no test. Workers inherit the numbers
-    of threads from the environment.
+    of threads from the environment. No test asks the Hugging Face Hub.
     """
+    os.environ.setdefault('HF_HUB_OFFLINE', '1')
     if getattr(config.option, 'numprocesses', None):
         for name, value in ONE_THREAD.items():
             os.environ.setdefault(name, value)

@@ -31,7 +31,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
     'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
-    'config_check': ({'torch', 'mmengine'}, {'user_error'}),
+    'config_check': ({'torch', 'mmengine'}, {'checkpoints', 'user_error'}),
     'command_line':
     (ENGINE,
      {'checkpoints', 'compat', 'config_check', 'config_edit',
@@ -56,8 +56,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.channels_first':
     (BASIC, {'ops.conv', 'ops.mixer', 'ops.norm', 'ops.runtime', 'ops.scan'}),
     'ops': (BASIC | KERNELS, set()),
-    'checkpoints': ({'torch', 'numpy', 'mmengine',
-                     'safetensors'}, {'compat', 'json_file'}),
+    'checkpoints':
+    ({'torch', 'numpy', 'mmengine', 'huggingface_hub',
+      'safetensors'}, {'compat', 'json_file'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
     'models.backbones': (ENGINE,
@@ -65,9 +66,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.heads':
     (ENGINE | {'mmaction'},
      {'checkpoints', 'ops', 'registry', 'upload', 'models.layers'}),
-    'models.distillation':
-    (ENGINE | {'mmaction', 'mmpretrain'},
-     {'checkpoints', 'loss_weight', 'ops', 'registry', 'models.layers'}),
+    'models.distillation': (ENGINE | {'mmaction', 'mmpretrain'}, {
+        'checkpoints', 'loss_weight', 'ops', 'registry', 'models.layers'
+    }),
     'models.masking': (ENGINE,
                        {'checkpoints', 'registry', 'upload', 'models.layers'}),
     'models.selfsup': (ENGINE | {'mmpretrain'}, {

@@ -8,6 +8,8 @@ module                   holds
 ``torchscript``          weights of a TorchScript archive, without its code
 ``dump``                 predictions of a test
 ``download``             files of an address, before the reader
+``published``            the table of the published files
+``hub_file``             files of the Hub, by published name or id
 ``unwrap``               wrappers and prefixes of trainers; EMA weights
 ``rename``               published names of backbone and head
 ``rename_clip``          names of CLIP's publishers
@@ -35,9 +37,12 @@ from .convert import HEADS, convert
 from .dump import read_dump
 from .fit import adapt_checkpoint, check_fit, fit_tensors
 from .fit_clip import describe_tower, fit_clip_tower
+from .hub_file import fetch, is_hub_file, locate, resolve_hub
 from .hub_folder import find_weights, read_weights
 from .load_hook import register_load_hook
 from .pretrained import init_from_file, load_pretrained, read_any
+from .published import (PUBLISHED, PublishedFile, find_published,
+                        hint_for_missing, published)
 from .reader import is_torchscript, read_checkpoint, read_file
 from .rename import published_head, select_backbone, strip_prefix
 from .rename_clip import find_clip_tower, read_clip_tower
@@ -49,14 +54,17 @@ from .torchscript import read_torchscript
 from .unwrap import unwrap
 
 __all__ = [
-    'BERT_FIXED', 'Change', 'ClipConfig', 'HEADS', 'INFLATIONS', 'SETTINGS',
-    'adapt_all', 'adapt_checkpoint', 'check_clip_config', 'check_clip_design',
-    'check_fit', 'convert', 'describe_tower', 'find_clip_tower',
+    'BERT_FIXED', 'Change', 'ClipConfig', 'HEADS', 'INFLATIONS', 'PUBLISHED',
+    'PublishedFile', 'SETTINGS', 'adapt_all', 'adapt_checkpoint',
+    'check_clip_config', 'check_clip_design', 'check_fit', 'convert',
+    'describe_tower', 'fetch', 'find_clip_tower', 'find_published',
     'find_weights', 'fit_bert', 'fit_clip_tower', 'fit_multimodal',
-    'fit_tensors', 'inflate_patch_kernel', 'init_from_file', 'is_torchscript',
-    'load_pretrained', 'log_changes', 'own_key', 'published_head', 'read_any',
-    'read_bert', 'read_checkpoint', 'read_clip_config', 'read_clip_tower',
-    'read_dump', 'read_file', 'read_torchscript', 'read_weights',
-    'register_load_hook', 'resize_spatial_embed', 'resize_temporal_embed',
-    'select_backbone', 'stored_clip_config', 'strip_prefix', 'unwrap'
+    'fit_tensors', 'hint_for_missing', 'inflate_patch_kernel',
+    'init_from_file', 'is_hub_file', 'is_torchscript', 'load_pretrained',
+    'locate', 'log_changes', 'own_key', 'published', 'published_head',
+    'read_any', 'read_bert', 'read_checkpoint', 'read_clip_config',
+    'read_clip_tower', 'read_dump', 'read_file', 'read_torchscript',
+    'read_weights', 'register_load_hook', 'resize_spatial_embed',
+    'resize_temporal_embed', 'resolve_hub', 'select_backbone',
+    'stored_clip_config', 'strip_prefix', 'unwrap'
 ]

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from .class_token import check_settings
 from .convert import convert
 from .download import download
+from .hub_file import allowed_types, locate
 from .hub_folder import read_weights
 from .load_hook import SPARE
 from .reader import not_a_dict, read_file
@@ -38,8 +39,8 @@ def read_any(path: str, map_location: Any = 'cpu') -> Dict[str, Any]:
     """Read a checkpoint from a file or an address, unchanged.
 
     Args:
-        path (str): Local file, folder of Hugging Face, or an address known
-            to mmengine.
+        path (str): Local file, folder of Hugging Face, published name or
+            another one of ``locate``, or an address known to mmengine.
         map_location (Any): Device of the tensors. Defaults to 'cpu'.
 
     Returns:
@@ -56,14 +57,18 @@ def read_any(path: str, map_location: Any = 'cpu') -> Dict[str, Any]:
         return host.load_from_ceph(path, map_location)
     if _URL.match(path):
         return CheckpointLoader.load_checkpoint(path, map_location)
-    return read_weights(path, map_location)
+    return read_weights(locate(path), map_location, allow=allowed_types(path))
 
 
 def _read_download(address: str, path: Path, map_location: Any,
                    weights_only: Optional[bool]) -> Any:
     """Read a downloaded file; name the address in errors."""
     try:
-        return read_file(path, map_location, weights_only=weights_only)
+        return read_file(
+            path,
+            map_location,
+            allow=allowed_types(path),
+            weights_only=weights_only)
     except ValueError as error:
         raise ValueError(f'{address}: {error}. The download is kept: remove '
                          'it before the next') from error
@@ -120,7 +125,8 @@ def load_pretrained(module: nn.Module,
     Args:
         module (Module): Fits state dicts to itself by a load hook. A method
             ``check_file``, if there is one, sees the file first.
-        checkpoint (str): File, folder of Hugging Face, or address.
+        checkpoint (str): File, folder of Hugging Face, published name, or
+            address.
         prefix (str): Part of the file's model to take. Defaults to '': the
             module finds the part.
         map_location (Any): Device of the tensors. Defaults to 'cpu'.
@@ -248,10 +254,10 @@ def for_whole_model(checkpoint: Any) -> Any:
 
 @CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Read a local file for mmengine.
+    """Read a file for mmengine, found by ``locate``.
 
     Args:
-        filename (str): The file.
+        filename (str): The file, or its published name.
         map_location (Any): Device of the tensors, as in ``torch.load``.
             Defaults to None.
 
@@ -263,7 +269,11 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
         ValueError: If the file cannot be used.
     """
     # torch's own default, which users may change for models of the hosts.
-    file = read_file(filename, map_location, weights_only=None)
+    file = read_file(
+        locate(filename),
+        map_location,
+        allow=allowed_types(filename),
+        weights_only=None)
     return _renamed(filename, file)
 
 

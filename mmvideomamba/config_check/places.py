@@ -6,6 +6,7 @@ from typing import Any, Iterator, List
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
+from mmvideomamba.checkpoints import hint_for_missing, is_hub_file
 from .types import find_type
 
 _REMOTE = '://'
@@ -19,6 +20,13 @@ def _missing(place: str, path: Any) -> Iterator[str]:
         yield f'{place}: {path!r} does not exist{where}'
 
 
+def _missing_weights(place: str, path: Any) -> Iterator[str]:
+    """Yield a sentence for a missing file of no published name."""
+    if isinstance(path, str) and path and not is_hub_file(path):
+        for fault in _missing(place, path):
+            yield fault + hint_for_missing(path)
+
+
 def weight_faults(cfg: Any) -> List[str]:
     """List missing checkpoints of a config.
 
@@ -26,9 +34,10 @@ def weight_faults(cfg: Any) -> List[str]:
         cfg (Config | dict): The config.
 
     Returns:
-        list[str]: A sentence per checkpoint; addresses are not tried.
+        list[str]: A sentence per checkpoint; addresses and published names
+        are not tried.
     """
-    faults = list(_missing('load_from', cfg.get('load_from')))
+    faults = list(_missing_weights('load_from', cfg.get('load_from')))
     # A checkpoint to start from or go on from replaces all others.
     if not cfg.get('load_from') and not cfg.get('resume'):
         faults += _init_faults(cfg.get('model'), 'model')
@@ -39,7 +48,8 @@ def _init_faults(node: Any, place: str) -> Iterator[str]:
     """Yield missing files of ``init_cfg``."""
     if isinstance(node, dict):
         if node.get('type') == 'Pretrained':
-            yield from _missing(f'{place}.checkpoint', node.get('checkpoint'))
+            yield from _missing_weights(f'{place}.checkpoint',
+                                        node.get('checkpoint'))
         for key, value in node.items():
             yield from _init_faults(value, f'{place}.{key}')
     elif isinstance(node, (list, tuple)):
