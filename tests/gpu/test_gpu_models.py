@@ -54,6 +54,23 @@ def test_compiles_without_a_graph_break():
         assert_close(found[name], value, 'chain', name=name)
 
 
+def test_compiled_graph_holds_the_kernels():
+    """Not the definition in torch, of hundreds of operators a layer."""
+    torch.compiler.reset()
+    graphs: List[torch.fx.GraphModule] = []
+
+    def keep(graph: torch.fx.GraphModule, _: List[Tensor]) -> Callable:
+        graphs.append(graph)
+        return graph
+
+    model = tiny()
+    torch.compile(model, backend=keep, fullgraph=True)(clips())
+    graph, = graphs
+    names = [str(node.target) for node in graph.graph.nodes]
+    mixers = [name for name in names if 'mmvideomamba.mixer' in name]
+    assert len(mixers) == len(model.layers)
+
+
 def test_compiles_with_drop_path_and_recomputation():
     torch.compiler.reset()
     model = tiny(drop_path_rate=0.5, checkpoint_layers=1).train()

@@ -129,9 +129,15 @@ def being_traced(x: Tensor) -> str:
 
 
 def _exporting() -> bool:
-    """Tell whether torch.export, rather than torch.compile, is at work."""
-    if hasattr(torch.compiler, 'is_exporting'):
-        return torch.compiler.is_exporting()
+    """Tell whether torch.export, rather than torch.compile, is at work.
+
+    Up to torch 2.11 and in a function that torch.compile traces,
+    ``torch.compiler.is_exporting()`` is True without any export, but the flag
+    behind the function is right.
+    """
+    flag = getattr(torch.compiler, '_is_exporting_flag', None)
+    if flag is not None:
+        return flag
     # Before torch 2.7; there, an export does without the tracer of compile.
     return not torch.compiler.is_dynamo_compiling()
 

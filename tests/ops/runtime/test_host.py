@@ -83,3 +83,27 @@ def test_a_fake_outside_of_its_mode():
     with FakeTensorMode():
         x = torch.zeros(1)
     assert being_traced(x) == 'the input is a FakeTensor'
+
+
+class Reason(nn.Module):
+    """Keeps the reason why a call is traced."""
+
+    reason = ''
+
+    def forward(self, x):
+        self.reason = being_traced(x)
+        return 2 * x
+
+
+def test_torch_compile_is_no_export():
+    """A GPU's kernels are registered with torch.compile alone."""
+    torch.compiler.reset()
+    model = Reason()
+    torch.compile(model, backend='eager', fullgraph=True)(torch.zeros(1))
+    assert model.reason == 'torch.compile looks on'
+
+
+def test_an_export():
+    model = Reason()
+    torch.export.export(model, (torch.zeros(1), ), strict=False)
+    assert model.reason == 'torch.export looks on'
