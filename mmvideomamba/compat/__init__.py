@@ -8,11 +8,11 @@ because several workarounds must be in place before the first model is.
 """
 from typing import List
 
-from . import (adjust_bbox, checkpoint, color_jitter, compile, cpu_ranks, drn,
-               feature_head, frozen_lines, gradcam, hue, image_inferencer,
-               inference_recognizer, inferencer, multimodal, numpy_names,
-               pkg_resources, pytorchvideo, retrieval_recall, tsne,
-               tube_overlap, vis_cam, visualizer)
+from . import (adjust_bbox, checkpoint, color_jitter, compile, config_scope,
+               cpu_ranks, drn, feature_head, frozen_lines, gradcam, hue,
+               image_inferencer, inference_recognizer, inferencer, multimodal,
+               numpy_names, pkg_resources, pytorchvideo, retrieval_recall,
+               tsne, tube_overlap, vis_cam, visualizer)
 from .cpu_ranks import cpu_ranks_cfg
 from .multimodal import TRANSFORMERS_RANGE, multimodal_trouble
 from .workaround import Workaround, installed_version, package_dir
@@ -32,7 +32,7 @@ WORKAROUNDS: List[Workaround] = [
     color_jitter.WORKAROUND, retrieval_recall.WORKAROUND,
     tube_overlap.WORKAROUND, feature_head.WORKAROUND, gradcam.WORKAROUND,
     vis_cam.WORKAROUND, tsne.WORKAROUND, adjust_bbox.WORKAROUND,
-    frozen_lines.WORKAROUND
+    frozen_lines.WORKAROUND, config_scope.WORKAROUND
 ]
 
 
