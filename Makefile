@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Processes that run tests side by side.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
-SOURCES := mmvideomamba tools configs tests benchmarks demo
+SOURCES := mmvideomamba tools configs tests benchmarks demo docs/consumers
 
 .PHONY: quickstart test lint clean
 

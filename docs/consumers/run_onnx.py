@@ -18,23 +18,22 @@ import numpy as np
 import onnxruntime
 
 KEY = 'mmvideomamba'  # of the description in the file's metadata
-# From the input to arrays by name.
-Model = Callable[[np.ndarray], Dict[str, np.ndarray]]
+# From an array to the outputs, in order.
+Model = Callable[[np.ndarray], List[np.ndarray]]
 
 
 class Refused(Exception):
     """An input that cannot be labelled, told in one line."""
 
 
-def load(path: str) -> Tuple[Model, Dict[str, Any], List[Any]]:
+def load(path: str) -> Tuple[Model, Dict[str, Any]]:
     """Open a file.
 
     Args:
         path (str): The .onnx file.
 
     Returns:
-        tuple[Callable, dict, list]: The model as a function of the input, the
-        description, and the shape of the input; a text is any size.
+        tuple[Callable, dict]: The model as a function, and its description.
 
     Raises:
         Refused: If the file cannot be used.
@@ -46,13 +45,8 @@ def load(path: str) -> Tuple[Model, Dict[str, Any], List[Any]]:
         raise Refused(f'{path} cannot be opened: {first_line(error)}')
     text = session.get_modelmeta().custom_metadata_map.get(KEY)
     description = read_description(path, text)
-    (given, ) = session.get_inputs()
-    names = [output.name for output in session.get_outputs()]
-
-    def run(array: np.ndarray) -> Dict[str, np.ndarray]:
-        return dict(zip(names, session.run(names, {given.name: array})))
-
-    return run, description, given.shape
+    name = description['tensors']['inputs'][0]['name']
+    return lambda array: session.run(None, {name: array}), description
 
 
 def first_line(error: BaseException) -> str:
@@ -83,28 +77,6 @@ def read_description(path: str, text: Any) -> Dict[str, Any]:
                       f'({rule["reason"]}): make the input array by other '
                       'means')
     return found
-
-
-def check_shape(path: str, expected: List[Any], found: np.ndarray) -> None:
-    """Refuse an input of a shape that a file was not exported for.
-
-    Args:
-        path (str): The file, for the error.
-        expected (list): Sizes; a text is any size.
-        found (np.ndarray): The input.
-
-    Raises:
-        Refused: If a size differs.
-    """
-    fits = len(expected) == found.ndim and all(
-        size == given or not isinstance(size, int)
-        for size, given in zip(expected, found.shape))
-    if not fits:
-        axes = ('batch, height, width, RGB' if found.ndim == 4 else
-                'batch, views, frames, height, width, RGB')
-        raise Refused(f'{path} was exported for an input of {expected} '
-                      f'({axes}), but this one has {list(found.shape)}: '
-                      'export it again, for these sizes')
 
 
 def open_video(path: str) -> Iterator[Any]:
@@ -359,30 +331,92 @@ def read_views(path: str, rule: Dict[str, Any]) -> np.ndarray:
     ])
 
 
-def label(outputs: Dict[str, np.ndarray], description: Dict[str, Any],
-          top: int) -> Dict[str, Any]:
+def check_shape(path: str, tensor: Dict[str, Any], found: np.ndarray) -> None:
+    """Refuse an input of a shape that a file was not exported for.
+
+    Args:
+        path (str): The file, for the error.
+        tensor (dict): Description of the input; a word in ``shape`` is an
+            axis of any length.
+        found (np.ndarray): The input.
+
+    Raises:
+        Refused: If a length differs.
+    """
+    axes = ['batch', 'views', 'frames', 'height', 'width', 'channels']
+    if found.ndim == 4:
+        axes = ['batch', *axes[3:]]
+    wrong = [
+        f'{axis}={length} and not {axis}={given}'
+        for axis, length, given in zip(axes, tensor['shape'], found.shape)
+        if isinstance(length, int) and length != given
+    ]
+    if wrong or found.ndim != len(tensor['shape']):
+        raise Refused(f'{path} was exported for {", ".join(wrong)}: export '
+                      'the model again, for these sizes')
+
+
+def score(path: str, run: Model, description: Dict[str, Any],
+          views: np.ndarray) -> np.ndarray:
+    """Run a model on the views of a video or image.
+
+    Args:
+        path (str): The file, for errors.
+        run (Callable): The model.
+        description (dict): Of the model.
+        views (np.ndarray): From ``read_views``.
+
+    Returns:
+        np.ndarray: Probabilities, (classes, ), or a number, (1, ).
+
+    Raises:
+        Refused: See ``check_shape``.
+    """
+    tensors = description['tensors']
+    (given, ), shape = tensors['inputs'], tensors['inputs'][0]['shape']
+    names = [output['name'] for output in tensors['outputs']]
+    if len(shape) == 4:  # images
+        parts = [views[:, 0]]
+    else:
+        # A file for a fixed number of views runs several times.
+        step = shape[1] if isinstance(shape[1], int) else len(views)
+        parts = [views[None, i:i + step] for i in range(0, len(views), step)]
+    found: Dict[str, List[np.ndarray]] = {name: [] for name in names}
+    for part in parts:
+        check_shape(path, given, part)
+        for name, output in zip(names, run(np.ascontiguousarray(part))):
+            found[name].append(np.array(output[0]))
+    if 'value' in found:
+        return np.mean(found['value'], axis=0).reshape(1)
+    if len(parts) == 1 or description['average'] == 'prob':
+        return np.mean(found['probabilities'], axis=0)
+    mean = np.concatenate(found['logits']).mean(axis=0)
+    if description['probability'] == 'sigmoid':
+        return 1 / (1 + np.exp(-mean))
+    powers = np.exp(mean - mean.max())
+    return powers / powers.sum()
+
+
+def name_best(scores: np.ndarray, description: Dict[str, Any],
+              top: int) -> List[Dict[str, Any]]:
     """Name the best classes.
 
     Args:
-        outputs (dict): Of the model.
+        scores (np.ndarray): Probabilities.
         description (dict): Of the model.
         top (int): How many classes.
 
     Returns:
-        dict: ``predictions``, the best first, or ``value`` of a model of
-        numbers.
+        list[dict]: ``index``, ``label`` and ``probability``, the best first.
     """
-    if 'value' in outputs:
-        return dict(value=float(outputs['value'][0]))
-    scores = outputs['probabilities'][0]
     names = description.get('classes') or [
         f'class {i}' for i in range(len(scores))
     ]
     best = np.argsort(-scores, kind='stable')[:top].tolist()
-    return dict(predictions=[
+    return [
         dict(index=i, label=names[i], probability=float(scores[i]))
         for i in best
-    ])
+    ]
 
 
 def main() -> int:
@@ -397,23 +431,20 @@ def main() -> int:
         '--json', action='store_true', help='print a line of JSON')
     args = parser.parse_args()
     try:
-        run, description, shape = load(args.model)
-        rule = description['sampling']
-        views = read_views(args.input, rule)
-        images = description['task'] == 'image-classification'
-        array = views[:, 0] if images else views[None]
-        check_shape(args.model, shape, array)
-        found = label(run(array), description, args.top)
+        run, description = load(args.model)
+        views = read_views(args.input, description['sampling'])
+        scores = score(args.model, run, description, views)
     except Refused as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    if args.json:
-        print(json.dumps(dict(found, input=args.input, views=len(views))))
-    elif 'value' in found:
-        print(f'{found["value"]:.4f}')
+    found: Dict[str, Any] = dict(input=args.input, views=len(views))
+    if description['task'] == 'video-regression':
+        found['value'] = float(scores[0])
+        lines = [f'{scores[0]:.4f}']
     else:
-        for row in found['predictions']:
-            print(f'{row["probability"]:.4f}  {row["label"]}')
+        best = found['predictions'] = name_best(scores, description, args.top)
+        lines = [f'{x["probability"]:.4f}  {x["label"]}' for x in best]
+    print(json.dumps(found) if args.json else '\n'.join(lines))
     return 0
 
 
