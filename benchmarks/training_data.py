@@ -56,16 +56,17 @@ class Window(NamedTuple):
     after: int
 
     @classmethod
-    def of(cls, workers: int, prefetch: int) -> 'Window':
+    def of(cls, workers: int, prefetch: int, timed: int) -> 'Window':
         """Choose a window for a loader.
 
         Args:
             workers (int): Of the loader.
             prefetch (int): Batches prepared ahead by a worker.
+            timed (int): Iterations at least.
         """
         ahead, burst = workers * prefetch, max(workers, 1)
         # Slow first steps let the loader work ahead, before the steady state.
-        return cls(10 + ahead, burst * -(-32 // burst), ahead + 1)
+        return cls(10 + ahead, burst * -(-timed // burst), ahead + 1)
 
 
 def set_data(cfg: Config, case: Case, row: Training, folder: Path) -> None:
@@ -153,7 +154,7 @@ class Bench:
             cfg.default_hooks.clip_augment = dict(
                 type='mmvideomamba.ClipAugmentHook', on=training.augment)
         window = Window.of(loader.num_workers,
-                           loader.get('prefetch_factor', 2))
+                           loader.get('prefetch_factor', 2), args.timed)
         if args.tiny:
             window = Window(1, 2, 1)
         length = sum(window) * loader.batch_size
@@ -321,6 +322,12 @@ def main(arguments: Optional[List[str]] = None) -> None:
         help='processes that make videos')
     parser.add_argument(
         '--workers', type=int, help='of loaders; default: of the recipes')
+    parser.add_argument(
+        '--timed',
+        type=int,
+        default=160,
+        help='iterations of a window: batches that waited at its ends are '
+        'counted, but not batches half made')
     parser.add_argument(
         '--patience',
         type=float,
