@@ -58,14 +58,15 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops': (BASIC | KERNELS, set()),
     'checkpoints':
     ({'torch', 'numpy', 'mmengine', 'huggingface_hub',
-      'safetensors'}, {'compat', 'json_file'}),
+      'safetensors'}, {'atomic_file', 'compat', 'json_file'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
-    'models.backbones': (ENGINE,
-                         {'checkpoints', 'ops', 'registry', 'models.layers'}),
-    'models.heads':
-    (ENGINE | {'mmaction'},
-     {'checkpoints', 'ops', 'registry', 'upload', 'models.layers'}),
+    'models.backbones':
+    (ENGINE | {'huggingface_hub'},
+     {'checkpoints', 'ops', 'registry', 'version', 'models.layers'}),
+    'models.heads': (ENGINE | {'mmaction'}, {
+        'checkpoints', 'ops', 'registry', 'upload', 'models.layers'
+    }),
     'models.distillation': (ENGINE | {'mmaction', 'mmpretrain'}, {
         'checkpoints', 'loss_weight', 'ops', 'registry', 'models.layers'
     }),
@@ -99,9 +100,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
                   {'datasets'}),
-    'inference.saved': (ENGINE | {'safetensors'}, {
-        'atomic_file', 'checkpoints', 'inference', 'json_file', 'models',
-        'version'
+    'inference.saved': (ENGINE, {
+        'checkpoints', 'command_line', 'datasets', 'inference', 'json_file',
+        'models', 'version'
     }),
     'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),

@@ -19,7 +19,7 @@ Image = Union[str, np.ndarray]
 
 EXTENSIONS = ('.jpg', '.jpeg', '.png', '.ppm', '.bmp', '.pgm', '.tif', '.tiff',
               '.webp')
-_LOADERS = ('LoadImageFromFile', 'LoadCheckedImage')
+LOADERS = ('LoadImageFromFile', 'LoadCheckedImage')
 
 
 def list_images(inputs: Any) -> List[Image]:
@@ -90,7 +90,7 @@ class ImageInference:
     def __init__(self, model: Any, cfg: Any, pipeline: Callable) -> None:
         self.model, self.pipeline = model, pipeline
         steps = test_data_set(cfg).get('pipeline') or []
-        loaders = [dict(s) for s in steps if step_name(s) in _LOADERS]
+        loaders = [dict(s) for s in steps if step_name(s) in LOADERS]
         arguments = loaders[0] if loaders else {}
         arguments.pop('type', None)
         self.load = LoadCheckedImage(**arguments)
@@ -117,8 +117,18 @@ class ImageInference:
                              f'model of this config has {count} classes')
         return list(classes)
 
-    def _read(self, item: Image) -> dict:
-        """Make the packed sample of an image."""
+    def read(self, item: Image) -> dict:
+        """Make the packed sample of an image.
+
+        Args:
+            item (str | np.ndarray): From ``list_images``.
+
+        Returns:
+            dict: ``inputs`` and ``data_samples``.
+
+        Raises:
+            MediaError: If the image cannot be read.
+        """
         if isinstance(item, str):
             if os.path.isdir(item):
                 raise MediaError(item,
@@ -133,7 +143,7 @@ class ImageInference:
     def batches(self, inputs: Sequence[Image],
                 batch_size: int) -> Iterator[List[Read]]:
         """Read inputs, some at a time, see ``read_batches``."""
-        return read_batches(inputs, self._read, batch_size)
+        return read_batches(inputs, self.read, batch_size)
 
     def forward(self, batch: Sequence[Read]) -> List[DataSample]:
         """Score a batch, see ``score_batch``."""

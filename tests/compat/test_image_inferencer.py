@@ -88,7 +88,7 @@ def test_scores_are_those_of_the_pipeline(inferencer: Any,
     grey = ImageClassificationInferencer(inferencer.model, device='cpu')
     grey.model._config = cfg
     grey = ImageClassificationInferencer(grey.model, device='cpu')
-    sample = grey.image_inference._read(images[0])
+    sample = grey.image_inference.read(images[0])
     assert sample['inputs'].shape == (1, SIZE, SIZE)
 
 

@@ -5,5 +5,9 @@ A saved folder holds ``config.json``, ``model.safetensors`` and a model card
 one.
 """
 from .description import FORMAT, TASKS, describe, find_backbone
+from .load import load
+from .save import save_pretrained
 
-__all__ = ['FORMAT', 'TASKS', 'describe', 'find_backbone']
+__all__ = [
+    'FORMAT', 'TASKS', 'describe', 'find_backbone', 'load', 'save_pretrained'
+]

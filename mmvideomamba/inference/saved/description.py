@@ -1,29 +1,24 @@
 """What a model takes and gives, as plain values for JSON."""
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, Dict, List, Mapping, Optional
 
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from mmvideomamba.checkpoints import FORMAT, LIBRARY
 from mmvideomamba.models import (VideoMamba, VideoTextClassifier, VideoTextMC,
                                  VideoTextModel, VideoTextQA)
 from mmvideomamba.version import __version__
 from ..class_names import class_names
 from ..recognize import test_data_set
+from .sampling_rule import sampling_rule
 
-FORMAT = 1
-LIBRARY = 'mmvideomamba'
 UNKNOWN = 'unknown'
-# Tasks, by the tag that the hub gives to a pipeline.
-TASKS = {
-    'video-classification': 'video-classification',
-    'video-regression': 'video-classification',
-    'image-classification': 'image-classification',
-    'video-text-retrieval': 'video-text-to-text',
-    'video-multiple-choice': 'visual-question-answering',
-    'video-question-answering': 'visual-question-answering',
-    'prompt-classification': 'zero-shot-image-classification',
-    'feature-extraction': 'feature-extraction'
-}
+TASKS = ('video-classification', 'video-regression', 'image-classification',
+         'video-text-retrieval', 'video-multiple-choice',
+         'video-question-answering', 'prompt-classification',
+         'feature-extraction')
+_KEYS = ('format', 'library', 'library_version', 'task', 'classes', 'licence',
+         'results', 'input', 'sampling', 'average', 'probability')
 # The first class that fits decides.
 _VIDEO_TEXT = ((VideoTextClassifier, 'prompt-classification'),
                (VideoTextMC, 'video-multiple-choice'),
@@ -63,7 +58,7 @@ def task_of(model: nn.Module) -> str:
         model (nn.Module): As for ``find_backbone``.
 
     Returns:
-        str: A key of ``TASKS``.
+        str: One of ``TASKS``.
 
     Raises:
         ValueError: If the model serves for a training alone, such as a
@@ -133,12 +128,6 @@ def _results(meta: Mapping[str, Any]) -> Dict[str, Any]:
     return dict(source='run', **steps) if steps else dict(source=UNKNOWN)
 
 
-def _sampling(steps: Sequence[dict],
-              data_set: Optional[dict]) -> Optional[Dict[str, Any]]:
-    """Turn a test pipeline into a rule for consumers without our code."""
-    return None
-
-
 def describe(model: nn.Module,
              cfg: Optional[Config] = None,
              meta: Optional[dict] = None) -> Dict[str, Any]:
@@ -156,7 +145,7 @@ def describe(model: nn.Module,
 
     Returns:
         dict: Plain values for JSON. ``format`` (int), ``library``,
-        ``library_version``, ``task`` (a key of ``TASKS``), ``licence``;
+        ``library_version``, ``task`` (one of ``TASKS``), ``licence``;
         ``classes`` (list[str], or None); ``results`` (dict); ``input``, see
         ``describe_input``; ``sampling`` (dict, or None without a pipeline);
         ``average`` ('prob', 'score' or None), how views are averaged;
@@ -168,6 +157,14 @@ def describe(model: nn.Module,
             alone.
     """
     meta = dict(meta or {})
+    if isinstance(model, VideoMamba):
+        config = model.hub_config()
+        found = {key: config[key] for key in _KEYS}
+        if meta:
+            found.update(
+                licence=str(meta.get('licence') or found['licence']),
+                results=_results(meta))
+        return found
     data_set = test_data_set(cfg) if cfg is not None else {}
     steps = data_set.get('pipeline') or (cfg or {}).get('test_pipeline') or []
     task = task_of(model)
@@ -189,6 +186,6 @@ def describe(model: nn.Module,
         licence=str(meta.get('licence') or UNKNOWN),
         results=_results(meta),
         input=describe_input(model, task),
-        sampling=_sampling(steps, data_set) if steps else None,
+        sampling=sampling_rule(steps, data_set) if steps else None,
         average=getattr(head, 'average_clips', None),
         probability=probability)

@@ -17,6 +17,7 @@ from .clip_input import add_places, as_clip, visible_tokens
 from .cuda_graph import graphed
 from .drop_draws import draw_drops
 from .frozen_stages import check_stages, freeze_stages, frozen_modules
+from .hub_backbone import HubBackbone
 
 # Functions with branches, which torch.fx cannot follow: calls are recorded.
 for _name in ('as_clip', 'add_places', 'temporal_order'):
@@ -26,7 +27,7 @@ OUT_TYPES = ('cls_token', 'avg_featmap', 'featmap', 'raw')
 
 
 @MODELS.register_module()
-class VideoMamba(BaseModule):
+class VideoMamba(BaseModule, HubBackbone):
     """The VideoMamba backbone.
 
     A clip is cut into tubelets, which become tokens; a class token is put in

@@ -1,0 +1,73 @@
+"""The config in a checkpoint, read as data.
+
+A runner keeps its config as Python text. ``Config.fromstring`` would run the
+text, and a checkpoint of a stranger could do anything with it.
+"""
+import ast
+from typing import Any, Callable, Dict
+
+_NUMBERS = dict(inf=float('inf'), nan=float('nan'))
+_SEQUENCES: Dict[type, Callable] = {
+    ast.List: list,
+    ast.Tuple: tuple,
+    ast.Set: set
+}
+
+
+def _value(node: ast.expr) -> Any:
+    """Return a literal, or a call of dict with keywords."""
+    kind = _SEQUENCES.get(type(node))
+    if kind is not None:
+        return kind(_value(item) for item in node.elts)  # type: ignore
+    if isinstance(node, ast.Dict):
+        return {
+            _value(key) if key else None: _value(value)
+            for key, value in zip(node.keys, node.values)
+        }
+    if isinstance(node, ast.Name) and node.id in _NUMBERS:
+        return _NUMBERS[node.id]
+    if isinstance(node, ast.UnaryOp) and isinstance(
+            node.op, ast.USub) and isinstance(node.operand, ast.Name):
+        return -_value(node.operand)
+    if isinstance(node, ast.Call):
+        name = getattr(node.func, 'id', '')
+        keys = [one.arg for one in node.keywords]
+        if name == 'dict' and not node.args and None not in keys:
+            return {one.arg: _value(one.value) for one in node.keywords}
+        if name == 'set' and not node.args and not keys:
+            return set()
+    return ast.literal_eval(node)
+
+
+def read_config_text(text: str, name: str) -> Dict[str, Any]:
+    """Read the config of a runner without running any of it.
+
+    Args:
+        text (str): ``meta['cfg']`` of a checkpoint: assignments of numbers,
+            texts, lists, tuples and dicts.
+        name (str): Name of the file, for an error.
+
+    Returns:
+        dict[str, Any]: The values by name.
+
+    Raises:
+        ValueError: If the text holds anything else; the message names the
+            line.
+    """
+    found: Dict[str, Any] = {}
+    line = 0
+    try:
+        for statement in ast.parse(text).body:
+            line = statement.lineno
+            if not isinstance(statement, ast.Assign) or len(
+                    statement.targets) != 1 or not isinstance(
+                        statement.targets[0], ast.Name):
+                raise ValueError('no assignment of a value')
+            found[statement.targets[0].id] = _value(statement.value)
+    except (SyntaxError, ValueError, TypeError, RecursionError,
+            MemoryError) as error:
+        raise ValueError(
+            f'{name}: the config inside holds more than values, at line '
+            f'{getattr(error, "lineno", None) or line}; give the config file '
+            'of the training') from error
+    return found

@@ -1,0 +1,246 @@
+"""Models from saved folders, checkpoints and the Hub, in one call."""
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Union
+
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from torch import Tensor, nn
+
+from mmvideomamba.checkpoints import (CONFIG, WEIGHTS, allowed_types,
+                                      check_no_adapters, count_changes,
+                                      find_folder, find_published, find_source,
+                                      for_whole_model, from_json, load_strict,
+                                      read_config, read_config_text,
+                                      read_state, read_weights)
+from mmvideomamba.command_line.config import find_config
+from mmvideomamba.datasets.class_names import read_class_names
+from .description import describe
+from .model_pipeline import build_pipeline
+from .plain_config import (TRAINING_WEIGHTS, check_types, config_values,
+                           place_files, plain_model, to_config)
+
+Source = Union[str, Path]
+
+
+def build_model(model: Mapping[str, Any], scope: Optional[str],
+                name: str) -> Any:
+    """Build a model.
+
+    Args:
+        model (Mapping): Config of the model.
+        scope (str, optional): Host of the config.
+        name (str): Name of the file, for an error.
+
+    Returns:
+        nn.Module: The model, in evaluation mode.
+
+    Raises:
+        ValueError: If a part is not known, or takes other arguments.
+    """
+    try:
+        with DefaultScope.overwrite_default_scope(scope or 'mmaction'):
+            return MODELS.build(Config(dict(model=model)).model).eval()
+    except (TypeError, KeyError, AttributeError, RuntimeError) as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise ValueError(f'{name}: the model cannot be built: '
+                         f'{lines[0][:300]}') from error
+
+
+def _finish(model: Any, cfg: Config, description: Dict[str, Any],
+            device: Any) -> nn.Module:
+    """Give a model what the reader of a file needs."""
+    model.cfg, model.description = cfg, description
+    classes = description['classes']
+    model.dataset_meta = dict(classes=tuple(classes)) if classes else {}
+    model.pipeline = build_pipeline(model, cfg, description['task'])
+    model.loaded_changes = count_changes(model)
+    return model.to(device)
+
+
+def _from_folder(folder: Path, device: Any) -> nn.Module:
+    """Load a saved folder."""
+    values = read_config(folder)
+    name = str(folder / CONFIG)
+    check_types(values, name)
+    plain = place_files(from_json(values['model']), str(folder))
+    model = build_model(plain, values.get('default_scope'), name)
+    load_strict(model, read_state(folder), folder / WEIGHTS)
+    kept = ('model', 'default_scope', 'test_pipeline', 'test_data_set',
+            'prompt_classes')
+    description = {k: v for k, v in values.items() if k not in kept}
+    missing = [k for k in ('task', 'classes', 'input') if k not in description]
+    if missing:
+        raise ValueError(f'{name} lacks {", ".join(missing)}; save the model '
+                         'again, or get the folder anew')
+    found = _finish(model, to_config(values, plain), description, device)
+    if values.get('prompt_classes'):
+        model.set_classes(values['prompt_classes'])
+        model.prompt_classes = values['prompt_classes']
+    return found
+
+
+def _config_of(file: Mapping[str, Any], path: Path,
+               config: Any) -> Mapping[str, Any]:
+    """Find the config of a checkpoint."""
+    if isinstance(config, Mapping) or isinstance(config, Config):
+        return config
+    if config is not None:
+        return Config.fromfile(find_config(str(config)))
+    meta = file.get('meta')
+    text = meta.get('cfg') if isinstance(meta, Mapping) else None
+    if isinstance(text, str):
+        return Config(read_config_text(text, str(path)))
+    row = find_published(path.name)
+    recipe = row and (row.test_config or row.config)
+    if not recipe:
+        raise ValueError(
+            f'{path} holds no config of its training, and is no published '
+            'file with a recipe; give the config, or take the backbone alone: '
+            'mmvideomamba.VideoMamba.from_pretrained')
+    return Config.fromfile(find_config(Path(recipe).stem))
+
+
+def _accuracy(file: Mapping[str, Any], path: Path) -> Dict[str, float]:
+    """Return the accuracy of a checkpoint that was saved for being the best.
+
+    Other checkpoints are saved before their own validation.
+    """
+    hub = file.get('message_hub')
+    hub = hub if isinstance(hub, Mapping) else {}
+    info, scalars = hub.get('runtime_info') or {}, hub.get('log_scalars') or {}
+    best = [
+        Path(str(value)).name for key, value in info.items()
+        if str(key).startswith('best_ckpt')
+    ]
+    if path.name not in best:
+        return {}
+    return {
+        key[len('val/'):]: float(value.current())
+        for key, value in scalars.items()
+        if key.startswith('val/') and not key.endswith('time')
+    }
+
+
+def _meta_of(file: Mapping[str, Any], path: Path,
+             recipe: bool) -> Dict[str, Any]:
+    """Return the ``meta`` of a checkpoint, with results and licence."""
+    stored = file.get('meta')
+    meta: Dict[str, Any] = dict(stored) if isinstance(stored, Mapping) else {}
+    if 'mmengine_version' in meta:
+        results: Dict[str, Any] = dict(source='run')
+        results.update(
+            {k: int(meta[k])
+             for k in ('epoch', 'iter') if k in meta})
+        if isinstance(file.get('ema_state_dict'), Mapping):
+            results['weights'] = 'average (EMA)'
+        accuracy: Any = _accuracy(file, path)
+        meta['results'] = dict(results,
+                               **dict(accuracy=accuracy) if accuracy else {})
+        return meta
+    # The converter keeps the name of the published file.
+    converted = 'mmvideomamba_version' in meta and meta.get('source')
+    row = find_published(str(converted or path.name))
+    if row is not None:
+        meta.update(licence=row.licence)
+        meta['results'] = dict(
+            source='published', file=row.name, dataset=row.data)
+        if recipe and row.accuracy:
+            meta['results']['accuracy'] = dict(row.accuracy)
+    return meta
+
+
+def _load_weights(model: nn.Module, file: Mapping[str, Any],
+                  path: Path) -> None:
+    """Load the weights of a checkpoint; nothing may be missing."""
+    meta = file.get('meta')
+    own = isinstance(meta, Mapping) and 'mmengine_version' in meta
+    state = file.get('state_dict')
+    if own and isinstance(state, Mapping):
+        weights: Dict[str, Tensor] = {
+            k: v
+            for k, v in state.items() if not k.startswith(TRAINING_WEIGHTS)
+        }
+        check_no_adapters(weights)
+        load_strict(model, weights, path, 'its config')
+        return
+    found = for_whole_model(file)
+    try:
+        model.load_state_dict(found.get('state_dict', found))
+    except RuntimeError as error:
+        lines = [line.strip() for line in str(error).splitlines()]
+        raise ValueError('it does not fit the config: '
+                         f'{" ".join(lines[1:])[:400]}') from error
+
+
+def _from_checkpoint(path: Path, config: Any, device: Any) -> nn.Module:
+    """Load a checkpoint, by its own or another config."""
+    file = read_weights(path, allow=allowed_types(path.name))
+    try:
+        cfg = _config_of(file, path, config)
+        values = config_values(cfg)
+        if config is None:
+            check_types(values, 'its config')
+        plain = plain_model(cfg)
+        model = build_model(plain, values['default_scope'], str(path))
+        _load_weights(model, file, path)
+    except ValueError as error:
+        text = str(error)
+        raise ValueError(
+            text if text.startswith(str(path)) else f'{path}: {text}'
+        ) from error
+    description = describe(model, Config(dict(cfg)),
+                           _meta_of(file, path, config is None))
+    found = _finish(model, to_config(values, plain), description, device)
+    classes = prompt_classes(cfg)
+    if description['task'] == 'prompt-classification' and classes:
+        model.set_classes(classes)
+        model.prompt_classes = classes
+    return found
+
+
+def prompt_classes(cfg: Any) -> Optional[List[Any]]:
+    """Return the classes of a prompt classifier in a config.
+
+    Args:
+        cfg (Mapping): Config of a test.
+
+    Returns:
+        list, optional: A name, or several wordings, for each class.
+    """
+    data = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    found = (data.get('metainfo') or {}).get('classes')
+    if isinstance(found, str):
+        return read_class_names(found) if Path(found).is_file() else None
+    return list(found) if found else None
+
+
+def load(source: Source, device: Any = 'cpu', config: Any = None) -> nn.Module:
+    """Load a model, ready for videos or images.
+
+    Args:
+        source (str | Path): A folder of ``save_pretrained``; a checkpoint of
+            a training, with its config inside; a published file or its name;
+            or an id of the Hub, 'ORGANISATION/NAME' or
+            'ORGANISATION/NAME:FILE'.
+        device (str | torch.device): Device of the model. Defaults to 'cpu'.
+        config (str | Path | Config, optional): Config of a checkpoint
+            without one, or instead of its own. Defaults to None.
+
+    Returns:
+        nn.Module: The model in evaluation mode. ``description`` (see
+        ``describe``), ``cfg`` (Config), ``dataset_meta`` (dict), and
+        ``pipeline`` (from a video or image to the batch of
+        ``model.test_step``; None without a test pipeline) belong to it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file or folder cannot be used, downloaded or built,
+            or its weights do not fit; the message names it.
+    """
+    path = find_source(source)
+    folder = find_folder(path)
+    if folder is None:
+        return _from_checkpoint(path, config, device)
+    if config is not None:
+        raise ValueError(f'{folder} has a {CONFIG}; leave the config out')
+    return _from_folder(folder, device)

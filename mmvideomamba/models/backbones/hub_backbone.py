@@ -1,0 +1,276 @@
+"""Loading and saving of a backbone in a line, here and on the Hub."""
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
+
+from huggingface_hub import ModelHubMixin
+from mmengine.config import ConfigDict
+from torch import Tensor, nn
+
+from mmvideomamba.checkpoints import (
+    CONFIG, FORMAT, LIBRARY, WEIGHTS, allowed_types, backbone_sizes,
+    check_no_adapters, check_target, count_changes, find_folder,
+    find_published, find_source, from_json, load_strict, model_card,
+    read_config, read_config_text, read_state, read_weights, select_backbone,
+    to_json, unwrap, write_folder)
+from mmvideomamba.version import __version__
+
+Backbone = TypeVar('Backbone', bound='HubBackbone')
+_TYPE = 'mmvideomamba.VideoMamba'
+_PLACES: Tuple[Tuple[str, ...],
+               ...] = ((), ('backbone', ), ('vision_encoder', 'backbone'))
+
+
+def backbone_place(model: Mapping[str, Any],
+                   name: str) -> Tuple[Dict[str, Any], str]:
+    """Find the VideoMamba in the config of a model.
+
+    Args:
+        model (Mapping): Config of a backbone, or of a whole model.
+        name (str): Name of the file, for an error.
+
+    Returns:
+        tuple[dict, str]: Arguments of the backbone without ``init_cfg``, and
+        the prefix of its weights.
+
+    Raises:
+        ValueError: If there is none, or one with adapters.
+    """
+    for place in _PLACES:
+        node: Any = model
+        for key in place:
+            node = node.get(key) if isinstance(node, Mapping) else None
+        kind = str(node.get('type')) if isinstance(node, Mapping) else ''
+        if kind.rpartition('.')[2] == 'LoRAModel':
+            raise ValueError(
+                f'{name}: the backbone has adapters; merge them into the '
+                'weights first, see docs/adaptation.md')
+        if kind.rpartition('.')[2] == 'VideoMamba':
+            arguments = {
+                k: v
+                for k, v in node.items() if k not in ('type', 'init_cfg')
+            }
+            return arguments, ''.join(f'{key}.' for key in place)
+    raise ValueError(f'{name}: the model inside has no VideoMamba as its '
+                     'backbone; give a file of a model with one')
+
+
+def _from_folder(
+        folder: Path
+) -> Tuple[Dict[str, Any], Dict[str, Tensor], Dict[str, Any]]:
+    """Return arguments, weights and origin of a saved model."""
+    config = read_config(folder)
+    origin: Dict[str, Any] = {
+        k: config[k]
+        for k in ('licence', 'results') if k in config
+    }
+    model = from_json(config['model'])
+    arguments, prefix = backbone_place(model, str(folder / CONFIG))
+    return arguments, {
+        k[len(prefix):]: v
+        for k, v in read_state(folder).items() if k.startswith(prefix)
+    }, origin
+
+
+def _published_origin(path: Path) -> Dict[str, Any]:
+    """Return licence and results of a published file, else nothing."""
+    row = find_published(path.name)
+    if row is None:
+        return {}
+    results = dict(source='published', file=row.name, dataset=row.data)
+    return dict(licence=row.licence, results=results)
+
+
+def _with_origin(backbone: Any, origin: Dict[str, Any]) -> Any:
+    """Note where weights come from, and end the training mode."""
+    backbone.origin = dict(origin, changes=count_changes(backbone))
+    return backbone.eval()
+
+
+def _from_file(path: Path, ema: bool,
+               img_size: Any) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
+    """Return the arguments and weights in a file of any training."""
+    file = read_weights(path, allow=allowed_types(path))
+    try:
+        weights, _ = select_backbone(unwrap(file, ema))
+        check_no_adapters(weights)
+        sizes = backbone_sizes(weights, img_size)
+        text = (file.get('meta') or {}).get('cfg') if isinstance(
+            file.get('meta'), Mapping) else None
+    except ValueError as error:
+        raise ValueError(f'{path}: {error}') from error
+    if not isinstance(text, str):
+        return sizes, weights
+    model = ConfigDict(read_config_text(text, str(path)).get('model') or {})
+    return backbone_place(model, str(path))[0], weights
+
+
+class HubBackbone(
+        ModelHubMixin,
+        library_name=LIBRARY,
+        tags=['videomamba', LIBRARY],
+        pipeline_tag='feature-extraction'):
+    """``from_pretrained``, ``save_pretrained`` and ``push_to_hub``.
+
+    A mixin for backbones: it keeps the arguments of the constructor, which
+    ``config.json`` tells.
+    """
+
+    not_in_json: List[str]
+    # Licence and results of the file, and ``count_changes`` after loading.
+    origin: Dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> 'HubBackbone':
+        """Keep the arguments; note those that no JSON can hold."""
+        self = super().__new__(cls, *args, **kwargs)
+        names = list(cls._hub_mixin_init_parameters)[1:]
+        given = {**dict(zip(names, args)), **kwargs}
+        self.not_in_json = [
+            name for name, value in given.items()
+            if not cls._is_jsonable(value)
+        ]
+        self.origin = {}
+        return self
+
+    @classmethod
+    def from_pretrained(  # type: ignore[override]
+            cls: Type[Backbone],
+            source: Any,
+            *,
+            ema: bool = False,
+            **overrides: Any) -> Backbone:
+        """Build a backbone with the weights of a file, in evaluation mode.
+
+        Args:
+            source (str | Path): A folder of ``save_pretrained``, of a
+                backbone or a whole model; a checkpoint of a training or a
+                published file, or its name; or an id of the Hub. Without a
+                configuration inside the shapes of the weights tell the sizes.
+            ema (bool): Whether to take the EMA weights of a file that holds
+                both. Defaults to False.
+            **overrides: Arguments of the backbone to change, such as
+                ``num_frames`` and ``img_size``; the position embeddings are
+                resized.
+
+        Returns:
+            VideoMamba: The backbone.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If the file cannot be used or downloaded, or does not
+                fit; the message names it.
+        """
+        path = find_source(source)
+        folder = find_folder(path)
+        if folder is not None:
+            path = folder / WEIGHTS
+            arguments, weights, origin = _from_folder(folder)
+            if ema:
+                raise ValueError(f'{folder} holds one set of weights; leave '
+                                 'ema out')
+        else:
+            arguments, weights = _from_file(path, ema,
+                                            overrides.get('img_size'))
+            origin = _published_origin(path)
+        unknown = [
+            k for k in overrides if k not in cls._hub_mixin_init_parameters
+        ]
+        if unknown:
+            raise ValueError(
+                f'{cls.__name__} has no argument {", ".join(unknown)}; '
+                'from_pretrained takes source, ema and its arguments')
+        if folder is not None:
+            stored: Any = cls(**arguments)
+            load_strict(stored, weights, path)
+            if not overrides:
+                return _with_origin(stored, origin)
+        model: Any = cls(**{**arguments, **overrides})
+        try:
+            model.load_state_dict(weights)
+        except (RuntimeError, ValueError) as error:
+            raise ValueError(f'{path}: {error}') from error
+        return _with_origin(model, origin)
+
+    def save_pretrained(self,
+                        save_directory: Any,
+                        *,
+                        licence: Optional[str] = None,
+                        **kwargs: Any) -> Optional[str]:
+        """Save the backbone as a folder for ``from_pretrained``.
+
+        Args:
+            save_directory (str | Path): New or empty folder, or one with an
+                older saved model.
+            licence (str, optional): Licence of the weights. Defaults to
+                None, that of the file they come from.
+            **kwargs: Of huggingface_hub: ``push_to_hub`` and ``repo_id``.
+
+        Returns:
+            str, optional: Address of the commit, if pushed.
+
+        Raises:
+            ValueError: If the folder holds something else, or the backbone
+                has adapters or arguments that no JSON can hold.
+        """
+        folder = check_target(save_directory)
+        if licence is not None:
+            self.origin = dict(self.origin, licence=licence)
+        self.hub_config()  # refuses before anything is removed
+        return super().save_pretrained(folder, **kwargs)
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        """Write weights, model card and ``config.json``."""
+        config = self.hub_config()
+        module: Any = self
+        write_folder(save_directory, config, module.state_dict(),
+                     model_card(config))
+
+    def hub_config(self) -> Dict[str, Any]:
+        """Describe the backbone, see ``inference.saved.describe``.
+
+        Returns:
+            dict: Content of ``config.json``.
+
+        Raises:
+            ValueError: If the backbone has adapters or arguments that no JSON
+                can hold.
+        """
+        module: Any = self
+        if self.not_in_json:
+            raise ValueError(
+                f'{type(self).__name__} cannot be saved: its arguments '
+                f'{", ".join(self.not_in_json)} are no plain values')
+        try:
+            check_no_adapters(nn.Module.state_dict(module))
+        except ValueError as error:
+            raise ValueError(
+                f'{type(self).__name__} cannot be saved: it has adapters; '
+                'merge them into the weights first, see '
+                'docs/adaptation.md') from error
+        arguments: Any = self._hub_mixin_config or {}
+        given = dict(arguments, out_type=module.out_type)
+        given.pop('init_cfg', None)
+        height, width = module.img_size
+        results = dict(source='unknown')
+        if self.origin.get('changes') == count_changes(module):
+            results = self.origin.get('results', results)
+        return dict(
+            format=FORMAT,
+            library=LIBRARY,
+            library_version=__version__,
+            task='feature-extraction',
+            classes=None,
+            licence=self.origin.get('licence', 'unknown'),
+            results=results,
+            input=dict(
+                frames=module.num_frames,
+                height=height,
+                width=width,
+                channels='RGB',
+                mean=[0.] * 3,
+                std=[1.] * 3),
+            sampling=None,
+            average=None,
+            probability=None,
+            default_scope=None,
+            test_pipeline=None,
+            model=to_json(dict(type=_TYPE, **given)))

@@ -1,0 +1,179 @@
+"""Tests of saved folders: models that load without config and data."""
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS, DefaultScope
+from tiny_recipes import recipe
+
+import mmvideomamba
+
+
+def runner_file(cfg: Config, path: Path, **meta: Any) -> Any:
+    """Write a checkpoint as a runner does; return the model."""
+    with DefaultScope.overwrite_default_scope(cfg.default_scope):
+        model = MODELS.build(Config(dict(model=cfg.model)).model).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    whole = dict(cfg=cfg.pretty_text, mmengine_version='0.10.7', **meta)
+    torch.save(dict(state_dict=model.state_dict(), meta=whole), path)
+    model.cfg = cfg
+    return model
+
+
+@pytest.fixture
+def recognizer(tmp_path: Path, make_video: Callable) -> Any:
+    """Return a tiny recognizer with its checkpoint and a clip."""
+    clip = make_video()
+    cfg = recipe('quickstart', tmp_path, clip)
+    names = [f'class {i}' for i in range(cfg.model.cls_head.num_classes)]
+    model = runner_file(
+        cfg,
+        tmp_path / 'epoch_2.pth',
+        epoch=2,
+        iter=8,
+        dataset_meta=dict(classes=names))
+    return model, tmp_path / 'epoch_2.pth', clip
+
+
+def logits_of(model: Any, batch: dict) -> torch.Tensor:
+    """Return the scores of a recognizer before averaging."""
+    batch = model.data_preprocessor(batch)
+    with torch.no_grad():
+        feats, extra = model.extract_feat(batch['inputs'], test_mode=True)
+        return model.cls_head(feats, **extra)
+
+
+@pytest.mark.slow
+def test_a_recognizer_in_a_new_process(recognizer: Any,
+                                       tmp_path: Path) -> None:
+    """The folder alone gives the very logits, of a video file."""
+    model, file, clip = recognizer
+    folder = mmvideomamba.save_pretrained(file, tmp_path / 'saved')
+    assert {p.name
+            for p in folder.iterdir()
+            } == {'config.json', 'model.safetensors', 'README.md'}
+    file.unlink()
+    (tmp_path / 'quickstart.txt').unlink()
+    script = (
+        'import sys, torch, mmvideomamba\n'
+        'model = mmvideomamba.load(sys.argv[1])\n'
+        'batch = model.pipeline(sys.argv[2])\n'
+        'batch = model.data_preprocessor(batch)\n'
+        'with torch.no_grad():\n'
+        '    f, e = model.extract_feat(batch["inputs"], test_mode=True)\n'
+        '    torch.save(model.cls_head(f, **e), sys.argv[3])\n')
+    found = subprocess.run(
+        [sys.executable, '-c', script, folder, clip, tmp_path / 'logits'],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path)
+    assert found.returncode == 0, found.stderr
+    loaded = mmvideomamba.load(folder)
+    expected = logits_of(model, loaded.pipeline(clip))
+    assert torch.equal(torch.load(tmp_path / 'logits'), expected)
+    description = loaded.description
+    assert description['results'] == dict(source='run', epoch=2, iter=8)
+    assert description['sampling']['kind'] == 'uniform'
+    assert loaded.dataset_meta['classes'][1] == 'class 1'
+    result = loaded.test_step(loaded.pipeline(clip))[0]
+    assert float(result.pred_score.sum()) == pytest.approx(1)
+    card = (folder / 'README.md').read_text()
+    assert card.startswith('---\nlicense: unknown\n')
+    assert 'pipeline_tag: video-classification' in card
+    assert 'run of our training: epoch 2, iter 8' in card
+    assert '1. class 1' in card
+
+
+def test_a_module_and_its_checkpoint_save_alike(recognizer: Any,
+                                                tmp_path: Path) -> None:
+    """Both ways write the same weights; the results are of the file."""
+    model, file, _ = recognizer
+    saved = [
+        mmvideomamba.save_pretrained(source, tmp_path / f'saved_{i}')
+        for i, source in enumerate((file, model))
+    ]
+    assert (saved[0] / 'model.safetensors').read_bytes() == (
+        saved[1] / 'model.safetensors').read_bytes()
+    loaded = mmvideomamba.load(saved[0])
+    with torch.no_grad():
+        next(loaded.parameters()).add_(1)
+    again = mmvideomamba.save_pretrained(
+        loaded, tmp_path / 'again', licence='apache-2.0')
+    config = json.loads((again / 'config.json').read_text())
+    # Weights changed since are no longer those of the run.
+    assert config['results'] == dict(source='unknown')
+    assert config['licence'] == 'apache-2.0'
+
+
+def test_distilled_and_trained_parts_stay_behind(recognizer: Any,
+                                                 tmp_path: Path) -> None:
+    """A distilled model needs its teacher and start file no more."""
+    model, _, clip = recognizer
+    cfg = model.cfg.copy()
+    cfg.model.type = 'mmvideomamba.DistilledRecognizer3D'
+    cfg.model.distill_head = dict(
+        type='mmvideomamba.TokenDistillHead',
+        in_channels=16,
+        teacher=cfg.model.backbone,
+        checkpoint='absent.pth')
+    cfg.model.backbone.init_cfg = dict(
+        type='Pretrained', checkpoint='absent.pth')
+    trained = runner_file(cfg, tmp_path / 'distilled.pth')
+    loaded = mmvideomamba.load(
+        mmvideomamba.save_pretrained(tmp_path / 'distilled.pth',
+                                     tmp_path / 'saved'))
+    assert type(loaded).__name__ == 'Recognizer3D'
+    batch = loaded.pipeline(clip)
+    assert torch.equal(logits_of(loaded, batch), logits_of(trained, batch))
+
+
+def test_a_number(tmp_path: Path, make_video: Callable) -> None:
+    """A model of numbers on windows keeps the lengths of the windows."""
+    clip = make_video(frames=30)
+    model = runner_file(
+        recipe('number', tmp_path, clip), tmp_path / 'number.pth')
+    loaded = mmvideomamba.load(
+        mmvideomamba.save_pretrained(tmp_path / 'number.pth',
+                                     tmp_path / 'saved'))
+    assert loaded.description['task'] == 'video-regression'
+    assert loaded.cfg.test_dataloader.dataset.window == 0.8
+    batch = loaded.pipeline(clip)
+    assert torch.equal(logits_of(loaded, batch), logits_of(model, batch))
+
+
+def test_images(tmp_path: Path) -> None:
+    """An image classifier reads image files."""
+    import cv2
+    import numpy as np
+    root = Path(mmvideomamba.__file__).parents[1]
+    cfg = Config.fromfile(root / 'configs/_base_/models/'
+                          'videomamba_image_tiny.py')
+    cfg.model.backbone.update(
+        arch=dict(embed_dims=16, num_layers=1), img_size=32)
+    cfg.model.head.update(num_classes=10, in_channels=16)
+    data = Config.fromfile(root / 'configs/_base_/datasets/digits.py')
+    for key in ('data_preprocessor', 'test_dataloader'):
+        cfg[key] = data[key]
+    cfg.default_scope = 'mmpretrain'
+    model = runner_file(cfg, tmp_path / 'digits.pth')
+    loaded = mmvideomamba.load(
+        mmvideomamba.save_pretrained(tmp_path / 'digits.pth',
+                                     tmp_path / 'saved'))
+    image = tmp_path / 'digit.png'
+    cv2.imwrite(
+        str(image),
+        np.random.RandomState(0).randint(0, 255, (8, 8, 3), np.uint8))
+    batch = loaded.pipeline(image)
+    inputs = loaded.data_preprocessor(batch)['inputs']
+    assert inputs.shape == (1, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(loaded(inputs), model(inputs))
+    assert loaded.test_step(batch)[0].pred_score.shape == (10, )
+    assert loaded.description['input']['channels'] == 'RGB'
