@@ -106,6 +106,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
+    'timm': ({'timm', 'torch'}, {'checkpoints', 'models.backbones'}),
 }
 
 
