@@ -104,6 +104,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'checkpoints', 'command_line', 'datasets', 'inference', 'json_file',
         'models', 'version'
     }),
+    'deployment': (BASIC | {
+        'executorch', 'mmaction', 'mmengine', 'mmpretrain', 'onnx',
+        'onnxruntime'
+    }, {'compat', 'inference', 'models', 'ops.dispatch', 'version'}),
     'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
     'timm': ({'timm', 'torch'}, {'checkpoints', 'models.backbones'}),
