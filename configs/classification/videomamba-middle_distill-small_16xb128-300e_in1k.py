@@ -13,7 +13,7 @@ model = dict(
             arch='small',
             img_size=224,
             num_frames=1),
-        checkpoint='checkpoints/videomamba-small_in1k_res224.pth'))
+        checkpoint='checkpoints/videomamba_s16_in1k_res224.pth'))
 
 train_dataloader = dict(batch_size=128)
 val_dataloader = dict(batch_size=192)

@@ -1,6 +1,6 @@
 # VideoMamba-Middle at 448 px, from the weights of 224 px, without a teacher.
 _base_ = './videomamba-small_res224-pre_8xb64-30e_in1k-res448.py'
-load_from = 'checkpoints/videomamba-middle_in1k_res224.pth'
+load_from = 'checkpoints/videomamba_m16_in1k_res224.pth'
 
 model = dict(
     backbone=dict(arch='middle', drop_path_rate=0.5),

@@ -1,6 +1,6 @@
 # VideoMamba-Middle at 576 px, from the weights of 448 px, without a teacher.
 _base_ = './videomamba-small_res448-pre_8xb64-10e_in1k-res576.py'
-load_from = 'checkpoints/videomamba-middle_in1k_res448.pth'
+load_from = 'checkpoints/videomamba_m16_in1k_res224to448.pth'
 
 model = dict(
     backbone=dict(arch='middle', drop_path_rate=0.5),

@@ -7,7 +7,7 @@ _base_ = [
 ]
 from mmvideomamba.config_edit import edit
 
-load_from = 'checkpoints/videomamba-small_in1k_res224.pth'
+load_from = 'checkpoints/videomamba_s16_in1k_res224.pth'
 
 model = dict(
     backbone=dict(arch='small', img_size=448, drop_path_rate=0.15),

@@ -2,7 +2,7 @@
 _base_ = './videomamba-small_res224-pre_8xb64-30e_in1k-res448.py'
 from mmvideomamba.config_edit import edit
 
-load_from = 'checkpoints/videomamba-small_in1k_res448.pth'
+load_from = 'checkpoints/videomamba_s16_in1k_res224to448.pth'
 
 model = dict(backbone=dict(img_size=576))
 

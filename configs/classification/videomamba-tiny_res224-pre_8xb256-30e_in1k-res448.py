@@ -7,7 +7,7 @@ _base_ = [
 ]
 from mmvideomamba.config_edit import edit
 
-load_from = 'checkpoints/videomamba-tiny_in1k_res224.pth'
+load_from = 'checkpoints/videomamba_t16_in1k_res224.pth'
 
 model = dict(backbone=dict(img_size=448))
 

@@ -5,7 +5,8 @@ from mmvideomamba.user_error import UserError
 from .frame_size import size_faults
 from .frozen import frozen_faults, frozen_warnings
 from .metrics import best_faults
-from .places import data_faults, weight_faults, work_dir_faults
+from .places import (data_faults, download_faults, weight_faults,
+                     work_dir_faults)
 from .top_level import key_faults
 from .training import decay_warnings, early_epoch_faults, precision_faults
 from .types import type_faults
@@ -86,6 +87,8 @@ def check_config(cfg: Any, training: bool) -> None:
     faults += data_faults(cfg, scope, *loaders)
     faults += worker_faults(cfg, *loaders)
     faults += work_dir_faults(cfg.get('work_dir') or '.')
+    if not faults:
+        faults += download_faults(cfg)
     if training and not faults:
         faults += early_epoch_faults(cfg, scope)
     if faults:

@@ -1,30 +1,23 @@
 """Missing files, and folders without permission to write."""
 import os
 from pathlib import Path
-from typing import Any, Iterator, List
+from typing import Any, Iterator, List, Tuple
 
 from mmengine.dataset import BaseDataset
 from mmengine.registry import DATASETS
 
-from mmvideomamba.checkpoints import hint_for_missing, is_hub_file
+from mmvideomamba.checkpoints import hint_for_missing, is_hub_file, locate
 from .types import find_type
 
 _REMOTE = '://'
 
 
-def _missing(place: str, path: Any) -> Iterator[str]:
+def _missing(place: str, path: str) -> Iterator[str]:
     """Yield a sentence for a missing local path."""
-    if isinstance(path, str) and path and _REMOTE not in path and \
+    if path and _REMOTE not in path and \
             ':' not in path[2:] and not Path(path).expanduser().exists():
         where = '' if os.path.isabs(path) else f' (below {Path.cwd()})'
         yield f'{place}: {path!r} does not exist{where}'
-
-
-def _missing_weights(place: str, path: Any) -> Iterator[str]:
-    """Yield a sentence for a missing file of no published name."""
-    if isinstance(path, str) and path and not is_hub_file(path):
-        for fault in _missing(place, path):
-            yield fault + hint_for_missing(path)
 
 
 def weight_faults(cfg: Any) -> List[str]:
@@ -37,24 +30,50 @@ def weight_faults(cfg: Any) -> List[str]:
         list[str]: A sentence per checkpoint; addresses and published names
         are not tried.
     """
-    faults = list(_missing_weights('load_from', cfg.get('load_from')))
-    # A checkpoint to start from or go on from replaces all others.
-    if not cfg.get('load_from') and not cfg.get('resume'):
-        faults += _init_faults(cfg.get('model'), 'model')
+    return [
+        fault + hint_for_missing(path) for place, path in _checkpoints(cfg)
+        if not is_hub_file(path) for fault in _missing(place, path)
+    ]
+
+
+def download_faults(cfg: Any) -> List[str]:
+    """Download the published checkpoints of a config.
+
+    Args:
+        cfg (Config | dict): The config.
+
+    Returns:
+        list[str]: A sentence per checkpoint without a download.
+    """
+    faults = []
+    for place, path in _checkpoints(cfg):
+        try:
+            if is_hub_file(path):
+                locate(path)
+        except ValueError as error:
+            faults.append(f'{place}: {error}')
     return faults
 
 
-def _init_faults(node: Any, place: str) -> Iterator[str]:
-    """Yield missing files of ``init_cfg``."""
+def _checkpoints(cfg: Any) -> Iterator[Tuple[str, str]]:
+    """Yield place and path of each checkpoint in use."""
+    found = [('load_from', cfg.get('load_from'))]
+    # A checkpoint to start from or go on from replaces all others.
+    if not cfg.get('load_from') and not cfg.get('resume'):
+        found += _init_files(cfg.get('model'), 'model')
+    yield from (pair for pair in found if isinstance(pair[1], str) and pair[1])
+
+
+def _init_files(node: Any, place: str) -> Iterator[Tuple[str, Any]]:
+    """Yield files of ``init_cfg``."""
     if isinstance(node, dict):
         if node.get('type') == 'Pretrained':
-            yield from _missing_weights(f'{place}.checkpoint',
-                                        node.get('checkpoint'))
+            yield f'{place}.checkpoint', node.get('checkpoint')
         for key, value in node.items():
-            yield from _init_faults(value, f'{place}.{key}')
+            yield from _init_files(value, f'{place}.{key}')
     elif isinstance(node, (list, tuple)):
         for i, value in enumerate(node):
-            yield from _init_faults(value, f'{place}.{i}')
+            yield from _init_files(value, f'{place}.{i}')
 
 
 def data_faults(cfg: Any, scope: str, *loaders: str) -> List[str]:

@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 from typing import Any, List, Optional
 
+import huggingface_hub
 import pytest
 from mmengine.config import Config
 from script import load_script
@@ -21,6 +22,9 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder with a quickstart set of 3 clips, never opened."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv('LOCAL_RANK', raising=False)
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hub'))
+    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
     # load_config sets it; afterwards it goes again.
     monkeypatch.setenv('LOCAL_RANK', '0')
     folder = tmp_path / 'data/quickstart'
@@ -82,6 +86,13 @@ FAULTS = [
     (['optim_wrapper.type=AmpOptimWrapper'], 'needs an accelerator'),
     (['load_from=missing.pth'],
      "load_from: 'missing.pth' does not exist .below"),
+    (['load_from=elsewhere/videomamba_t16_in1k_res224.pth'],
+     'does not exist .*; the name alone, videomamba_t16_in1k_res224.pth,'),
+    (['load_from=checkpoints/videomamba_t16_in1k_res224.pth'],
+     'load_from: https.* cannot be downloaded, as HF_HUB_OFFLINE is set, '),
+    (['model.backbone.init_cfg.type=Pretrained',
+      'model.backbone.init_cfg.checkpoint=videomamba_t16_in1k_res224'],
+     'checkpoint: https.*/videomamba_t16_in1k_res224.pth cannot be downlo'),
     (['model.backbone.init_cfg.type=Pretrained',
       'model.backbone.init_cfg.checkpoint=missing.pth'],
      "model.backbone.init_cfg.checkpoint: 'missing.pth' does not exist"),

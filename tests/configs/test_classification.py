@@ -151,9 +151,9 @@ def test_model(run: Run) -> None:
         assert head.get('loss_weight', 1.) == 1.
         assert cfg.get('load_from') is None
     elif run.size > 224:
-        start = 224 if run.size == 448 else 448
+        start = '224' if run.size == 448 else '224to448'
         assert cfg.load_from == (
-            f'checkpoints/videomamba-{run.arch}_in1k_res{start}.pth')
+            f'checkpoints/videomamba_{run.arch[0]}16_in1k_res{start}.pth')
 
 
 @every_run

@@ -5,6 +5,8 @@ from typing import Dict, List
 
 import yaml
 
+from mmvideomamba.checkpoints import PUBLISHED
+
 CONFIGS = Path(__file__).parents[2] / 'configs'
 SETS = ('MSRVTT', 'DiDeMo', 'ActivityNet', 'LSMDC', 'MSVD')
 FILES = [f'videomamba_m16_{c}_f8_res224.pth' for c in ('5M', '17M', '25M')]
@@ -43,6 +45,5 @@ def test_zero_shot_numbers() -> None:
 def test_files_of_the_pretraining() -> None:
     meta = yaml.safe_load((CONFIGS / 'multimodal/metafile.yml').read_text())
     assert [
-        model['Published File'] for model in meta['Models']
-        if 'Published File' in model
-    ] == FILES
+        model['Weights'] for model in meta['Models'] if 'Weights' in model
+    ] == [PUBLISHED[name].address for name in FILES]

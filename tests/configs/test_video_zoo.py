@@ -5,6 +5,7 @@ from typing import Dict
 import yaml
 from video_table import FOLDER, ROWS, classes_of, every_recipe
 
+from mmvideomamba.checkpoints import PUBLISHED
 from mmvideomamba.models import VideoMamba
 
 
@@ -58,12 +59,14 @@ def test_zoo(name: str) -> None:
         assert 'Results' not in model  # nothing was published
         assert line.startswith(f'| {row["task"]} ')
         return
-    assert model['Published File'] == f'{row["file"]}.pth'
+    file = PUBLISHED.get(f'{row["file"]}.pth')
+    assert model.get('Weights') == (file and file.address)
     figures = model['Results'][0]['Metrics']
     assert figures == {'Published Top 1 Accuracy': float(row['top1'])}
     cells = [cell.strip() for cell in line.strip('|').split('|')]
     assert cells[1:] == [
         f'{row["frames"]}, {row["size"]}', row['init'], row['top1'],
-        row['file'], f'{params / 1e6:.1f}',
-        f'{macs / 1e9:.1f} / {everything / 1e9:.1f}', f'{row["clips"]} x 3'
+        f'[{row["file"]}]({file.address})' if file else 'none',
+        f'{params / 1e6:.1f}', f'{macs / 1e9:.1f} / {everything / 1e9:.1f}',
+        f'{row["clips"]} x 3'
     ]
