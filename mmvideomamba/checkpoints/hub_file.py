@@ -6,6 +6,7 @@ distributed training, the first locks the file in the cache and downloads,
 while the others wait for the lock: so no process needs the others to call too.
 """
 import argparse
+import logging
 import re
 from pathlib import Path
 from typing import Any, Callable, Optional, Sequence, Union
@@ -47,7 +48,10 @@ def fetch(name: str) -> Path:
         ValueError: If the name is not published, or the file is neither here
             nor to be downloaded.
     """
-    file = published(name).name
+    row = published(name)
+    if row.note:
+        print_log(f'{row.name}: {row.note}', 'current', logging.WARNING)
+    file = row.name
     for local in (Path(file), Path(FOLDER, file)):
         if local.is_file():
             return local

@@ -120,6 +120,15 @@ def test_refusals() -> None:
         CheckpointLoader.load_checkpoint('checkpoints/epoch_60.pth')
 
 
+def test_caveat(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: List[str] = []
+    monkeypatch.setattr(hub_file, 'print_log', lambda x, *_: said.append(x))
+    name = 'videomamba_m16_breakfast_mask_ft_f64_res224.pth'
+    put(cache, 'OpenGVLab/VideoMamba', name, b'')
+    fetch(name)
+    assert len(said) == 1 and 'temporal embedding of 32 frames' in said[0]
+
+
 def test_other_repositories(cache: Path) -> None:
     config = put(cache, 'some/model', 'config.json', b'{}')
     assert resolve_hub('some/model') == config.parent
