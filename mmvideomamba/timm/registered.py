@@ -8,7 +8,7 @@ from torch import nn
 from ..checkpoints import PUBLISHED, locate
 from ..checkpoints.published import FOLDER, REPOSITORY
 from .image_model import TimmVideoMamba
-from .weights import PATCH_CONV, own_names
+from .weights import PATCH_CONV, filter_pretrained
 
 # Architectures to the sides of their images, in pixels.
 SIDES = dict(
@@ -82,7 +82,7 @@ def _build(name: str, arch: str, pretrained: bool,
         TimmVideoMamba,
         name,
         pretrained,
-        pretrained_filter_fn=own_names,
+        pretrained_filter_fn=filter_pretrained,
         feature_cfg=dict(
             out_indices=kwargs.pop('out_indices', 3), feature_cls='getter'),
         **kwargs)

@@ -9,13 +9,22 @@ PATCH_CONV = 'backbone.patch_embed.proj'
 TEMPORAL = 'backbone.temporal_pos_embedding'
 
 
-def own_names(state_dict: Dict[str, Any],
-              model: nn.Module) -> Dict[str, Tensor]:
-    """Give the weights of any VideoMamba file the names of the model.
+def _own_names(state_dict: Dict[str, Any],
+               model: nn.Module) -> Dict[str, Tensor]:
+    """Give the weights of any VideoMamba file the names of the model."""
+    if state_dict.keys() <= model.state_dict().keys():
+        return dict(state_dict)
+    weights, rows = convert(state_dict, 'classifier')
+    log_changes([row for row in rows if row.action != 'kept'])
+    return {k.replace('head.fc.', 'head.'): v for k, v in weights.items()}
 
-    timm calls the function for ``pretrained=True``, before the kernel of the
-    patches is fitted to ``in_chans``: timm fits 2-D kernels alone, so a kernel
-    of one frame loses its time axis until the backbone loads it.
+
+def filter_pretrained(state_dict: Dict[str, Any],
+                      model: nn.Module) -> Dict[str, Tensor]:
+    """Prepare weights for ``pretrained=True`` of timm.
+
+    timm fits the patch kernels to ``in_chans`` if the kernels are 2-D, so
+    kernels of one frame lose the time axis until the backbone loads them.
 
     Args:
         state_dict (dict[str, Tensor]): Content of a file: published, of a
@@ -28,16 +37,7 @@ def own_names(state_dict: Dict[str, Any],
     Raises:
         ValueError: If the weights are not of a VideoMamba.
     """
-    own = model.state_dict()
-    if state_dict.keys() <= own.keys():
-        weights = dict(state_dict)
-    else:
-        weights, rows = convert(state_dict, 'classifier')
-        weights = {
-            k.replace('head.fc.', 'head.'): v
-            for k, v in weights.items()
-        }
-        log_changes([row for row in rows if row.action != 'kept'])
+    weights = _own_names(state_dict, model)
     kernel = weights.get(f'{PATCH_CONV}.weight')
     if kernel is not None and kernel.dim() == 5 and kernel.shape[2] == 1:
         weights[f'{PATCH_CONV}.weight'] = kernel.squeeze(2)
@@ -52,7 +52,8 @@ def rename(model: nn.Module, state_dict: Dict[str, Any], prefix: str, *_:
 
     Args:
         model (Module): The model to load.
-        state_dict (dict[str, Tensor]): See ``own_names``.
+        state_dict (dict[str, Tensor]): See
+            ``filter_pretrained``.
         prefix (str): Name of the model in the module to load, or ''.
 
     Raises:
@@ -62,7 +63,7 @@ def rename(model: nn.Module, state_dict: Dict[str, Any], prefix: str, *_:
         k[len(prefix):]: state_dict.pop(k)
         for k in list(state_dict) if k.startswith(prefix)
     }
-    weights = own_names(part, model)
+    weights = _own_names(part, model)
     own = model.state_dict()
     rows = []
     if TEMPORAL in own and TEMPORAL not in weights:

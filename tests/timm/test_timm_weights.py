@@ -79,6 +79,16 @@ def test_a_checkpoint_path(file: str, source: Any, tmp_path: Path) -> None:
         timm.models.load_checkpoint(make(num_classes=4), file)
 
 
+def test_channels_of_a_file_of_timm(source: Any, tmp_path: Path) -> None:
+    """3-D kernels of one frame are fitted as 2-D ones are."""
+    path = tmp_path / 'timm.pth'
+    torch.save(source.state_dict(), path)
+    gray = make(in_chans=1, **overlay(str(path)))
+    torch.testing.assert_close(
+        gray.backbone.patch_embed.proj.weight,
+        source.backbone.patch_embed.proj.weight.sum(1, keepdim=True))
+
+
 def test_other_classes_channels_and_sizes(file: str, source: Any) -> None:
     model = make(num_classes=3, **overlay(file))
     assert model.head.out_features == 3
