@@ -20,8 +20,10 @@ def _value(node: ast.expr) -> Any:
     if kind is not None:
         return kind(_value(item) for item in node.elts)  # type: ignore
     if isinstance(node, ast.Dict):
+        if None in node.keys:
+            raise ValueError('a dict inside a dict by **')
         return {
-            _value(key) if key else None: _value(value)
+            _value(key): _value(value)  # type: ignore[arg-type]
             for key, value in zip(node.keys, node.values)
         }
     if isinstance(node, ast.Name) and node.id in _NUMBERS:
@@ -32,8 +34,12 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Call):
         name = getattr(node.func, 'id', '')
         keys = [one.arg for one in node.keywords]
-        if name == 'dict' and not node.args and None not in keys:
-            return {one.arg: _value(one.value) for one in node.keywords}
+        tables = all(isinstance(one, ast.Dict) for one in node.args)
+        if name == 'dict' and tables and len(node.args) < 2 and (None
+                                                                 not in keys):
+            found = _value(node.args[0]) if node.args else {}
+            found.update({k.arg: _value(k.value) for k in node.keywords})
+            return found
         if name == 'set' and not node.args and not keys:
             return set()
     return ast.literal_eval(node)

@@ -74,8 +74,7 @@ def _from_folder(folder: Path, device: Any) -> nn.Module:
                          'again, or get the folder anew')
     found = _finish(model, to_config(values, plain), description, device)
     if values.get('prompt_classes'):
-        model.set_classes(values['prompt_classes'])
-        model.prompt_classes = values['prompt_classes']
+        _set_prompts(model, values['prompt_classes'])
     return found
 
 
@@ -193,9 +192,17 @@ def _from_checkpoint(path: Path, config: Any, device: Any) -> nn.Module:
     found = _finish(model, to_config(values, plain), description, device)
     classes = prompt_classes(cfg)
     if description['task'] == 'prompt-classification' and classes:
-        model.set_classes(classes)
-        model.prompt_classes = classes
+        _set_prompts(model, classes)
     return found
+
+
+def _set_prompts(model: Any, classes: List[Any]) -> None:
+    """Tell a prompt classifier its classes, also by name."""
+    model.set_classes(classes)
+    model.prompt_classes = classes
+    names = [name if isinstance(name, str) else name[0] for name in classes]
+    model.description['classes'] = names
+    model.dataset_meta = dict(classes=tuple(names))
 
 
 def prompt_classes(cfg: Any) -> Optional[List[Any]]:

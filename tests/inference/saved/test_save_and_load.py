@@ -5,26 +5,15 @@ import sys
 from pathlib import Path
 from typing import Any, Callable
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.registry import MODELS, DefaultScope
-from tiny_recipes import recipe
+from mmengine.logging import HistoryBuffer
+from tiny_recipes import recipe, runner_file
 
 import mmvideomamba
-
-
-def runner_file(cfg: Config, path: Path, **meta: Any) -> Any:
-    """Write a checkpoint as a runner does; return the model."""
-    with DefaultScope.overwrite_default_scope(cfg.default_scope):
-        model = MODELS.build(Config(dict(model=cfg.model)).model).eval()
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter += 0.3 * torch.randn_like(parameter)
-    whole = dict(cfg=cfg.pretty_text, mmengine_version='0.10.7', **meta)
-    torch.save(dict(state_dict=model.state_dict(), meta=whole), path)
-    model.cfg = cfg
-    return model
 
 
 @pytest.fixture
@@ -150,8 +139,6 @@ def test_a_number(tmp_path: Path, make_video: Callable) -> None:
 
 def test_images(tmp_path: Path) -> None:
     """An image classifier reads image files."""
-    import cv2
-    import numpy as np
     root = Path(mmvideomamba.__file__).parents[1]
     cfg = Config.fromfile(root / 'configs/_base_/models/'
                           'videomamba_image_tiny.py')
@@ -177,3 +164,77 @@ def test_images(tmp_path: Path) -> None:
         assert torch.equal(loaded(inputs), model(inputs))
     assert loaded.test_step(batch)[0].pred_score.shape == (10, )
     assert loaded.description['input']['channels'] == 'RGB'
+
+
+def test_types_are_looked_up_and_never_imported(recognizer: Any,
+                                                tmp_path: Path) -> None:
+    """A config.json cannot name a function to be called."""
+    folder = mmvideomamba.save_pretrained(recognizer[1], tmp_path / 'saved')
+    path = folder / 'config.json'
+    stored = path.read_text()
+    mark = tmp_path / 'mark'
+    evil = dict(type='os.mkdir', path=str(mark))
+    for key, value in (('model', evil), ('test_pipeline',
+                                         [dict(type='pathlib.Path')]),
+                       ('default_scope', 'antigravity')):
+        path.write_text(json.dumps(dict(json.loads(stored), **{key: value})))
+        with pytest.raises(ValueError, match=f'config.json: {key}'):
+            mmvideomamba.load(folder)
+    config = json.loads(stored)
+    config['model']['cls_head']['loss_cls'] = evil
+    path.write_text(json.dumps(config))
+    with pytest.raises(ValueError, match='loss_cls.type is .os.mkdir.*trust'):
+        mmvideomamba.load(folder)
+    # The config inside a checkpoint is no safer.
+    file = torch.load(recognizer[1])
+    file['meta']['cfg'] += f"\nmodel = dict(type='os.mkdir', path='{mark}')\n"
+    torch.save(file, tmp_path / 'evil.pth')
+    with pytest.raises(ValueError, match='its config: model.type'):
+        mmvideomamba.load(tmp_path / 'evil.pth')
+    assert not mark.exists()
+
+
+def test_bad_sources(recognizer: Any, tmp_path: Path) -> None:
+    """Each fault of a source has a line of its own."""
+    folder = mmvideomamba.save_pretrained(recognizer[1], tmp_path / 'saved')
+    with pytest.raises(ValueError, match='leave the config out'):
+        mmvideomamba.load(folder, config=recognizer[0].cfg)
+    with pytest.raises(ValueError, match='huggingface.co/some/model'):
+        mmvideomamba.load('some/model')
+    bare = tmp_path / 'bare.pth'
+    torch.save(recognizer[0].state_dict(), bare)
+    with pytest.raises(ValueError, match='bare.pth holds no config of its'):
+        mmvideomamba.load(bare)
+    loaded = mmvideomamba.load(bare, config=recognizer[0].cfg)
+    assert loaded.description['results'] == dict(source='unknown')
+    del recognizer[0].cfg
+    with pytest.raises(ValueError, match='does not know its config'):
+        mmvideomamba.save_pretrained(recognizer[0], tmp_path / 'other')
+    config = json.loads((folder / 'config.json').read_text())
+    config['model']['cls_head']['num_classes'] = 3
+    (folder / 'config.json').write_text(json.dumps(config))
+    with pytest.raises(ValueError, match='2 of another shape, such as cls_h'):
+        mmvideomamba.load(folder)
+    config['model']['cls_head']['depth'] = 3
+    (folder / 'config.json').write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="cannot be built.*'depth'"):
+        mmvideomamba.load(folder)
+
+
+def test_the_best_checkpoint_tells_its_accuracy(recognizer: Any,
+                                                tmp_path: Path) -> None:
+    """Others are saved before their own validation."""
+    file = torch.load(recognizer[1])
+    file['message_hub'] = dict(
+        runtime_info=dict(best_ckpt='/gone/best_acc_top1_epoch_2.pth'),
+        log_scalars={
+            'val/acc/top1': HistoryBuffer([0.5, 0.75], [1, 1]),
+            'val/data_time': HistoryBuffer([1.], [1]),
+            'train/loss': HistoryBuffer([1.], [1])
+        })
+    for name, accuracy in (('best_acc_top1_epoch_2', {
+            'acc/top1': 0.75
+    }), ('epoch_2', None)):
+        torch.save(file, tmp_path / f'{name}.pth')
+        found = mmvideomamba.load(tmp_path / f'{name}.pth').description
+        assert found['results'].get('accuracy') == accuracy

@@ -1,0 +1,112 @@
+"""Tests of saved models of videos and texts."""
+import json
+import shutil
+from pathlib import Path
+from typing import Any, Callable, Tuple
+
+import pytest
+import torch
+from host_tools import ROOT
+from mmengine.config import Config
+from tiny_recipes import runner_file
+
+import mmvideomamba
+
+RECIPES = ROOT / 'configs/retrieval/quickstart'
+WORDS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'square', 'moves',
+         'left', 'right')
+
+
+def small_config(name: str, folder: Path) -> Config:
+    """Load a recipe with a model of a moment and a vocabulary."""
+    cfg = Config.fromfile(RECIPES /
+                          ('retrieval-videomamba-micro_scratch_1xb30-u8-25e_'
+                           f'quickstart-{name}.py'))
+    folder.mkdir()
+    (folder / 'vocab.txt').write_text('\n'.join(WORDS) + '\n')
+    cfg.model.tokenizer.folder = str(folder)
+    cfg.model.vision_encoder.backbone.update(
+        arch=dict(embed_dims=16, num_layers=1), img_size=48)
+    cfg.model.text_encoder.encoder_width = 16
+    return cfg
+
+
+def saved_pair(cfg: Config, tmp_path: Path) -> Tuple[Any, Any]:
+    """Return a model and the same loaded, its files removed in between."""
+    model = runner_file(cfg, tmp_path / 'epoch_1.pth', epoch=1)
+    mmvideomamba.save_pretrained(tmp_path / 'epoch_1.pth', tmp_path / 'saved')
+    model.tokenize(['a'])  # reads the vocabulary
+    shutil.rmtree(cfg.model.tokenizer.folder)
+    (tmp_path / 'saved').rename(tmp_path / 'moved')
+    return model, mmvideomamba.load(tmp_path / 'moved')
+
+
+def test_retrieval(tmp_path: Path, make_video: Callable) -> None:
+    """Text tower and vocabulary come along, also to another folder."""
+    cfg = small_config('captions', tmp_path / 'bert')
+    cfg.model.text_encoder.weights = None
+    model, loaded = saved_pair(cfg, tmp_path)
+    assert loaded.description['task'] == 'video-text-retrieval'
+    texts = ['a square moves left', 'a square moves right']
+    assert torch.equal(loaded.tokenize(texts).ids, model.tokenize(texts).ids)
+    batch = loaded.pipeline(make_video())
+    with torch.no_grad():
+        clip = model.data_preprocessor(batch)['inputs']
+        hidden = model.text_encoder.encode(*model.tokenize(texts))
+        assert torch.equal(
+            loaded.encode_videos(clip).pooled,
+            model.encode_videos(clip).pooled)
+        assert torch.equal(
+            loaded.text_encoder.encode(*loaded.tokenize(texts)), hidden)
+    backbone = mmvideomamba.VideoMamba.from_pretrained(tmp_path / 'moved')
+    assert torch.equal(backbone.cls_token,
+                       model.vision_encoder.backbone.cls_token)
+
+
+def test_training_parts_stay_behind(tmp_path: Path) -> None:
+    """Teacher, decoder and files of weights are left out."""
+    cfg = small_config('captions', tmp_path / 'bert')
+    vision = cfg.model.vision_encoder
+    vision.backbone.stream_indices = -1
+    vision.neck = dict(
+        type='mmvideomamba.UMTDecoder',
+        in_channels=16,
+        out_channels=12,
+        norm='none')
+    model, loaded = saved_pair(cfg, tmp_path)
+    assert any('neck' in key for key in model.state_dict())
+    assert not any('neck' in key for key in loaded.state_dict())
+    assert loaded.vision_encoder.backbone.stream_indices == []
+
+
+def test_prompts(tmp_path: Path, make_video: Callable) -> None:
+    """Classes by prompts are set again when the model is loaded."""
+    cfg = small_config('prompts', tmp_path / 'bert')
+    classes = [['left', 'a left'], 'right']
+    cfg.test_dataloader.dataset.metainfo = dict(classes=classes)
+    (tmp_path / 'bert' / 'prompts.txt').write_text('a square moves {}\n')
+    cfg.model.prompts = str(tmp_path / 'bert' / 'prompts.txt')
+    cfg.model.topk = 2
+    model, loaded = saved_pair(cfg, tmp_path)
+    assert loaded.description['task'] == 'prompt-classification'
+    assert loaded.description['classes'] == ['left', 'right']
+    batch = loaded.pipeline(make_video())
+    found = loaded.test_step(batch)[0]
+    model.prompts = loaded.prompts
+    model.set_classes(classes)
+    expected = model.test_step(loaded.pipeline(make_video()))[0]
+    assert torch.equal(found.pred_score, expected.pred_score)
+    again = mmvideomamba.save_pretrained(loaded, tmp_path / 'again')
+    config = json.loads((again / 'config.json').read_text())
+    assert config['prompt_classes'] == classes
+
+
+def test_a_file_that_is_gone(tmp_path: Path) -> None:
+    """A model without its vocabulary is not saved."""
+    cfg = small_config('captions', tmp_path / 'bert')
+    runner_file(cfg, tmp_path / 'epoch_1.pth')
+    shutil.rmtree(tmp_path / 'bert')
+    with pytest.raises(ValueError, match='bert has no vocab.txt'):
+        mmvideomamba.save_pretrained(tmp_path / 'epoch_1.pth',
+                                     tmp_path / 'saved')
+    assert not (tmp_path / 'saved').exists()
