@@ -14,6 +14,7 @@ from mmaction.apis import inference_recognizer, init_recognizer
 from mmengine.config import Config, DictAction
 from torch import nn
 
+from mmvideomamba.checkpoints import is_hub_file
 from mmvideomamba.command_line import require_files, user_errors
 from mmvideomamba.datasets.transforms.decode import open_whole_video
 from mmvideomamba.inference.class_names import label_file_names
@@ -74,8 +75,9 @@ def run(args: argparse.Namespace) -> None:
         FileNotFoundError: If a file is missing.
         ValueError: If a file or an argument cannot be used.
     """
-    files = dict(
-        video=args.video, config=args.config, checkpoint=args.checkpoint)
+    files = dict(video=args.video, config=args.config)
+    if not is_hub_file(args.checkpoint):
+        files['checkpoint'] = args.checkpoint
     if args.label_file is not None:
         files['label_file'] = args.label_file
     require_files(**files)
@@ -114,7 +116,9 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('video', help='a video file')
     parser.add_argument('config', help='config the model was trained with')
-    parser.add_argument('checkpoint', help='file written by the training')
+    parser.add_argument(
+        'checkpoint',
+        help='file written by the training, or the name of a published one')
     parser.add_argument(
         '--label-file', help='text file, the name of a class a line')
     parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/demo'))

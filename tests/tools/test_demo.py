@@ -1,6 +1,7 @@
 import cv2
 import pytest
 import torch
+from huggingface_hub import constants
 from mmaction.apis import init_recognizer
 from script import load_script
 
@@ -103,6 +104,13 @@ def test_names_are_numbers_without_label_file(demo):
 def test_missing_file_is_named(call, which):
     with pytest.raises(FileNotFoundError, match=f'the {which} .*gone.x'):
         call(**{which: 'gone.x'})
+
+
+def test_published_name(call, monkeypatch):
+    monkeypatch.setattr(constants, 'HF_HUB_CACHE', 'none')
+    monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
+    with pytest.raises(ValueError, match='res224.pth cannot be downloaded'):
+        call(checkpoint='videomamba_t16_k400_f8_res224.pth')
 
 
 def test_missing_label_file_is_named(call):
