@@ -18,7 +18,7 @@ backbone = mmvideomamba.VideoMamba.from_pretrained('FOLDER')
 # Tags that the hub gives to pipelines, by our tasks.
 _TAGS = {
     'video-regression': 'video-classification',
-    'video-text-retrieval': 'video-text-to-text',
+    'video-text-retrieval': 'feature-extraction',
     'video-multiple-choice': 'visual-question-answering',
     'video-question-answering': 'visual-question-answering',
     'prompt-classification': 'video-classification',

@@ -8,6 +8,7 @@ from common import official_files, official_weights, small_backbone
 from mmengine.registry import init_default_scope
 from mmengine.runner import load_checkpoint
 from script import load_script
+from tiny_recipes import recipe, runner_file
 
 from mmvideomamba.registry import MODELS
 
@@ -193,3 +194,21 @@ def test_errors_are_one_line(file, message, tmp_path, monkeypatch):
         run(monkeypatch, tmp_path / 'in.pth', tmp_path / 'out.pth')
     assert message in stop.value.code
     assert not (tmp_path / 'out.pth').exists()
+
+
+def test_save_pretrained(tmp_path, monkeypatch, capsys):
+    """The tool writes a folder; a fault is a line, not a traceback."""
+    script = 'tools/model_converters/save_pretrained.py'
+    tool = load_script(script)
+    cfg = recipe('quickstart', tmp_path, tmp_path / 'clip.mp4')
+    file, out = tmp_path / 'epoch_1.pth', tmp_path / 'saved'
+    runner_file(cfg, file, epoch=1)
+    arguments = [script, str(file), '--out', str(out), '--licence', 'mit']
+    monkeypatch.setattr(sys, 'argv', arguments)
+    tool.main()
+    assert 'license: mit' in (out / 'README.md').read_text()
+    (tmp_path / 'full').mkdir()
+    (tmp_path / 'full' / 'mine.txt').touch()
+    arguments[3] = str(tmp_path / 'full')
+    with pytest.raises(SystemExit, match='^error: .*full is not empty'):
+        tool.main()

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from common import official_weights
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
 from tiny_recipes import recipe, runner_file
@@ -52,6 +53,7 @@ def test_a_recognizer_in_a_new_process(recognizer: Any,
     (tmp_path / 'quickstart.txt').unlink()
     script = (
         'import sys, torch, mmvideomamba\n'
+        'assert "mmvideomamba.models" not in sys.modules\n'
         'model = mmvideomamba.load(sys.argv[1])\n'
         'batch = model.pipeline(sys.argv[2])\n'
         'batch = model.data_preprocessor(batch)\n'
@@ -238,3 +240,50 @@ def test_the_best_checkpoint_tells_its_accuracy(recognizer: Any,
         torch.save(file, tmp_path / f'{name}.pth')
         found = mmvideomamba.load(tmp_path / f'{name}.pth').description
         assert found['results'].get('accuracy') == accuracy
+
+
+def test_a_published_file(tmp_path: Path) -> None:
+    """The table gives recipe, accuracy and licence of a published file."""
+    weights = official_weights(
+        mmvideomamba.VideoMamba(arch='tiny', num_frames=16), classes=400)
+    path = tmp_path / 'videomamba_t16_k400_f16_res224.pth'
+    torch.save(dict(model=weights), path)
+    loaded = mmvideomamba.load(path)
+    assert torch.equal(loaded.cls_head.fc_cls.weight, weights['head.weight'])
+    found = loaded.description
+    assert found['results']['source'] == 'published'
+    assert found['results']['accuracy']
+    assert 'weights: not stated' in found['licence']
+    folder = mmvideomamba.save_pretrained(loaded, tmp_path / 'saved')
+    card = (folder / 'README.md').read_text()
+    assert 'license: other' in card and 'as published' in card
+    # Another config may score otherwise.
+    loaded = mmvideomamba.load(path, config=loaded.cfg)
+    assert 'accuracy' not in loaded.description['results']
+    del weights['norm_f.weight']
+    torch.save(dict(model=weights), path)
+    with pytest.raises(ValueError, match='f16_res224.pth'):
+        mmvideomamba.load(path)
+
+
+def test_averaged_weights_and_adapters(recognizer: Any,
+                                       tmp_path: Path) -> None:
+    """EMA weights are named; adapters are refused before a load."""
+    file = torch.load(recognizer[1])
+    file['ema_state_dict'] = dict(file['state_dict'], steps=torch.tensor(1))
+    torch.save(file, tmp_path / 'ema.pth')
+    found = mmvideomamba.load(tmp_path / 'ema.pth').description['results']
+    assert found['weights'] == 'average (EMA)'
+    cfg = recognizer[0].cfg.copy()
+    cfg.model.backbone = dict(
+        type='mmpretrain.LoRAModel',
+        module=cfg.model.backbone,
+        rank=2,
+        alpha=2,
+        targets=[dict(type='in_proj')])
+    file['meta']['cfg'] = cfg.pretty_text
+    torch.save(file, tmp_path / 'lora.pth')
+    with pytest.raises(ValueError, match='lora.pth: .* has adapters'):
+        mmvideomamba.load(tmp_path / 'lora.pth')
+    with pytest.raises(ValueError, match='lora.pth.*has adapters'):
+        mmvideomamba.VideoMamba.from_pretrained(tmp_path / 'lora.pth')
