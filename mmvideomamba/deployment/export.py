@@ -98,8 +98,6 @@ def _write(kind: str, program: Program, folder: Path,
             f'{LIMIT}; do not use it, and report it with the versions of '
             'torch and of the runtime')
     os.replace(draft, path)
-    if form.sidecar:
-        path.with_suffix(path.suffix + '.json').write_text(program.metadata)
     print_log(
         f'{path}: {path.stat().st_size / 1e6:.1f} MB, {nodes} nodes, '
         f'largest difference {found:.1g}', 'current')

@@ -42,8 +42,6 @@ class Format(NamedTuple):
             runs the file as a consumer does, without this package.
         open (Callable): From a path to the model as a function of an input,
             for timing.
-        sidecar (bool): Whether the metadata is a JSON beside the file.
-            Defaults to False, inside.
     """
     suffix: str
     packages: Tuple[str, ...]
@@ -51,7 +49,6 @@ class Format(NamedTuple):
     write: Callable[[Program, Path], int]
     check: Callable[[Path, Sequence[Tensor]], Sequence[Outputs]]
     open: Callable[[Path], Callable[[Tensor], Outputs]]
-    sidecar: bool = False
 
     def missing(self) -> Tuple[str, ...]:
         """List the packages that are not installed."""

@@ -1,6 +1,6 @@
 """Files of ExecuTorch, .pte, for phones and small devices.
 
-The files have no room for texts: a JSON beside the file has the metadata.
+A file has no room for texts: the metadata is the constant result of a method.
 """
 from pathlib import Path
 from typing import Callable, List, Sequence
@@ -8,6 +8,7 @@ from typing import Callable, List, Sequence
 import torch
 from torch import Tensor
 
+from .interface import KEY
 from .program import Format, Outputs, Program, count_nodes
 
 
@@ -16,7 +17,9 @@ def _write(program: Program, path: Path) -> int:
         XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
     edge = to_edge_transform_and_lower(
-        program.exported, partitioner=[XnnpackPartitioner()])
+        program.exported,
+        partitioner=[XnnpackPartitioner()],
+        constant_methods={KEY: program.metadata})
     nodes = count_nodes(edge.exported_program().graph_module)
     path.write_bytes(edge.to_executorch().buffer)
     return nodes
@@ -38,10 +41,4 @@ def _check(path: Path, inputs: Sequence[Tensor]) -> List[Outputs]:
     return [tuple(y.clone() for y in run(x)) for x in inputs]
 
 
-PTE = Format(
-    '.pte', ('executorch', ),
-    'executorch',
-    _write,
-    _check,
-    _open,
-    sidecar=True)
+PTE = Format('.pte', ('executorch', ), 'executorch', _write, _check, _open)

@@ -51,21 +51,20 @@ def test_a_wrong_file_keeps_another_name(found: float, tmp_path: Path,
     assert [p.name for p in tmp_path.iterdir()] == ['model.failed.pt2']
 
 
-def test_metadata_beside_a_file(tmp_path: Path, monkeypatch) -> None:
-    """A format without room for texts has a JSON."""
+def test_a_backbone(tmp_path: Path, monkeypatch) -> None:
+    """The shape of the features is in the metadata; times are left out."""
 
     def check(path: Path, inputs: Any) -> list:
         module = torch.export.load(str(path)).module()
         return [module(x) for x in inputs]
 
-    pt2 = FORMATS['pt2']._replace(check=check, sidecar=True)
-    monkeypatch.setitem(FORMATS, 'bare', pt2)
+    monkeypatch.setitem(FORMATS, 'pt2', FORMATS['pt2']._replace(check=check))
     model = build(backbone(num_frames=1), 'mmaction')
     file, = export_model(
-        model, describe(model), tmp_path, ['bare'], batch=1, rounds=0)
+        model, describe(model), tmp_path, ['pt2'], batch=1, rounds=0)
     assert file.seconds is None
-    found = json.loads((tmp_path / 'model.pt2.json').read_text())
-    assert found['tensors']['outputs'] == [
+    report = json.loads((tmp_path / 'report.json').read_text())
+    assert report['metadata']['tensors']['outputs'] == [
         dict(name='features', dtype='float32', shape=[1, 8])
     ]
     assert 'not timed' in (tmp_path / 'report.md').read_text()

@@ -2,7 +2,7 @@
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
-from typing import Any, List
+from typing import Any, Dict, List
 
 import pytest
 import torch
@@ -22,8 +22,10 @@ def executorch(monkeypatch: pytest.MonkeyPatch) -> None:
         buffer.copy_(2 * inputs[0])  # the same memory for each run
         return [buffer]
 
-    def lower(exported: Any, partitioner: List[Any]) -> Any:
+    def lower(exported: Any, partitioner: List[Any],
+              constant_methods: Dict[str, str]) -> Any:
         assert partitioner == ['xnnpack']
+        assert constant_methods == dict(mmvideomamba='{"a": 1}')
         return SimpleNamespace(
             exported_program=lambda: exported,
             to_executorch=lambda: SimpleNamespace(buffer=b'program'))
@@ -50,7 +52,7 @@ def test_write_and_run(executorch: None, tmp_path: Path) -> None:
     """Outputs of one run outlive the next."""
     exported: Any = torch.export.export(torch.nn.Flatten(0), (torch.ones(2), ))
     path = tmp_path / 'model.pte'
-    nodes = PTE.write(Program(exported, '{}', ('y', )), path)
-    assert nodes >= 1 and PTE.sidecar
+    nodes = PTE.write(Program(exported, '{"a": 1}', ('y', )), path)
+    assert nodes >= 1
     (one, ), (two, ) = PTE.check(path, [torch.ones(2), torch.zeros(2)])
     assert one.tolist() == [2, 2] and two.tolist() == [0, 0]

@@ -1,0 +1,61 @@
+"""The command line of the export."""
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from micro_models import backbone, build
+from script import load_script
+
+from mmvideomamba.deployment import FORMATS
+
+tool = load_script('tools/deployment/export.py')
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *args: Any) -> None:
+    """Call the script as a user does, in this process."""
+    monkeypatch.setattr(sys, 'argv', ['export.py', *map(str, args)])
+    tool.main()
+
+
+def test_a_saved_backbone(tmp_path: Path, monkeypatch, capsys) -> None:
+    """The options reach the file, and the report is printed."""
+
+    def write(program: Any, path: Path) -> int:
+        path.write_text(program.metadata)
+        return 7
+
+    build(backbone(), 'mmaction').save_pretrained(tmp_path / 'saved')
+    seen = []
+
+    def check(path: Path, inputs: Any) -> Any:
+        seen.extend(tuple(x.shape) for x in inputs)
+        return [model(x) for x in inputs]
+
+    model = tool.load_backbone(str(tmp_path / 'saved'))[0]
+    onnx = FORMATS['onnx']._replace(packages=(), write=write, check=check)
+    monkeypatch.setitem(FORMATS, 'onnx', onnx)
+    run(monkeypatch, tmp_path / 'saved', '--out', tmp_path / 'out',
+        '--formats', 'onnx', '--batch', 2, '--rounds', 0, '--backbone-only')
+    assert seen == [(2, 3, 2, 16, 16)]
+    assert '| model.onnx | ' in capsys.readouterr().out
+    assert '"feature-extraction"' in (tmp_path / 'out/model.onnx').read_text()
+
+
+@pytest.mark.parametrize('args, words', [
+    ([], 'give a model, or --backbone ARCH'),
+    (['a', '--backbone', 'tiny'], 'give a model, or --backbone ARCH'),
+    (['a', 'b', '--backbone-only'], 'takes the checkpoint without'),
+    (['nowhere'], 'nowhere is no file'),
+    (['--backbone', 'huge'], "unknown arch 'huge'"),
+    (['a', '--formats', 'tflite'], "unknown format 'tflite'"),
+    (['--backbone', 'tiny', '--opset', '3'], 'opset 3 cannot be written'),
+    (['--backbone', 'tiny', '--batch', '0'], 'batch must be'),
+    (['--backbone', 'tiny', '--views', '3'], 'takes one view each'),
+])
+def test_errors(args: list, words: str, monkeypatch) -> None:
+    """An error of a user is one line, before any tracing."""
+    onnx = FORMATS['onnx']._replace(packages=())
+    monkeypatch.setitem(FORMATS, 'onnx', onnx)
+    with pytest.raises(SystemExit, match=f'^error: .*{words}'):
+        run(monkeypatch, *args, '--out', 'nowhere')
