@@ -183,8 +183,9 @@ def _run(x: Tensor, projections: Sequence[Tensor],
     keep = torch.is_grad_enabled() and (x.requires_grad
                                         or any(t.requires_grad
                                                for t in weights))
-    options = Options(reverse_bits, bias_bits, bool(projections), log_rates,
-                      keep)
+    # torch.compile of torch 2.11 cannot trace bool() of a tuple.
+    projected = len(projections) > 0
+    options = Options(reverse_bits, bias_bits, projected, log_rates, keep)
     if needs_registered_op(x):
         return _mixer(
             x.to(dtype).contiguous(), weights, [int(o) for o in options])[0]
