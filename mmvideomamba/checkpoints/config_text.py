@@ -1,6 +1,6 @@
 """The config in a checkpoint, read as data.
 
-A runner keeps its config as Python text. ``Config.fromstring`` would run the
+A runner keeps the config as Python text. ``Config.fromstring`` would run the
 text, and a checkpoint of a stranger could do anything with it.
 """
 import ast
@@ -46,7 +46,7 @@ def _value(node: ast.expr) -> Any:
 
 
 def read_config_text(text: str, name: str) -> Dict[str, Any]:
-    """Read the config of a runner without running any of it.
+    """Read the config of a runner without running the text.
 
     Args:
         text (str): ``meta['cfg']`` of a checkpoint: assignments of numbers,

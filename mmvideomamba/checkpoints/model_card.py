@@ -1,4 +1,4 @@
-"""The model card of a saved model, from its ``config.json``."""
+"""The model card of a saved model, from ``config.json``."""
 import json
 import re
 from typing import Any, List, Mapping
@@ -15,7 +15,7 @@ import mmvideomamba
 
 backbone = mmvideomamba.VideoMamba.from_pretrained('FOLDER')
 ```"""
-# Tags that the hub gives to pipelines, by our tasks.
+# Tags of pipelines on the hub, by our tasks.
 _TAGS = {
     'video-regression': 'video-classification',
     'video-text-retrieval': 'feature-extraction',
@@ -27,7 +27,7 @@ _TAGS = {
 
 
 def _header(config: Mapping[str, Any]) -> List[str]:
-    """Return the lines of YAML that the hub reads."""
+    """Return the lines of YAML for the hub."""
     licence, task = str(config['licence']), str(config['task'])
     known = re.fullmatch(r'[a-z0-9.+-]+', licence)
     lines = [f'license: {licence if known else "other"}']

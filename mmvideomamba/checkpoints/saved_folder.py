@@ -33,7 +33,7 @@ def to_json(value: Any, place: str = 'the config') -> Any:
             config'.
 
     Returns:
-        Any: The same for ``from_json``; a class becomes its name with the
+        Any: The same for ``from_json``; a class becomes a name with the
         module in front.
 
     Raises:
@@ -162,7 +162,7 @@ def find_folder(path: Path) -> Optional[Path]:
     """Find the folder of a saved model.
 
     Args:
-        path (Path): The folder, or its file of weights or ``config.json``.
+        path (Path): The folder, or the file of weights or config inside.
 
     Returns:
         Path, optional: The folder; None for another path.
@@ -183,8 +183,8 @@ def read_config(folder: Path) -> Dict[str, Any]:
         dict[str, Any]: Values of JSON, see ``from_json``.
 
     Raises:
-        ValueError: If there is no such file, or one of another library, or
-            of a later version of ours.
+        ValueError: If the file does not exist, or belongs to another library
+            or a later version of ours.
     """
     path = folder / CONFIG
     if not path.is_file():
@@ -248,7 +248,7 @@ def load_strict(model: nn.Module,
     Args:
         model (nn.Module): The model.
         state (Mapping[str, Tensor]): The weights.
-        file (str | Path): Their file, for an error.
+        file (str | Path): The file, for an error.
         config (str): What the model was built from, for an error. Defaults
             to 'config.json'.
 

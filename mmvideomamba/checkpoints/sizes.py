@@ -1,4 +1,4 @@
-"""Arguments of a VideoMamba, from the shapes of its weights."""
+"""Arguments of a VideoMamba, from the shapes of weights."""
 import math
 import re
 from typing import Any, Dict, Mapping
@@ -23,7 +23,7 @@ def _side(count: int) -> int:
 
 
 def _mixer_cfg(weights: Mapping[str, Tensor], width: int) -> Dict[str, Any]:
-    """Read the sizes of the mixers that differ from the defaults."""
+    """Read the sizes of the mixers where not the defaults."""
     inner, state = weights[_MIXER + 'A_log'].shape
     rank = weights[_MIXER + 'dt_proj.weight'].shape[1]
     found = dict(

@@ -20,7 +20,7 @@ def test_our_recipes(name: str) -> None:
 
 
 def test_values() -> None:
-    """All values of configs keep their type."""
+    """All values of configs keep the type."""
     found = read_config_text(
         "a = (1, -2.5)\nb = dict({'x.y': None}, z=[True])\nc = {1, 2}\n"
         'd = -inf\ne = nan\nf = set()', 'run.pth')

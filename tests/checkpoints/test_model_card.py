@@ -54,7 +54,7 @@ def test_the_header_of_the_hub() -> None:
     (dict(source='unknown'), 'Unknown: the file does not say'),
 ])
 def test_results_have_their_source(results: dict, line: str) -> None:
-    """Published numbers and those of a run are told apart."""
+    """Published numbers and numbers of a run differ."""
     assert line in card(results=results)
 
 

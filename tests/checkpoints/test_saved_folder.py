@@ -17,7 +17,7 @@ GOOD = dict(library=LIBRARY, format=FORMAT, model=dict(type='A'))
 
 
 def write(folder: Path, **changes: Any) -> Path:
-    """Write a folder with one tensor."""
+    """Write a folder with a tensor."""
     write_folder(folder, dict(GOOD, **changes), dict(w=torch.ones(200)), 'x')
     return folder
 
@@ -34,7 +34,7 @@ def test_values_of_configs() -> None:
 
 
 def test_shared_memory(tmp_path: Path) -> None:
-    """Tensors that share memory, or are part of larger ones, are stored."""
+    """Tensors with shared memory, or parts of larger tensors, are kept."""
     base = torch.arange(6.)
     state = dict(a=base, b=base, c=base[2:4], d=base.view(2, 3).t())
     write_folder(tmp_path, GOOD, state, 'card')
@@ -77,7 +77,7 @@ def test_targets(tmp_path: Path) -> None:
 
 def test_no_folder_half_written(tmp_path: Path,
                                 monkeypatch: pytest.MonkeyPatch) -> None:
-    """A save that breaks off leaves nothing that loads."""
+    """A broken save leaves nothing to load."""
     folder = write(tmp_path)
 
     def full(*args: Any, **kwargs: Any) -> None:
@@ -96,7 +96,7 @@ def test_no_folder_half_written(tmp_path: Path,
 
 @pytest.mark.parametrize('spoil', SPOILED.values(), ids=SPOILED)
 def test_spoiled_weights(tmp_path: Path, spoil: Callable) -> None:
-    """Weights that are cut off or no weights are refused by name."""
+    """Broken weights are refused by name."""
     path = write(tmp_path) / WEIGHTS
     path.write_bytes(spoil(path.read_bytes()))
     with pytest.raises(ValueError, match=WEIGHTS):

@@ -1,8 +1,7 @@
-"""Models in folders of their own: description, saving, loading.
+"""Models in folders: description, saving, loading.
 
 A saved folder holds ``config.json``, ``model.safetensors`` and a model card
-``README.md``; neither a config of a training nor its data are needed to load
-one.
+``README.md``; a model loads without the config and the data of the training.
 """
 from .description import FORMAT, TASKS, describe, find_backbone
 from .load import load

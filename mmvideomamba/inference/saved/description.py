@@ -1,4 +1,4 @@
-"""What a model takes and gives, as plain values for JSON."""
+"""Facts about a model, as plain values for JSON."""
 from typing import Any, Dict, List, Mapping, Optional
 
 from mmengine.config import Config
@@ -58,10 +58,10 @@ def task_of(model: nn.Module) -> str:
         model (nn.Module): As for ``find_backbone``.
 
     Returns:
-        str: One of ``TASKS``.
+        str: Entry of ``TASKS``.
 
     Raises:
-        ValueError: If the model serves for a training alone, such as a
+        ValueError: If the model serves for a training alone, like a
             masked pretraining.
     """
     if isinstance(model, VideoMamba):
@@ -82,14 +82,14 @@ def task_of(model: nn.Module) -> str:
 
 
 def _numbers(value: Any, default: float) -> List[float]:
-    """Return three numbers, one for each channel."""
+    """Return three numbers, for the channels."""
     found = value.flatten().tolist() if isinstance(value,
                                                    Tensor) else [default]
     return [float(x) for x in (found * 3 if len(found) == 1 else found)]
 
 
 def describe_input(model: nn.Module, task: str) -> Dict[str, Any]:
-    """Describe the frames that a model takes.
+    """Describe the frames for a model.
 
     Args:
         model (nn.Module): As for ``find_backbone``.
@@ -97,8 +97,8 @@ def describe_input(model: nn.Module, task: str) -> Dict[str, Any]:
 
     Returns:
         dict: ``frames``, ``height``, ``width`` (int); ``channels``, 'RGB' or
-        'BGR', the order in which the network sees colours; ``mean`` and
-        ``std`` (list[float]) of values from 0 to 255, in that order.
+        'BGR', the order of colours for the network; ``mean`` and ``std``
+        (list[float]) of values from 0 to 255, in the same order.
 
     Raises:
         ValueError: As of ``find_backbone``.
@@ -136,16 +136,16 @@ def describe(model: nn.Module,
     Args:
         model (nn.Module): A recognizer, image classifier or video-text model
             on a VideoMamba, or a VideoMamba alone.
-        cfg (Config, optional): Of the training or test: its test pipeline
+        cfg (Config, optional): Of the training or test; the test pipeline
             gives the sampling rule. Defaults to None.
-        meta (dict, optional): ``meta`` of a checkpoint, of which
-            ``dataset_meta``, ``epoch`` and ``iter`` are read, and besides
+        meta (dict, optional): ``meta`` of a checkpoint: ``dataset_meta``,
+            ``epoch`` and ``iter``, and besides
             ``licence`` (str) and ``results`` (dict with ``source``, 'run' or
             'published'). Defaults to None.
 
     Returns:
         dict: Plain values for JSON. ``format`` (int), ``library``,
-        ``library_version``, ``task`` (one of ``TASKS``), ``licence``;
+        ``library_version``, ``task`` (of ``TASKS``), ``licence``;
         ``classes`` (list[str], or None); ``results`` (dict); ``input``, see
         ``describe_input``; ``sampling`` (dict, or None without a pipeline);
         ``average`` ('prob', 'score' or None), how views are averaged;

@@ -48,7 +48,7 @@ def build_model(model: Mapping[str, Any], scope: Optional[str],
 
 def _finish(model: Any, cfg: Config, description: Dict[str, Any],
             device: Any) -> nn.Module:
-    """Give a model what the reader of a file needs."""
+    """Add config, description and pipeline to a model."""
     model.cfg, model.description = cfg, description
     classes = description['classes']
     model.dataset_meta = dict(classes=tuple(classes)) if classes else {}
@@ -100,9 +100,9 @@ def _config_of(file: Mapping[str, Any], path: Path,
 
 
 def _accuracy(file: Mapping[str, Any], path: Path) -> Dict[str, float]:
-    """Return the accuracy of a checkpoint that was saved for being the best.
+    """Return the accuracy of a checkpoint saved for being the best.
 
-    Other checkpoints are saved before their own validation.
+    Other checkpoints are saved before the validation of the epoch.
     """
     hub = file.get('message_hub')
     hub = hub if isinstance(hub, Mapping) else {}
@@ -172,7 +172,7 @@ def _load_weights(model: nn.Module, file: Mapping[str, Any],
 
 
 def _from_checkpoint(path: Path, config: Any, device: Any) -> nn.Module:
-    """Load a checkpoint, by its own or another config."""
+    """Load a checkpoint, by the config inside or another."""
     file = read_weights(path, allow=allowed_types(path.name))
     try:
         cfg = _config_of(file, path, config)
@@ -197,7 +197,7 @@ def _from_checkpoint(path: Path, config: Any, device: Any) -> nn.Module:
 
 
 def _set_prompts(model: Any, classes: List[Any]) -> None:
-    """Tell a prompt classifier its classes, also by name."""
+    """Set the classes of a prompt classifier, and the names."""
     model.set_classes(classes)
     model.prompt_classes = classes
     names = [name if isinstance(name, str) else name[0] for name in classes]
@@ -226,12 +226,13 @@ def load(source: Source, device: Any = 'cpu', config: Any = None) -> nn.Module:
 
     Args:
         source (str | Path): A folder of ``save_pretrained``; a checkpoint of
-            a training, with its config inside; a published file or its name;
+            a training with the config inside; a published file or the name;
             or an id of the Hub, 'ORGANISATION/NAME' or
             'ORGANISATION/NAME:FILE'.
         device (str | torch.device): Device of the model. Defaults to 'cpu'.
         config (str | Path | Config, optional): Config of a checkpoint
-            without one, or instead of its own. Defaults to None.
+            without a config, or in the place of the one inside. Defaults to
+            None.
 
     Returns:
         nn.Module: The model in evaluation mode. ``description`` (see
@@ -240,9 +241,9 @@ def load(source: Source, device: Any = 'cpu', config: Any = None) -> nn.Module:
         ``model.test_step``; None without a test pipeline) belong to it.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file or folder cannot be used, downloaded or built,
-            or its weights do not fit; the message names it.
+            or the weights do not fit; the message names the file.
     """
     path = find_source(source)
     folder = find_folder(path)

@@ -1,4 +1,4 @@
-"""The pipeline of a loaded model: from a file to a batch of one."""
+"""The pipeline of a loaded model: from a file to a batch."""
 from typing import Any, Optional
 
 from mmengine.config import Config
@@ -82,8 +82,8 @@ def build_pipeline(model: Any, cfg: Config,
 
     Args:
         model (nn.Module): The model.
-        cfg (Config): Its config.
-        task (str): Of its description.
+        cfg (Config): The config.
+        task (str): Of the description.
 
     Returns:
         ModelPipeline, optional: None without a test pipeline in the config.

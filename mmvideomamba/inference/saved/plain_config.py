@@ -1,4 +1,4 @@
-"""Configs without training: a model, its test pipeline, and its files."""
+"""Configs without training: model, test pipeline, files."""
 import copy
 import importlib
 from pathlib import Path
@@ -12,12 +12,12 @@ from mmvideomamba.json_file import read_json
 from mmvideomamba.models import TextTower
 from ..recognize import test_data_set
 
-# Models that train as others predict.
+# Types for prediction, by types for training.
 _AS = {
     'DistilledClassifier': 'mmpretrain.ImageClassifier',
     'DistilledRecognizer3D': 'mmaction.Recognizer3D'
 }
-# Weights that only a training reads.
+# Weights for the training alone.
 TRAINING_WEIGHTS = ('distill_head.', 'clip_teacher.', 'alignment_loss.',
                     'vision_encoder.neck.')
 _TRAINING_KEYS = ('init_cfg', 'pretrained')
@@ -110,7 +110,7 @@ def plain_model(cfg: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def model_files(model: Mapping[str, Any]) -> Dict[str, Path]:
-    """List the files that a model reads.
+    """List the files of a model.
 
     Args:
         model (Mapping): Of ``plain_model``.
@@ -165,7 +165,7 @@ def place_files(model: Dict[str, Any], folder: str) -> Dict[str, Any]:
 
 
 def config_values(cfg: Mapping[str, Any]) -> Dict[str, Any]:
-    """Return what ``config.json`` holds of a config.
+    """Return the part of a config for ``config.json``.
 
     Args:
         cfg (Mapping): Config of a training or test.
@@ -173,7 +173,7 @@ def config_values(cfg: Mapping[str, Any]) -> Dict[str, Any]:
     Returns:
         dict: ``model``, ``default_scope``, ``test_pipeline`` (list, or None)
         and ``test_data_set`` (dict: the windows of long videos), as values
-        for JSON; files by their names in the saved folder.
+        for JSON; files by the names in the saved folder.
 
     Raises:
         ValueError: See ``plain_model``; also if a value cannot be stored.
@@ -194,7 +194,7 @@ def to_config(values: Mapping[str, Any], model: Mapping[str, Any]) -> Config:
 
     Args:
         values (Mapping): Of ``config_values``.
-        model (Mapping): The model, with paths of its files.
+        model (Mapping): The model, with paths of files.
 
     Returns:
         Config: With ``model``, ``default_scope``, and with a pipeline
@@ -212,7 +212,7 @@ def to_config(values: Mapping[str, Any], model: Mapping[str, Any]) -> Config:
 
 
 def _types(node: Any, place: str) -> List[Tuple[str, Any]]:
-    """List the types in a config, with their places."""
+    """List the types in a config, with places."""
     if isinstance(node, Mapping):
         found = [(place, node['type'])] if 'type' in node else []
         for key, value in node.items():
@@ -226,7 +226,7 @@ def _types(node: Any, place: str) -> List[Tuple[str, Any]]:
 
 
 def _registered(kind: str) -> bool:
-    """Tell whether a name is one of a registry, never importing by it."""
+    """Tell whether a registry has a name, without an import by name."""
     scope, _, name = kind.rpartition('.')
     if scope not in ('', *SCOPES):
         return False

@@ -1,4 +1,4 @@
-"""Models saved as folders that need nothing else."""
+"""Models saved as complete folders."""
 from pathlib import Path
 from typing import Any, Dict, Optional, Union
 
@@ -46,7 +46,7 @@ def _whole_model(model: nn.Module, folder: Path, config: Any,
     state = _state_of(model)
     plain, values = plain_model(cfg), config_values(cfg)
     files = model_files(plain)
-    # The folder must load: so a model of its config takes the weights.
+    # The folder must load: so a model of the config takes the weights.
     load_strict(
         build_model(plain, values['default_scope'], 'the config'), state,
         f'the {type(model).__name__}', 'its config')
@@ -67,29 +67,29 @@ def save_pretrained(model: Union[nn.Module, str, Path],
                     folder: Union[str, Path],
                     config: Any = None,
                     licence: Optional[str] = None) -> Path:
-    """Save a model as a folder that loads without its config and data.
+    """Save a model as a folder to load without config and data.
 
     The folder holds ``config.json``, ``model.safetensors``, a model card
-    ``README.md``, and for a model with texts its vocabulary. Parts that only
-    a training needs, such as teachers, are left out.
+    ``README.md``, and for a model with texts the vocabulary. Parts for the
+    training alone, like teachers, are left out.
 
     Args:
         model (nn.Module | str | Path): A recognizer, image classifier,
-            video-text model or backbone; or whatever ``load`` takes, such as
-            the checkpoint of a training.
-        folder (str | Path): New or empty folder, or one with an older saved
-            model.
-        config (str | Path | Config, optional): The config, where neither
-            checkpoint nor model has one. Defaults to None.
+            video-text model or backbone; or any source of ``load``, like the
+            checkpoint of a training.
+        folder (str | Path): New or empty folder, or a folder with an older
+            saved model.
+        config (str | Path | Config, optional): The config, for a
+            checkpoint or model without. Defaults to None.
         licence (str, optional): Licence of the weights, for the hub an
-            identifier such as 'apache-2.0'. Defaults to None: of a published
+            identifier like 'apache-2.0'. Defaults to None: of a published
             file as published, else 'unknown'.
 
     Returns:
         Path: The folder.
 
     Raises:
-        FileNotFoundError: If there is no such checkpoint.
+        FileNotFoundError: If the checkpoint does not exist.
         ValueError: If the folder holds something else, or the model cannot
             be saved; the message names the reason.
     """

@@ -30,10 +30,10 @@ def backbone_place(model: Mapping[str, Any],
 
     Returns:
         tuple[dict, str]: Arguments of the backbone without ``init_cfg``, and
-        the prefix of its weights.
+        the prefix of the weights.
 
     Raises:
-        ValueError: If there is none, or one with adapters.
+        ValueError: If there is no backbone, or adapters.
     """
     for place in _PLACES:
         node: Any = model
@@ -111,8 +111,8 @@ class HubBackbone(
         pipeline_tag='feature-extraction'):
     """``from_pretrained``, ``save_pretrained`` and ``push_to_hub``.
 
-    A mixin for backbones: it keeps the arguments of the constructor, which
-    ``config.json`` tells.
+    A mixin for backbones, with the arguments of the constructor kept for
+    ``config.json``.
     """
 
     not_in_json: List[str]
@@ -120,7 +120,7 @@ class HubBackbone(
     origin: Dict[str, Any]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> 'HubBackbone':
-        """Keep the arguments; note those that no JSON can hold."""
+        """Keep the arguments; note values beyond JSON."""
         self = super().__new__(cls, *args, **kwargs)
         names = list(cls._hub_mixin_init_parameters)[1:]
         given = {**dict(zip(names, args)), **kwargs}
@@ -143,11 +143,11 @@ class HubBackbone(
         Args:
             source (str | Path): A folder of ``save_pretrained``, of a
                 backbone or a whole model; a checkpoint of a training or a
-                published file, or its name; or an id of the Hub. Without a
+                published file, by path or name; or an id of the Hub. Without a
                 configuration inside the shapes of the weights tell the sizes.
-            ema (bool): Whether to take the EMA weights of a file that holds
+            ema (bool): Whether to take the EMA weights of a file with
                 both. Defaults to False.
-            **overrides: Arguments of the backbone to change, such as
+            **overrides: Arguments of the backbone to change, like
                 ``num_frames`` and ``img_size``; the position embeddings are
                 resized.
 
@@ -155,9 +155,9 @@ class HubBackbone(
             VideoMamba: The backbone.
 
         Raises:
-            FileNotFoundError: If there is no such file.
+            FileNotFoundError: If the file does not exist.
             ValueError: If the file cannot be used or downloaded, or does not
-                fit; the message names it.
+                fit; the message names the file.
         """
         path = find_source(source)
         folder = find_folder(path)
@@ -198,10 +198,10 @@ class HubBackbone(
         """Save the backbone as a folder for ``from_pretrained``.
 
         Args:
-            save_directory (str | Path): New or empty folder, or one with an
-                older saved model.
+            save_directory (str | Path): New or empty folder, or a folder
+                with an older saved model.
             licence (str, optional): Licence of the weights. Defaults to
-                None, that of the file they come from.
+                None: as of the file of the weights.
             **kwargs: Of huggingface_hub: ``push_to_hub`` and ``repo_id``.
 
         Returns:
@@ -209,7 +209,7 @@ class HubBackbone(
 
         Raises:
             ValueError: If the folder holds something else, or the backbone
-                has adapters or arguments that no JSON can hold.
+                has adapters or arguments beyond JSON.
         """
         folder = check_target(save_directory)
         if licence is not None:

@@ -13,7 +13,7 @@ from mmvideomamba.registry import MODELS
 
 
 def test_a_recognizer() -> None:
-    """The description holds what a consumer needs, as JSON."""
+    """The description holds the needs of a consumer, as JSON."""
     meta = dict(epoch=25, iter=100, dataset_meta=dict(classes=('a', 'b', 'c')))
     found = describe(tiny_recognizer(), None, meta)
     assert json.loads(json.dumps(found)) == found
@@ -44,7 +44,7 @@ def test_a_number(tmp_path) -> None:
 
 @pytest.mark.parametrize('to_rgb, channels', [(True, 'RGB'), (False, 'BGR')])
 def test_images(to_rgb: bool, channels: str) -> None:
-    """Images are loaded in BGR: the preprocessor says what the model sees."""
+    """Images are loaded in BGR: the preprocessor decides for the model."""
     backbone = dict(
         type='mmvideomamba.VideoMamba',
         arch=dict(embed_dims=16, num_layers=1),

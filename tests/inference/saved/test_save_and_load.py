@@ -1,4 +1,4 @@
-"""Tests of saved folders: models that load without config and data."""
+"""Tests of saved folders: models without config and data."""
 import json
 import subprocess
 import sys
@@ -19,7 +19,7 @@ import mmvideomamba
 
 @pytest.fixture
 def recognizer(tmp_path: Path, make_video: Callable) -> Any:
-    """Return a tiny recognizer with its checkpoint and a clip."""
+    """Return a tiny recognizer with checkpoint and clip."""
     clip = make_video()
     cfg = recipe('quickstart', tmp_path, clip)
     names = [f'class {i}' for i in range(cfg.model.cls_head.num_classes)]
@@ -92,20 +92,24 @@ def test_a_module_and_its_checkpoint_save_alike(recognizer: Any,
     ]
     assert (saved[0] / 'model.safetensors').read_bytes() == (
         saved[1] / 'model.safetensors').read_bytes()
+    for source in (file, saved[0]):
+        backbone = mmvideomamba.VideoMamba.from_pretrained(source)
+        for name, weight in model.backbone.state_dict().items():
+            assert torch.equal(backbone.state_dict()[name], weight), name
     loaded = mmvideomamba.load(saved[0])
     with torch.no_grad():
         next(loaded.parameters()).add_(1)
     again = mmvideomamba.save_pretrained(
         loaded, tmp_path / 'again', licence='apache-2.0')
     config = json.loads((again / 'config.json').read_text())
-    # Weights changed since are no longer those of the run.
+    # Weights changed since are no longer of the run.
     assert config['results'] == dict(source='unknown')
     assert config['licence'] == 'apache-2.0'
 
 
 def test_distilled_and_trained_parts_stay_behind(recognizer: Any,
                                                  tmp_path: Path) -> None:
-    """A distilled model needs its teacher and start file no more."""
+    """A distilled model needs neither teacher nor start file."""
     model, _, clip = recognizer
     cfg = model.cfg.copy()
     cfg.model.type = 'mmvideomamba.DistilledRecognizer3D'
@@ -197,7 +201,7 @@ def test_types_are_looked_up_and_never_imported(recognizer: Any,
 
 
 def test_bad_sources(recognizer: Any, tmp_path: Path) -> None:
-    """Each fault of a source has a line of its own."""
+    """Each fault of a source has an own line."""
     folder = mmvideomamba.save_pretrained(recognizer[1], tmp_path / 'saved')
     with pytest.raises(ValueError, match='leave the config out'):
         mmvideomamba.load(folder, config=recognizer[0].cfg)
@@ -225,7 +229,7 @@ def test_bad_sources(recognizer: Any, tmp_path: Path) -> None:
 
 def test_the_best_checkpoint_tells_its_accuracy(recognizer: Any,
                                                 tmp_path: Path) -> None:
-    """Others are saved before their own validation."""
+    """Others are saved before the validation."""
     file = torch.load(recognizer[1])
     file['message_hub'] = dict(
         runtime_info=dict(best_ckpt='/gone/best_acc_top1_epoch_2.pth'),

@@ -32,7 +32,7 @@ def small_config(name: str, folder: Path) -> Config:
 
 
 def saved_pair(cfg: Config, tmp_path: Path) -> Tuple[Any, Any]:
-    """Return a model and the same loaded, its files removed in between."""
+    """Return a model and the same loaded, the files removed in between."""
     model = runner_file(cfg, tmp_path / 'epoch_1.pth', epoch=1)
     mmvideomamba.save_pretrained(tmp_path / 'epoch_1.pth', tmp_path / 'saved')
     model.tokenize(['a'])  # reads the vocabulary
@@ -102,7 +102,7 @@ def test_prompts(tmp_path: Path, make_video: Callable) -> None:
 
 
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
-    """A model without its vocabulary is not saved."""
+    """A model without the vocabulary is not saved."""
     cfg = small_config('captions', tmp_path / 'bert')
     runner_file(cfg, tmp_path / 'epoch_1.pth')
     shutil.rmtree(tmp_path / 'bert')

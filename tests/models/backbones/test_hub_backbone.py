@@ -54,7 +54,7 @@ def test_other_sizes(tmp_path: Path) -> None:
 
 
 def test_files_without_configuration(tmp_path: Path) -> None:
-    """Shapes tell the sizes, whatever published kind of file it is."""
+    """Shapes tell the sizes, for all published kinds of files."""
     model = small_backbone(tubelet_size=2, mixer_cfg=dict(d_conv=3, expand=1))
     for name, content in official_files(model).items():
         path = tmp_path / f'{name}.pth'
@@ -66,6 +66,10 @@ def test_files_without_configuration(tmp_path: Path) -> None:
     image = small_backbone(num_frames=1)
     torch.save(official_weights(image), tmp_path / 'image.pth')
     assert VideoMamba.from_pretrained(tmp_path / 'image.pth').num_frames == 1
+    clip = VideoMamba.from_pretrained(
+        tmp_path / 'image.pth', num_frames=4, tubelet_size=2)
+    assert clip.patch_embed.proj.weight.shape[2] == 2
+    assert torch.equal(clip.norm_f.weight, image.norm_f.weight)
 
 
 def test_frames_that_are_no_squares(tmp_path: Path) -> None:
@@ -115,7 +119,7 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
 
 
 def test_bad_sources(tmp_path: Path) -> None:
-    """Each bad source has a line of its own."""
+    """Each bad source has an own line."""
     with pytest.raises(FileNotFoundError, match='absent is no file'):
         VideoMamba.from_pretrained(tmp_path / 'absent')
     with pytest.raises(ValueError, match='holds no config.json'):
