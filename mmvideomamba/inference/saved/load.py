@@ -164,11 +164,18 @@ def _load_weights(model: nn.Module, file: Mapping[str, Any],
         return
     found = for_whole_model(file)
     try:
-        model.load_state_dict(found.get('state_dict', found))
+        rest = model.load_state_dict(found.get('state_dict', found), False)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).splitlines()]
         raise ValueError('it does not fit the config: '
                          f'{" ".join(lines[1:])[:400]}') from error
+    lost = [
+        k for k in rest.unexpected_keys if not k.startswith(TRAINING_WEIGHTS)
+    ]
+    for kind, names in (('missing', rest.missing_keys), ('unexpected', lost)):
+        if names:
+            raise ValueError(f'it does not fit the config: {len(names)} '
+                             f'tensors {kind}, such as {names[0]}')
 
 
 def _from_checkpoint(path: Path, config: Any, device: Any) -> nn.Module:

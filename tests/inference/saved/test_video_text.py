@@ -110,3 +110,27 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
         mmvideomamba.save_pretrained(tmp_path / 'epoch_1.pth',
                                      tmp_path / 'saved')
     assert not (tmp_path / 'saved').exists()
+
+
+def test_a_file_of_a_published_pretraining(tmp_path: Path) -> None:
+    """The decoder of the training stays behind; nothing else may."""
+    cfg = small_config('captions', tmp_path / 'bert')
+    model = runner_file(cfg, tmp_path / 'unused.pth')
+    weights = {
+        k.replace('vision_encoder.backbone.', 'vision_encoder.'): v
+        for k, v in model.state_dict().items()
+    }
+    weights['vision_encoder.clip_decoder.0.head.weight'] = torch.ones(3, 16)
+    path = tmp_path / 'published.pth'
+    torch.save(dict(model=weights), path)
+    loaded = mmvideomamba.load(path, config=cfg)
+    for name, weight in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], weight), name
+    for name in ('vision_proj.bias', 'vision_encoder.pool_norm.weight'):
+        torch.save(
+            dict(model={
+                k: v
+                for k, v in weights.items() if k != name
+            }), path)
+        with pytest.raises(ValueError, match=f'1 tensors missing.* {name}'):
+            mmvideomamba.load(path, config=cfg)
