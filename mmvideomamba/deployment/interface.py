@@ -72,9 +72,11 @@ def make_interface(wrapper: ExportWrapper,
     wanted = dict(batch=_length('batch', batch), views=_length('views', views))
     lengths = tuple(wanted[a] for a in axes)
     # An axis of length 1 would be taken for a constant by the tracer.
-    trials = [(2, 3), (1, 1), (3, 2)]
-    fit = [tuple(n or t for n, t in zip(lengths, trial)) for trial in trials]
-    return Interface(axes, lengths, fit[0], tuple(dict.fromkeys(fit)))
+    trials = [(2, 3), (2, 2), (1, 1)]
+    example, *fit = [
+        tuple(n or t for n, t in zip(lengths, trial)) for trial in trials
+    ]
+    return Interface(axes, lengths, example, tuple(dict.fromkeys(fit)))
 
 
 def metadata(description: Dict[str, Any], wrapper: ExportWrapper,

@@ -46,7 +46,7 @@ def load_backbone(source: str,
         FileNotFoundError: If there is no such file.
         ValueError: If the backbone cannot be loaded.
     """
-    sizes = {} if frames is None else dict(num_frames=frames)
+    sizes: Any = {} if frames is None else dict(num_frames=frames)
     model: Any = VideoMamba.from_pretrained(source, **sizes)
     return model, describe(model, None, model.origin)
 

@@ -14,12 +14,12 @@ def test_lengths() -> None:
     wrapper = wrap(recognizer())
     free = make_interface(wrapper)
     assert free.lengths == (None, None) and free.example == (2, 3)
-    assert free.trials == ((2, 3), (1, 1), (3, 2))
+    assert free.trials == ((2, 2), (1, 1))
     fixed = make_interface(wrapper, batch=4)
     assert fixed.lengths == (4, 1) and fixed.trials == ((4, 1), )
     mixed = make_interface(wrapper, views=12)
     assert mixed.lengths == (None, 12)
-    assert mixed.trials == ((2, 12), (1, 12), (3, 12))
+    assert mixed.trials == ((2, 12), (1, 12))
     assert make_interface(wrap(classifier()), 1).lengths == (1, )
 
 

@@ -17,7 +17,7 @@ A backbone alone takes normalised clips, (batch, 3, frames, height, width),
 and gives features::
 
     python tools/deployment/export.py FOLDER --backbone-only --out exported
-    python tools/deployment/export.py --backbone tiny --frames 16 --out exported
+    python tools/deployment/export.py --backbone tiny --frames 16 --out OUT
 
 Each file is run by its runtime and compared with the model, and timed beside
 it; report.md tells. A file that departs is kept as model.failed.*.
