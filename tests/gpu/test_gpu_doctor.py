@@ -80,8 +80,10 @@ def test_wrong_kernels_for_16_states(cache: Path,
     assert [(w['family'], w['dtype']) for w in verdict(cache)['wrong']
             ] == [(verdicts.N16_SCAN, 'bfloat16'),
                   (verdicts.N16_SCAN, 'float16')]
+    # The packages of this process may lie in a folder on its path alone.
+    paths = os.pathsep.join([str(ROOT), *filter(None, sys.path)])
     later = subprocess.run([sys.executable, '-W', 'ignore', '-c', LATER],
-                           env=dict(os.environ, PYTHONPATH=str(ROOT)),
+                           env=dict(os.environ, PYTHONPATH=paths),
                            capture_output=True,
                            text=True)
     assert later.stdout.split() == ['False', 'False'], later.stderr
