@@ -43,7 +43,7 @@ def load(path: str) -> Tuple[Model, Dict[str, Any]]:
         program = Runtime.get().load_program(path)
         method = program.load_method('forward')
         text = ''
-        if KEY in program.method_names:
+        if KEY in program.method_names:  # a method with a constant result
             text = program.load_method(KEY).execute([])[0]
     except Exception as error:  # a RuntimeError with a number
         raise Refused(f'{path} cannot be opened: {first_line(error)}')
