@@ -111,7 +111,7 @@ def being_traced(x: Tensor) -> str:
     if isinstance(x, Proxy):
         return 'torch.fx looks on'
     if torch.compiler.is_compiling():
-        if _exporting():
+        if being_exported():
             return 'torch.export looks on'
         # Kernels for GPUs are registered with torch.compile.
         return '' if x.is_cuda else 'torch.compile looks on'
@@ -128,13 +128,18 @@ def being_traced(x: Tensor) -> str:
     return ''
 
 
-def _exporting() -> bool:
+def being_exported() -> bool:
     """Tell whether torch.export, rather than torch.compile, is at work.
 
     Up to torch 2.11 and in a function that torch.compile traces,
     ``torch.compiler.is_exporting()`` is True without any export, but the flag
     behind the function is right.
+
+    Returns:
+        bool: Also False where nothing is compiled.
     """
+    if not torch.compiler.is_compiling():
+        return False
     flag = getattr(torch.compiler, '_is_exporting_flag', None)
     if flag is not None:
         return flag

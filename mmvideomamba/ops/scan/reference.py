@@ -7,13 +7,16 @@ state. A segment of ``s`` tokens costs about ``3 * sqrt(s)`` vector operations
 instead of ``s``. Segments follow each other, so memory is linear in tokens.
 """
 import math
-from typing import Any, List, Optional, Sequence, Tuple
+from contextlib import nullcontext
+from typing import (Any, Callable, ContextManager, List, Optional, Sequence,
+                    Tuple)
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..runtime.host import being_traced, ceil_div
+from ..runtime.host import being_exported, being_traced, ceil_div
+from . import exported
 from .traceable import scan as traceable_scan
 
 # Elements of a (s, b, g, p, n) work tensor; 2 M floats stay in a CPU cache.
@@ -161,6 +164,25 @@ def _recomputing_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor,
     return y.transpose(0, 1), last
 
 
+def _no_autocast(u: Tensor) -> ContextManager[None]:
+    """Keep the state in the dtype of A, also under autocast."""
+    # Autocast does not know 'meta'.
+    kind = 'cpu' if u.is_meta else u.device.type
+    # A region of autocast around a loop cannot be saved.
+    if being_exported() and not torch.is_autocast_enabled(kind):
+        return nullcontext()
+    return torch.autocast(kind, enabled=False)
+
+
+def _scan_for(u: Tensor) -> Callable[..., Tuple[Tensor, Tensor]]:
+    """Choose the form of the scan that whoever looks on can follow."""
+    if not being_traced(u):
+        return _recomputing_scan
+    if being_exported() and exported.can_loop():
+        return exported.scan
+    return traceable_scan
+
+
 def _grouped(x: Tensor, b: int, l: int, reverse: bool) -> Tensor:
     """Bring B or C to (b, l, g, n), tokens in scan order."""
     if x.dim() == 2:
@@ -182,9 +204,7 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
     """
     b, l, d = u.shape
     dtype = A.dtype
-    # The state stays in A's dtype, also under autocast, unknown on 'meta'.
-    kind = 'cpu' if u.is_meta else u.device.type
-    with torch.autocast(kind, enabled=False):
+    with _no_autocast(u):
         x, step = u.to(dtype), delta.to(dtype)
         if delta_bias is not None:
             step = step + delta_bias
@@ -203,9 +223,8 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
             t = t.unflatten(2, (g, d // g))
             return t.flip(1) if reverse else t
 
-        scan = traceable_scan if being_traced(u) else _recomputing_scan
-        y, last = scan(
-            split(x), split(step), A.unflatten(0, (g, d // g)), Bs, Cs)
+        y, last = _scan_for(u)(split(x), split(step),
+                               A.unflatten(0, (g, d // g)), Bs, Cs)
         y = (y.flip(1) if reverse else y).flatten(2)
         if D is not None:
             y = y + D * x

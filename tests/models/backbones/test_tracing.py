@@ -14,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mmvideomamba.models import VideoMamba
 from mmvideomamba.models.layers import SCAN_ORDERS
 from mmvideomamba.ops import dispatch
+from mmvideomamba.ops.scan import exported
 
 MODELS = dict(
     clip=dict(),
@@ -34,7 +35,8 @@ def clip_of(model, batch=2):
 
 
 @pytest.mark.parametrize('name', ['clip', 'v1'])
-def test_export(name):
+def test_export(name, monkeypatch):
+    monkeypatch.setattr(exported, 'CHUNK', 4)
     model = backbone(name)
     x = clip_of(model)
     batch = torch.export.Dim('batch', min=1, max=64)
@@ -42,6 +44,26 @@ def test_export(name):
     for size in (1, 2, 5):
         x = clip_of(model, size)
         assert_close(program.module()(x)[0], model(x)[0], 'chain')
+
+
+def test_onnx(tmp_path, monkeypatch):
+    onnxruntime = pytest.importorskip('onnxruntime')
+    pytest.importorskip('onnxscript')
+    monkeypatch.setattr(exported, 'CHUNK', 4)
+    model, path = backbone(), tmp_path / 'backbone.onnx'
+    batch = torch.export.Dim('batch', min=1, max=64)
+    program = torch.export.export(
+        model, (clip_of(model), ), dynamic_shapes=({
+            0: batch
+        }, ))
+    torch.onnx.export(program, dynamo=True, verbose=False).save(str(path))
+    session = onnxruntime.InferenceSession(
+        str(path), providers=['CPUExecutionProvider'])
+    name = session.get_inputs()[0].name
+    for size in (1, 2, 5):
+        x = clip_of(model, size)
+        found = torch.from_numpy(session.run(None, {name: x.numpy()})[0])
+        assert_close(found, model(x)[0], 'chain')
 
 
 @pytest.mark.parametrize('name', ['clip', 'image', 'orders'])
