@@ -5,6 +5,8 @@
 Needs torch, numpy, av and opencv-python, and no other file: copy the script to
 where the model is used. All but ``load`` is the same in the scripts of the
 other formats.
+
+A file of a stranger can run code while torch opens it.
 """
 import argparse
 import json
