@@ -4,23 +4,23 @@ from typing import Any, List, Optional, Tuple
 import torch
 from torch import Tensor
 
+from ...runtime.registered_op import differentiable, fake_of, registered_op
 from .launch import conv_backward, conv_forward, token_stride
 
 
-@torch.library.custom_op('mmvideomamba::causal_conv1d', mutates_args=())
+@registered_op('causal_conv1d')
 def _conv(x: Tensor, weight: Tensor, bias: Tensor, reverse_bits: int,
           silu: bool) -> Tensor:
     return conv_forward(x, weight, bias, reverse_bits, silu)[0]
 
 
-@_conv.register_fake
+@fake_of('causal_conv1d')
 def _(x: Tensor, weight: Tensor, bias: Tensor, reverse_bits: int,
       silu: bool) -> Tensor:
     return x.new_empty(x.shape)
 
 
-@torch.library.custom_op(
-    'mmvideomamba::causal_conv1d_backward', mutates_args=())
+@registered_op('causal_conv1d_backward', last=True)
 def _conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
                    reverse_bits: int, silu: bool) -> List[Tensor]:
     dx = x.new_empty(x.shape)
@@ -35,7 +35,7 @@ def _conv_backward(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor,
     ]
 
 
-@_conv_backward.register_fake
+@fake_of('causal_conv1d_backward')
 def _(x: Tensor, weight: Tensor, bias: Tensor, dy: Tensor, reverse_bits: int,
       silu: bool) -> List[Tensor]:
     return [
@@ -55,7 +55,7 @@ def _backward(ctx: Any, dy: Tensor) -> Tuple[Optional[Tensor], ...]:
     return (*grads, None, None)
 
 
-_conv.register_autograd(_backward, setup_context=_setup)
+differentiable('causal_conv1d', _backward, _setup)
 
 
 def causal_conv1d(x: Tensor, weight: Tensor, bias: Optional[Tensor],

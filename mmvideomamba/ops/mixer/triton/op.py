@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...runtime.first_order import first_order
 from ...runtime.host import compute_dtype, needs_registered_op
+from ...runtime.registered_op import differentiable, fake_of, registered_op
 from ...scan.triton.launch import chunk_starts_shape
 from ..api import ScanParams
 from .passes import (Residuals, inner_backward, inner_run, mixer_backward,
@@ -97,7 +98,7 @@ def _backward(x: Tensor, weights: Sequence[Tensor], saved: Sequence[Tensor],
     return [dx, *finish(parts, w, source)]
 
 
-@torch.library.custom_op('mmvideomamba::mixer', mutates_args=())
+@registered_op('mixer')
 def _mixer(
     x: Tensor, weights: List[Tensor], options: List[int]
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -105,7 +106,7 @@ def _mixer(
     return y, starts, total, g, full, low
 
 
-@_mixer.register_fake
+@fake_of('mixer')
 def _(
     x: Tensor, weights: List[Tensor], options: List[int]
 ) -> Tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
@@ -125,13 +126,13 @@ def _(
             single.new_empty(full), x.new_empty(low))
 
 
-@torch.library.custom_op('mmvideomamba::mixer_backward', mutates_args=())
+@registered_op('mixer_backward', last=True)
 def _mixer_backward(x: Tensor, weights: List[Tensor], saved: List[Tensor],
                     dy: Tensor, options: List[int]) -> List[Tensor]:
     return _backward(x, weights, saved, dy, Options(*options))
 
 
-@_mixer_backward.register_fake
+@fake_of('mixer_backward')
 def _(x: Tensor, weights: List[Tensor], saved: List[Tensor], dy: Tensor,
       options: List[int]) -> List[Tensor]:
     return [t.new_empty(t.shape) for t in (x, *weights)]
@@ -149,7 +150,7 @@ def _mixer_autograd(ctx: Any, dy: Tensor, *_: Tensor) -> tuple:
     return dx, grads, None
 
 
-_mixer.register_autograd(_mixer_autograd, setup_context=_mixer_setup)
+differentiable('mixer', _mixer_autograd, _mixer_setup)
 
 
 class _Eager(torch.autograd.Function):

@@ -6,17 +6,18 @@ from torch import Tensor
 
 from ...runtime.first_order import first_order
 from ...runtime.host import needs_registered_op
+from ...runtime.registered_op import differentiable, fake_of, registered_op
 from .launch import norm_backward, norm_forward
 
 
-@torch.library.custom_op('mmvideomamba::add_rms_norm', mutates_args=())
+@registered_op('add_rms_norm')
 def _norm(x: Tensor, residual: Optional[Tensor], weight: Tensor, eps: float,
           draw: Optional[Tensor],
           drop_prob: float) -> Tuple[Tensor, Tensor, Tensor]:
     return norm_forward(x, residual, weight, eps, draw, drop_prob)
 
 
-@_norm.register_fake
+@fake_of('add_rms_norm')
 def _(x: Tensor, residual: Optional[Tensor], weight: Tensor, eps: float,
       draw: Optional[Tensor],
       drop_prob: float) -> Tuple[Tensor, Tensor, Tensor]:
@@ -25,8 +26,7 @@ def _(x: Tensor, residual: Optional[Tensor], weight: Tensor, eps: float,
     return x.new_empty(x.shape), stream, stream.new_empty(rows)
 
 
-@torch.library.custom_op(
-    'mmvideomamba::add_rms_norm_backward', mutates_args=())
+@registered_op('add_rms_norm_backward', last=True)
 def _norm_backward(dy: Tensor, dstream: Optional[Tensor], stream: Tensor,
                    rstd: Tensor, weight: Tensor, dtype: torch.dtype,
                    draw: Optional[Tensor], drop_prob: float) -> List[Tensor]:
@@ -36,7 +36,7 @@ def _norm_backward(dy: Tensor, dstream: Optional[Tensor], stream: Tensor,
     return [dx, dweight] if low is dx else [dx, dweight, low]
 
 
-@_norm_backward.register_fake
+@fake_of('add_rms_norm_backward')
 def _(dy: Tensor, dstream: Optional[Tensor], stream: Tensor, rstd: Tensor,
       weight: Tensor, dtype: torch.dtype, draw: Optional[Tensor],
       drop_prob: float) -> List[Tensor]:
@@ -78,7 +78,7 @@ def _backward(ctx: Any, dy: Optional[Tensor], dstream: Optional[Tensor],
     return _gradients(ctx, dx, low[0] if low else dx, dweight)
 
 
-_norm.register_autograd(_backward, setup_context=_setup)
+differentiable('add_rms_norm', _backward, _setup)
 
 
 class _EagerNorm(torch.autograd.Function):

@@ -6,11 +6,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...runtime.host import ceil_div, needs_registered_op
+from ...runtime.registered_op import differentiable, fake_of, registered_op
 from .launch import reduce_bc, scan_backward, scan_forward
 from .program import GROUP
 
 
-@torch.library.custom_op('mmvideomamba::scan', mutates_args=())
+@registered_op('scan')
 def _scan(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
           reverse_bits: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
     """Scan, with rates (k, n, d); return output, last and stored states."""
@@ -18,7 +19,7 @@ def _scan(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     return scanned.y, scanned.last, scanned.states
 
 
-@_scan.register_fake
+@fake_of('scan')
 def _(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
       reverse_bits: int, keep: bool) -> Tuple[Tensor, Tensor, Tensor]:
     k, b, l, d = u.shape
@@ -28,7 +29,7 @@ def _(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
             A.new_empty(k, b, groups, n, d))
 
 
-@torch.library.custom_op('mmvideomamba::scan_backward', mutates_args=())
+@registered_op('scan_backward', last=True)
 def _scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
                    dy: Tensor, states: Tensor,
                    reverse_bits: int) -> List[Tensor]:
@@ -43,7 +44,7 @@ def _scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
     ]
 
 
-@_scan_backward.register_fake
+@fake_of('scan_backward')
 def _(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor, dy: Tensor,
       states: Tensor, reverse_bits: int) -> List[Tensor]:
     return [torch.empty_like(x) for x in (u, delta, A, bc, D)]
@@ -61,7 +62,7 @@ def _backward(ctx: Any, dy: Tensor, *_:
     return (*grads, None, None)
 
 
-_scan.register_autograd(_backward, setup_context=_setup)
+differentiable('scan', _backward, _setup)
 
 
 def _run(tensors: Sequence[Any], delta_softplus: bool,
