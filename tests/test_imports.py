@@ -100,6 +100,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
                   {'datasets'}),
+    'inference.predictor': (ENGINE | {'onnxruntime'},
+                            {'checkpoints', 'datasets', 'inference'}),
     'inference.saved': (ENGINE, {
         'checkpoints', 'command_line', 'datasets', 'inference', 'json_file',
         'models', 'version'

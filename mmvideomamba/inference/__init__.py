@@ -1,4 +1,10 @@
-"""Prediction for single videos, behind inferencers, tools and demos."""
+"""Prediction for videos, behind inferencers, tools and demos.
+
+``Predictor`` is imported at its first use: it needs the models.
+"""
+import importlib
+from typing import Any
+
 from .drawing import draw_results
 from .predict import is_ours
 from .recognize import build_inference, recognize
@@ -6,7 +12,16 @@ from .video_inference import VideoInference, extra_values, to_dict
 from .views import check_views, set_test_views, set_views
 
 __all__ = [
-    'VideoInference', 'build_inference', 'check_views', 'draw_results',
-    'extra_values', 'is_ours', 'recognize', 'set_test_views', 'set_views',
-    'to_dict'
+    'Prediction', 'Predictor', 'VideoInference', 'build_inference',
+    'check_views', 'draw_results', 'extra_values', 'is_ours', 'recognize',
+    'set_test_views', 'set_views', 'to_dict'
 ]
+
+_LATE = ('Prediction', 'Predictor')
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
+    if name not in _LATE:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(f'{__name__}.predictor'), name)

@@ -1,6 +1,7 @@
 """The test pipeline of a config, for inputs of any kind."""
 import copy
-from typing import Dict, List, Optional, Sequence, Tuple
+import threading
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from mmengine.dataset import Compose
 from mmengine.registry import DefaultScope
@@ -9,12 +10,34 @@ from .clip_groups import read_clips
 from .inputs import SOURCES, Input, pack_input
 from .views import SAMPLERS, WINDOWS, Views, check_views, set_views, step_name
 
+# Threads may read together, and the scope of a host is of the process.
+_BUILDING = threading.Lock()
 _OPEN = dict(type='mmvideomamba.OpenVideo')
 _DECODE = dict(
     array=dict(type='mmvideomamba.DecodeArray'),
     frame_dir=dict(type='mmvideomamba.DecodeRawFrames'),
     filename=dict(type='mmvideomamba.DecodeFrames'))
 _SAMPLERS = ('Sample', 'SampleFrames', 'FrameSelector')
+
+
+class Chosen(NamedTuple):
+    """The frames that a pipeline chose.
+
+    Args:
+        frames (list[list[int]]): Numbers of the frames of each clip, the
+            first frame of a video is 0; empty where unknown.
+        fps (float, optional): Frames per second on average; None where
+            unknown.
+    """
+    frames: List[List[int]]
+    fps: Optional[float] = None
+
+    @property
+    def times(self) -> List[List[float]]:
+        """Seconds of the frames from the start; empty without a rate."""
+        if not self.fps:
+            return []
+        return [[round(i / self.fps, 6) for i in clip] for clip in self.frames]
 
 
 def _opens(step: dict) -> bool:
@@ -120,14 +143,50 @@ class VideoPipeline:
             MediaError: If a file or folder cannot be read.
             ValueError: If an input is no video.
         """
+        return self.read(item)[0]
+
+    def read(self, item: Input) -> Tuple[dict, Chosen]:
+        """Read an input, and tell the frames.
+
+        Args:
+            item (str | np.ndarray | dict): From ``list_inputs``.
+
+        Returns:
+            tuple[dict, Chosen]: The packed sample, and the chosen frames.
+
+        Raises:
+            MediaError: See ``__call__``.
+            ValueError: See ``__call__``.
+        """
+        choose, rest, sample = self.parts(item)
+        if choose is None:
+            return rest(sample), Chosen([])
+        sample = choose(sample)
+        inds = sample['frame_inds'] - sample.get('start_index', 0)
+        clips = inds.reshape(int(sample['num_clips']), -1).tolist()
+        chosen = Chosen(clips, sample.get('avg_fps'))
+        return read_clips(sample, rest), chosen
+
+    def parts(self, item: Input) -> Tuple[Optional[Compose], Compose, dict]:
+        """Return the steps for an input, and the sample.
+
+        Args:
+            item (str | np.ndarray | dict): From ``list_inputs``.
+
+        Returns:
+            tuple[Compose | None, Compose, dict]: Steps up to the sampler of
+            frames, None without one; all others; and the sample for them.
+
+        Raises:
+            MediaError: If a path does not exist.
+            ValueError: If an input is no video.
+        """
         sample = pack_input(item, **self.pack_cfg)
         source = next(key for key in SOURCES if key in sample)
-        if source not in self._built:
-            self._built[source] = self._build(source)
-        choose, rest = self._built[source]
-        if choose is None:
-            return rest(sample)
-        return read_clips(choose(sample), rest)
+        with _BUILDING:
+            if source not in self._built:
+                self._built[source] = self._build(source)
+        return (*self._built[source], sample)
 
     def _build(self, source: str) -> Tuple[Optional[Compose], Compose]:
         """Build the steps up to the sampler of clips, and the others."""
