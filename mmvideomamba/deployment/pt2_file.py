@@ -18,7 +18,7 @@ model, threads, inputs, outputs = sys.argv[1:]
 torch.set_num_threads(int(threads))
 module = torch.export.load(model).module()
 with torch.no_grad():
-    found = [module(x) for x in torch.load(inputs)]
+    found = [module(x) for x in torch.load(inputs, weights_only=True)]
 torch.save(found, outputs)
 assert 'mmvideomamba' not in sys.modules
 """
@@ -50,7 +50,7 @@ def _check(path: Path, inputs: Sequence[Tensor]) -> List[Outputs]:
             lines = run.stderr.strip().splitlines() or ['no message']
             raise ValueError(f'{path} does not run in a process of its own: '
                              f'{lines[-1]}')
-        return torch.load(found)
+        return torch.load(found, weights_only=True)
 
 
 def _open(path: Path) -> Callable[[Tensor], Outputs]:
