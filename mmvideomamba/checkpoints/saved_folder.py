@@ -6,6 +6,7 @@ from typing import Any, Dict, Mapping, Optional, Union
 
 import torch
 from mmengine.config import ConfigDict
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -19,8 +20,10 @@ CONFIG, WEIGHTS, CARD = 'config.json', 'model.safetensors', 'README.md'
 TEXTS = 'tokenizer'
 # JSON has no tuples, and steps of pipelines tell tuples from lists.
 _TUPLE = '__tuple__'
-_OURS = re.compile(rf'({CONFIG}|{WEIGHTS}|{CARD})(\.unfinished)?|{TEXTS}|'
-                   r'answers\.json|prompts\.(json|txt)|\.git.*')
+_OURS = re.compile(rf'({CONFIG}|{WEIGHTS}|{CARD}|answers\.json|'
+                   rf'prompts\.(json|txt))(\.unfinished)?|{TEXTS}|\.git.*')
+_FILES = (f'{TEXTS}/vocab.txt', f'{TEXTS}/tokenizer_config.json',
+          'answers.json', 'prompts.json', 'prompts.txt')
 _ANEW = 'save the model again, or get the folder anew'
 
 
@@ -65,7 +68,7 @@ def from_json(value: Any) -> Any:
         return [from_json(item) for item in value]
     if not isinstance(value, dict):
         return value
-    if set(value) == {_TUPLE}:
+    if set(value) == {_TUPLE} and isinstance(value[_TUPLE], list):
         return tuple(from_json(value[_TUPLE]))
     return ConfigDict({k: from_json(v) for k, v in value.items()})
 
@@ -122,8 +125,9 @@ def write_folder(folder: Path,
                  files: Optional[Mapping[str, Path]] = None) -> None:
     """Write a saved model; no reader takes a folder in the making.
 
-    ``config.json`` is the last file to come, and the first to go from an
-    older model in the folder.
+    ``config.json`` is the last file to come. An older model in the folder
+    goes once the new weights are on the disk, ``config.json`` first, with the
+    vocabulary and other files of its own.
 
     Args:
         folder (Path): Checked by ``check_target``.
@@ -142,15 +146,24 @@ def write_folder(folder: Path,
         for name, source in (files or {}).items()
     }
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).unlink(missing_ok=True)
     weights = folder / WEIGHTS
     try:
         save_file(
             _own_memory(state), draft_of(weights), metadata=dict(format='pt'))
+        # A full disk leaves an older model as is.
+        stale = _FILES if (folder / CONFIG).is_file() else ()
+        (folder / CONFIG).unlink(missing_ok=True)
         finish_file(weights)
+    except SafetensorError as error:
+        draft_of(weights).unlink(missing_ok=True)
+        raise OSError(f'{weights} cannot be written: {error}') from error
     except BaseException:
         draft_of(weights).unlink(missing_ok=True)
         raise
+    for name in stale:
+        (folder / name).unlink(missing_ok=True)
+    if (folder / TEXTS).is_dir() and not any((folder / TEXTS).iterdir()):
+        (folder / TEXTS).rmdir()
     for name, content in copies.items():
         (folder / name).parent.mkdir(exist_ok=True)
         write_file(folder / name, content)

@@ -6,6 +6,7 @@ from typing import Any, Callable
 import pytest
 import torch
 from common import SPOILED
+from safetensors import SafetensorError
 from torch import nn
 
 from mmvideomamba.checkpoints import (CONFIG, FORMAT, LIBRARY, WEIGHTS,
@@ -77,21 +78,52 @@ def test_targets(tmp_path: Path) -> None:
 
 def test_no_folder_half_written(tmp_path: Path,
                                 monkeypatch: pytest.MonkeyPatch) -> None:
-    """A broken save leaves nothing to load."""
+    """A save that breaks off leaves nothing to load, or the older model."""
+    place = 'mmvideomamba.checkpoints.saved_folder'
+
+    def broken(error: BaseException) -> Callable:
+
+        def fail(*args: Any, **kwargs: Any) -> None:
+            raise error
+
+        return fail
+
     folder = write(tmp_path)
-
-    def full(*args: Any, **kwargs: Any) -> None:
-        raise OSError('No space left on device')
-
-    monkeypatch.setattr('mmvideomamba.checkpoints.saved_folder.save_file',
-                        full)
-    with pytest.raises(OSError, match='No space'):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(f'{place}.save_file',
+                        broken(SafetensorError('No space left on device')))
+    with pytest.raises(OSError, match='model.safetensors cannot be .*No sp'):
+        write(folder)
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    monkeypatch.undo()
+    monkeypatch.setattr(f'{place}.finish_file', broken(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
         write(folder)
     with pytest.raises(ValueError, match='holds no config.json'):
         read_config(folder)
     monkeypatch.undo()
+    (folder / 'answers.json.unfinished').touch()  # of a killed process
     write(check_target(folder))
     assert read_config(folder) == GOOD
+
+
+def test_files_of_an_older_model_go(tmp_path: Path) -> None:
+    """A model without texts leaves no vocabulary of the model before."""
+    names = ('tokenizer/vocab.txt', 'answers.json')
+    source = tmp_path / 'source'
+    source.write_text('a')
+    folder = tmp_path / 'saved'
+    (folder / 'tokenizer').mkdir(parents=True)
+    (folder / 'tokenizer' / 'vocab.txt').touch()  # of a user
+    write(folder)
+    assert (folder / 'tokenizer' / 'vocab.txt').exists()
+    write_folder(folder, GOOD, dict(w=torch.ones(2)), 'card',
+                 dict.fromkeys(names, source))
+    assert all((folder / name).read_text() == 'a' for name in names)
+    write(folder)
+    assert sorted(path.name for path in folder.iterdir()) == [
+        'README.md', 'config.json', 'model.safetensors'
+    ]
 
 
 @pytest.mark.parametrize('spoil', SPOILED.values(), ids=SPOILED)

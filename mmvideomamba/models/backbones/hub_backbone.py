@@ -1,32 +1,42 @@
 """Loading and saving of a backbone in a line, here and on the Hub."""
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional, Tuple, Type, TypeVar
+from typing import (Any, Dict, List, Mapping, Optional, Sequence, Tuple, Type,
+                    TypeVar)
 
 from huggingface_hub import ModelHubMixin
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
-from mmvideomamba.checkpoints import (
-    CONFIG, FORMAT, LIBRARY, WEIGHTS, allowed_types, backbone_sizes,
-    check_no_adapters, check_target, count_changes, find_folder,
-    find_published, find_source, from_json, load_strict, model_card,
-    read_config, read_config_text, read_state, read_weights, select_backbone,
-    to_json, unwrap, write_folder)
+from mmvideomamba.checkpoints import (CONFIG, FORMAT, LIBRARY, WEIGHTS,
+                                      allowed_types, backbone_sizes,
+                                      check_no_adapters, check_target,
+                                      count_changes, find_folder,
+                                      find_published, find_source, from_json,
+                                      load_strict, model_card, read_config,
+                                      read_config_text, read_state,
+                                      read_weights, select_backbone, to_json,
+                                      unwrap, write_folder)
 from mmvideomamba.version import __version__
 
 Backbone = TypeVar('Backbone', bound='HubBackbone')
 _TYPE = 'mmvideomamba.VideoMamba'
+_CLASS = 'VideoMamba'
 _PLACES: Tuple[Tuple[str, ...],
                ...] = ((), ('backbone', ), ('vision_encoder', 'backbone'))
 
 
-def backbone_place(model: Mapping[str, Any],
-                   name: str) -> Tuple[Dict[str, Any], str]:
+def backbone_place(
+        model: Mapping[str, Any],
+        name: str,
+        kinds: Sequence[str] = (_CLASS, ),
+) -> Tuple[Dict[str, Any], str]:
     """Find the VideoMamba in the config of a model.
 
     Args:
         model (Mapping): Config of a backbone, or of a whole model.
         name (str): Name of the file, for an error.
+        kinds (Sequence[str]): Names of VideoMamba and of subclasses to
+            take. Defaults to ('VideoMamba', ).
 
     Returns:
         tuple[dict, str]: Arguments of the backbone without ``init_cfg``, and
@@ -44,7 +54,7 @@ def backbone_place(model: Mapping[str, Any],
             raise ValueError(
                 f'{name}: the backbone has adapters; merge them into the '
                 'weights first, see docs/adaptation.md')
-        if kind.rpartition('.')[2] == 'VideoMamba':
+        if kind.rpartition('.')[2] in kinds:
             arguments = {
                 k: v
                 for k, v in node.items() if k not in ('type', 'init_cfg')
@@ -55,7 +65,7 @@ def backbone_place(model: Mapping[str, Any],
 
 
 def _from_folder(
-        folder: Path
+    folder: Path, kinds: Sequence[str]
 ) -> Tuple[Dict[str, Any], Dict[str, Tensor], Dict[str, Any]]:
     """Return arguments, weights and origin of a saved model."""
     config = read_config(folder)
@@ -64,7 +74,7 @@ def _from_folder(
         for k in ('licence', 'results') if k in config
     }
     model = from_json(config['model'])
-    arguments, prefix = backbone_place(model, str(folder / CONFIG))
+    arguments, prefix = backbone_place(model, str(folder / CONFIG), kinds)
     return arguments, {
         k[len(prefix):]: v
         for k, v in read_state(folder).items() if k.startswith(prefix)
@@ -86,8 +96,9 @@ def _with_origin(backbone: Any, origin: Dict[str, Any]) -> Any:
     return backbone.eval()
 
 
-def _from_file(path: Path, ema: bool,
-               img_size: Any) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
+def _from_file(
+        path: Path, ema: bool, img_size: Any,
+        kinds: Sequence[str]) -> Tuple[Dict[str, Any], Dict[str, Tensor]]:
     """Return the arguments and weights in a file of any training."""
     file = read_weights(path, allow=allowed_types(path))
     try:
@@ -101,7 +112,7 @@ def _from_file(path: Path, ema: bool,
     if not isinstance(text, str):
         return sizes, weights
     model = ConfigDict(read_config_text(text, str(path)).get('model') or {})
-    return backbone_place(model, str(path))[0], weights
+    return backbone_place(model, str(path), kinds)[0], weights
 
 
 class HubBackbone(
@@ -161,15 +172,16 @@ class HubBackbone(
         """
         path = find_source(source)
         folder = find_folder(path)
+        kinds = [c.__name__ for c in cls.__mro__ if issubclass(c, nn.Module)]
         if folder is not None:
             path = folder / WEIGHTS
-            arguments, weights, origin = _from_folder(folder)
+            arguments, weights, origin = _from_folder(folder, kinds)
             if ema:
                 raise ValueError(f'{folder} holds one set of weights; leave '
                                  'ema out')
         else:
             arguments, weights = _from_file(path, ema,
-                                            overrides.get('img_size'))
+                                            overrides.get('img_size'), kinds)
             origin = _published_origin(path)
         unknown = [
             k for k in overrides if k not in cls._hub_mixin_init_parameters
@@ -194,6 +206,8 @@ class HubBackbone(
                         save_directory: Any,
                         *,
                         licence: Optional[str] = None,
+                        push_to_hub: bool = False,
+                        repo_id: Optional[str] = None,
                         **kwargs: Any) -> Optional[str]:
         """Save the backbone as a folder for ``from_pretrained``.
 
@@ -202,7 +216,10 @@ class HubBackbone(
                 with an older saved model.
             licence (str, optional): Licence of the weights. Defaults to
                 None: as of the file of the weights.
-            **kwargs: Of huggingface_hub: ``push_to_hub`` and ``repo_id``.
+            push_to_hub (bool): Whether to upload too. Defaults to False.
+            repo_id (str, optional): Id on the Hub. Defaults to None: the
+                name of the folder.
+            **kwargs: Of huggingface_hub, for the upload.
 
         Returns:
             str, optional: Address of the commit, if pushed.
@@ -211,11 +228,19 @@ class HubBackbone(
             ValueError: If the folder holds something else, or the backbone
                 has adapters or arguments beyond JSON.
         """
+        unknown = set(kwargs) - {'config', 'model_card_kwargs'}
+        if unknown and not push_to_hub:
+            raise ValueError(
+                f'save_pretrained has no argument {", ".join(sorted(unknown))}'
+                '; it takes licence, push_to_hub and repo_id')
         folder = check_target(save_directory)
         if licence is not None:
             self.origin = dict(self.origin, licence=licence)
-        self.hub_config()  # refuses before anything is removed
-        return super().save_pretrained(folder, **kwargs)
+        # The mixin would first remove config.json of an older model.
+        self._save_pretrained(folder)
+        if not push_to_hub:
+            return None
+        return self.push_to_hub(repo_id or folder.resolve().name, **kwargs)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write weights, model card and ``config.json``."""
@@ -250,6 +275,10 @@ class HubBackbone(
         given = dict(arguments, out_type=module.out_type)
         given.pop('init_cfg', None)
         height, width = module.img_size
+        own = type(self)
+        # A subclass by path: another class would compute something else.
+        kind = _TYPE if own.__name__ == _CLASS else (
+            f'{own.__module__}.{own.__qualname__}')
         results = dict(source='unknown')
         if self.origin.get('changes') == count_changes(module):
             results = self.origin.get('results', results)
@@ -273,4 +302,4 @@ class HubBackbone(
             probability=None,
             default_scope=None,
             test_pipeline=None,
-            model=to_json(dict(type=_TYPE, **given)))
+            model=to_json(dict(type=kind, **given)))

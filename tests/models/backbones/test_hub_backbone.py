@@ -3,6 +3,7 @@ import copy
 import json
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,11 @@ from common import official_files, official_weights, small_backbone
 from mmpretrain.models.peft import LoRAModel
 from safetensors.torch import load_file, save_file
 
+import mmvideomamba
 from mmvideomamba import VideoMamba
+from mmvideomamba.registry import MODELS
+
+SMALL: Any = dict(arch=dict(embed_dims=8, num_layers=1), img_size=16)
 
 
 def same(a: VideoMamba, b: VideoMamba) -> bool:
@@ -110,6 +115,8 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
         img_size=16)
     adapted = LoRAModel(
         backbone, rank=2, alpha=2, targets=[dict(type='in_proj')])
+    with pytest.raises(ValueError, match='no argument license'):
+        small_backbone().save_pretrained(tmp_path / 'saved', license='mit')
     with pytest.raises(ValueError, match='has adapters; merge them'):
         adapted.module.save_pretrained(tmp_path / 'saved')
     assert not (tmp_path / 'saved').exists()
@@ -137,3 +144,49 @@ def test_bad_sources(tmp_path: Path) -> None:
         VideoMamba.from_pretrained(tmp_path / 'saved')
     with pytest.raises(ValueError, match='huggingface.co/some/model'):
         VideoMamba.from_pretrained('some/model')
+
+
+class Doubled(VideoMamba):
+    """A backbone of a user, with an argument more."""
+
+    def __init__(self, times: float = 1., **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.times = times
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Multiply the features."""
+        return tuple(self.times * y for y in super().forward(x))
+
+
+def test_a_subclass_is_no_videomamba(tmp_path: Path) -> None:
+    """A folder of a subclass loads as the subclass, or not at all."""
+    Doubled(2., **SMALL).save_pretrained(tmp_path / 'own')
+    assert Doubled.from_pretrained(tmp_path / 'own').times == 2
+    with pytest.raises(ValueError, match='has no VideoMamba'):
+        VideoMamba.from_pretrained(tmp_path / 'own')
+    with pytest.raises(ValueError, match='Doubled.*import the module'):
+        mmvideomamba.load(tmp_path / 'own')
+    VideoMamba(**SMALL).save_pretrained(tmp_path / 'base')
+    assert Doubled.from_pretrained(tmp_path / 'base', times=3.).times == 3
+    MODELS._register_module(Doubled)
+    try:
+        loaded = mmvideomamba.load(tmp_path / 'own')
+        assert type(loaded) is Doubled and loaded.times == 2
+    finally:
+        del MODELS.module_dict['Doubled']
+
+
+def test_an_older_model_survives_a_full_disk(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder changes only when the new weights are written."""
+    model = VideoMamba(**SMALL)
+    model.save_pretrained(tmp_path)
+
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError('No space left on device')
+
+    monkeypatch.setattr('mmvideomamba.checkpoints.saved_folder.save_file',
+                        full)
+    with pytest.raises(OSError, match='No space'):
+        VideoMamba(**SMALL).save_pretrained(tmp_path)
+    assert same(VideoMamba.from_pretrained(tmp_path), model)
