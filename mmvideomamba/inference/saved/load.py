@@ -14,10 +14,12 @@ from mmvideomamba.checkpoints import (CONFIG, WEIGHTS, allowed_types,
                                       read_state, read_weights)
 from mmvideomamba.command_line.config import find_config
 from mmvideomamba.datasets.class_names import read_class_names
+from ..class_names import num_classes_of
 from .description import describe
-from .model_pipeline import build_pipeline
-from .plain_config import (TRAINING_WEIGHTS, check_types, config_values,
+from .model_pipeline import SCOPE_LOCK, build_pipeline
+from .plain_config import (TRAINING_WEIGHTS, WINDOWS, config_values,
                            place_files, plain_model, to_config)
+from .trusted_types import check_types
 
 Source = Union[str, Path]
 
@@ -38,9 +40,11 @@ def build_model(model: Mapping[str, Any], scope: Optional[str],
         ValueError: If a part is not known, or takes other arguments.
     """
     try:
-        with DefaultScope.overwrite_default_scope(scope or 'mmaction'):
+        with SCOPE_LOCK, DefaultScope.overwrite_default_scope(scope
+                                                              or 'mmaction'):
             return MODELS.build(Config(dict(model=model)).model).eval()
-    except (TypeError, KeyError, AttributeError, RuntimeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, RuntimeError,
+            AssertionError, ArithmeticError, ImportError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise ValueError(f'{name}: the model cannot be built: '
                          f'{lines[0][:300]}') from error
@@ -57,21 +61,45 @@ def _finish(model: Any, cfg: Config, description: Dict[str, Any],
     return model.to(device)
 
 
+def _check_values(values: Mapping[str, Any], name: str) -> None:
+    """Refuse a ``config.json`` without the values of a saved model."""
+    missing = [k for k in ('task', 'classes', 'input') if k not in values]
+    if missing:
+        raise ValueError(f'{name} lacks {", ".join(missing)}; save the model '
+                         'again, or get the folder anew')
+    classes, steps = values['classes'], values.get('test_pipeline') or []
+    windows = values.get('test_data_set') or {}
+    names = classes is None or isinstance(classes, list) and all(
+        isinstance(one, str) for one in classes)
+    listed = isinstance(steps, list) and all(
+        isinstance(one, Mapping) and 'type' in one for one in steps)
+    for key, good in (('classes', names), ('test_pipeline', listed),
+                      ('test_data_set', isinstance(windows, Mapping)
+                       and set(windows) <= set(WINDOWS))):
+        if not good:
+            raise ValueError(f'{name}: {key} is not as save_pretrained writes '
+                             'it; save the model again, or get the folder '
+                             'anew')
+
+
 def _from_folder(folder: Path, device: Any) -> nn.Module:
     """Load a saved folder."""
     values = read_config(folder)
     name = str(folder / CONFIG)
+    _check_values(values, name)
     check_types(values, name)
-    plain = place_files(from_json(values['model']), str(folder))
+    # The working folder may change before the files are read.
+    plain = place_files(from_json(values['model']), str(folder.absolute()))
     model = build_model(plain, values.get('default_scope'), name)
     load_strict(model, read_state(folder), folder / WEIGHTS)
     kept = ('model', 'default_scope', 'test_pipeline', 'test_data_set',
             'prompt_classes')
     description = {k: v for k, v in values.items() if k not in kept}
-    missing = [k for k in ('task', 'classes', 'input') if k not in description]
-    if missing:
-        raise ValueError(f'{name} lacks {", ".join(missing)}; save the model '
-                         'again, or get the folder anew')
+    count, classes = num_classes_of(model), description['classes']
+    if count and classes and len(classes) != count:
+        raise ValueError(f'{name} names {len(classes)} classes, but the model '
+                         f'has {count}; save the model again, or get the '
+                         'folder anew')
     found = _finish(model, to_config(values, plain), description, device)
     if values.get('prompt_classes'):
         _set_prompts(model, values['prompt_classes'])

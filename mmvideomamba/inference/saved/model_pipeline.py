@@ -1,4 +1,5 @@
 """The pipeline of a loaded model: from a file to a batch."""
+import threading
 from typing import Any, Optional
 
 from mmengine.config import Config
@@ -10,6 +11,9 @@ from ..inputs import list_inputs
 from ..pipeline import VideoPipeline
 from ..recognize import test_data_set
 from ..views import Views, step_name
+
+# The default scope of mmengine belongs to the process, not to a thread.
+SCOPE_LOCK = threading.RLock()
 
 
 class ModelPipeline:
@@ -33,7 +37,8 @@ class ModelPipeline:
         self.images = images
         if images:
             rest = [s for s in steps if step_name(s) not in LOADERS]
-            with DefaultScope.overwrite_default_scope('mmpretrain'):
+            with SCOPE_LOCK, DefaultScope.overwrite_default_scope(
+                    'mmpretrain'):
                 self.read: Any = ImageInference(model, cfg, Compose(rest)).read
         else:
             self.read = VideoPipeline(steps, views, data_set)

@@ -1,11 +1,9 @@
 """Configs without training: model, test pipeline, files."""
 import copy
-import importlib
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, Mapping, Tuple
 
 from mmengine.config import Config
-from mmengine.registry import MODELS, TRANSFORMS
 
 from mmvideomamba.checkpoints import TEXTS, from_json, to_json
 from mmvideomamba.json_file import read_json
@@ -22,10 +20,7 @@ TRAINING_WEIGHTS = ('distill_head.', 'clip_teacher.', 'alignment_loss.',
                     'vision_encoder.neck.')
 _TRAINING_KEYS = ('init_cfg', 'pretrained')
 _TOKENIZER = ('vocab.txt', 'tokenizer_config.json')
-_WINDOWS = ('window', 'stride', 'num_windows')
-SCOPES = ('mmvideomamba', 'mmaction', 'mmpretrain', 'mmengine', 'mmcv')
-# Norms of our layers, built without a registry.
-_BUILTIN = ('RMSNorm', 'LN')
+WINDOWS = ('window', 'stride', 'num_windows')
 
 
 def type_name(node: Any) -> str:
@@ -181,7 +176,7 @@ def config_values(cfg: Mapping[str, Any]) -> Dict[str, Any]:
     data_set = test_data_set(cfg)
     steps = data_set.get('pipeline') or cfg.get('test_pipeline')
     model = place_files(plain_model(cfg), '')
-    windows = {k: data_set[k] for k in _WINDOWS if k in data_set}
+    windows = {k: data_set[k] for k in WINDOWS if k in data_set}
     return dict(
         default_scope=cfg.get('default_scope') or 'mmaction',
         model=to_json(model, 'model'),
@@ -209,64 +204,3 @@ def to_config(values: Mapping[str, Any], model: Mapping[str, Any]) -> Config:
             test_dataloader=dict(
                 dataset=dict(pipeline=copy.deepcopy(steps), **data_set)))
     return Config(found)
-
-
-def _types(node: Any, place: str) -> List[Tuple[str, Any]]:
-    """List the types in a config, with places."""
-    if isinstance(node, Mapping):
-        found = [(place, node['type'])] if 'type' in node else []
-        for key, value in node.items():
-            found += _types(value, f'{place}.{key}')
-        return found
-    if isinstance(node, (list, tuple)):
-        return [
-            x for i, v in enumerate(node) for x in _types(v, f'{place}.{i}')
-        ]
-    return []
-
-
-def _registered(kind: str) -> bool:
-    """Tell whether a registry has a name, without an import by name."""
-    scope, _, name = kind.rpartition('.')
-    if scope not in ('', *SCOPES):
-        return False
-    for root in (MODELS, TRANSFORMS):
-        for registry in (root, *root.children.values()):
-            if scope in ('', registry.scope) and name in registry.module_dict:
-                return True
-    return name in _BUILTIN
-
-
-def _import_registries() -> None:
-    """Let the hosts and our package register models and steps."""
-    for scope in SCOPES[:3]:
-        found = importlib.import_module(f'{scope}.registry')
-        for name in ('MODELS', 'TRANSFORMS'):
-            getattr(found, name).import_from_location()
-
-
-def check_types(values: Mapping[str, Any], name: str) -> None:
-    """Refuse a config whose types are not in the registries.
-
-    A registry takes any name with a module in front for an import, and would
-    run whatever function a config of a stranger names.
-
-    Args:
-        values (Mapping): Of ``config_values``, read from a file.
-        name (str): Name of the file, for an error.
-
-    Raises:
-        ValueError: If a type is not registered.
-    """
-    scope = values.get('default_scope')
-    if scope not in (None, *SCOPES):
-        raise ValueError(f'{name}: default_scope is {scope!r}, none of '
-                         f'{list(SCOPES)}')
-    _import_registries()
-    for key in ('model', 'test_pipeline'):
-        for place, kind in _types(from_json(values.get(key)), key):
-            if not isinstance(kind, str) or not _registered(kind):
-                raise ValueError(
-                    f'{name}: {place}.type is {kind!r}, which no registry '
-                    f'knows; import the module that registers {kind!r} first, '
-                    'if you trust it')

@@ -15,6 +15,7 @@ from .description import describe
 from .load import build_model, load, prompt_classes
 from .plain_config import (TRAINING_WEIGHTS, config_values, model_files,
                            plain_model)
+from .trusted_types import check_types
 
 
 def _state_of(model: nn.Module) -> Dict[str, Tensor]:
@@ -45,6 +46,7 @@ def _whole_model(model: nn.Module, folder: Path, config: Any,
             'a Config or the path of one')
     state = _state_of(model)
     plain, values = plain_model(cfg), config_values(cfg)
+    check_types(values, 'the config')
     files = model_files(plain)
     # The folder must load: so a model of the config takes the weights.
     load_strict(
@@ -96,6 +98,7 @@ def save_pretrained(model: Union[nn.Module, str, Path],
     folder = check_target(folder)
     if isinstance(model, nn.Module):
         whole: Any = model.module if is_model_wrapper(model) else model
+        whole = getattr(whole, '_orig_mod', whole)  # of torch.compile
     else:
         whole, config = load(model, config=config), None
     if isinstance(whole, VideoMamba):

@@ -5,10 +5,7 @@ import pytest
 from host_tools import ROOT
 from mmengine.config import Config
 
-from mmvideomamba.inference.saved.plain_config import (check_types,
-                                                       config_values,
-                                                       model_files,
-                                                       plain_model)
+from mmvideomamba.inference.saved.plain_config import model_files, plain_model
 
 MULTIMODAL = 'multimodal/umt-videomamba-middle_k400-pre_16xb128-u8-10e_5m.py'
 DISTILLED = 'classification/videomamba-base_distill-small_16xb128-300e_in1k.py'
@@ -51,16 +48,3 @@ def test_refusals(tmp_path: Path) -> None:
         plain_model(Config(dict(a=1)))
     with pytest.raises(ValueError, match='answers.json'):
         model_files(dict(answer_file=str(tmp_path / 'gone.json')))
-
-
-@pytest.mark.parametrize('name', [
-    'quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py',
-    'classification/videomamba-tiny_8xb512-300e_in1k.py', MULTIMODAL,
-    'recognition/lvu/videomamba-tiny_k400-u32-pre_8xb8-u32-70e_lvu-'
-    'director-60s-rgb.py',
-    'recognition/custom/videomamba-tiny_attentive-probe_1xb8-u8-25e_'
-    'custom-rgb.py'
-])
-def test_types_of_recipes(name: str) -> None:
-    """The registries know all types of our recipes."""
-    check_types(config_values(config(name)), name)

@@ -2,16 +2,19 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Callable
 
 import cv2
+import micro_models
 import numpy as np
 import pytest
 import torch
 from common import official_weights
 from mmengine.config import Config
 from mmengine.logging import HistoryBuffer
+from mmengine.registry import DefaultScope
 from tiny_recipes import recipe, runner_file
 
 import mmvideomamba
@@ -225,6 +228,73 @@ def test_bad_sources(recognizer: Any, tmp_path: Path) -> None:
     (folder / 'config.json').write_text(json.dumps(config))
     with pytest.raises(ValueError, match="cannot be built.*'depth'"):
         mmvideomamba.load(folder)
+
+
+def test_bad_values(recognizer: Any, tmp_path: Path) -> None:
+    """A config.json by another hand ends in a line, or loads."""
+    folder = mmvideomamba.save_pretrained(recognizer[1], tmp_path / 'saved')
+    stored = (folder / 'config.json').read_text()
+    number = {'__tuple__': 5}
+    for keys, value, message in ((('classes', ), 5, 'classes is not as'),
+                                 (('classes', ), ['one'],
+                                  'names 1 classes, but the model has 8'),
+                                 (('test_pipeline', ), 5,
+                                  'test_pipeline is not as'),
+                                 (('test_pipeline', 1), {},
+                                  'test_pipeline is not as'),
+                                 (('test_data_set', ), dict(pipeline=[]),
+                                  'test_data_set is not as'),
+                                 (('model', 'backbone', 'img_size'), number,
+                                  'cannot be built'),
+                                 (('model', 'data_preprocessor', 'std'), None,
+                                  'cannot be built'), (('model', 'backbone',
+                                                        'arch', 'num_layers'),
+                                                       10**30, 'cannot be b')):
+        config = node = json.loads(stored)
+        for key in keys[:-1]:
+            node = node[key]
+        node[keys[-1]] = value
+        (folder / 'config.json').write_text(json.dumps(config))
+        with pytest.raises(ValueError, match=f'config.json.*{message}'):
+            mmvideomamba.load(folder)
+
+
+def test_classes_in_place_of_names(recognizer: Any, tmp_path: Path) -> None:
+    """A config with classes as types is saved and loaded."""
+    model, file, _ = recognizer
+    model.cfg.model.type = type(model)
+    folder = mmvideomamba.save_pretrained(model, tmp_path / 'saved')
+    assert type(mmvideomamba.load(folder)) is type(model)
+    model.cfg.test_dataloader.dataset.pipeline[0]['type'] = 'NoSuchStep'
+    with pytest.raises(ValueError, match='pipeline.0.type is .NoSuchStep'):
+        mmvideomamba.save_pretrained(model, tmp_path / 'other')
+    assert not (tmp_path / 'other').exists()
+
+
+def test_loads_in_threads(recognizer: Any, tmp_path: Path) -> None:
+    """Models of two hosts load at once, each in its scope."""
+    image = micro_models.classifier()
+    cfg = dict(type='ImageClassifier', backbone=micro_models.backbone())
+    cfg['backbone']['num_frames'] = 1
+    cfg['head'] = dict(type='LinearClsHead', num_classes=3, in_channels=8)
+    image.cfg = Config(dict(default_scope='mmpretrain', model=cfg))
+    folders = [
+        mmvideomamba.save_pretrained(model, tmp_path / f'saved_{i}')
+        for i, model in enumerate((recognizer[0], image))
+    ]
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(mmvideomamba.load, folders * 8))
+    assert [type(model).__name__
+            for model in found] == ['Recognizer3D', 'ImageClassifier'] * 8
+    assert DefaultScope.get_current_instance() is None
+
+
+def test_a_compiled_model(recognizer: Any, tmp_path: Path) -> None:
+    """torch.compile changes no names of weights."""
+    folder = mmvideomamba.save_pretrained(
+        torch.compile(recognizer[0]), tmp_path / 'saved')
+    assert mmvideomamba.load(folder).description['task'] == (
+        'video-classification')
 
 
 def test_the_best_checkpoint_tells_its_accuracy(recognizer: Any,

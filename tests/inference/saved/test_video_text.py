@@ -63,6 +63,21 @@ def test_retrieval(tmp_path: Path, make_video: Callable) -> None:
                        model.vision_encoder.backbone.cls_token)
 
 
+def test_a_relative_path(tmp_path: Path,
+                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of a loaded model are found from another working folder."""
+    cfg = small_config('captions', tmp_path / 'bert')
+    runner_file(cfg, tmp_path / 'epoch_1.pth')
+    monkeypatch.chdir(tmp_path)
+    mmvideomamba.save_pretrained('epoch_1.pth', 'saved')
+    loaded = mmvideomamba.load('saved/')
+    (tmp_path / 'elsewhere').mkdir()
+    monkeypatch.chdir(tmp_path / 'elsewhere')
+    assert len(loaded.tokenize(['a square']).ids) == 1
+    again = mmvideomamba.save_pretrained(loaded, 'again')
+    assert (again / 'tokenizer' / 'vocab.txt').is_file()
+
+
 def test_training_parts_stay_behind(tmp_path: Path) -> None:
     """Teacher, decoder and files of weights are left out."""
     cfg = small_config('captions', tmp_path / 'bert')
