@@ -116,6 +116,46 @@ def test_prompts(tmp_path: Path, make_video: Callable) -> None:
     assert config['prompt_classes'] == classes
 
 
+def test_multiple_choice(tmp_path: Path, make_video: Callable) -> None:
+    """The scores of options are those of the model that was saved."""
+    cfg = small_config('captions', tmp_path / 'bert')
+    cfg.model.type = 'mmvideomamba.VideoTextMC'
+    model, loaded = saved_pair(cfg, tmp_path)
+    assert loaded.description['task'] == 'video-multiple-choice'
+    scores = []
+    for one in (model, loaded):
+        batch = loaded.pipeline(make_video())
+        batch['data_samples'][0].caption_options = ['a left', 'a right', 'a']
+        scores.append(one.test_step(batch)[0].score)
+    assert len(scores[0]) == 3 and (scores[0] == scores[1]).all()
+
+
+def test_questions(tmp_path: Path, make_video: Callable) -> None:
+    """Answers come along, and leave with another model in the folder."""
+    cfg = small_config('captions', tmp_path / 'bert')
+    for key in ('embed_dims', 'loss_weights', 'temperature', 'gather_grad'):
+        cfg.model.pop(key)
+    answers = tmp_path / 'bert' / 'all.json'
+    answers.write_text(json.dumps(['left', 'right', 'a square']))
+    cfg.model.update(type='mmvideomamba.VideoTextQA', answer_file=str(answers))
+    model = runner_file(cfg, tmp_path / 'epoch_1.pth')
+    found = []
+    folder = mmvideomamba.save_pretrained(tmp_path / 'epoch_1.pth',
+                                          tmp_path / 'saved')
+    loaded = mmvideomamba.load(folder)
+    assert loaded.description['task'] == 'video-question-answering'
+    for one in (model, loaded):
+        batch = loaded.pipeline(make_video())
+        batch['data_samples'][0].question = 'a square moves'
+        found.append(one.test_step(batch)[0].pred_answer)
+    assert found[0] == found[1] in ['left', 'right', 'a square']
+    for key, weight in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], weight), key
+    backbone = mmvideomamba.VideoMamba.from_pretrained(folder)
+    backbone.save_pretrained(folder)
+    assert len(list(folder.iterdir())) == 3
+
+
 def test_a_file_that_is_gone(tmp_path: Path) -> None:
     """A model without the vocabulary is not saved."""
     cfg = small_config('captions', tmp_path / 'bert')
