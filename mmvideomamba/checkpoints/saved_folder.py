@@ -266,13 +266,19 @@ def load_strict(model: nn.Module,
             to 'config.json'.
 
     Raises:
-        ValueError: If names or shapes differ; the message counts them and
-            names an example of each kind.
+        ValueError: If names or shapes differ, or whole numbers are in the
+            place of fractions; the message counts them and names an example
+            of each kind.
     """
     own = {k: v for k, v in model.state_dict().items() if torch.is_tensor(v)}
     missing = [k for k in own if k not in state]
     unexpected = [k for k in state if k not in own]
     other = [k for k in own if k in state and own[k].shape != state[k].shape]
+    # Quantised weights without their scales would be cast without a word.
+    kinds = [
+        k for k in own if k in state
+        and own[k].is_floating_point() != state[k].is_floating_point()
+    ]
     faults = []
     if missing:
         faults.append(f'{len(missing)} tensors missing, such as {missing[0]}')
@@ -283,6 +289,11 @@ def load_strict(model: nn.Module,
         faults.append(f'{len(other)} of another shape, such as {name}: '
                       f'{tuple(state[name].shape)} in the file, '
                       f'{tuple(own[name].shape)} in the model')
+    if kinds:
+        name = kinds[0]
+        faults.append(f'{len(kinds)} of another kind of numbers, such as '
+                      f'{name}: {state[name].dtype} in the file, '
+                      f'{own[name].dtype} in the model')
     if faults:
         raise ValueError(f'{file} holds the weights of another model than '
                          f'{config}: {"; ".join(faults)}; {_ANEW}')

@@ -149,3 +149,18 @@ def test_weights_of_another_model() -> None:
         'missing, such as bias; 1 unexpected, such as other; 1 of another '
         'shape, such as weight: (2, 4) in the file, (2, 3) in the model; '
         'save the model again, or get the folder anew')
+
+
+def test_weights_in_whole_numbers() -> None:
+    """Quantised weights are refused; half precision is read."""
+    model = nn.Linear(3, 2)
+    state = dict(model.state_dict())
+    load_strict(model, {k: v.half() for k, v in state.items()}, 'FILE')
+    with pytest.raises(
+            ValueError,
+            match='2 of another kind of numbers, such '
+            'as weight: torch.int8 in the file, torch.float32'):
+        load_strict(model, {
+            k: v.to(torch.int8)
+            for k, v in state.items()
+        }, 'FILE')
