@@ -9,3 +9,6 @@ DIVERGED = 70
 INTERRUPTED = 130
 # No GPU where the command needs one: EX_UNAVAILABLE of sysexits.h.
 UNAVAILABLE = 69
+# Some inputs cannot be read or have no counterpart; they are listed, and all
+# others are done: EX_DATAERR.
+BAD_INPUT = 65

@@ -38,6 +38,12 @@ ROOMS: Dict[str, Tuple[set, set]] = {
       'process_group'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'exit_codes', 'ops', 'registry', 'version'}),
+    'cli': (set(), {'exit_codes', 'version'}),
+    'cli.run_doctor': (set(), {'doctor'}),
+    'cli.run_export': ({'torch'}, {'command_line', 'deployment'}),
+    'cli.run_predict':
+    ({'tqdm'}, {'atomic_file', 'command_line', 'exit_codes', 'inference'}),
+    '__main__': (set(), {'cli'}),
     'ops.__init__': (set(), {'ops'}),
     'ops.runtime': (BASIC | KERNELS, set()),
     'ops.runtime.verdicts':
@@ -48,8 +54,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.conv': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.norm': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.scan': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
-    'ops.mixer':
-    (BASIC | KERNELS, {'ops.conv', 'ops.dispatch', 'ops.runtime', 'ops.scan'}),
+    'ops.mixer': (BASIC | KERNELS,
+                  {'ops.conv', 'ops.dispatch', 'ops.runtime', 'ops.scan'}),
     'ops.clip_augment': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
     'ops.mamba_ssm_adapter':
     (BASIC | KERNELS, {'ops.conv', 'ops.mixer', 'ops.runtime', 'ops.scan'}),
@@ -100,8 +106,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
                   {'datasets'}),
-    'inference.predictor': (ENGINE | {'onnxruntime'},
-                            {'checkpoints', 'datasets', 'inference'}),
+    'inference.predictor': (ENGINE | {'onnxruntime', 'pyarrow'}, {
+        'atomic_file', 'checkpoints', 'datasets', 'inference'
+    }),
     'inference.saved': (ENGINE, {
         'checkpoints', 'command_line', 'datasets', 'inference', 'json_file',
         'models', 'version'

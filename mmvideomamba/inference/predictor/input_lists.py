@@ -29,6 +29,9 @@ def _listed(lines: Iterable[str], folder: Path) -> List[str]:
                 path = text
                 break
             path = path[:-len(rest.pop())].rstrip()
+        if path.lower().endswith(LISTS):
+            raise ValueError(f'a list names another list, {path!r}; give both '
+                             'by themselves')
         found.append(_existing(path, folder) or path)
     return found
 

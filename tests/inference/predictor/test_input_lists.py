@@ -44,6 +44,9 @@ def test_lists(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert expand_inputs('-') == [f'{folder}/b.mp4']
     with pytest.raises(ValueError, match='standard input lists no file'):
         expand_inputs(['-'])
+    path.write_text('other.txt\n')
+    with pytest.raises(ValueError, match='names another list'):
+        expand_inputs(path)
     path.write_text('\n')
     with pytest.raises(ValueError, match='val.txt lists no file'):
         expand_inputs(path)

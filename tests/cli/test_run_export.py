@@ -1,21 +1,21 @@
 """The command line of the export."""
+import runpy
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from micro_models import backbone, build
-from script import load_script
+from script import ROOT
 
+from mmvideomamba.cli import main, run_export
 from mmvideomamba.deployment import FORMATS
+from mmvideomamba.deployment.onnx_file import OPSET
 
-tool = load_script('tools/deployment/export.py')
 
-
-def run(monkeypatch: pytest.MonkeyPatch, *args: Any) -> None:
-    """Call the script as a user does, in this process."""
-    monkeypatch.setattr(sys, 'argv', ['export.py', *map(str, args)])
-    tool.main()
+def run(*args: Any) -> None:
+    """Call the command as a user does, in this process."""
+    assert main(['export', *map(str, args)]) == 0
 
 
 def test_a_saved_backbone(tmp_path: Path, monkeypatch, capsys) -> None:
@@ -26,17 +26,17 @@ def test_a_saved_backbone(tmp_path: Path, monkeypatch, capsys) -> None:
         return 7
 
     build(backbone(), 'mmaction').save_pretrained(tmp_path / 'saved')
-    seen = []
+    seen: list = []
 
     def check(path: Path, inputs: Any) -> Any:
         seen.extend(tuple(x.shape) for x in inputs)
         return [model(x) for x in inputs]
 
-    model = tool.load_backbone(str(tmp_path / 'saved'))[0]
+    model = run_export.load_backbone(str(tmp_path / 'saved'))[0]
     onnx = FORMATS['onnx']._replace(packages=(), write=write, check=check)
     monkeypatch.setitem(FORMATS, 'onnx', onnx)
-    run(monkeypatch, tmp_path / 'saved', '--out', tmp_path / 'out',
-        '--formats', 'onnx', '--batch', 2, '--rounds', 0, '--backbone-only')
+    run(tmp_path / 'saved', '--out', tmp_path / 'out', '--formats', 'onnx',
+        '--batch', 2, '--rounds', 0, '--backbone-only')
     assert seen == [(2, 3, 2, 16, 16)]
     assert '| model.onnx | ' in capsys.readouterr().out
     assert '"feature-extraction"' in (tmp_path / 'out/model.onnx').read_text()
@@ -58,4 +58,20 @@ def test_errors(args: list, words: str, monkeypatch) -> None:
     onnx = FORMATS['onnx']._replace(packages=())
     monkeypatch.setitem(FORMATS, 'onnx', onnx)
     with pytest.raises(SystemExit, match=f'^error: .*{words}'):
-        run(monkeypatch, *args, '--out', 'nowhere')
+        run(*args, '--out', 'nowhere')
+
+
+def test_help_names_all(capsys: pytest.CaptureFixture) -> None:
+    """The formats and the default are those of the export."""
+    with pytest.raises(SystemExit):
+        main(['export', '--help'])
+    words = capsys.readouterr().out.split()
+    assert f'{", ".join(FORMATS)} (default:' in ' '.join(words)
+    assert f'(default: {OPSET})' in ' '.join(words)
+
+
+def test_script_of_a_clone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'argv', ['export.py', 'nowhere', '--out', 'x'])
+    with pytest.raises(SystemExit, match='nowhere is no file'):
+        runpy.run_path(
+            str(ROOT / 'tools/deployment/export.py'), run_name='__main__')
