@@ -102,7 +102,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'engine.step_graph': (ENGINE,
                           {'engine', 'models.backbones', 'ops', 'user_error'}),
-    'visualization': (ENGINE | {'cv2', 'imageio_ffmpeg', 'matplotlib'},
+    'visualization': (ENGINE | {'PIL', 'av', 'cv2', 'matplotlib'},
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
                   {'datasets'}),

@@ -1,15 +1,18 @@
-"""Pictures drawn by hooks and demos.
+"""Pictures drawn by hooks, demos and predictors.
 
-``score_chart`` and ``annotated_video`` are imported by name: the first loads
-matplotlib, the second a package of the extra ``demo``.
+Text is drawn by Pillow in any script that a font of the system holds.
+``annotated_video``, ``score_chart`` and ``video_file`` are imported by name,
+as these modules load the readers of videos.
 """
 from .alignment import (AlignmentPicture, draw_alignment, picture_of,
                         undisturbed)
-from .frame_strip import draw_frame_strip
+from .frame_strip import Clip, draw_frame_strip, draw_frames
 from .log_picture import log_picture, save_picture
+from .overlay import overlay
 from .text import write_line
 
 __all__ = [
-    'AlignmentPicture', 'draw_alignment', 'draw_frame_strip', 'picture_of',
-    'log_picture', 'save_picture', 'undisturbed', 'write_line'
+    'AlignmentPicture', 'Clip', 'draw_alignment', 'draw_frame_strip',
+    'draw_frames', 'log_picture', 'overlay', 'picture_of', 'save_picture',
+    'undisturbed', 'write_line'
 ]

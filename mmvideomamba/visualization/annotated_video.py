@@ -1,77 +1,194 @@
-"""Video with the best classes written under each frame."""
+"""Videos with the best classes, and the frames of the model, marked."""
 import math
 from pathlib import Path
-from typing import Iterator, List, Tuple
+from typing import Collection, Iterator, List, Optional, Sequence, Tuple
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 
 from mmvideomamba.datasets.video import VideoReader
-from .text import write_line
+from .frame_strip import GREY, Clip, caption
+from .overlay import ALPHA, overlay
+from .score_bars import Scores, repeated_bars
+from .text import WHITE, Colour, text_panel, text_size
+from .video_file import write_video
 
 MAX_FRAMES = 300  # longer videos are thinned out
 BLOCK = 32  # frames decoded at a time
-VIDEO_HEIGHT = 288  # least height of the frames, in pixels
+LEAST_SIDE = 288  # short side of the frames, in pixels
+MOST_SIDE = 1080  # the same, at most
+SHOWN = 3  # classes
+CLIP_FPS = 4.  # speed of a video of the frames of a clip
+SEEN: Colour = (255, 200, 0)  # marks a frame that the model saw
+LINE = (80, 80, 80)
+LEGEND = 'yellow: frames that the model saw'
 
-Scores = List[Tuple[str, float]]
+
+def drawn_size(height: int, width: int) -> Tuple[int, int]:
+    """Return the size at which a frame is drawn, so that text can be read.
+
+    Args:
+        height (int): Of the frame, in pixels.
+        width (int): Of the frame, in pixels.
+
+    Returns:
+        tuple[int, int]: Height and width, even, the short one 288 to 1080
+        pixels.
+    """
+    short = min(height, width)
+    scale = min(max(short, LEAST_SIDE), MOST_SIDE) / short
+    return 2 * round(scale * height / 2), 2 * round(scale * width / 2)
 
 
-def annotate_frame(frame: np.ndarray, scores: Scores) -> np.ndarray:
+def annotate_frame(frame: np.ndarray,
+                   scores: Scores,
+                   note: str = '',
+                   seen: bool = False) -> np.ndarray:
     """Write the best classes under a frame.
 
     Args:
         frame (np.ndarray): RGB, shape (h, w, 3), uint8.
         scores (list[tuple[str, float]]): Names and scores, best first.
+        note (str): First line, such as number and time of the frame. Up to
+            30 characters take one line in any frame. Defaults to '', none.
+        seen (bool): Whether to mark the frame as one that the model saw, by
+            a border and the colour of the note. Defaults to False.
 
     Returns:
-        np.ndarray: A larger frame of even sides, RGB, uint8.
+        np.ndarray: A frame of even sides, RGB, uint8, with a panel below;
+        equal sizes for equal scores and numbers of lines.
     """
-    scale = max(1., VIDEO_HEIGHT / frame.shape[0])
-    height, width = (2 * round(side * scale / 2) for side in frame.shape[:2])
-    panel = np.zeros((2 * (4 + 11 * len(scores)), width, 3), np.uint8)
-    for row, (name, score) in enumerate(scores):
-        y = 4 + 22 * row
-        panel[y + 16:y + 19, :max(1, round(score * width))] = (64, 160, 255)
-        write_line(panel, f'{score:.2f} {name}', (4, y + 12))
-    frame = cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.concatenate([frame, panel])
+    height, width = drawn_size(*frame.shape[:2])
+    how = cv2.INTER_AREA if height < len(frame) else cv2.INTER_CUBIC
+    frame = cv2.resize(frame, (width, height), interpolation=how)
+    size = text_size(height, width)
+    parts = [frame]
+    if seen:
+        edge = max(2, size // 4)
+        for side in (np.s_[:edge], np.s_[-edge:], np.s_[:, :edge],
+                     np.s_[:, -edge:]):
+            frame[side] = SEEN
+    if note:
+        parts.append(text_panel([(note, SEEN if seen else GREY)], width, size))
+    parts.append(repeated_bars(tuple(scores), width, size))
+    picture = np.concatenate(parts)
+    return np.pad(picture, ((0, len(picture) % 2), (0, 0), (0, 0)))
 
 
-def _read_frames(reader: VideoReader, step: int) -> Iterator[np.ndarray]:
-    """Read every n-th frame of a video.
+def _timeline(length: int, seen: Collection[int], here: int, width: int,
+              size: int) -> np.ndarray:
+    """Draw a line of the whole video, the frames seen, and the place."""
+    thick, tick = size // 2, max(2, size // 8)
+    line = np.zeros((2 * thick, width, 3), np.uint8)
+    line[thick // 2:thick + thick // 2] = LINE
+    marks = [(number, SEEN) for number in sorted(seen)] + [(here, WHITE)]
+    for number, colour in marks:
+        left = round(number * (width - tick) / max(1, length - 1))
+        line[:, left:left + tick] = colour
+    legend = text_panel([(LEGEND, SEEN)], width, size)
+    picture = np.concatenate([line, legend])
+    return np.pad(picture, ((0, len(picture) % 2), (0, 0), (0, 0)))
+
+
+def chosen_frames(length: int, step: int,
+                  seen: Collection[int] = ()) -> List[int]:
+    """Choose the frames of a thinned-out video.
+
+    Args:
+        length (int): Number of frames of the video.
+        step (int): One frame of each ``step`` is taken.
+        seen (Collection[int]): Frames that the model saw, taken before
+            others. Defaults to none.
+
+    Returns:
+        list[int]: Numbers of frames, rising; the first of each ``step``, or
+        the first one seen.
+    """
+    wanted = sorted(seen)
+    found = []
+    for start in range(0, length, step):
+        stop = min(length, start + step)
+        inside = [number for number in wanted if start <= number < stop]
+        found.append(inside[0] if inside else start)
+    return found
+
+
+def read_frames(reader: VideoReader,
+                numbers: Sequence[int]) -> Iterator[np.ndarray]:
+    """Read frames of a video, some at a time.
 
     Args:
         reader (VideoReader): The video.
-        step (int): Distance of the frames.
+        numbers (Sequence[int]): Of the frames.
 
     Yields:
         np.ndarray: RGB, shape (h, w, 3), uint8.
     """
-    indices = range(0, len(reader), step)
-    for start in range(0, len(indices), BLOCK):
-        yield from reader.get_frames(indices[start:start + BLOCK])
+    for start in range(0, len(numbers), BLOCK):
+        yield from reader.get_frames(numbers[start:start + BLOCK])
 
 
-def save_annotated_video(reader: VideoReader, scores: Scores,
-                         path: Path) -> None:
+def save_annotated_video(
+        reader: VideoReader,
+        scores: Scores,
+        path: Path,
+        clips: Optional[Sequence[Sequence[int]]] = None) -> None:
     """Write the annotated video, H.264, at the speed of the original.
 
     Args:
         reader (VideoReader): The video.
-        scores (list[tuple[str, float]]): Names and scores, best first.
+        scores (list[tuple[str, float]]): Names and scores, best first; three
+            are drawn.
         path (Path): The .mp4 file to write.
+        clips (Sequence[Sequence[int]], optional): Numbers of the frames of
+            each clip that the model saw, marked on a line of time and, while
+            shown, by a border. Defaults to None, not known.
     """
-    step = math.ceil(len(reader) / MAX_FRAMES)
-    frames = (
-        annotate_frame(f, scores[:3]) for f in _read_frames(reader, step))
-    first = next(frames)
-    writer = imageio_ffmpeg.write_frames(
-        str(path), (first.shape[1], first.shape[0]),
-        fps=reader.avg_fps / step,
-        macro_block_size=2)
-    writer.send(None)
-    writer.send(np.ascontiguousarray(first))
-    for frame in frames:
-        writer.send(np.ascontiguousarray(frame))
-    writer.close()
+    length = len(reader)
+    seen = {int(number) for clip in clips or () for number in clip}
+    step = math.ceil(length / MAX_FRAMES)
+    numbers = chosen_frames(length, step, seen)
+
+    def drawn() -> Iterator[np.ndarray]:
+        for number, frame in zip(numbers, read_frames(reader, numbers)):
+            note = f'frame {number}, {number / reader.avg_fps:.2f} s'
+            picture = annotate_frame(frame, scores[:SHOWN], note, number
+                                     in seen)
+            if not seen:
+                yield picture
+                continue
+            size = text_size(*drawn_size(*frame.shape[:2]))
+            line = _timeline(length, seen, number, picture.shape[1], size)
+            yield np.concatenate([picture, line])
+
+    write_video(drawn(), path, reader.avg_fps / step)
+
+
+def save_clip_video(clip: Clip,
+                    scores: Scores,
+                    path: Path,
+                    fps: float = CLIP_FPS,
+                    alpha: float = ALPHA) -> None:
+    """Write the frames that a model saw as a slow video, with relevance.
+
+    Args:
+        clip (Clip): The frames; a relevance is laid over them, beside the
+            plain frames.
+        scores (list[tuple[str, float]]): Names and scores, best first; three
+            are drawn.
+        path (Path): The .mp4 file to write.
+        fps (float): Frames per second. Defaults to 4.
+        alpha (float): Of the overlay. Defaults to 0.6.
+
+    Raises:
+        ValueError: If the relevance does not fit the frames.
+    """
+    frames = clip.frames
+    if clip.relevance is not None:
+        over = overlay(frames, clip.relevance, alpha)
+        # Wide frames stand above each other, others side by side.
+        wide = frames.shape[2] > frames.shape[1] * 4 / 3
+        frames = np.concatenate([frames, over], axis=1 if wide else 2)
+    notes = [caption(clip, place) for place in range(len(frames))]
+    write_video((annotate_frame(frame, scores[:SHOWN], note)
+                 for frame, note in zip(frames, notes)), path, fps)

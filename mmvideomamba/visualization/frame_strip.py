@@ -1,29 +1,191 @@
-"""Strip of the frames of a clip under label and prediction."""
+"""Strip of the frames of a clip, under label and prediction."""
+from typing import List, NamedTuple, Optional, Sequence, Tuple
+
+import cv2
 import numpy as np
 
-from .text import write_line
+from .overlay import ALPHA, overlay
+from .text import SMALLEST, WHITE, Colour, text_panel
 
-HEADER = 20  # pixels above the frames, per line
-RIGHT, WRONG = (0, 200, 0), (230, 60, 60)  # colours, RGB
+RIGHT: Colour = (0, 200, 0)
+WRONG: Colour = (255, 90, 90)
+GREY: Colour = (170, 170, 170)
+COLUMNS = 8  # frames side by side, at most
+WIDTH = 2048  # of a strip, at most, in pixels
+FRAME_SIDE = 96  # least short side of a drawn frame, in pixels
+TEXT_SHARE = 1 / 100  # height of text, of the width of a strip
+CAPTION_SHARE = 0.75  # height of the captions, of that of the text
+GAP = 4  # between frames, in pixels
 
 
-def draw_frame_strip(frames: np.ndarray, label: str, prediction: str,
-                     score: float, correct: bool) -> np.ndarray:
-    """Draw the frames of a clip side by side, under two lines of text.
+class Clip(NamedTuple):
+    """Hold the frames that a model saw of a video.
 
     Args:
         frames (np.ndarray): RGB, shape (t, h, w, 3), uint8.
-        label (str): Name of the true class.
-        prediction (str): Name of the predicted class.
-        score (float): Score of the predicted class.
-        correct (bool): Whether to write the prediction in green, not in red.
+        numbers (Sequence[int], optional): Number of each frame in the video,
+            from 0. Defaults to None, not known.
+        times (Sequence[float], optional): Time of each frame, in seconds.
+            Defaults to None, not known.
+        relevance (np.ndarray, optional): Shape (t', h', w'), see
+            ``overlay``. Defaults to None.
+    """
+    frames: np.ndarray
+    numbers: Optional[Sequence[int]] = None
+    times: Optional[Sequence[float]] = None
+    relevance: Optional[np.ndarray] = None
+
+
+def strip_text_size(width: int) -> int:
+    """Return the height of the text of a strip.
+
+    Args:
+        width (int): Of the strip, in pixels.
 
     Returns:
-        np.ndarray: RGB, shape (40 + h, t * w, 3), uint8.
+        int: Pixels, 12 at least.
     """
-    strip = np.concatenate(list(frames), axis=1)
-    header = np.zeros((2 * HEADER, strip.shape[1], 3), np.uint8)
-    write_line(header, f'label {label}', (4, HEADER - 6))
-    write_line(header, f'prediction {prediction} {score:.2f}',
-               (4, 2 * HEADER - 6), RIGHT if correct else WRONG)
+    return max(SMALLEST, round(TEXT_SHARE * width))
+
+
+def caption(clip: Clip, place: int) -> str:
+    """Write which frame of the video stands at a place of a clip.
+
+    Args:
+        clip (Clip): The clip.
+        place (int): Place in the clip, from 0.
+
+    Returns:
+        str: Such as 'frame 12, 0.48 s'; the place in the clip if the number
+        is not known.
+    """
+    if clip.numbers is None:
+        text = f'{place + 1} of {len(clip.frames)}'
+    else:
+        text = f'frame {int(clip.numbers[place])}'
+    if clip.times is not None:
+        text += f', {clip.times[place]:.2f} s'
+    return text
+
+
+def _check(clip: Clip) -> None:
+    """Raise ValueError if the parts of a clip do not fit each other."""
+    frames = clip.frames
+    if frames.ndim != 4 or frames.shape[-1] != 3 or not frames.size:
+        raise ValueError('frames of a strip must have the shape (t, h, w, 3), '
+                         f'but have {frames.shape}')
+    for name, values in (('numbers', clip.numbers), ('times', clip.times)):
+        if values is not None and len(values) != len(frames):
+            raise ValueError(f'{len(values)} {name} are given for '
+                             f'{len(frames)} frames')
+
+
+def drawn_size(shape: Tuple[int, ...]) -> Tuple[int, int]:
+    """Return the size at which frames are drawn in a strip.
+
+    Args:
+        shape (tuple[int]): Of the frames, (t, h, w, 3).
+
+    Returns:
+        tuple[int, int]: Width and height, in pixels, in the ratio of the
+        frames.
+    """
+    t, height, width = shape[:3]
+    scale = max(1., FRAME_SIDE / min(height, width))
+    scale = min(scale, (WIDTH // min(t, COLUMNS) - GAP) / width)
+    return max(1, round(scale * width)), max(1, round(scale * height))
+
+
+def _row(frames: np.ndarray, width: int) -> np.ndarray:
+    """Put frames side by side, on black up to a width."""
+    t, height, side = frames.shape[:3]
+    row = np.zeros((height + GAP, width, 3), np.uint8)
+    for place in range(t):
+        left = place * (side + GAP)
+        row[:height, left:left + side] = frames[place]
+    return row
+
+
+def _captions(texts: List[str], side: int, width: int) -> np.ndarray:
+    """Write a caption above each frame of a row."""
+    size = max(SMALLEST, round(CAPTION_SHARE * strip_text_size(width)))
+    panels = [text_panel([(text, WHITE)], side, size) for text in texts]
+    row = np.zeros((max(len(p) for p in panels), width, 3), np.uint8)
+    for place, panel in enumerate(panels):
+        left = place * (side + GAP)
+        row[:len(panel), left:left + side] = panel
+    return row
+
+
+def draw_frames(clip: Clip, alpha: float = ALPHA) -> np.ndarray:
+    """Draw the frames of a clip in rows of eight, each under a caption.
+
+    Args:
+        clip (Clip): The frames, with numbers and times where known. With a
+            relevance, a second row below each has the overlays.
+        alpha (float): Of the overlays. Defaults to 0.6.
+
+    Returns:
+        np.ndarray: RGB, shape (h, w, 3), uint8, w at most 2048 and a gap.
+
+    Raises:
+        ValueError: If the parts of the clip do not fit each other.
+    """
+    _check(clip)
+    size = drawn_size(clip.frames.shape)
+    shrinks = size[0] < clip.frames.shape[2]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    frames = np.stack(
+        [cv2.resize(frame, size, interpolation=how) for frame in clip.frames])
+    below = (None if clip.relevance is None else overlay(
+        frames, clip.relevance, alpha))
+    width = min(len(frames), COLUMNS) * (size[0] + GAP) - GAP
+    rows = []
+    for start in range(0, len(frames), COLUMNS):
+        part = slice(start, start + COLUMNS)
+        places = range(len(frames))[part]
+        rows.append(
+            _captions([caption(clip, i) for i in places], size[0], width))
+        rows.append(_row(frames[part], width))
+        if below is not None:
+            rows.append(_row(below[part], width))
+    return np.concatenate(rows)
+
+
+def draw_frame_strip(clip: Clip,
+                     label: Optional[str],
+                     prediction: str,
+                     score: Optional[float] = None,
+                     correct: Optional[bool] = None) -> np.ndarray:
+    """Draw the frames of a clip, under label and prediction.
+
+    Args:
+        clip (Clip): The frames that the model saw.
+        label (str, optional): Name of the true class; None leaves the line
+            out.
+        prediction (str): Name of the predicted class; '' leaves the line
+            out.
+        score (float, optional): Score of the predicted class. Defaults to
+            None, not written.
+        correct (bool, optional): Whether to write the prediction in green,
+            or in red. Defaults to None, in white.
+
+    Returns:
+        np.ndarray: RGB, shape (h, w, 3), uint8.
+
+    Raises:
+        ValueError: See ``draw_frames``.
+    """
+    strip = draw_frames(clip)
+    texts: List[Tuple[str, Colour]] = []
+    if label is not None:
+        texts.append((f'label {label}', WHITE))
+    if prediction:
+        number = '' if score is None else f' {score:.2f}'
+        colour = WHITE if correct is None else RIGHT if correct else WRONG
+        texts.append((f'prediction {prediction}{number}', colour))
+    if not texts:
+        return strip
+    width = strip.shape[1]
+    header = text_panel(texts, width, strip_text_size(width))
     return np.concatenate([header, strip])

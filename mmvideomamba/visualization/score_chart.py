@@ -1,19 +1,40 @@
-"""Chart of the best classes of a video, under some frames of the video."""
+"""Chart of the best classes of a video, under the frames of the scores."""
 from pathlib import Path
-from typing import Any, List, Tuple
+from typing import List, Optional, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from mmvideomamba.datasets.video import VideoReader
+from .frame_strip import GREY, Clip, draw_frames, strip_text_size
+from .log_picture import save_picture
+from .score_bars import Scores, draw_score_bars
+from .text import WHITE, text_panel
 
-STRIP_FRAMES = 8
+MAX_FRAMES = 32  # of several clips; the middle ones are drawn
+EVEN = 8  # frames shown if those of the model are not known
+LEAST_WIDTH = 800  # of the picture, in pixels
 
-Scores = List[Tuple[str, float]]
+
+def choose_clips(clips: Sequence[Sequence[int]]) -> List[Sequence[int]]:
+    """Choose the clips of a video that a picture has room for.
+
+    Args:
+        clips (Sequence[Sequence[int]]): Numbers of the frames of each clip.
+
+    Returns:
+        list[Sequence[int]]: The middle clips, together 32 frames at most,
+        and one at least.
+    """
+    count = min(len(clips), max(1, MAX_FRAMES // max(map(len, clips))))
+    first = (len(clips) - count) // 2
+    return list(clips[first:first + count])
 
 
-def save_score_chart(reader: VideoReader, scores: Scores, title: str,
-                     path: Path) -> None:
+def save_score_chart(reader: VideoReader,
+                     scores: Scores,
+                     title: str,
+                     path: Path,
+                     clips: Optional[Sequence[Sequence[int]]] = None) -> None:
     """Write a picture: a strip of frames above bars of the scores.
 
     Args:
@@ -21,27 +42,29 @@ def save_score_chart(reader: VideoReader, scores: Scores, title: str,
         scores (list[tuple[str, float]]): Names and scores, best first.
         title (str): Title of the picture.
         path (Path): The .png file to write.
+        clips (Sequence[Sequence[int]], optional): Numbers of the frames of
+            each clip that the model saw. Defaults to None, not known: eight
+            even frames are drawn, and the picture says so.
     """
-    indices = np.linspace(0, len(reader) - 1, STRIP_FRAMES).round().astype(int)
-    frames = reader.get_frames(indices.tolist())
-    figure = Figure(
-        figsize=(12, 2.6 + 0.35 * len(scores)), layout='constrained')
-    figure.suptitle(title)
-    strip: Any
-    chart: Any
-    strip, chart = figure.subfigures(  # type: ignore[misc]
-        2,
-        height_ratios=(1.6, 0.6 + 0.35 * len(scores)))
-    for axes, frame, index in zip(
-            strip.subplots(1, STRIP_FRAMES), frames, indices):
-        axes.imshow(frame)
-        axes.set_title(f'frame {index}', fontsize=8)
-        axes.axis('off')
-    names, values = zip(*scores)
-    axes = chart.subplots()
-    bars = axes.barh(names, values, color=['C0'] + ['0.7'] * len(names[1:]))
-    axes.bar_label(bars, fmt='%.3f', padding=3)
-    axes.set(xlim=(0, 1.1), xlabel='score')
-    axes.invert_yaxis()
-    axes.spines[['top', 'right']].set_visible(False)
-    figure.savefig(path, dpi=110)
+    if clips is None:
+        even = np.linspace(0, len(reader) - 1, EVEN).round().astype(int)
+        drawn: List[Sequence[int]] = [even.tolist()]
+        note = f'{EVEN} even frames, not those of the scores'
+    else:
+        drawn = choose_clips(clips)
+        note = 'frames seen by the model'
+        if len(clips) > 1:
+            note += f': {len(drawn)} of {len(clips)} clips'
+    strips = []
+    for numbers in drawn:
+        times = [number / reader.avg_fps for number in numbers]
+        strips.append(
+            draw_frames(Clip(reader.get_frames(numbers), numbers, times)))
+    width = max(LEAST_WIDTH, max(strip.shape[1] for strip in strips))
+    size = strip_text_size(width)
+    head = text_panel([(title, WHITE), (note, GREY)], width, size)
+    parts = [
+        np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)))
+        for part in (head, *strips, draw_score_bars(scores, width, size))
+    ]
+    save_picture(np.concatenate(parts), path)

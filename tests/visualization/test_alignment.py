@@ -1,7 +1,6 @@
 """Pictures of the alignment show mask, attention and cosines in place."""
 import random
 
-import cv2
 import numpy as np
 import pytest
 import torch
@@ -9,6 +8,7 @@ from torch import nn
 
 from mmvideomamba.visualization import (AlignmentPicture, alignment,
                                         draw_alignment, undisturbed)
+from mmvideomamba.visualization.text import text_width
 
 SIDE = 96
 
@@ -67,16 +67,15 @@ def test_a_white_object_does_not_look_attended() -> None:
 
 
 def test_names_and_scales_stand_beside_the_rows(monkeypatch) -> None:
-    texts, put = [], cv2.putText
+    texts, put = [], alignment.write_line
 
-    def note(image, text, *args):
+    def note(image, text, position, **kwargs):
         texts.append(text)
-        (width, _), _ = cv2.getTextSize(text, args[1], args[2], args[4])
-        assert args[0][0] + width <= alignment.MARGIN, text
-        assert args[0][1] < image.shape[0]
-        return put(image, text, *args)
+        assert position[0] + text_width(text, 12) <= alignment.MARGIN, text
+        assert position[1] < image.shape[0]
+        put(image, text, position, **kwargs)
 
-    monkeypatch.setattr(cv2, 'putText', note)
+    monkeypatch.setattr(alignment, 'write_line', note)
     draw_alignment(some_clip(frames=np.zeros((3, 16, 16, 3), np.uint8)))
     assert texts.count('blue 0, yellow max') == 1
     assert texts.count('blue <= 0, yellow 1') == 2

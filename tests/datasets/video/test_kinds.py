@@ -16,7 +16,7 @@ from mmvideomamba.datasets.video import MediaError
 from mmvideomamba.datasets.video.choice import (READERS, open_video,
                                                 reader_class)
 from mmvideomamba.datasets.video.indexed_reader import PIXEL_TOLERANCES
-from mmvideomamba.visualization.annotated_video import _read_frames
+from mmvideomamba.visualization.annotated_video import read_frames
 
 NO_TIMES = {
     'raw.h264', 'h264.avi', 'h264_padded.avi', 'packed_xvid.avi',
@@ -176,7 +176,7 @@ def sample_clip(opener: Type[OpenVideo], path: str) -> Found:
 def read_for_demo(path: str) -> Found:
     """Read every 7th frame as the demo's annotated video does."""
     with open_video(path) as opened:
-        frames = np.stack(list(_read_frames(opened, 7)))
+        frames = np.stack(list(read_frames(opened, range(0, len(opened), 7))))
         return len(opened), [*range(0, len(opened), 7)], frames
 
 
