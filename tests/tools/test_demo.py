@@ -5,9 +5,8 @@ from huggingface_hub import constants
 from mmaction.apis import init_recognizer
 from script import load_script
 
+import mmvideomamba
 from mmvideomamba.datasets.video.choice import open_video
-
-pytest.importorskip('imageio_ffmpeg', reason='the extra demo is not installed')
 
 CONFIG = """
 default_scope = 'mmaction'
@@ -63,7 +62,10 @@ def call(demo, tmp_path, make_video):
         argv += ['--out-dir', str(tmp_path / 'out'), '--device', 'cpu']
         if '--label-file' not in options:
             argv += ['--label-file', str(tmp_path / 'names.txt')]
-        demo.run(demo.parse_args(argv + [str(o) for o in options]))
+        argv += [str(o) for o in options]
+        if argv[-2:] == ['--label-file', 'None']:
+            argv = argv[:-2]
+        demo.run(demo.parse_args(argv))
         return tmp_path / 'out'
 
     return run
@@ -76,7 +78,7 @@ def test_prints_scores_and_writes_picture_and_video(call, capsys):
     assert len(scores) == 2
     assert {name for _, name in scores} < {'rise', 'fall', 'stay'}
     assert 1 > float(scores[0][0]) >= float(scores[1][0]) > 0
-    assert cv2.imread(str(out_dir / 'clip_scores.png')).shape[1] > 1000
+    assert cv2.imread(str(out_dir / 'clip_scores.png')).shape[1] == 800
     with open_video(str(out_dir / 'clip_annotated.mp4')) as reader:
         assert len(reader) == 16 and round(reader.avg_fps) == 10
         # 64 x 48 enlarged, text below
@@ -84,20 +86,57 @@ def test_prints_scores_and_writes_picture_and_video(call, capsys):
 
 
 def test_config_can_be_changed(call, demo, monkeypatch):
-    build, built = demo.init_recognizer, []
-
-    def spy(*args, **kwargs):
-        built.append(build(*args, **kwargs))
-        return built[-1]
-
-    monkeypatch.setattr(demo, 'init_recognizer', spy)
+    build, built = demo.build_predictor, []
+    monkeypatch.setattr(demo, 'build_predictor',
+                        lambda args: built.append(build(args)) or built[-1])
     call('--cfg-options', 'model.backbone.cuda_graph=True')
     # The graph's stand-in, which does nothing special on a CPU.
-    assert 'forward' in vars(built[0].backbone)
+    assert 'forward' in vars(built[0].backend.model.backbone)
 
 
-def test_names_are_numbers_without_label_file(demo):
-    assert demo.load_names(None, 2) == ['class 0', 'class 1']
+def test_names_of_the_checkpoint(call, tmp_path, capsys):
+    path = tmp_path / 'named.pth'
+    file = torch.load(tmp_path / 'model.pth')
+    file['meta'] = dict(dataset_meta=dict(classes=['a $x^2_$', 'b', '左']))
+    torch.save(file, path)
+    call('--label-file', None, checkpoint=path)
+    lines = capsys.readouterr().out.splitlines()
+    names = {line[8:] for line in lines if line[0].isdigit()}
+    assert names == {'a $x^2_$', 'b', '左'}
+
+
+def test_classes_without_names_are_numbered(call, capsys):
+    call('--label-file', None)
+    assert '  class 2\n' in capsys.readouterr().out
+
+
+def test_frames_of_the_model_are_drawn(call, demo, monkeypatch):
+    clips = []
+    for name in ('save_score_chart', 'save_annotated_video'):
+        monkeypatch.setattr(demo, name, lambda *given: clips.append(given[-1]))
+    call()
+    # Two clips of four frames.
+    assert clips[0] == clips[1]
+    assert [len(clip) for clip in clips[0]] == [4, 4]
+
+
+def test_saved_folder(call, demo, tmp_path, capsys):
+    call()
+    expected = capsys.readouterr().out
+    model = mmvideomamba.load(
+        tmp_path / 'model.pth', config=tmp_path / 'config.py')
+    mmvideomamba.save_pretrained(model, tmp_path / 'saved')
+    video = str(tmp_path / 'clip.mp4')
+    argv = [
+        video,
+        str(tmp_path / 'saved'), '--out-dir',
+        str(tmp_path / 'out'), '--device', 'cpu', '--label-file',
+        str(tmp_path / 'names.txt')
+    ]
+    demo.run(demo.parse_args(argv))
+    assert capsys.readouterr().out == expected
+    with pytest.raises(ValueError, match='--cfg-options change a config'):
+        demo.run(demo.parse_args([*argv, '--cfg-options', 'a=1']))
 
 
 @pytest.mark.parametrize('which', ['video', 'config', 'checkpoint'])
@@ -156,8 +195,7 @@ def test_unreadable_video(call, make_video, damage):
 
 def test_video_without_picture(call, tmp_path):
     import subprocess
-
-    import imageio_ffmpeg
+    imageio_ffmpeg = pytest.importorskip('imageio_ffmpeg')
     path = tmp_path / 'sound.mp4'
     subprocess.run([
         imageio_ffmpeg.get_ffmpeg_exe(), '-loglevel', 'error', '-f', 'lavfi',
