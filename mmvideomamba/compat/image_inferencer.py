@@ -77,8 +77,13 @@ def _heal_results(host: Any) -> None:
         if _state(self) is None:
             return draw(self, ori_inputs, preds, **kwargs)
         reading = importlib.import_module('mmvideomamba.inference.reading')
-        return reading.for_readable(
-            functools.partial(draw, self, **kwargs), ori_inputs, preds)
+        texts = importlib.import_module('mmvideomamba.visualization.host_text')
+        if self.visualizer is None:
+            self.visualizer = importlib.import_module(
+                'mmpretrain.visualization').UniversalVisualizer()
+        with texts.our_texts(self.visualizer):
+            return reading.for_readable(
+                functools.partial(draw, self, **kwargs), ori_inputs, preds)
 
     @functools.wraps(finish)
     def postprocess(self: Any,

@@ -131,8 +131,10 @@ def _heal_scoring(host: Any) -> None:
         if _state(self) is None:
             return draw(self, inputs, preds, **kwargs)
         folder = kwargs.pop('vid_out_dir', '')
-        return _ours().draw_results(
-            functools.partial(draw, self, **kwargs), inputs, preds, folder)
+        texts = importlib.import_module('mmvideomamba.visualization.host_text')
+        with texts.our_texts(self.visualizer):
+            return _ours().draw_results(
+                functools.partial(draw, self, **kwargs), inputs, preds, folder)
 
     @functools.wraps(convert)
     def pred2dict(self: Any, data_sample: Any) -> dict:
