@@ -18,6 +18,8 @@ import numpy as np
 import onnxruntime
 
 KEY = 'mmvideomamba'  # of the description in the file's metadata
+# Formats of text that the library draws as pictures, or follows elsewhere.
+TEXTS = {'tty', 'concat', 'hls', 'dash', 'imf', 'sdp', 'webm_dash_manifest'}
 # From an array to the outputs, in order.
 Model = Callable[[np.ndarray], List[np.ndarray]]
 
@@ -92,6 +94,8 @@ def open_video(path: str) -> Iterator[Any]:
         Refused: If a frame is damaged.
     """
     with av.open('file:' + os.path.abspath(path)) as container:
+        if container.format.name in TEXTS:
+            raise Refused(f'{path} is a text file, not a video')
         stream: Any = container.streams.best('video')
         if stream is None:
             raise Refused(f'{path} has no video stream')
@@ -430,6 +434,8 @@ def main() -> int:
     parser.add_argument(
         '--json', action='store_true', help='print a line of JSON')
     args = parser.parse_args()
+    if args.top < 1:
+        parser.error(f'--top must be at least 1, but got {args.top}')
     try:
         run, description = load(args.model)
         views = read_views(args.input, description['sampling'])

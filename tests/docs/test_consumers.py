@@ -198,6 +198,12 @@ def test_a_fixed_number_of_views(average: str, several: bool) -> None:
         consumer.score('m.onnx', run, made, views[:5])
 
 
+def test_no_classes_to_print(label: Callable, capsys) -> None:
+    with pytest.raises(SystemExit):
+        label('m.onnx', 'clip.mp4', '--top', 0)
+    assert '--top must be at least 1, but got 0' in capsys.readouterr().err
+
+
 def test_numbers_and_images() -> None:
     made = describe(task='video-regression')
     made['tensors']['outputs'] = [dict(name='value')]
@@ -240,6 +246,9 @@ def test_files_that_cannot_be_used(red: Path, tmp_path: Path,
     bare = export(tmp_path / 'bare.onnx', shape, None)
     text = tmp_path / 'text.mp4'
     text.write_text('no video')
+    # The library draws such a file as pictures of its letters.
+    notes = tmp_path / 'notes.txt'
+    notes.write_text('Notes on a video. ' * 99)
     cut = tmp_path / 'cut.mp4'
     cut.write_bytes(red.read_bytes()[:200])
     cases = [
@@ -247,6 +256,7 @@ def test_files_that_cannot_be_used(red: Path, tmp_path: Path,
         (text, red, 'cannot be opened'),
         (tmp_path / 'missing.onnx', red, 'cannot be opened'),
         (good, text, 'cannot be read'),
+        (good, notes, 'is a text file'),
         (good, cut, 'has no video stream'),
         (good, tmp_path / 'missing.mp4', 'No such file'),
         (good, tmp_path, 'cannot be read'),
