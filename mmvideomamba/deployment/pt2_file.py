@@ -1,4 +1,5 @@
 """Files of torch.export, .pt2."""
+import io
 import subprocess
 import sys
 import tempfile
@@ -25,10 +26,12 @@ assert 'mmvideomamba' not in sys.modules
 
 
 def _write(program: Program, path: Path) -> int:
-    # Under another suffix torch warns.
-    with path.open('wb') as file:
-        torch.export.save(
-            program.exported, file, extra_files={KEY: program.metadata})
+    # In memory first: on a full disk the writer of torch ends the process.
+    # Under another suffix than .pt2 it warns of a path.
+    buffer = io.BytesIO()
+    torch.export.save(
+        program.exported, buffer, extra_files={KEY: program.metadata})
+    path.write_bytes(buffer.getbuffer())
     return count_nodes(program.exported.graph_module)
 
 
