@@ -50,9 +50,12 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SystemExit: For a mistake of the user, with a message.
     """
-    if args.threads is not None:
-        torch.set_num_threads(args.threads)
     with user_errors():
+        if args.threads is not None:
+            if args.threads < 1:
+                raise ValueError(
+                    f'--threads must be at least 1, but got {args.threads}')
+            torch.set_num_threads(args.threads)
         check_formats(args.formats)
         model, description = read_model(args)
         export_model(

@@ -83,6 +83,23 @@ def _check_frames(wrapper: ExportWrapper, frames: Optional[int]) -> None:
                          f'num_frames={frames} (checkpoints adapt)')
 
 
+def _prepare(folder: Path, formats: Sequence[str]) -> None:
+    """Make the folder, and remove what an earlier export left there.
+
+    An export that breaks off must not leave an older file or report, which
+    would pass for its own.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f'{folder} is a file; name a folder')
+    folder.mkdir(parents=True, exist_ok=True)
+    stale = ['report.md', 'report.json']
+    for kind in formats:
+        suffix = FORMATS[kind].suffix
+        stale += [f'model{suffix}', f'model.failed{suffix}']
+    for name in stale:
+        folder.joinpath(name).unlink(missing_ok=True)
+
+
 def _write(kind: str, program: Program, folder: Path,
            verifier: Verifier) -> ExportedFile:
     """Write a file, named after the check has passed."""
@@ -128,7 +145,8 @@ def export_model(model: nn.Module,
     The runtime of a format runs the file, and the outputs are compared with
     the model's, before the file is named ``model.pt2`` or so. A file that
     departs by more than ``LIMIT`` stays as ``model.failed.pt2``.
-    ``report.md`` and ``report.json`` are written beside the files.
+    ``report.md`` and ``report.json`` are written beside the files. Files of
+    these formats and a report of an earlier export are removed first.
 
     Args:
         model (nn.Module): A recognizer, an image classifier or a VideoMamba;
@@ -155,6 +173,8 @@ def export_model(model: nn.Module,
             departs from the model.
     """
     formats = check_formats(formats)
+    if rounds < 0:
+        raise ValueError(f'rounds must be 0 or more, but got {rounds}')
     if opset is not None:
         check_opset(opset)
     model = copy.deepcopy(model).cpu().float().eval()
@@ -168,7 +188,7 @@ def export_model(model: nn.Module,
         metadata(description, wrapper, interface, verifier.expected[0]),
         tuple(wrapper.output_axes), opset)
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    _prepare(folder, formats)
     files = [_write(kind, program, folder, verifier) for kind in formats]
     times = _time(plain, files, interface, rounds) if rounds else {}
     files = [file._replace(seconds=times.get(file.kind)) for file in files]

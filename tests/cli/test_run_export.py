@@ -52,6 +52,8 @@ def test_a_saved_backbone(tmp_path: Path, monkeypatch, capsys) -> None:
     (['--backbone', 'tiny', '--opset', '3'], 'opset 3 cannot be written'),
     (['--backbone', 'tiny', '--batch', '0'], 'batch must be'),
     (['--backbone', 'tiny', '--views', '3'], 'takes one view each'),
+    (['--backbone', 'tiny', '--rounds', '-1'], 'rounds must be 0 or more'),
+    (['--backbone', 'tiny', '--threads', '0'], '--threads must be at least'),
 ])
 def test_errors(args: list, words: str, monkeypatch) -> None:
     """An error of a user is one line, before any tracing."""

@@ -51,6 +51,20 @@ def test_a_wrong_file_keeps_another_name(found: float, tmp_path: Path,
     assert [p.name for p in tmp_path.iterdir()] == ['model.failed.pt2']
 
 
+def test_leftovers_of_an_earlier_export(tmp_path: Path) -> None:
+    """Only files that the export would write are removed."""
+    folder = tmp_path / 'out'
+    export._prepare(folder, ['pt2'])
+    names = ('model.pt2', 'model.failed.pt2', 'report.md', 'report.json',
+             'model.onnx', 'notes.txt')
+    for name in names:
+        folder.joinpath(name).write_text(name)
+    export._prepare(folder, ['pt2'])
+    assert {p.name for p in folder.iterdir()} == {'model.onnx', 'notes.txt'}
+    with pytest.raises(ValueError, match='notes.txt is a file; name a folder'):
+        export._prepare(folder / 'notes.txt', ['pt2'])
+
+
 def test_a_backbone(tmp_path: Path, monkeypatch) -> None:
     """The shape of the features is in the metadata; times are left out."""
 
