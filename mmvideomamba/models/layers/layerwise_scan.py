@@ -7,7 +7,8 @@ from torch import Tensor, fx, nn
 
 from mmvideomamba.ops import (ScanParams, being_traced, causal_conv1d,
                               selective_scan)
-from .plain_layer import is_plain, is_plain_conv
+from mmvideomamba.ops.runtime.host import being_exported
+from .plain_layer import is_plain, is_plain_conv, is_untouched
 
 # Functions with branches, which torch.fx cannot follow: calls are recorded.
 for _name in ('selective_scan', '_expect', '_in_state_dtype'):
@@ -125,6 +126,77 @@ def _steps(rank: Tensor,
     return layer(rank), None
 
 
+class _Scanned(NamedTuple):
+    """Inputs of a scan: (b, l, d) twice, (b, l, n) twice, and a bias."""
+    u: Tensor
+    delta: Tensor
+    B: Tensor
+    C: Tensor
+    bias: Optional[Tensor]
+
+
+def _projected(v: Tensor, direction: Direction, backend: str) -> _Scanned:
+    """Call the layers of a direction on content (b, l, d)."""
+    s = _convolved(v, direction, backend)
+    r, n = direction.dt_rank, direction.d_state
+    each = _expect('x_proj', direction.x_proj(s), s, r + 2 * n)
+    rank, B, C = each.split([r, n, n], dim=-1)
+    delta, bias = _steps(rank, direction)
+    return _Scanned(s, _expect('dt_proj', delta, s, s.shape[2]), B, C, bias)
+
+
+def _share_a_scan(directions: Sequence[Direction]) -> bool:
+    """Tell whether an export may scan two directions as two groups.
+
+    The layers then see the tokens of a reverse direction reversed, which
+    would change the result of a hook that looks at places.
+    """
+    if len(directions) != 2 or not being_exported():
+        return False
+    first, second = directions
+    # The weights are fake tensors by now, so that no layer counts as plain.
+    return first.d_state == second.d_state and all(
+        is_untouched(layer, kind) for direction in directions
+        for layer, kind in ((direction.conv1d, nn.Conv1d),
+                            (direction.x_proj, nn.Linear),
+                            (direction.dt_proj, nn.Linear)))
+
+
+def _shared_scan(v: Tensor, directions: Sequence[Direction],
+                 backend: str) -> Tensor:
+    """Scan in two directions at once, as two groups of channels.
+
+    A runtime of exported graphs spends much of a scan on starting small
+    operators, and the exporter on their number.
+
+    Args:
+        v (Tensor): Content, shape (b, l, d).
+        directions (Sequence[Direction]): Two, with untouched layers.
+        backend (str): Backend of the ops.
+
+    Returns:
+        Tensor: Sum, shape (b, l, d).
+    """
+    parts = [
+        _projected(
+            v.flip(1) if direction.reverse else v,
+            direction._replace(reverse=False), backend)
+        for direction in directions
+    ]
+    # Under a tracer, the steps hold their biases.
+    u = torch.cat([part.u for part in parts], -1)
+    delta = torch.cat([part.delta for part in parts], -1)
+    B = torch.stack([part.B for part in parts], 2)
+    C = torch.stack([part.C for part in parts], 2)
+    A = torch.cat([direction.A for direction in directions])
+    D = torch.cat([_in_state_dtype(direction.D) for direction in directions])
+    y: Any = selective_scan(u, delta, A, B, C, D, None, None, True, False,
+                            backend)
+    first, second = (each.flip(1) if direction.reverse else each
+                     for each, direction in zip(y.chunk(2, -1), directions))
+    return first + second
+
+
 def layerwise_scan(xz: Tensor,
                    directions: Sequence[Direction],
                    backend: str = 'auto') -> Tensor:
@@ -145,16 +217,13 @@ def layerwise_scan(xz: Tensor,
             place it is.
     """
     v, z = xz.chunk(2, dim=-1)
+    if _share_a_scan(directions):
+        return _shared_scan(v, directions, backend) * F.silu(z)
     total: Any = None
     for direction in directions:
-        s = _convolved(v, direction, backend)
-        r, n = direction.dt_rank, direction.d_state
-        each = _expect('x_proj', direction.x_proj(s), s, r + 2 * n)
-        rank, B, C = each.split([r, n, n], dim=-1)
-        delta, bias = _steps(rank, direction)
-        delta = _expect('dt_proj', delta, s, s.shape[2])
+        u, delta, B, C, bias = _projected(v, direction, backend)
         D = _in_state_dtype(direction.D)
-        y: Any = selective_scan(s, delta, direction.A, B, C, D, None, bias,
+        y: Any = selective_scan(u, delta, direction.A, B, C, D, None, bias,
                                 True, direction.reverse, backend)
         total = y if total is None else total + y
     return total * F.silu(z)

@@ -15,8 +15,9 @@ import torch._higher_order_ops.scan  # noqa: F401, registers the operator
 import torch.nn.functional as F
 from torch import Tensor
 
-# Tokens of a chunk. Tiny's states of 16 tokens are 400 kB, within an L2 cache.
-CHUNK = 16
+# Tokens of a chunk. Tiny's states of 8 tokens in two directions are 400 kB,
+# within an L2 cache.
+CHUNK = 8
 
 
 @functools.lru_cache()
@@ -36,6 +37,25 @@ def can_loop() -> bool:
         the operator, and where torch has the operator in another form.
     """
     return not torch.compiler.is_dynamo_compiling() and _known_operator()
+
+
+def softplus(x: Tensor) -> Tensor:
+    """Compute ``log(1 + exp(x))`` of operators that runtimes vectorise.
+
+    The Softplus of onnxruntime takes 3 times as long, number by number. The
+    quotient undoes the rounding of ``1 + y``, so that steps of any size come
+    out to single precision; steps below 6e-8 are 0.
+
+    Args:
+        x (Tensor): Any shape.
+
+    Returns:
+        Tensor: Shape of ``x``.
+    """
+    y = torch.exp(-x.abs())
+    rounded = 1 + y
+    lost = y / (rounded - 1).clamp_min(1e-30)
+    return x.relu() + rounded.log() * lost
 
 
 def _chunk(h: Tensor, delta: Tensor, x: Tensor, B: Tensor, C: Tensor,

@@ -209,7 +209,9 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
         if delta_bias is not None:
             step = step + delta_bias
         if delta_softplus:
-            step = F.softplus(step)
+            # A graph for any runtime, where softplus itself may be slow.
+            step = (exported.softplus if being_exported() else F.softplus)(
+                step)
         Bs = _grouped(B.to(dtype), b, l, reverse)
         Cs = _grouped(C.to(dtype), b, l, reverse)
         # B and C may differ in layout; the finer grouping serves both.

@@ -7,6 +7,7 @@ from torch import nn
 
 from mmvideomamba.models.layers import MIXER_ORDERS, BiMambaMixer
 from mmvideomamba.models.layers import bimamba_mixer as mixer_module
+from mmvideomamba.ops.scan import exported
 
 LAYERS = ('in_proj', 'conv1d', 'conv1d_b', 'x_proj', 'x_proj_b', 'dt_proj',
           'dt_proj_b', 'out_proj')
@@ -165,3 +166,21 @@ def test_autocast(backend, device):
         found = mixer(x)
     assert found.dtype == torch.bfloat16
     assert_close(found.float(), wanted, 'chain', torch.bfloat16)
+
+
+@pytest.mark.parametrize('hooked', [False, True])
+def test_an_export_scans_both_directions_at_once(hooked, monkeypatch):
+    """A layer that is not plain sees the tokens in stored order."""
+    monkeypatch.setattr(exported, 'CHUNK', 4)
+    mixer = BiMambaMixer(16, d_state=4).eval().requires_grad_(False)
+    if hooked:
+        places = torch.linspace(0, 1, 7).view(1, 7, 1)
+        mixer.x_proj_b.register_forward_hook(lambda _, __, y: y + places)
+    x = torch.randn(2, 7, 16)
+    program = torch.export.export(mixer, (x, ))
+    assert_close(program.module()(x), mixer(x))
+    loops = [
+        node for node in program.graph.nodes
+        if node.target is torch.ops.higher_order.scan
+    ]
+    assert len(loops) == (2 if hooked else 1)

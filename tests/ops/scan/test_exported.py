@@ -6,6 +6,7 @@ import torch
 from common import assert_close
 from test_traceable import inputs
 from torch import nn
+from torch.nn import functional as F
 
 from mmvideomamba.ops import selective_scan
 from mmvideomamba.ops.scan import exported
@@ -98,3 +99,13 @@ def test_strict_export_does_without_the_loop():
     model.load_state_dict(program.state_dict)
     x = arguments(2, 5)
     assert_close(program.module()(*x), model(*x))
+
+
+def test_softplus():
+    x = torch.cat([torch.linspace(-100, 100, 2001), torch.zeros(1)])
+    wanted = F.softplus(x.double(), threshold=1000)
+    found = exported.softplus(x).double()
+    small = x < -16
+    assert (found - wanted)[small].abs().max() < 2e-7
+    relative = (found / wanted - 1)[~small].abs().max()
+    assert relative < 1e-6
