@@ -125,14 +125,34 @@ class BiMambaMixer(BaseModule):
                     # The inverse of softplus, so that the steps come out.
                     module.bias.copy_(step + torch.log(-torch.expm1(-step)))
 
-    def _direction(self, end: str) -> Direction:
-        """Collect the layers and weights of a direction, '' or '_b'."""
+    def direction(self, end: str) -> Direction:
+        """Collect the layers and weights of a direction.
+
+        Args:
+            end (str): '' of the forward direction, '_b' of the backward one.
+
+        Returns:
+            Direction: Layers as they are now, adapters included.
+        """
         layers = self._modules
         return Direction(layers['conv1d' + end], layers['x_proj' + end],
                          layers['dt_proj' + end],
                          self.A_b_log if end else self.A_log,
                          getattr(self, 'D' + end), self.dt_rank, self.d_state,
                          bool(end))
+
+    def scans(self) -> List[Tuple[str, bool]]:
+        """List the scans that the mixer sums, before the gate.
+
+        Returns:
+            list[tuple[str, bool]]: Of each scan the direction, '' or '_b',
+            and whether the tokens are in temporal-first order.
+        """
+        if self.scan_order == 'spatiotemporal_v1':
+            return [(end, bool(end)) for end in self._ends]
+        moved = dict(spatial_first=[False], temporal_first=[True])
+        return [(end, m) for m in moved.get(self.scan_order, [False, True])
+                for end in self._ends]
 
     def forward(self, x: Tensor, order: Optional[Tensor] = None) -> Tensor:
         """Mix the tokens.
@@ -223,7 +243,7 @@ class BiMambaMixer(BaseModule):
                     xz, *params, self.backend, log_rates=True)
                 for xz in sequences
             ]
-        directions = [self._direction(end) for end in ends]
+        directions = [self.direction(end) for end in ends]
         return [
             layerwise_scan(xz, directions, backend=self.backend)
             for xz in sequences
@@ -239,7 +259,7 @@ class BiMambaMixer(BaseModule):
             return None
         params: List[Optional[ScanParams]] = [None, None]
         for end in ends:
-            direction = self._direction(end)
+            direction = self.direction(end)
             if not direction.is_plain():
                 return None
             params[direction.reverse] = direction.params()

@@ -78,6 +78,11 @@ class Direction(NamedTuple):
         """Negative decay rates, shape (d, n), in the state's dtype."""
         return -torch.exp(_in_state_dtype(self.A_log))
 
+    @property
+    def skip(self) -> Tensor:
+        """Skip weight D, shape (d, ), in the state's dtype."""
+        return _in_state_dtype(self.D)
+
     def params(self) -> ScanParams:
         """Collect the weights for an op in the place of plain layers.
 
@@ -86,7 +91,7 @@ class Direction(NamedTuple):
         return ScanParams(self.conv1d.weight, self.conv1d.bias,
                           self.x_proj.weight, self.dt_proj.weight,
                           _in_state_dtype(self.dt_proj.bias),
-                          _in_state_dtype(self.A_log), _in_state_dtype(self.D))
+                          _in_state_dtype(self.A_log), self.skip)
 
 
 def _in_state_dtype(weight: Tensor) -> Tensor:
@@ -126,23 +131,48 @@ def _steps(rank: Tensor,
     return layer(rank), None
 
 
-class _Scanned(NamedTuple):
-    """Inputs of a scan: (b, l, d) twice, (b, l, n) twice, and a bias."""
+class ScanInputs(NamedTuple):
+    """Arguments of ``ops.selective_scan`` for one direction of a mixer.
+
+    Attributes:
+        u (Tensor): Convolved content, shape (b, l, d).
+        delta (Tensor): Step sizes before softplus, shape (b, l, d).
+        B (Tensor): Input weights, shape (b, l, n).
+        C (Tensor): Output weights, shape (b, l, n).
+        delta_bias (Tensor, optional): Still to add to the steps, shape
+            (d, ).
+    """
     u: Tensor
     delta: Tensor
     B: Tensor
     C: Tensor
-    bias: Optional[Tensor]
+    delta_bias: Optional[Tensor]
 
 
-def _projected(v: Tensor, direction: Direction, backend: str) -> _Scanned:
-    """Call the layers of a direction on content (b, l, d)."""
+def scan_inputs(v: Tensor,
+                direction: Direction,
+                backend: str = 'auto') -> ScanInputs:
+    """Compute what a direction of a mixer scans, layer by layer.
+
+    Args:
+        v (Tensor): Content, shape (b, l, d).
+        direction (Direction): Layers and weights.
+        backend (str): Backend of the ops. Defaults to 'auto'.
+
+    Returns:
+        ScanInputs: Content and coefficients of the scan.
+
+    Raises:
+        ValueError: If a layer returns another shape than the one in whose
+            place it is.
+    """
     s = _convolved(v, direction, backend)
     r, n = direction.dt_rank, direction.d_state
     each = _expect('x_proj', direction.x_proj(s), s, r + 2 * n)
     rank, B, C = each.split([r, n, n], dim=-1)
     delta, bias = _steps(rank, direction)
-    return _Scanned(s, _expect('dt_proj', delta, s, s.shape[2]), B, C, bias)
+    delta = _expect('dt_proj', delta, s, s.shape[2])
+    return ScanInputs(s, delta, B, C, bias)
 
 
 def _share_a_scan(directions: Sequence[Direction]) -> bool:
@@ -178,7 +208,7 @@ def _shared_scan(v: Tensor, directions: Sequence[Direction],
         Tensor: Sum, shape (b, l, d).
     """
     parts = [
-        _projected(
+        scan_inputs(
             v.flip(1) if direction.reverse else v,
             direction._replace(reverse=False), backend)
         for direction in directions
@@ -189,7 +219,7 @@ def _shared_scan(v: Tensor, directions: Sequence[Direction],
     B = torch.stack([part.B for part in parts], 2)
     C = torch.stack([part.C for part in parts], 2)
     A = torch.cat([direction.A for direction in directions])
-    D = torch.cat([_in_state_dtype(direction.D) for direction in directions])
+    D = torch.cat([direction.skip for direction in directions])
     y: Any = selective_scan(u, delta, A, B, C, D, None, None, True, False,
                             backend)
     first, second = (each.flip(1) if direction.reverse else each
@@ -221,9 +251,8 @@ def layerwise_scan(xz: Tensor,
         return _shared_scan(v, directions, backend) * F.silu(z)
     total: Any = None
     for direction in directions:
-        u, delta, B, C, bias = _projected(v, direction, backend)
-        D = _in_state_dtype(direction.D)
-        y: Any = selective_scan(u, delta, direction.A, B, C, D, None, bias,
-                                True, direction.reverse, backend)
+        s, delta, B, C, bias = scan_inputs(v, direction, backend)
+        y: Any = selective_scan(s, delta, direction.A, B, C, direction.skip,
+                                None, bias, True, direction.reverse, backend)
         total = y if total is None else total + y
     return total * F.silu(z)

@@ -159,7 +159,7 @@ def test_options_of_shape():
 
 def test_half_precision_weights_keep_a_float32_state():
     mixer = BiMambaMixer(16).bfloat16()
-    params = mixer._direction('_b').params()
+    params = mixer.direction('_b').params()
     assert params.A.dtype == params.D.dtype == torch.float32
     assert params.dt_proj_bias.dtype == torch.float32
     x = torch.randn(1, 5, 16)
@@ -209,9 +209,9 @@ def test_storages_of_parameters_can_be_freed():
 
 def test_weights_are_collected_once_for_both_orders(monkeypatch):
     calls = []
-    collect = BiMambaMixer._direction
+    collect = BiMambaMixer.direction
     monkeypatch.setattr(
-        BiMambaMixer, '_direction',
+        BiMambaMixer, 'direction',
         lambda self, end: calls.append(end) or collect(self, end))
     mixer = BiMambaMixer(16, scan_order='spatiotemporal_v2')
     mixer(torch.randn(2, 4, 16), torch.tensor([0, 2, 1, 3]))
