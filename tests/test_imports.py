@@ -109,6 +109,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'inference.predictor': (ENGINE | {'onnxruntime', 'pyarrow'}, {
         'atomic_file', 'checkpoints', 'datasets', 'inference'
     }),
+    'inference.relevance': ({'torch', 'mmaction', 'mmpretrain'},
+                            {'inference', 'models', 'models.layers'}),
     'inference.saved': (ENGINE, {
         'checkpoints', 'command_line', 'datasets', 'inference', 'json_file',
         'models', 'version'
