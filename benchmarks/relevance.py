@@ -35,7 +35,7 @@ DATA = Path('data/quickstart')
 BLUR = 8.  # standard deviation, in pixels
 BATCH = 16
 BASELINES = ('random', 'centre')
-CURVES = ('deletion', 'insertion')
+CURVES = ('deletion', 'insertion', 'insertion, blurred')
 
 Areas = Dict[str, Dict[str, float]]
 
@@ -115,7 +115,7 @@ def blur(x: Tensor) -> Tensor:
 @torch.no_grad()
 def areas_of(model: Any, x: Tensor, blurred: Tensor, maps: Tensor,
              labels: Tensor, steps: int) -> Dict[str, float]:
-    """Return the area under both curves of some clips, a sum over clips.
+    """Return the area under each curve of some clips, a sum over clips.
 
     Args:
         model (nn.Module): The model.
@@ -125,14 +125,15 @@ def areas_of(model: Any, x: Tensor, blurred: Tensor, maps: Tensor,
         labels (Tensor): Classes, shape (m, ).
         steps (int): Points of a curve, less one.
     """
-    fills = dict(deletion=torch.zeros_like(x), insertion=blurred)
+    grey = torch.zeros_like(x)
+    fills = dict(zip(CURVES, (grey, grey, blurred)))
     found: Dict[str, float] = {}
     for curve, fill in fills.items():
         points = []
         for step in range(steps + 1):
             count = round(step * maps[0].numel() / steps)
             mask = mask_of(maps, count, x.shape[2:])
-            shown = mask if curve == 'insertion' else 1 - mask
+            shown = 1 - mask if curve == 'deletion' else mask
             scores = class_scores(model, x * shown + fill * (1 - shown))
             chosen = scores.softmax(-1).gather(1, labels.unsqueeze(-1))
             points.append(float(chosen.sum()))
@@ -176,12 +177,12 @@ def is_better(areas: Areas, method: str, curve: str) -> bool:
 def verdict(runs: List[Run], method: str) -> str:
     """Say where a method is better than both baselines."""
     lost = [
-        f'{curve} of seed {run.seed}' for run in runs for curve in CURVES
+        f'{curve}: seed {run.seed}' for run in runs for curve in CURVES
         if not is_better(run.areas, method, curve)
     ]
     if not lost:
-        return f'`{method}` is better than both in all seeds, on both curves.'
-    return f'`{method}` is NOT better than both in: {", ".join(lost)}.'
+        return f'`{method}` is better than both in all seeds, on all curves.'
+    return f'`{method}` is NOT better than both in: {"; ".join(lost)}.'
 
 
 def report(runs: List[Run], args: argparse.Namespace, clips: int) -> str:
@@ -197,10 +198,11 @@ def report(runs: List[Run], args: argparse.Namespace, clips: int) -> str:
         'clips, one view each. Explained is the class that the model finds.',
         '', 'Deletion: patches of 16 px turn grey, the most relevant first; '
         'the area under the curve of the probability of the class should be '
-        f'small. Insertion: frames blurred by {BLUR:g} px get the patches'
-        f' back; the area should be large. {args.steps} steps. centre: '
-        'patches in the middle of the frames first.', '',
-        '| order | ' + ' | '.join(f'{curve}, seed {run.seed}'
+        f'small. Insertion: grey frames get the patches back; the area '
+        f'should be large. Blurred: the same, from frames blurred by {BLUR:g}'
+        f' px, which still show most of the classes. {args.steps} steps. '
+        'centre: patches in the middle of the frames first.', '',
+        '| order | ' + ' | '.join(f'{curve}: seed {run.seed}'
                                   for curve in CURVES for run in runs) + ' |',
         '|---' * (1 + len(CURVES) * len(runs)) + '|'
     ]

@@ -60,7 +60,7 @@ def class_scores(model: Any, x: Tensor) -> Tensor:
 
 def _mean_probabilities(model: Any, scores: Tensor) -> Tensor:
     """Average the views (m, k) of a video, as the head does, to (k, )."""
-    head = getattr(model, 'cls_head', None)
+    head: Any = getattr(model, 'cls_head', None)
     if getattr(head, 'average_clips', None) in ('prob', 'score'):
         return head.average_clip(scores, num_segs=len(scores))[0]
     return scores.softmax(dim=-1).mean(dim=0)
