@@ -51,6 +51,22 @@ def test_a_wrong_file_keeps_another_name(found: float, tmp_path: Path,
     assert [p.name for p in tmp_path.iterdir()] == ['model.failed.pt2']
 
 
+def test_a_file_of_other_weights(tmp_path: Path, monkeypatch) -> None:
+    """The runtime's own results decide: a bias of a hundredth is found."""
+    model = classifier()
+    trace = export.trace
+
+    def spoilt(plain: Any, interface: Any) -> Any:
+        with torch.no_grad():
+            dict(plain.named_parameters())['head.fc.bias'][0] += 0.01
+        return trace(plain, interface)
+
+    monkeypatch.setattr(export, 'trace', spoilt)
+    with pytest.raises(ValueError, match='model.failed.pt2 departs'):
+        export_model(model, describe(model), tmp_path, ['pt2'], rounds=0)
+    assert [p.name for p in tmp_path.iterdir()] == ['model.failed.pt2']
+
+
 def test_leftovers_of_an_earlier_export(tmp_path: Path) -> None:
     """Only files that the export would write are removed."""
     folder = tmp_path / 'out'
