@@ -41,6 +41,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'cli': (set(), {'exit_codes', 'version'}),
     'cli.run_doctor': (set(), {'doctor'}),
     'cli.run_export': ({'torch'}, {'command_line', 'deployment'}),
+    'cli.run_features': ({'tqdm'}, {'command_line', 'exit_codes',
+                                    'inference'}),
     'cli.run_predict':
     ({'tqdm'}, {'atomic_file', 'command_line', 'exit_codes', 'inference'}),
     '__main__': (set(), {'cli'}),
@@ -107,7 +109,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
                   {'datasets'}),
     'inference.predictor': (ENGINE | {'onnxruntime', 'pyarrow'}, {
-        'atomic_file', 'checkpoints', 'datasets', 'inference'
+        'atomic_file', 'checkpoints', 'datasets', 'inference', 'json_file'
     }),
     'inference.relevance': ({'torch', 'mmaction', 'mmpretrain'},
                             {'inference', 'models', 'models.layers'}),

@@ -6,9 +6,9 @@ from typing import Optional, Sequence
 
 from mmvideomamba.exit_codes import INTERRUPTED
 from mmvideomamba.version import __version__
-from . import doctor, export, predict
+from . import doctor, export, features, predict
 
-VERBS = dict(predict=predict, export=export, doctor=doctor)
+VERBS = dict(predict=predict, features=features, export=export, doctor=doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

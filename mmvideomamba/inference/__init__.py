@@ -12,12 +12,12 @@ from .video_inference import VideoInference, extra_values, to_dict
 from .views import check_views, set_test_views, set_views
 
 __all__ = [
-    'Prediction', 'Predictor', 'VideoInference', 'build_inference',
+    'Features', 'Prediction', 'Predictor', 'VideoInference', 'build_inference',
     'check_views', 'draw_results', 'extra_values', 'is_ours', 'recognize',
     'set_test_views', 'set_views', 'to_dict'
 ]
 
-_LATE = ('Prediction', 'Predictor')
+_LATE = ('Features', 'Prediction', 'Predictor')
 
 
 def __getattr__(name: str) -> Any:

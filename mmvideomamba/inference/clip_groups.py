@@ -1,6 +1,6 @@
 """Clips of a video, decoded in groups of a bounded size."""
 import os
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Iterator, Optional, Tuple
 
 from PIL import Image
 
@@ -57,11 +57,13 @@ def frame_size(sample: dict) -> Optional[Tuple[int, int]]:
         return None  # refused by name where the frames are decoded
 
 
-def clips_at_once(sample: dict) -> int:
+def clips_at_once(sample: dict, most_bytes: Optional[int] = None) -> int:
     """Return how many clips of a sample are decoded together.
 
     Args:
         sample (dict): Behind the sampler of frames.
+        most_bytes (int, optional): Of the decoded frames. Defaults to None,
+            ``GROUP_BYTES``.
 
     Returns:
         int: At least 1, at most the number of clips.
@@ -71,11 +73,41 @@ def clips_at_once(sample: dict) -> int:
     if size is None:
         return clips
     clip_bytes = sample['clip_len'] * 3 * size[0] * size[1]
-    return min(clips, max(1, GROUP_BYTES // clip_bytes))
+    return min(clips, max(1, (most_bytes or GROUP_BYTES) // clip_bytes))
+
+
+def packed_groups(sample: dict, rest: Callable[[dict], dict],
+                  group: int) -> Iterator[Tuple[int, dict]]:
+    """Decode and pack the clips of a sample, some at a time.
+
+    Args:
+        sample (dict): Behind the sampler of frames.
+        rest (Callable): The remaining steps.
+        group (int): Clips at a time.
+
+    Yields:
+        tuple[int, dict]: Number of clips, and the packed sample of these.
+    """
+    clips = int(sample['num_clips'])
+    inds = sample['frame_inds'].reshape(clips, -1)
+    reader = sample.get('video_reader')
+    try:
+        for start in range(0, clips, group):
+            chosen = inds[start:start + group]
+            part = dict(
+                sample,
+                frame_inds=chosen.reshape(-1).copy(),
+                num_clips=len(chosen))
+            if reader is not None:
+                part['video_reader'] = OpenReader(reader)
+            yield len(chosen), rest(part)
+    finally:
+        if reader is not None:
+            reader.close()
 
 
 def read_clips(sample: dict, rest: Callable[[dict], dict]) -> dict:
-    """Decode and pack the clips of a sample, some at a time.
+    """Decode and pack the clips of a sample within bounded memory.
 
     Args:
         sample (dict): Behind the sampler of frames.
@@ -88,28 +120,14 @@ def read_clips(sample: dict, rest: Callable[[dict], dict]) -> dict:
     clips, group = int(sample['num_clips']), clips_at_once(sample)
     if group == clips:
         return rest(sample)
-    inds = sample['frame_inds'].reshape(clips, -1)
-    reader = sample.get('video_reader')
     views: Any = None
     end = 0
-    try:
-        for start in range(0, clips, group):
-            chosen = inds[start:start + group]
-            part = dict(
-                sample,
-                frame_inds=chosen.reshape(-1).copy(),
-                num_clips=len(chosen))
-            if reader is not None:
-                part['video_reader'] = OpenReader(reader)
-            packed = rest(part)
-            found = packed['inputs']
-            if views is None:
-                count = len(found) // len(chosen) * clips
-                views = found.new_empty((count, *found.shape[1:]))
-            views[end:end + len(found)] = found
-            end += len(found)
-    finally:
-        if reader is not None:
-            reader.close()
+    for number, packed in packed_groups(sample, rest, group):
+        found = packed['inputs']
+        if views is None:
+            count = len(found) // number * clips
+            views = found.new_empty((count, *found.shape[1:]))
+        views[end:end + len(found)] = found
+        end += len(found)
     packed['inputs'] = views
     return packed

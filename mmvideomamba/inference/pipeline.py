@@ -163,7 +163,7 @@ class VideoPipeline:
             return rest(sample), Chosen([])
         sample = choose(sample)
         inds = sample['frame_inds'] - sample.get('start_index', 0)
-        clips = inds.reshape(int(sample['num_clips']), -1).tolist()
+        clips = inds.reshape(-1, int(sample['clip_len'])).tolist()
         chosen = Chosen(clips, sample.get('avg_fps'))
         return read_clips(sample, rest), chosen
 

@@ -1,5 +1,6 @@
 """Predictions and features of many files, without a config."""
+from .features import Features
 from .prediction import Prediction
 from .predictor import Predictor
 
-__all__ = ['Prediction', 'Predictor']
+__all__ = ['Features', 'Prediction', 'Predictor']

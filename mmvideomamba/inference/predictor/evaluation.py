@@ -27,7 +27,7 @@ class Mistake(NamedTuple):
 
 
 class Evaluation:
-    """Compare predictions with labels, one after the other.
+    """Compare predictions with labels, input by input.
 
     Args:
         labels (Mapping[str, int]): Label by input; other inputs are passed
@@ -58,8 +58,8 @@ class Evaluation:
         """Count a prediction.
 
         Args:
-            one (Prediction): With the probabilities of all classes; one
-                without a label, or with an error, does not count.
+            one (Prediction): With the probabilities of all classes;
+                inputs without a label, or with an error, do not count.
         """
         true = self.labels.get(one.input)
         if true is None or not one.labels:
@@ -82,7 +82,7 @@ class Evaluation:
         return int(self.confusion.sum())
 
     def confusions(self) -> List[Dict[str, Any]]:
-        """List pairs of classes that are confused.
+        """List confused pairs of classes.
 
         Returns:
             list[dict]: ``true``, ``predicted`` (names) and ``videos``, the

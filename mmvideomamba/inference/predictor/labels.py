@@ -84,8 +84,8 @@ class Match(NamedTuple):
         labels (dict[str, int]): Label by input.
         without (list[str]): Inputs without a label.
         unused (list[str]): Names in the list that are no input.
-        doubtful (list[str]): Names in the list that fit several inputs, which
-            get no label.
+        doubtful (list[str]): Names in the list for several inputs, left
+            without a label.
     """
     labels: Dict[str, int]
     without: List[str]

@@ -19,8 +19,8 @@ class Prediction(NamedTuple):
             the first frame of a video is 0.
         times (list[list[float]]): Seconds of the frames, by the average
             frame rate; empty where the rate is unknown.
-        value (float, optional): Of a model that predicts a number, which has
-            no labels. Defaults to None.
+        value (float, optional): The number of a model without classes.
+            Defaults to None.
         error (str, optional): Why the input could not be read; all other
             fields are then empty. Defaults to None.
     """

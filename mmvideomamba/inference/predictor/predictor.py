@@ -13,6 +13,7 @@ from ..inputs import input_name
 from ..saved import load
 from ..views import Views
 from .exported_file import ENDINGS, ExportedFile
+from .features import FeatureExtractor, Features
 from .input_lists import expand_inputs
 from .loaded_model import LoadedModel
 from .prediction import Prediction, predicted
@@ -167,6 +168,55 @@ class Predictor:
                 'numbered; give classes (--classes), a file with a name a '
                 'line', 'current')
         return self._predict(self.list_inputs(inputs), topk, number)
+
+    def features(self,
+                 inputs: Any,
+                 level: str = 'clip',
+                 interval: Optional[int] = None,
+                 stride: Optional[int] = None) -> Iterator[Features]:
+        """Extract features of the backbone, of videos of any length.
+
+        Args:
+            inputs (Any): See ``list_inputs``.
+            level (str): 'clip', a row for each clip of the test, the mean
+                over the crops; 'window', a row for each of the windows over
+                the whole video; 'frame', a row for each frame (tubelet) of
+                such windows, the mean over the patches. Defaults to 'clip'.
+            interval (int, optional): Distance of the frames of a window.
+                Defaults to None, that of the test pipeline, else 4.
+            stride (int, optional): Distance of the windows, in frames.
+                Defaults to None, the frames of a window times the interval.
+
+        Returns:
+            Iterator[Features]: One for each input, in order; an input that
+            cannot be read has an ``error``.
+
+        Raises:
+            ValueError: If there is no input, an argument is not allowed, or
+                the model is an exported file.
+        """
+        extractor = self.feature_extractor(level, interval, stride)
+        return extractor.run(self.list_inputs(inputs))
+
+    def feature_extractor(self,
+                          level: str = 'clip',
+                          interval: Optional[int] = None,
+                          stride: Optional[int] = None) -> FeatureExtractor:
+        """Make the part that extracts features, see ``features``.
+
+        Args:
+            level (str): Defaults to 'clip'.
+            interval (int, optional): Defaults to None.
+            stride (int, optional): Defaults to None.
+
+        Returns:
+            FeatureExtractor: With the plan of the rows.
+
+        Raises:
+            ValueError: See ``features``.
+        """
+        return FeatureExtractor(self.backend, self.batch_size, self.workers,
+                                level, interval, stride)
 
     def _predict(self, items: List[Any], topk: int,
                  number: bool) -> Iterator[Prediction]:
