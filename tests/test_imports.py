@@ -39,12 +39,14 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'exit_codes', 'ops', 'registry', 'version'}),
     'cli': (set(), {'exit_codes', 'version'}),
+    'cli.log_stream': ({'mmengine'}, set()),
     'cli.run_doctor': (set(), {'doctor'}),
     'cli.run_export': ({'torch'}, {'command_line', 'deployment'}),
-    'cli.run_features': ({'tqdm'}, {'command_line', 'exit_codes',
-                                    'inference'}),
+    'cli.run_features':
+    ({'tqdm'}, {'cli', 'command_line', 'exit_codes', 'inference'}),
     'cli.run_predict':
-    ({'tqdm'}, {'atomic_file', 'command_line', 'exit_codes', 'inference'}),
+    ({'tqdm'},
+     {'atomic_file', 'cli', 'command_line', 'exit_codes', 'inference'}),
     '__main__': (set(), {'cli'}),
     'ops.__init__': (set(), {'ops'}),
     'ops.runtime': (BASIC | KERNELS, set()),
@@ -69,9 +71,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
       'safetensors'}, {'atomic_file', 'compat', 'json_file'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
-    'models.backbones':
-    (ENGINE | {'huggingface_hub'},
-     {'checkpoints', 'ops', 'registry', 'version', 'models.layers'}),
+    'models.backbones': (ENGINE | {'huggingface_hub'}, {
+        'checkpoints', 'ops', 'registry', 'version', 'models.layers'
+    }),
     'models.heads': (ENGINE | {'mmaction'}, {
         'checkpoints', 'ops', 'registry', 'upload', 'models.layers'
     }),

@@ -2,6 +2,7 @@
 import argparse
 import importlib
 import sys
+import warnings
 from typing import Optional, Sequence
 
 from mmvideomamba.exit_codes import INTERRUPTED
@@ -48,7 +49,11 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     """
     args = build_parser().parse_args(arguments)
     try:
-        return importlib.import_module(VERBS[args.verb].RUN).run(args)
+        with warnings.catch_warnings():
+            # Of the hosts, for the developers of the hosts.
+            warnings.filterwarnings('ignore', module=r'(mm\w+|timm)\.')
+            module = importlib.import_module(VERBS[args.verb].RUN)
+        return module.run(args)
     except KeyboardInterrupt:
         sys.stderr.write('interrupted\n')
         return INTERRUPTED

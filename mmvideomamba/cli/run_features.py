@@ -1,7 +1,6 @@
 """The verb ``features``."""
 import argparse
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Dict, List
 
@@ -16,6 +15,7 @@ from mmvideomamba.inference.predictor.feature_files import (
     write_table)
 from mmvideomamba.inference.predictor.features import FeatureExtractor
 from mmvideomamba.inference.predictor.tables import check_table
+from .log_stream import logs_to_stderr
 
 
 def settings_of(args: argparse.Namespace, extractor: FeatureExtractor,
@@ -89,8 +89,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SystemExit: For a mistake of the user, with a message.
     """
-    # The loggers of the hosts write to the standard output.
-    with user_errors(), redirect_stdout(sys.stderr):
+    with user_errors(), logs_to_stderr():
         out = Path(args.out)
         table = out.suffix in TABLES
         if table:

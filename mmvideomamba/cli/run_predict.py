@@ -2,7 +2,6 @@
 import argparse
 import json
 import sys
-from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Iterator, List, Optional, TextIO
 
@@ -18,6 +17,7 @@ from mmvideomamba.inference.predictor.labels import (Match, match_labels,
                                                      read_labels)
 from mmvideomamba.inference.predictor.tables import (check_table,
                                                      write_predictions)
+from .log_stream import logs_to_stderr
 
 
 class Results:
@@ -184,9 +184,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SystemExit: For a mistake of the user, with a message.
     """
-    stream = sys.stdout
-    # The loggers of the hosts write to the standard output.
-    with user_errors(), redirect_stdout(sys.stderr):
+    with user_errors(), logs_to_stderr() as stream:
         if args.topk < 1:
             raise ValueError(f'--topk must be at least 1, but is {args.topk}')
         if args.out:
