@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mmvideomamba.compat.checkpoint import (array_type, empty_array,
-                                            numeric_dtype)
+from mmvideomamba.compat.checkpoint_types import (array_type, empty_array,
+                                                  numeric_dtype)
 from .plain_pickle import PlainUnpickler, StandIn, tensor_view
 
 _FAULTS = (pickle.UnpicklingError, EOFError, LookupError, ValueError,

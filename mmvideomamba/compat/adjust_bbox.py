@@ -3,7 +3,6 @@ import functools
 import inspect
 from typing import Any, Optional
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_release, installed_version
 
 
@@ -33,13 +32,13 @@ def _cause() -> str:
     return f'matplotlib {version} asks for a renderer in adjust_bbox'
 
 
-def _cure() -> None:
+def _cure(module: Any) -> None:
     """Let ``adjust_bbox`` take the renderer of the figure's canvas.
 
     mmpretrain's ``browse_dataset.py`` calls a private function of
     matplotlib in the form of earlier releases.
     """
-    AfterImport.register('matplotlib._tight_bbox', _heal_adjust_bbox)
+    _heal_adjust_bbox(module)
 
 
 WORKAROUND = Workaround(
@@ -48,4 +47,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmpretrain/blob/v1.2.0/tools/'
     'visualization/browse_dataset.py',
     until='a release of mmpretrain that follows matplotlib 3.11',
+    modules=('matplotlib._tight_bbox', ),
     cure=_cure)

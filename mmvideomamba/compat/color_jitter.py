@@ -1,14 +1,15 @@
 """Let mmaction2's ColorJitter turn hues in more than 8 bits."""
 import importlib
 import types
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def _adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
+
+def _adjust_hue(img: 'np.ndarray', factor: float) -> 'np.ndarray':
     """Turn the hues of an RGB image.
 
     Args:
@@ -18,6 +19,7 @@ def _adjust_hue(img: np.ndarray, factor: float) -> np.ndarray:
     Returns:
         np.ndarray: float32, shape (h, w, 3).
     """
+    np = importlib.import_module('numpy')
     cv2 = importlib.import_module('cv2')  # not for every user of the package
     pixels = np.clip(img, 0, 255).astype(np.uint8)
     hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
@@ -35,14 +37,13 @@ def _cause() -> str:
     return version and f'mmaction2 {version} adds hues in 8 bits'
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Turn hues in 16 bits.
 
     In 8 bits numpy 2 refuses a turn backwards, and any numpy makes another
     colour of a sum above 255.
     """
-    AfterImport.register('mmaction.datasets.transforms.processing',
-                         _heal_processing)
+    _heal_processing(module)
 
 
 WORKAROUND = Workaround(
@@ -51,4 +52,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/'
     'datasets/transforms/processing.py',
     until='a release of mmaction2 whose sum of hues has more than 8 bits',
+    modules=('mmaction.datasets.transforms.processing', ),
     cure=_cure)

@@ -4,9 +4,6 @@ import importlib
 import types
 from typing import Any
 
-import torch
-
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 
@@ -14,6 +11,7 @@ from .workaround import Workaround, installed_version
 def _keep_optimizer_eager() -> None:
     """Exclude backward and optimizer from ``torch.compile``, once."""
     wrapper = importlib.import_module('mmengine.optim').OptimWrapper
+    torch = importlib.import_module('torch')
     wrapper.update_params = torch.compiler.disable(wrapper.update_params)
 
 
@@ -34,14 +32,14 @@ def _cause() -> str:
     return f'mmengine {version} compiles the optimizer too'
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Compile the model and its loss, not the loop over parameter groups.
 
     With layer-wise learning rates the compiled loop costs minutes, in some
     releases of torch an error. torch's compiler is loaded only by a run with
     ``compile`` in the config.
     """
-    AfterImport.register('mmengine.runner.runner', _heal_runner)
+    _heal_runner(module)
 
 
 WORKAROUND = Workaround(
@@ -50,4 +48,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmengine/blob/v0.10.7/mmengine/runner/'
     'runner.py',
     until='a release of mmengine that compiles the forward alone',
+    modules=('mmengine.runner.runner', ),
     cure=_cure)

@@ -1,23 +1,27 @@
 """Let mmengine find our recipes behind ``mmvideomamba::``."""
 import difflib
 import functools
+import importlib
 import sys
 import types
 from pathlib import Path
-from typing import Any, Callable, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Optional, Tuple
 
-from mmengine.config import Config
-from mmengine.config import utils as host
-from mmengine.registry import MODELS, DefaultScope
-
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 _NAME = 'mmvideomamba'
 _START = f'{_NAME}::'
 _PACKAGE = Path(__file__).parents[1]
 # From the text in _base_ and the file to the path and the scope of the base.
 _Finder = Callable[[str, str], Tuple[str, Optional[str]]]
+
+
+def _host() -> Any:
+    """Return the module of mmengine with the list of packages."""
+    return importlib.import_module('mmengine.config.utils')
 
 
 def recipe_file(name: str) -> Path:
@@ -68,7 +72,8 @@ def _base_path(original: _Finder) -> _Finder:
 def _weights(name: str) -> str:
     """Read in the metafiles where the weights of a recipe are."""
     try:
-        found = host._get_cfg_metainfo(str(_PACKAGE), name).get('Weights', '')
+        found = _host()._get_cfg_metainfo(str(_PACKAGE),
+                                          name).get('Weights', '')
     except ValueError:
         found = ''
     if not found:
@@ -81,10 +86,11 @@ def _heal_hub(module: types.ModuleType) -> None:
     get_config, get_model = module.get_config, module.get_model
 
     @functools.wraps(get_config)
-    def config(cfg_path: str, pretrained: bool = False) -> Config:
+    def config(cfg_path: str, pretrained: bool = False) -> 'Config':
         if not cfg_path.startswith(_START):
             return get_config(cfg_path, pretrained)
-        cfg = Config.fromfile(str(recipe_file(cfg_path)))
+        cfg = importlib.import_module('mmengine.config').Config.fromfile(
+            str(recipe_file(cfg_path)))
         if pretrained:
             cfg.model_path = _weights(cfg_path[len(_START):])
         return cfg
@@ -96,10 +102,11 @@ def _heal_hub(module: types.ModuleType) -> None:
         cfg = config(cfg_path, pretrained)
         # Recipes are written in the scope of a host.
         scope = cfg.get('default_scope')
-        with DefaultScope.overwrite_default_scope(scope):
+        registry = importlib.import_module('mmengine.registry')
+        with registry.DefaultScope.overwrite_default_scope(scope):
             if 'data_preprocessor' in cfg:
                 cfg.model.data_preprocessor = cfg.data_preprocessor
-            built = MODELS.build(cfg.model, default_args=kwargs)
+            built = registry.MODELS.build(cfg.model, default_args=kwargs)
             if pretrained:
                 module.load_checkpoint(built, cfg.model_path)
                 # As the host does: no runner initialises the model again.
@@ -114,22 +121,24 @@ def _heal_hub(module: types.ModuleType) -> None:
 
 def _cause() -> str:
     version = installed_version('mmengine')
-    if not version or _NAME in host.MODULE2PACKAGE:
+    if not version or _NAME in _host().MODULE2PACKAGE:
         return ''
     return f'mmengine {version} has a closed list of packages with configs'
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let ``_base_`` and ``mmengine.hub`` find recipes of ours.
 
     The list of mmengine alone would not do. A base of a package of the list
     gets the package's scope, but recipes of ours are in the scope of a host;
     and mmengine finds no package installed by ``pip install -e``.
     """
-    host.MODULE2PACKAGE[_NAME] = _NAME
-    setattr(Config, '_get_cfg_path',
-            staticmethod(_base_path(Config._get_cfg_path)))
-    AfterImport.register('mmengine.hub.hub', _heal_hub)
+    if module.__name__ == 'mmengine.hub.hub':
+        _heal_hub(module)
+        return
+    _host().MODULE2PACKAGE[_NAME] = _NAME
+    kind = module.Config
+    kind._get_cfg_path = staticmethod(_base_path(kind._get_cfg_path))
 
 
 WORKAROUND = Workaround(
@@ -138,4 +147,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmengine/blob/v0.10.7/mmengine/'
     'config/utils.py',
     until='a release of mmengine whose list of packages is open',
+    modules=('mmengine.config.config', 'mmengine.hub.hub'),
     cure=_cure)

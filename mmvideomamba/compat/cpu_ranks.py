@@ -1,10 +1,8 @@
 """Start several processes on a machine without an accelerator."""
 import functools
+import importlib
+import types
 from typing import Any
-
-import mmengine.dist.utils
-import torch
-from mmengine.device import get_device
 
 from .workaround import Workaround
 
@@ -23,23 +21,25 @@ def cpu_ranks_cfg() -> dict:
 
 
 def _cause() -> str:
-    if get_device() == 'cpu':
+    device = importlib.import_module('mmengine.device')
+    if device.get_device() == 'cpu':
         return 'no accelerator, and mmengine asks CUDA for a device per rank'
     return ''
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Start gloo ranks without touching CUDA; other backends as before."""
-    original = mmengine.dist.utils._init_dist_pytorch
+    original = module._init_dist_pytorch
 
     @functools.wraps(original)
     def init(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None:
         if backend == 'gloo' and init_backend == 'torch':
+            torch = importlib.import_module('torch')
             torch.distributed.init_process_group('gloo', **kwargs)
         else:
             original(backend, init_backend=init_backend, **kwargs)
 
-    mmengine.dist.utils._init_dist_pytorch = init
+    module.__dict__['_init_dist_pytorch'] = init
 
 
 WORKAROUND = Workaround(
@@ -48,4 +48,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmengine/blob/v0.10.7/mmengine/dist/'
     'utils.py',
     until='a release of mmengine that sets CUDA devices only with CUDA',
+    modules=('mmengine.dist.utils', ),
     cure=_cure)

@@ -19,7 +19,7 @@ def _cause() -> str:
     return f'mmaction2 {installed_version("mmaction2")} lacks {_DRN}'
 
 
-def _cure() -> None:
+def _cure(module: Any) -> None:
     """Put a placeholder in the place of the missing folder.
 
     Building the absent model raises.
@@ -46,4 +46,5 @@ WORKAROUND = Workaround(
     cause=_cause,
     link='https://github.com/open-mmlab/mmaction2/issues/2714',
     until='a release of mmaction2 after 1.2.0',
+    modules=('mmaction', ),
     cure=_cure)

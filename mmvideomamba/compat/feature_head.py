@@ -3,7 +3,6 @@ import functools
 import types
 from typing import Any
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 
@@ -39,14 +38,13 @@ def _cause() -> str:
     return version and f'mmaction2 {version} takes a tuple of SlowFast alone'
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let ``FeatureHead`` take a tuple of one feature.
 
     Each backbone of ours returns a tuple with an entry for each block of
     ``out_indices``.
     """
-    AfterImport.register('mmaction.models.heads.feature_head',
-                         _heal_feature_head)
+    _heal_feature_head(module)
 
 
 WORKAROUND = Workaround(
@@ -55,4 +53,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/'
     'models/heads/feature_head.py',
     until='a release of mmaction2 that takes a tuple of one feature',
+    modules=('mmaction.models.heads.feature_head', ),
     cure=_cure)

@@ -6,7 +6,6 @@ import sys
 import types
 from typing import Any, List
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 _LINE = re.compile(r'\.?(\S+) is skipped since its requires_grad=False')
@@ -75,14 +74,13 @@ def _cause() -> str:
                         'parameter')
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Collect the lines while an optimizer is built.
 
     A frozen teacher alone has 150 parameters, whose lines hide other
     warnings.
     """
-    AfterImport.register('mmengine.optim.optimizer.default_constructor',
-                         _heal_constructor)
+    _heal_constructor(module)
 
 
 WORKAROUND = Workaround(
@@ -91,4 +89,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmengine/blob/v0.10.7/mmengine/optim/'
     'optimizer/default_constructor.py',
     until='a release of mmengine that reports frozen parameters together',
+    modules=('mmengine.optim.optimizer.default_constructor', ),
     cure=_cure)

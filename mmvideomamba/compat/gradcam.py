@@ -4,7 +4,6 @@ import importlib
 import types
 from typing import Any
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 
@@ -69,13 +68,13 @@ def _cause() -> str:
                         'of a layer')
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let ``GradCAM`` turn the tokens of a VideoMamba into maps.
 
     Other models are left to the host. The name of a layer may count from the
     end, as in ``backbone/layers/-1/normed``; a layer without a map is refused.
     """
-    AfterImport.register('mmaction.utils.gradcam_utils', _heal_gradcam)
+    _heal_gradcam(module)
 
 
 WORKAROUND = Workaround(
@@ -84,4 +83,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/'
     'utils/gradcam_utils.py',
     until='a release of mmaction2 that takes a reshape_transform',
+    modules=('mmaction.utils.gradcam_utils', ),
     cure=_cure)

@@ -1,13 +1,14 @@
 """Let mmcv turn hues backwards with numpy 2."""
 import functools
+import importlib
 import sys
 import types
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .import_hooks import AfterImport
 from .workaround import Workaround
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class _Turn(float):
@@ -22,8 +23,8 @@ def _heal_photometric(module: types.ModuleType) -> None:
     original = module.adjust_hue
 
     @functools.wraps(original)
-    def adjust_hue(img: np.ndarray, hue_factor: float, *args: Any,
-                   **kwargs: Any) -> np.ndarray:
+    def adjust_hue(img: 'np.ndarray', hue_factor: float, *args: Any,
+                   **kwargs: Any) -> 'np.ndarray':
         return original(img, _Turn(hue_factor), *args, **kwargs)
 
     for name in (module.__name__, 'mmcv.image', 'mmcv'):
@@ -32,6 +33,7 @@ def _heal_photometric(module: types.ModuleType) -> None:
 
 
 def _cause() -> str:
+    np = importlib.import_module('numpy')
     try:
         np.uint8(-1.)
     except OverflowError:
@@ -40,9 +42,9 @@ def _cause() -> str:
     return ''
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Count a turn of mmcv's ``adjust_hue`` forwards, modulo 256."""
-    AfterImport.register('mmcv.image.photometric', _heal_photometric)
+    _heal_photometric(module)
 
 
 WORKAROUND = Workaround(
@@ -51,4 +53,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmcv/blob/v2.1.0/mmcv/image/'
     'photometric.py',
     until='a release of mmcv that mmaction2 accepts and numpy 2 runs',
+    modules=('mmcv.image.photometric', ),
     cure=_cure)

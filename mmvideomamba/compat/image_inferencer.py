@@ -4,7 +4,6 @@ import importlib
 import types
 from typing import Any
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 
@@ -137,16 +136,17 @@ def _cause() -> str:
                         f'{version}, and the results of the others are lost')
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let the inferencer refuse bad images by name, and go on.
 
     For our models only. Of a list or folder with a bad image the host returns
     nothing; releases of OpenCV below 5 fill an image that was cut off with
     grey; ``inference_model`` knows the host's own models alone.
     """
-    AfterImport.register('mmpretrain.apis.image_classification',
-                         _heal_inferencer)
-    AfterImport.register('mmpretrain.apis.model', _heal_function)
+    if module.__name__ == 'mmpretrain.apis.model':
+        _heal_function(module)
+    else:
+        _heal_inferencer(module)
 
 
 WORKAROUND = Workaround(
@@ -155,4 +155,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmpretrain/blob/v1.2.0/mmpretrain/'
     'apis/image_classification.py',
     until='a release of mmpretrain that refuses them',
+    modules=('mmpretrain.apis.image_classification', 'mmpretrain.apis.model'),
     cure=_cure)

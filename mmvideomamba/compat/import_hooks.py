@@ -3,7 +3,7 @@ import importlib.abc
 import importlib.machinery
 import sys
 import types
-from typing import Any, Callable, Optional
+from typing import Any, Callable, Dict, List, Optional
 
 
 def stand_in(name: str, attribute: Callable[[str], Any]) -> None:
@@ -28,36 +28,42 @@ def stand_in(name: str, attribute: Callable[[str], Any]) -> None:
     sys.modules[name] = module
 
 
+_Action = Callable[[types.ModuleType], None]
+
+
 class AfterImport(importlib.abc.MetaPathFinder):
-    """Run an action right after a module is imported for the first time.
+    """Run actions right after a module is imported for the first time.
 
     ``import mmvideomamba`` stays cheap: the module to heal is not loaded for
     users who never need the module. ``importlib`` has no event for a finished
-    import, so the loader's ``exec_module`` is wrapped, for this module alone.
-
-    Args:
-        name (str): Full name of the module.
-        action (Callable): Takes the imported module.
+    import, so the loader's ``exec_module`` is wrapped, for modules with an
+    action alone. A single finder looks after all of them, as Python asks each
+    finder at each import.
     """
 
-    def __init__(self, name: str, action: Callable[[types.ModuleType],
-                                                   None]) -> None:
-        self.name = name
-        self.action = action
+    def __init__(self) -> None:
+        self.actions: Dict[str, List[_Action]] = {}
 
     @classmethod
-    def register(cls, name: str, action: Callable[[types.ModuleType],
-                                                  None]) -> None:
-        """Act now if the module is already there, else after its import."""
+    def register(cls, name: str, action: _Action) -> None:
+        """Act now if the module is already there, else after its import.
+
+        Args:
+            name (str): Full name of the module.
+            action (Callable): Takes the imported module. Actions of a module
+                run in the order of their registration.
+        """
         if name in sys.modules:
             action(sys.modules[name])
-        else:
-            sys.meta_path.insert(0, cls(name, action))
+            return
+        if _FINDER not in sys.meta_path:
+            sys.meta_path.insert(0, _FINDER)
+        _FINDER.actions.setdefault(name, []).append(action)
 
     def _find_by_others(
             self, fullname: str, path: Any,
             target: Any) -> Optional[importlib.machinery.ModuleSpec]:
-        """Ask the finders behind this one; some may hold further actions."""
+        """Ask the finders behind this one."""
         place = sys.meta_path.index(self)
         for finder in sys.meta_path[place + 1:]:
             spec = finder.find_spec(fullname, path, target)
@@ -70,8 +76,8 @@ class AfterImport(importlib.abc.MetaPathFinder):
             fullname: str,
             path: Any = None,
             target: Any = None) -> Optional[importlib.machinery.ModuleSpec]:
-        """Find the module as usual and append the action to its import."""
-        if fullname != self.name:
+        """Find the module as usual and append the actions to its import."""
+        if fullname not in self.actions:
             return None
         spec = self._find_by_others(fullname, path, target)
         if spec is not None and spec.loader is not None:
@@ -79,8 +85,11 @@ class AfterImport(importlib.abc.MetaPathFinder):
 
             def exec_module(module: types.ModuleType) -> None:
                 execute(module)
-                self.action(module)
-                sys.meta_path.remove(self)
+                for action in self.actions.pop(fullname, ()):
+                    action(module)
 
             spec.loader.exec_module = exec_module  # type: ignore
         return spec
+
+
+_FINDER = AfterImport()

@@ -3,7 +3,6 @@ import functools
 import importlib
 from typing import Any
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 
@@ -45,13 +44,13 @@ def _cause() -> str:
                         'files only, and forgets the names of the classes')
 
 
-def _cure() -> None:
+def _cure(module: Any) -> None:
     """Let ``inference_recognizer`` take arrays, folders and cameras.
 
     For our models only. The host raises KeyError or RuntimeError for them,
     and keeps no names of classes.
     """
-    AfterImport.register('mmaction.apis.inference', _heal_inference)
+    _heal_inference(module)
 
 
 WORKAROUND = Workaround(
@@ -60,4 +59,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/apis/'
     'inference.py',
     until='a release of mmaction2 that takes them',
+    modules=('mmaction.apis.inference', ),
     cure=_cure)

@@ -5,8 +5,9 @@ import sys
 import types
 from typing import Any, Optional
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
+
+_PLACE = 'mmaction.apis.inferencers'
 
 
 def _ours() -> Any:
@@ -214,16 +215,17 @@ def _cause() -> str:
                         'views than its test')
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let the inferencers take our models through the steps of the config.
 
     The host's own steps, put in by the inferencer, raise errors without the
     name of the file, and a cut-off AVI file ends the process. Three crops
     become one, so another class may win than in a test.
     """
-    place = 'mmaction.apis.inferencers.'
-    AfterImport.register(f'{place}actionrecog_inferencer', _heal_inferencer)
-    AfterImport.register(f'{place}mmaction2_inferencer', _heal_unified)
+    if module.__name__ == f'{_PLACE}.mmaction2_inferencer':
+        _heal_unified(module)
+    else:
+        _heal_inferencer(module)
 
 
 WORKAROUND = Workaround(
@@ -232,4 +234,6 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/apis/'
     'inferencers/actionrecog_inferencer.py',
     until='a release of mmaction2 that keeps the steps of the config',
+    modules=(f'{_PLACE}.actionrecog_inferencer',
+             f'{_PLACE}.mmaction2_inferencer'),
     cure=_cure)

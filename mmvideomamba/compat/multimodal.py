@@ -1,10 +1,7 @@
 """Import the hosts' models beside a newer transformers."""
-import importlib.util
-import sys
+import importlib
 import types
 from typing import Any, Callable, List, Tuple
-
-from mmengine.utils import digit_version
 
 from .workaround import Workaround, installed_version, package_dir
 
@@ -25,6 +22,7 @@ def multimodal_trouble(host: str) -> str:
     version = installed_version('transformers')
     if not version:
         return ''
+    digit_version = importlib.import_module('mmengine.utils').digit_version
     if host == 'mmpretrain':
         if installed_version('pycocotools') and digit_version(
                 version) >= digit_version('4.52'):
@@ -51,25 +49,6 @@ def _cause() -> str:
     return '; '.join(f'{host}: {why}' for host, why in _multimodal_hosts())
 
 
-def _dependency_module(host: str) -> types.ModuleType:
-    """Import the module with a host's switch for text models.
-
-    The module is loaded by its path: importing ``mmpretrain`` would already
-    import its models.
-    """
-    name = f'{host}.utils.dependency'
-    if name not in sys.modules:
-        folder = package_dir(host)
-        assert folder is not None
-        spec = importlib.util.spec_from_file_location(
-            name, folder / 'utils/dependency.py')
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        sys.modules[name] = module
-    return sys.modules[name]
-
-
 def _placeholders(host: str, why: str) -> Callable[[List[str], Any], None]:
     """Return the host's function for placeholders, with the true reason."""
 
@@ -89,16 +68,18 @@ def _placeholders(host: str, why: str) -> Callable[[List[str], Any], None]:
     return register
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Make the hosts register placeholders for their text models.
 
     Otherwise the hosts' models cannot be imported at all. Nothing is logged,
     as other models need no transformers: a placeholder tells when built.
     """
-    for host, why in _multimodal_hosts():
-        module: Any = _dependency_module(host)
-        module.WITH_MULTIMODAL = False
-        module.register_multimodal_placeholder = _placeholders(host, why)
+    host = module.__name__.partition('.')[0]
+    why = dict(_multimodal_hosts()).get(host)
+    if why:
+        module.__dict__.update(
+            WITH_MULTIMODAL=False,
+            register_multimodal_placeholder=_placeholders(host, why))
 
 
 WORKAROUND = Workaround(
@@ -107,4 +88,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/models/'
     'multimodal/vindlu/modeling_bert.py',
     until='releases of the hosts that follow current transformers',
+    modules=('mmaction.utils.dependency', 'mmpretrain.utils.dependency'),
     cure=_cure)

@@ -1,23 +1,27 @@
 """Give the hosts names removed by numpy 2."""
+import importlib
 import types
 from typing import Any, Callable, Dict
 
-import numpy as np
-
-from .import_hooks import AfterImport
 from .workaround import Workaround
 
 
-def _in1d(values: Any, test_values: Any) -> np.ndarray:
+def _numpy() -> Any:
+    """Return numpy, which the import of the package does not load."""
+    return importlib.import_module('numpy')
+
+
+def _in1d(values: Any, test_values: Any) -> Any:
+    np = _numpy()
     return np.isin(np.ravel(values), test_values)
 
 
 # By old name: the present one. Read late: numpy 1 has no ``trapezoid``.
 _TODAY: Dict[str, Callable[[], Any]] = {
     'in1d': lambda: _in1d,
-    'trapz': lambda: np.trapezoid,
-    'Inf': lambda: np.inf,
-    'NAN': lambda: np.nan,
+    'trapz': lambda: _numpy().trapezoid,
+    'Inf': lambda: _numpy().inf,
+    'NAN': lambda: _numpy().nan,
 }
 
 # By module of a host: the old name in it.
@@ -35,30 +39,30 @@ def _heal_module(module: types.ModuleType) -> None:
     """Let ``np`` in a module of a host mean numpy and an old name."""
     old = _USERS[module.__name__]
     names = types.ModuleType('numpy', f'numpy, and its old name {old}.')
-    vars(names).update(vars(np))
+    vars(names).update(vars(_numpy()))
     setattr(names, old, _TODAY[old]())
     module.__dict__['np'] = names
 
 
 def _missing() -> list:
+    np = _numpy()
     return [name for name in _TODAY if not hasattr(np, name)]
 
 
 def _cause() -> str:
     missing = _missing()
-    return missing and (f'numpy {np.__version__} lacks {", ".join(missing)}, '
-                        'used by the hosts') or ''
+    return missing and (
+        f'numpy {_numpy().__version__} lacks {", ".join(missing)}, '
+        'used by the hosts') or ''
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Give six modules of the hosts a copy of numpy's namespace.
 
     The copy has the old name, too; numpy itself stays unchanged.
     """
-    missing = _missing()
-    for module, name in _USERS.items():
-        if name in missing:
-            AfterImport.register(module, _heal_module)
+    if _USERS[module.__name__] in _missing():
+        _heal_module(module)
 
 
 WORKAROUND = Workaround(
@@ -66,4 +70,5 @@ WORKAROUND = Workaround(
     cause=_cause,
     link='https://numpy.org/doc/stable/numpy_2_0_migration_guide.html',
     until='releases of the hosts for numpy 2',
+    modules=tuple(_USERS),
     cure=_cure)

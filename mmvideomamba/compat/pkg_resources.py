@@ -1,7 +1,6 @@
 """Explain a missing ``pkg_resources``, removed by setuptools 82."""
 import importlib.abc
 import importlib.util
-import sys
 from typing import Any
 
 from .workaround import Workaround, installed_version
@@ -30,13 +29,13 @@ def _cause() -> str:
     return ''
 
 
-def _cure() -> None:
+def _cure(module: Any) -> None:
     """Name the package to install where an import of pkg_resources fails.
 
     mmengine imports pkg_resources for every `mmaction::` base config, openmim
     in every command.
     """
-    sys.meta_path.append(_NoPkgResources())
+    module.meta_path.append(_NoPkgResources())
 
 
 WORKAROUND = Workaround(
@@ -44,4 +43,5 @@ WORKAROUND = Workaround(
     cause=_cause,
     link='https://github.com/pypa/setuptools/issues/3085',
     until='releases of mmengine and openmim that do without pkg_resources',
+    modules=('sys', ),
     cure=_cure)

@@ -18,7 +18,7 @@ def _cause() -> str:
     return f'torchvision {version} lacks {_TENSOR_OPS}'
 
 
-def _cure() -> None:
+def _cure(module: Any) -> None:
     """Serve the private module under the old name, on first use."""
 
     def attribute(name: str) -> Any:
@@ -33,4 +33,5 @@ WORKAROUND = Workaround(
     cause=_cause,
     link='https://github.com/facebookresearch/pytorchvideo/issues/258',
     until='a release of pytorchvideo after 0.1.5',
+    modules=('torchvision', 'pytorchvideo'),
     cure=_cure)

@@ -3,7 +3,6 @@ import functools
 import types
 from typing import Any
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 
@@ -28,14 +27,13 @@ def _cause() -> str:
                         'a hit of every query')
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Merge the one-hot rows of a query's labels into one row.
 
     The metric hands over the rows of a query as a matrix, and the host takes
     row numbers for candidates.
     """
-    AfterImport.register('mmaction.evaluation.metrics.multimodal_metric',
-                         _heal_metric)
+    _heal_metric(module)
 
 
 WORKAROUND = Workaround(
@@ -44,4 +42,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/'
     'evaluation/metrics/multimodal_metric.py',
     until='a release of mmaction2 with one row of labels for a query',
+    modules=('mmaction.evaluation.metrics.multimodal_metric', ),
     cure=_cure)

@@ -4,7 +4,6 @@ import inspect
 import types
 from typing import Any
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_release, installed_version
 
 
@@ -31,12 +30,12 @@ def _cause() -> str:
     return f'scikit-learn {version} has renamed the n_iter of TSNE'
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let ``TSNE`` take the number of iterations by the old name, too.
 
     mmpretrain's ``vis_tsne.py`` gives ``n_iter``, now ``max_iter``.
     """
-    AfterImport.register('sklearn.manifold._t_sne', _heal_tsne)
+    _heal_tsne(module)
 
 
 WORKAROUND = Workaround(
@@ -45,4 +44,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmpretrain/blob/v1.2.0/tools/'
     'visualization/vis_tsne.py',
     until='a release of mmpretrain that follows scikit-learn 1.7',
+    modules=('sklearn.manifold._t_sne', ),
     cure=_cure)

@@ -1,16 +1,18 @@
 """Let mmaction2's MultiSportsMetric compare tubes with numpy 2.4."""
+import importlib
 import types
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from .import_hooks import AfterImport
 from .workaround import Workaround
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def _heal_tubes(module: types.ModuleType) -> None:
 
-    def iou3dt_voc(b1: np.ndarray,
-                   b2: np.ndarray,
+    def iou3dt_voc(b1: 'np.ndarray',
+                   b2: 'np.ndarray',
                    spatialonly: bool = False,
                    temporalonly: bool = False) -> float:
         """Compute the overlap of two tubes in space and time.
@@ -42,6 +44,7 @@ def _heal_tubes(module: types.ModuleType) -> None:
 
 
 def _cause() -> str:
+    np = importlib.import_module('numpy')
     try:
         int(np.zeros(1))
     except TypeError:
@@ -50,10 +53,9 @@ def _cause() -> str:
     return ''
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Take the common frames of two tubes by a mask, not by numbers."""
-    AfterImport.register('mmaction.evaluation.functional.multisports_utils',
-                         _heal_tubes)
+    _heal_tubes(module)
 
 
 WORKAROUND = Workaround(
@@ -62,4 +64,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/'
     'evaluation/functional/multisports_utils.py',
     until='a release of mmaction2 for numpy 2.4',
+    modules=('mmaction.evaluation.functional.multisports_utils', ),
     cure=_cure)

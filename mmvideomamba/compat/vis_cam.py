@@ -6,7 +6,6 @@ import sys
 import types
 from typing import Any, Iterator
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_release, installed_version
 
 
@@ -64,13 +63,13 @@ def _cause() -> str:
     return f'grad-cam {version} takes no use_cuda, which vis_cam.py gives'
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let the methods of pytorch-grad-cam take ``use_cuda`` and drop it.
 
     The model's device is used, as the host means. Layers of a VideoMamba
     without a map are refused by an error with the name of a right layer.
     """
-    AfterImport.register('pytorch_grad_cam', _heal_methods)
+    _heal_methods(module)
 
 
 WORKAROUND = Workaround(
@@ -79,4 +78,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmpretrain/blob/v1.2.0/tools/'
     'visualization/vis_cam.py',
     until='a release of mmpretrain that follows grad-cam 1.5',
+    modules=('pytorch_grad_cam', ),
     cure=_cure)

@@ -5,7 +5,6 @@ import os
 import types
 from typing import Any
 
-from .import_hooks import AfterImport
 from .workaround import Workaround, installed_version
 
 
@@ -32,14 +31,13 @@ def _cause() -> str:
     return version and f'mmaction2 {version} draws videos read by decord'
 
 
-def _cure() -> None:
+def _cure(module: types.ModuleType) -> None:
     """Let ``ActionVisualizer`` read files of videos by our readers.
 
     Without decord the host cannot draw a prediction into a video; decord
     misses frames of some kinds of file.
     """
-    AfterImport.register('mmaction.visualization.action_visualizer',
-                         _heal_visualizer)
+    _heal_visualizer(module)
 
 
 WORKAROUND = Workaround(
@@ -48,4 +46,5 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmaction2/blob/v1.2.0/mmaction/'
     'visualization/action_visualizer.py',
     until='a release of mmaction2 that draws without decord',
+    modules=('mmaction.visualization.action_visualizer', ),
     cure=_cure)

@@ -1,10 +1,12 @@
 """Record of a workaround, and questions to an installed package."""
-import importlib.metadata
+import importlib
 import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Callable, Optional, Tuple
+from typing import Any, Callable, Optional, Tuple
+
+from .import_hooks import AfterImport
 
 
 @dataclass
@@ -16,8 +18,10 @@ class Workaround:
         cause (Callable): Returns why the workaround is needed here, or ''.
         link (str): Where the bug is reported or can be read upstream.
         until (str): The release that makes the workaround superfluous.
-        cure (Callable): Heals it. Called once, and only with a cause.
-        state (str): '' before ``apply``, then 'applied' or 'not needed'.
+        cure (Callable): Heals a module of ``modules``, right after its import
+            and only with a cause.
+        modules (tuple[str]): Names of the modules that ``cure`` takes.
+        state (str): '' before ``decide``, then 'applied' or 'not needed'.
             Defaults to ''.
         reason (str): The result of ``cause``. Defaults to ''.
     """
@@ -25,18 +29,44 @@ class Workaround:
     cause: Callable[[], str]
     link: str
     until: str
-    cure: Callable[[], None]
+    cure: Callable[[Any], None]
+    modules: Tuple[str, ...]
     state: str = ''
     reason: str = ''
+    _registered: bool = False
 
     def apply(self) -> None:
-        """Look for the cause and heal the bug, once per process."""
-        if self.state:
+        """Heal each module after its import, once per process.
+
+        A module imported before is healed at once. The cause is looked for
+        with the first of the modules, and may import that module's host.
+        """
+        if self._registered:
             return
-        self.reason = self.cause()
-        if self.reason:
-            self.cure()
-        self.state = 'applied' if self.reason else 'not needed'
+        self._registered = True
+        for name in self.modules:
+            AfterImport.register(name, self._heal)
+
+    def decide(self) -> str:
+        """Look for the cause, once per process.
+
+        Returns:
+            str: The state. 'applied' holds for modules that are not imported
+            yet, too: they will be healed.
+        """
+        if not self.state:
+            self.reason = self.cause()
+            self.state = 'applied' if self.reason else 'not needed'
+        return self.state
+
+    def _heal(self, module: Any) -> None:
+        """Heal an imported module where there is a cause."""
+        if self.decide() == 'applied':
+            try:
+                self.cure(module)
+            except BaseException:
+                self.state = ''
+                raise
 
 
 def package_dir(name: str) -> Optional[Path]:
@@ -63,9 +93,11 @@ def installed_version(distribution: str) -> str:
     Returns:
         str: The version, '' for an absent distribution.
     """
+    # Not at the top: the module loads the parsers of e-mails.
+    metadata = importlib.import_module('importlib.metadata')
     try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
         return ''
 
 

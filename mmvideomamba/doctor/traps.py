@@ -151,8 +151,9 @@ def check_workarounds() -> List[Finding]:
     """List the workarounds of ``compat``, with the reason for each."""
     found = []
     for workaround in compat.WORKAROUNDS:
-        text = workaround.state
-        if workaround.state == 'applied':
+        # Of hosts that are not imported yet, too.
+        text = workaround.decide()
+        if text == 'applied':
             text = f'applied: {workaround.reason}; {workaround.link}'
         found.append(Finding(OK, workaround.name, text))
     return found

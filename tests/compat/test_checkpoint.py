@@ -16,7 +16,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch.serialization import (add_safe_globals, clear_safe_globals,
                                  get_safe_globals)
 
-from mmvideomamba.compat import checkpoint
+from mmvideomamba.compat import checkpoint, checkpoint_types
 
 
 class Reduced:
@@ -81,7 +81,7 @@ def test_history_keeps_its_statistics(tmp_path: Path) -> None:
     assert back.current() == 3.
 
 
-@pytest.mark.parametrize('code', sorted(checkpoint._NUMERIC))
+@pytest.mark.parametrize('code', sorted(checkpoint_types._NUMERIC))
 def test_numbers_of_every_type(tmp_path: Path, code: str) -> None:
     array = np.arange(6).reshape(2, 3).astype(code)
     value = dict(array=array, fortran=array.T, scalar=array[1, 2])

@@ -1,6 +1,7 @@
 """Several processes start on a machine without a GPU."""
 from pathlib import Path
 
+import mmengine.device
 import mmengine.dist.utils
 import pytest
 import torch
@@ -28,5 +29,5 @@ def test_other_backends_go_to_mmengine(monkeypatch) -> None:
 
 def test_sound_machine(monkeypatch) -> None:
     assert 'no accelerator' in cpu_ranks.WORKAROUND.cause()
-    monkeypatch.setattr(cpu_ranks, 'get_device', lambda: 'cuda')
+    monkeypatch.setattr(mmengine.device, 'get_device', lambda: 'cuda')
     assert cpu_ranks.WORKAROUND.cause() == ''

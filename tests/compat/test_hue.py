@@ -1,4 +1,5 @@
 """mmcv turns hues backwards, by both of its backends."""
+import sys
 import types
 
 import cv2
@@ -65,8 +66,8 @@ def test_cause_is_the_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OverflowError
 
     new = types.SimpleNamespace(uint8=refuse, __version__='9.9')
-    monkeypatch.setattr(hue, 'np', new)
+    monkeypatch.setitem(sys.modules, 'numpy', new)
     assert 'numpy 9.9 refuses' in hue.WORKAROUND.cause()
     old = types.SimpleNamespace(uint8=lambda value: int(value) % 256)
-    monkeypatch.setattr(hue, 'np', old)
+    monkeypatch.setitem(sys.modules, 'numpy', old)
     assert hue.WORKAROUND.cause() == ''

@@ -47,10 +47,12 @@ def test_table_holds_every_name_that_is_missing() -> None:
 def test_cause_ends_with_the_names(monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict = {**dict.fromkeys(numpy_names._TODAY), '__version__': '9.9'}
     del names['trapz']
-    monkeypatch.setattr(numpy_names, 'np', types.SimpleNamespace(**names))
+    monkeypatch.setattr(numpy_names, '_numpy',
+                        lambda: types.SimpleNamespace(**names))
     assert numpy_names.WORKAROUND.cause().startswith('numpy 9.9 lacks trapz')
     names['trapz'] = None
-    monkeypatch.setattr(numpy_names, 'np', types.SimpleNamespace(**names))
+    monkeypatch.setattr(numpy_names, '_numpy',
+                        lambda: types.SimpleNamespace(**names))
     assert numpy_names.WORKAROUND.cause() == ''
 
 
