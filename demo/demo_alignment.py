@@ -6,18 +6,63 @@ visible to the student, the teacher's attention, and the cosine of student and
 teacher at each patch, masked and not.
 """
 import argparse
+import importlib
 from pathlib import Path
 from typing import Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
-import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
+
+from mmvideomamba.command_line import require_files, user_errors
+
+
+def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Read the command line.
+
+    Args:
+        argv (Sequence[str], optional): Arguments. Defaults to None, those of
+            the process.
+
+    Returns:
+        argparse.Namespace: The arguments.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', maxsplit=1)[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('video', help='a video file')
+    parser.add_argument('config', help='config of the pretraining')
+    parser.add_argument('checkpoint', help='file written by the pretraining')
+    parser.add_argument('--out', type=Path, help='picture to write')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='of what is drawn at random')
+    parser.add_argument(
+        '--device',
+        default=argparse.SUPPRESS,
+        help='such as cpu (default: cuda:0 where there is a GPU)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes of the config, such as model.mask_ratio=0.5')
+    args = parser.parse_args(argv)
+    if 'device' not in args:
+        cuda = importlib.import_module('torch').cuda
+        args.device = 'cuda:0' if cuda.is_available() else 'cpu'
+    return args
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    parse_args()
+
+from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint, set_random_seed
 from torch import nn
 
-from mmvideomamba.command_line import require_files, user_errors
 from mmvideomamba.visualization import picture_of, save_picture
 
 
@@ -68,36 +113,6 @@ def run(args: argparse.Namespace) -> None:
                            '_alignment.png')
     save_picture(picture, out)
     print(f'picture: {out}')
-
-
-def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
-    """Read the command line.
-
-    Args:
-        argv (Sequence[str], optional): Arguments. Defaults to None, those of
-            the process.
-
-    Returns:
-        argparse.Namespace: The arguments.
-    """
-    parser = argparse.ArgumentParser(
-        description=__doc__.split('\n', maxsplit=1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('video', help='a video file')
-    parser.add_argument('config', help='config of the pretraining')
-    parser.add_argument('checkpoint', help='file written by the pretraining')
-    parser.add_argument('--out', type=Path, help='picture to write')
-    parser.add_argument(
-        '--seed', type=int, default=0, help='of what is drawn at random')
-    parser.add_argument(
-        '--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='changes of the config, such as model.mask_ratio=0.5')
-    return parser.parse_args(argv)
 
 
 def main() -> None:

@@ -5,15 +5,75 @@ Prints the best classes and writes, into the output folder, a picture (the
 frames that the model saw above the scores) and a short annotated video.
 """
 import argparse
+import importlib
 from pathlib import Path
 from typing import Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
-import torch
-from mmengine.config import Config, DictAction
+from mmengine.config import DictAction
+
+from mmvideomamba.command_line import require_files, user_errors
+
+
+def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
+    """Read the command line.
+
+    Args:
+        argv (Sequence[str], optional): Arguments. Defaults to None, those of
+            the process.
+
+    Returns:
+        argparse.Namespace: The arguments.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', maxsplit=1)[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument('video', help='a video file')
+    parser.add_argument(
+        'config',
+        help='config the model was trained with; or, without a checkpoint, '
+        'all that mmvideomamba.load takes, such as a saved folder')
+    parser.add_argument(
+        'checkpoint',
+        nargs='?',
+        help='file written by the training, or the name of a published one')
+    parser.add_argument(
+        '--label-file',
+        help='text file, the name of a class a line; without one, the names '
+        'in the checkpoint or the config are taken')
+    parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/demo'))
+    parser.add_argument(
+        '--device',
+        default=argparse.SUPPRESS,
+        help='such as cpu (default: cuda:0 where there is a GPU)')
+    parser.add_argument('--topk', type=int, default=5, help='classes shown')
+    parser.add_argument(
+        '--views',
+        default='all',
+        metavar='all|one|N',
+        help='views of the video that are scored: those of the test, a '
+        'single one, or the middle of N clips')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        metavar='KEY=VALUE',
+        help='changes of the config, such as model.backbone.cuda_graph=True')
+    args = parser.parse_args(argv)
+    if 'device' not in args:
+        cuda = importlib.import_module('torch').cuda
+        args.device = 'cuda:0' if cuda.is_available() else 'cpu'
+    return args
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    parse_args()
+
+from mmengine.config import Config
 
 from mmvideomamba.checkpoints import is_hub_file
-from mmvideomamba.command_line import require_files, user_errors
 from mmvideomamba.datasets.transforms.decode import open_whole_video
 from mmvideomamba.inference import Predictor, check_views
 from mmvideomamba.visualization.annotated_video import save_annotated_video
@@ -86,51 +146,6 @@ def run(args: argparse.Namespace) -> None:
     video = args.out_dir / f'{stem}_annotated.mp4'
     save_annotated_video(reader, scores, video, clips)
     print(f'picture: {picture}\nvideo:   {video}')
-
-
-def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
-    """Read the command line.
-
-    Args:
-        argv (Sequence[str], optional): Arguments. Defaults to None, those of
-            the process.
-
-    Returns:
-        argparse.Namespace: The arguments.
-    """
-    parser = argparse.ArgumentParser(
-        description=__doc__.split('\n', maxsplit=1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    parser.add_argument('video', help='a video file')
-    parser.add_argument(
-        'config',
-        help='config the model was trained with; or, without a checkpoint, '
-        'all that mmvideomamba.load takes, such as a saved folder')
-    parser.add_argument(
-        'checkpoint',
-        nargs='?',
-        help='file written by the training, or the name of a published one')
-    parser.add_argument(
-        '--label-file',
-        help='text file, the name of a class a line; without one, the names '
-        'in the checkpoint or the config are taken')
-    parser.add_argument('--out-dir', type=Path, default=Path('work_dirs/demo'))
-    parser.add_argument(
-        '--device', default='cuda:0' if torch.cuda.is_available() else 'cpu')
-    parser.add_argument('--topk', type=int, default=5, help='classes shown')
-    parser.add_argument(
-        '--views',
-        default='all',
-        metavar='all|one|N',
-        help='views of the video that are scored: those of the test, a '
-        'single one, or the middle of N clips')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        metavar='KEY=VALUE',
-        help='changes of the config, such as model.backbone.cuda_graph=True')
-    return parser.parse_args(argv)
 
 
 def main() -> None:

@@ -26,7 +26,7 @@ DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope='mmvideomamba',
-    locations=['mmvideomamba.datasets'])
+    locations=['mmvideomamba.datasets.registered'])
 
 DATA_SAMPLERS = Registry(
     'data sampler',

@@ -6,7 +6,6 @@ first module with a bad output or gradient are printed.
 import argparse
 
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.engine.guard.replay_tool import replay_file
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -26,6 +25,14 @@ def build_parser() -> argparse.ArgumentParser:
         help='run a file whose config names types or imports of other '
         'packages, which can run any code: for files of your own')
     return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
+from mmvideomamba.engine.guard.replay_tool import replay_file
 
 
 def main() -> None:

@@ -12,18 +12,30 @@ import runpy
 import sys
 
 from mmvideomamba.command_line import HOSTS, find_tool, user_errors
-from mmvideomamba.compat.tools import TOOL_REMEDIES
 
 
-def main() -> None:
-    """Parse the command line and become the tool."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('host', choices=HOSTS)
     parser.add_argument('tool', help='path below the tools folder of the host')
     parser.add_argument('args', nargs=argparse.REMAINDER)
-    args = parser.parse_args()
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
+from mmvideomamba.compat.tools import TOOL_REMEDIES
+
+
+def main() -> None:
+    """Parse the command line and become the tool."""
+    args = build_parser().parse_args()
     with user_errors():
         tool = find_tool(args.host, args.tool)
     sys.argv = [str(tool), *args.args]

@@ -1,15 +1,8 @@
 """Test a model from a config and a checkpoint."""
 import argparse
 
-from mmengine.config import Config, ConfigDict
-
 from mmvideomamba.command_line import (add_config_options, add_run_options,
-                                       build_runner, fill_dataloader,
-                                       kept_checkpoint, leave_process_group,
-                                       load_config, merge_options, require_run,
                                        user_errors)
-from mmvideomamba.config_check import check_config
-from mmvideomamba.inference.views import set_test_views
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -52,6 +45,21 @@ def build_parser() -> argparse.ArgumentParser:
         'one, or the middle of N clips')
     add_run_options(parser)
     return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
+from mmengine.config import Config, ConfigDict
+
+from mmvideomamba.command_line import (build_runner, fill_dataloader,
+                                       kept_checkpoint, load_config,
+                                       merge_options, require_run)
+from mmvideomamba.config_check import check_config
+from mmvideomamba.inference.views import set_test_views
+from mmvideomamba.process_group import leave_process_group
 
 
 def set_visualization(cfg: Config, args: argparse.Namespace) -> None:

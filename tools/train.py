@@ -20,15 +20,8 @@ if __name__ == '__main__':
         if early and signal.getsignal(early) is not signal.SIG_IGN:
             signal.signal(early, end_early)
 
-from mmengine.config import Config
-
 from mmvideomamba.command_line import (add_config_options, add_run_options,
-                                       build_runner, fill_dataloader,
-                                       leave_process_group, load_config,
-                                       merge_options, require_run, user_errors)
-from mmvideomamba.config_check import check_config
-from mmvideomamba.engine.work_dir_lock import WorkDirLock
-from mmvideomamba.user_error import UserError
+                                       user_errors)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -70,6 +63,21 @@ def build_parser() -> argparse.ArgumentParser:
         help='use deterministic CUDA kernels')
     add_run_options(parser)
     return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
+from mmengine.config import Config
+
+from mmvideomamba.command_line import (build_runner, fill_dataloader,
+                                       load_config, merge_options, require_run)
+from mmvideomamba.config_check import check_config
+from mmvideomamba.engine.work_dir_lock import WorkDirLock
+from mmvideomamba.process_group import leave_process_group
+from mmvideomamba.user_error import UserError
 
 
 def set_precision(cfg: Config) -> None:

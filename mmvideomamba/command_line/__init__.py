@@ -1,20 +1,29 @@
-"""Parts of the commands in ``tools`` and ``demo``."""
-from mmvideomamba.process_group import leave_process_group
-from .config import (CONFIGS, HOSTS, default_scope, fill_dataloader,
-                     find_config, load_config)
-from .config_options import merge_options
-from .errors import require_files, user_errors
-from .host_tools import find_tool
-from .kept_checkpoint import kept_checkpoint
-from .options import (ConfigOptionAction, add_config_options, add_run_options,
-                      data_root_parser)
-from .run_parts import require_run
-from .runner import build_runner
+"""Parts of the commands in ``tools`` and ``demo``.
 
-__all__ = [
-    'CONFIGS', 'ConfigOptionAction', 'HOSTS', 'add_config_options',
-    'data_root_parser', 'add_run_options', 'build_runner', 'default_scope',
-    'fill_dataloader', 'find_config', 'find_tool', 'kept_checkpoint',
-    'leave_process_group', 'load_config', 'merge_options', 'require_files',
-    'require_run', 'user_errors'
-]
+Imported at their first use, so that ``--help`` need not wait for torch.
+"""
+from mmvideomamba.late_names import late_names
+
+_PLACES = dict(
+    CONFIGS='config',
+    ConfigOptionAction='options',
+    HOSTS='host_tools',
+    add_config_options='options',
+    add_run_options='options',
+    build_runner='runner',
+    data_root_parser='options',
+    default_scope='config',
+    fill_dataloader='config',
+    find_config='config',
+    find_tool='host_tools',
+    kept_checkpoint='kept_checkpoint',
+    load_config='config',
+    merge_options='config_options',
+    require_files='errors',
+    require_run='run_parts',
+    user_errors='errors',
+)
+
+__all__ = [*_PLACES]
+
+__getattr__, __dir__ = late_names(__name__, _PLACES)

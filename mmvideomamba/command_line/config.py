@@ -8,9 +8,9 @@ from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
 from mmvideomamba.compat import cpu_ranks_cfg
+from .host_tools import HOSTS
 from .slurm import slurm_ranks
 
-HOSTS = ('mmaction', 'mmpretrain')
 CONFIGS = Path(__file__).parents[1].joinpath('.mim', 'configs').resolve()
 
 

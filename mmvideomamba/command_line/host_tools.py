@@ -3,6 +3,8 @@ from pathlib import Path
 
 from mmvideomamba.compat import package_dir
 
+HOSTS = ('mmaction', 'mmpretrain')
+
 
 def find_tool(host: str, name: str) -> Path:
     """Find a tool of an installed host.

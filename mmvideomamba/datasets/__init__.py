@@ -1,11 +1,9 @@
-"""Datasets and transforms that the hosts do not have."""
-from .captions import (CaptionClassDataset, CaptionDataset, RetrievalDataset,
-                       VideoMCDataset, VideoQADataset)
-from .checked_image_dataset import CheckedImageFolder, CheckedImageNet
-from .checked_rawframe_dataset import CheckedRawframeDataset
-from .checked_video_dataset import CheckedVideoDataset
-from .shard_video_dataset import ShardVideoDataset
-from .window_video_dataset import WindowVideoDataset
+"""Datasets and transforms that the hosts do not have.
+
+Imported at their first use: the lists and readers of videos in this folder
+need neither torch nor a host.
+"""
+from mmvideomamba.late_names import late_names
 
 __all__ = [
     'CaptionClassDataset', 'CaptionDataset', 'CheckedImageFolder',
@@ -13,3 +11,6 @@ __all__ = [
     'RetrievalDataset', 'ShardVideoDataset', 'VideoMCDataset',
     'VideoQADataset', 'WindowVideoDataset'
 ]
+
+__getattr__, __dir__ = late_names(__name__,
+                                  dict.fromkeys(__all__, 'registered'))

@@ -8,13 +8,30 @@ import argparse
 from typing import Any, Dict, List
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
+from mmvideomamba.command_line import add_config_options, user_errors
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_config_options(parser)
+    parser.add_argument('dump', metavar='FILE.pkl')
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
 from mmengine.config import Config
 from mmengine.evaluator import Evaluator
 from mmengine.registry import init_default_scope
 
 from mmvideomamba import checkpoints
-from mmvideomamba.command_line import (add_config_options, default_scope,
-                                       find_config, merge_options, user_errors)
+from mmvideomamba.command_line import default_scope, find_config, merge_options
 
 NEEDED = ('pred_score', 'gt_label')
 
@@ -66,12 +83,7 @@ def evaluate(cfg: Config, path: str) -> Dict[str, Any]:
 
 def main() -> None:
     """Parse the command line and print the figures."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add_config_options(parser)
-    parser.add_argument('dump', metavar='FILE.pkl')
-    args = parser.parse_args()
+    args = build_parser().parse_args()
     with user_errors():
         cfg = Config.fromfile(find_config(args.config))
         merge_options(cfg, args.cfg_options)

@@ -17,20 +17,32 @@ has the formulas. The tool of mmaction2 counts no fused scan.
 """
 import argparse
 
-from mmengine.config import Config
-
-from mmvideomamba.analysis import cost_report
-from mmvideomamba.command_line import (add_config_options, find_config,
-                                       merge_options, user_errors)
+from mmvideomamba.command_line import add_config_options, user_errors
 
 
-def main() -> None:
-    """Parse the command line and print the report."""
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     add_config_options(parser)
-    args = parser.parse_args()
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
+from mmengine.config import Config
+
+from mmvideomamba.analysis import cost_report
+from mmvideomamba.command_line import find_config, merge_options
+
+
+def main() -> None:
+    """Parse the command line and print the report."""
+    args = build_parser().parse_args()
     with user_errors():
         cfg = Config.fromfile(find_config(args.config))
         merge_options(cfg, args.cfg_options)

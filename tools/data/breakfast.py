@@ -16,6 +16,19 @@ import re
 from typing import Dict, List
 
 from mmvideomamba.command_line import data_root_parser, user_errors
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = data_root_parser(__doc__, 'data/breakfast')
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
 from mmvideomamba.datasets.preparation import EXTENSIONS, write_lines
 
 CLASSES = ('cereals', 'coffee', 'tea', 'pancake', 'friedegg', 'scrambledegg',
@@ -69,9 +82,8 @@ def build(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = data_root_parser(__doc__, 'data/breakfast')
     with user_errors():
-        build(parser.parse_args())
+        build(build_parser().parse_args())
 
 
 if __name__ == '__main__':

@@ -20,18 +20,73 @@ from pathlib import Path
 from typing import Dict, List, Tuple
 
 from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation.options import (LAYOUTS,
+                                                       add_check_options,
+                                                       delimiter_option)
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line.
+
+    Returns:
+        argparse.Namespace: The arguments.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('video_root', type=Path, help='folder with a folder per class')
+    add('--out-dir', type=Path, help='where to write (the video folder)')
+    add('--layout',
+        choices=LAYOUTS,
+        default='auto',
+        help='folders below the video folder: classes, or splits with classes '
+        '(by their names)')
+    add('--val-ratio', type=float, help='share for validation (0.2)')
+    add('--folds', type=int, help='write so many train/val pairs instead')
+    add('--seed', type=int, default=0, help='of the split (0)')
+    add('--classes',
+        type=Path,
+        help='file with the names of the classes, which fixes the labels '
+        '(alphabetical)')
+    add('--delimiter',
+        type=delimiter_option,
+        default=' ',
+        help='between path and label (a space); "," allows names with spaces')
+    add('--endings',
+        nargs='+',
+        default=[],
+        metavar='.xyz',
+        help='further file name endings of videos')
+    add_check_options(parser)
+    add('--report',
+        type=Path,
+        help='keep the results of the check in this file and go on from it; '
+        'a report of check_videos.py works')
+    add('--skip-bad',
+        action='store_true',
+        help='leave out videos that cannot be used instead of stopping')
+    add('--drop-classes',
+        action='store_true',
+        help='leave out classes with too few videos instead of stopping')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    parse_args()
+
 from mmvideomamba.datasets.preparation import (check_files, fold_videos,
                                                make_settings, read_checks,
                                                split_videos, summarize,
                                                write_lines, write_report)
 from mmvideomamba.datasets.preparation.annotation_builder import (
-    LAYOUTS, Tree, bad_videos, drop, find_tree, group_reasons, missing_classes,
+    Tree, bad_videos, drop, find_tree, group_reasons, missing_classes,
     number_classes, same_videos, without_classes)
 from mmvideomamba.datasets.preparation.annotation_files import EXTENSIONS
 from mmvideomamba.datasets.preparation.class_folders import format_line
 from mmvideomamba.datasets.preparation.media_list import find_lists
-from mmvideomamba.datasets.preparation.options import (add_check_options,
-                                                       delimiter_option)
 
 
 def usable_videos(tree: Tree, args: argparse.Namespace) -> Tree:
@@ -213,53 +268,6 @@ def build(args: argparse.Namespace) -> None:
     if args.delimiter != ' ':
         print(f'set delimiter={args.delimiter!r} in the data sets of the '
               'config')
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line.
-
-    Returns:
-        argparse.Namespace: The arguments.
-    """
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add('video_root', type=Path, help='folder with a folder per class')
-    add('--out-dir', type=Path, help='where to write (the video folder)')
-    add('--layout',
-        choices=LAYOUTS,
-        default='auto',
-        help='folders below the video folder: classes, or splits with classes '
-        '(by their names)')
-    add('--val-ratio', type=float, help='share for validation (0.2)')
-    add('--folds', type=int, help='write so many train/val pairs instead')
-    add('--seed', type=int, default=0, help='of the split (0)')
-    add('--classes',
-        type=Path,
-        help='file with the names of the classes, which fixes the labels '
-        '(alphabetical)')
-    add('--delimiter',
-        type=delimiter_option,
-        default=' ',
-        help='between path and label (a space); "," allows names with spaces')
-    add('--endings',
-        nargs='+',
-        default=[],
-        metavar='.xyz',
-        help='further file name endings of videos')
-    add_check_options(parser)
-    add('--report',
-        type=Path,
-        help='keep the results of the check in this file and go on from it; '
-        'a report of check_videos.py works')
-    add('--skip-bad',
-        action='store_true',
-        help='leave out videos that cannot be used instead of stopping')
-    add('--drop-classes',
-        action='store_true',
-        help='leave out classes with too few videos instead of stopping')
-    return parser.parse_args()
 
 
 def main() -> None:

@@ -21,6 +21,47 @@ from pathlib import Path
 from typing import Optional
 
 from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation.options import (add_check_options,
+                                                       add_list_options,
+                                                       positive,
+                                                       print_any_names)
+from mmvideomamba.exit_codes import INTERRUPTED
+
+
+def parse_args() -> argparse.Namespace:
+    """Read the command line.
+
+    Returns:
+        argparse.Namespace: The arguments.
+    """
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('lists', type=Path, nargs='+', help='lists, or a folder')
+    add_list_options(parser)
+    add_check_options(parser)
+    add('--num-classes', type=positive, help='labels lie below it')
+    add('--classes',
+        type=Path,
+        help='names of the classes, instead of '
+        '--num-classes; classes.txt beside the list, if there is one')
+    add('--out',
+        type=Path,
+        default=Path('work_dirs/check_videos.json'),
+        help='the report (work_dirs/check_videos.json)')
+    add('--write-clean',
+        type=Path,
+        metavar='DIR',
+        help='write the lists without faulty lines into this folder')
+    return parser.parse_args()
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    parse_args()
+
 from mmvideomamba.datasets.class_names import read_class_names
 from mmvideomamba.datasets.preparation import (check_files, make_settings,
                                                read_checks, summarize,
@@ -34,11 +75,6 @@ from mmvideomamba.datasets.preparation.list_faults import (duplicate_faults,
 from mmvideomamba.datasets.preparation.list_inputs import read_inputs
 from mmvideomamba.datasets.preparation.media_check import add_digests
 from mmvideomamba.datasets.preparation.media_list import describe
-from mmvideomamba.datasets.preparation.options import (add_check_options,
-                                                       add_list_options,
-                                                       positive,
-                                                       print_any_names)
-from mmvideomamba.exit_codes import INTERRUPTED
 
 
 def count_classes(args: argparse.Namespace) -> Optional[int]:
@@ -100,35 +136,6 @@ def check(args: argparse.Namespace) -> int:
     print(f'{len(files)} files ({how}, {settings.version}), {count or "no"} '
           f'faults; report: {args.out}')
     return 1 if count else 0
-
-
-def parse_args() -> argparse.Namespace:
-    """Read the command line.
-
-    Returns:
-        argparse.Namespace: The arguments.
-    """
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    add = parser.add_argument
-    add('lists', type=Path, nargs='+', help='lists, or a folder')
-    add_list_options(parser)
-    add_check_options(parser)
-    add('--num-classes', type=positive, help='labels lie below it')
-    add('--classes',
-        type=Path,
-        help='names of the classes, instead of '
-        '--num-classes; classes.txt beside the list, if there is one')
-    add('--out',
-        type=Path,
-        default=Path('work_dirs/check_videos.json'),
-        help='the report (work_dirs/check_videos.json)')
-    add('--write-clean',
-        type=Path,
-        metavar='DIR',
-        help='write the lists without faulty lines into this folder')
-    return parser.parse_args()
 
 
 def main() -> None:

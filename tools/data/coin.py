@@ -11,6 +11,21 @@ import argparse
 from pathlib import Path
 
 from mmvideomamba.command_line import data_root_parser, user_errors
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = data_root_parser(__doc__, 'data/coin')
+    parser.add_argument(
+        '--annotations', type=Path, required=True, help='COIN.json')
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
 from mmvideomamba.datasets.preparation import Listing, index_videos
 from mmvideomamba.json_file import read_json
 
@@ -51,11 +66,8 @@ def build(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = data_root_parser(__doc__, 'data/coin')
-    parser.add_argument(
-        '--annotations', type=Path, required=True, help='COIN.json')
     with user_errors():
-        build(parser.parse_args())
+        build(build_parser().parse_args())
 
 
 if __name__ == '__main__':

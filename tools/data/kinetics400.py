@@ -12,6 +12,25 @@ import argparse
 from pathlib import Path
 
 from mmvideomamba.command_line import data_root_parser, user_errors
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = data_root_parser(__doc__, 'data/kinetics400')
+    for split in ('train', 'val'):
+        parser.add_argument(
+            f'--{split}-list',
+            type=Path,
+            required=True,
+            help=f'official list of the {split} split, .csv')
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
 from mmvideomamba.datasets.preparation import (Listing, index_videos,
                                                number_names, read_table,
                                                write_lines)
@@ -52,15 +71,8 @@ def build(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = data_root_parser(__doc__, 'data/kinetics400')
-    for split in ('train', 'val'):
-        parser.add_argument(
-            f'--{split}-list',
-            type=Path,
-            required=True,
-            help=f'official list of the {split} split, .csv')
     with user_errors():
-        build(parser.parse_args())
+        build(build_parser().parse_args())
 
 
 if __name__ == '__main__':

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Dict, List, Tuple, Union
 
 from mmvideomamba.command_line import data_root_parser, user_errors
-from mmvideomamba.datasets.preparation import Listing, index_videos, read_table
 
 CLASSES = dict(
     relationship=4,
@@ -32,10 +31,40 @@ CLASSES = dict(
     genre=4,
     writer=10,
     year=9)
+
+TASKS = (*CLASSES, 'like_ratio', 'view_count')
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = data_root_parser(__doc__, 'data/lvu')
+    parser.add_argument(
+        '--annotations',
+        type=Path,
+        required=True,
+        help='folder with a folder of lists per task')
+    parser.add_argument(
+        '--durations', type=Path, required=True, help='the durations, .csv')
+    parser.add_argument(
+        '--tasks',
+        nargs='+',
+        choices=TASKS,
+        default=TASKS,
+        metavar='TASK',
+        help=f'out of {", ".join(TASKS)}; all by default')
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
+from mmvideomamba.datasets.preparation import Listing, index_videos, read_table
+
 SPLITS = ('train', 'val', 'test')
 # Means over the training videos, as published with ViS4mer.
 MEAN_LIKES, MEAN_LOG_VIEWS = 9.138220535629456, 11.76425435683139
-TASKS = (*CLASSES, 'like_ratio', 'view_count')
 
 
 def like_ratio(likes: float, dislikes: float) -> float:
@@ -171,23 +200,8 @@ def build(args: argparse.Namespace) -> None:
 
 def main() -> None:
     """Parse the command line and build."""
-    parser = data_root_parser(__doc__, 'data/lvu')
-    parser.add_argument(
-        '--annotations',
-        type=Path,
-        required=True,
-        help='folder with a folder of lists per task')
-    parser.add_argument(
-        '--durations', type=Path, required=True, help='the durations, .csv')
-    parser.add_argument(
-        '--tasks',
-        nargs='+',
-        choices=TASKS,
-        default=TASKS,
-        metavar='TASK',
-        help=f'out of {", ".join(TASKS)}; all by default')
     with user_errors():
-        build(parser.parse_args())
+        build(build_parser().parse_args())
 
 
 if __name__ == '__main__':

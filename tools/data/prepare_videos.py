@@ -22,129 +22,14 @@ import sys
 from pathlib import Path
 from typing import List
 
-import av
-
-from mmvideomamba.atomic_file import write_file
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.datasets.preparation.copied_lists import (REPORT,
-                                                            check_lines,
-                                                            list_paths,
-                                                            list_starts,
-                                                            write_lists)
-from mmvideomamba.datasets.preparation.copied_set import (CopyOutcome,
-                                                          copy_set,
-                                                          name_copies)
-from mmvideomamba.datasets.preparation.copied_shards import (check_for_shards,
-                                                             write_shards)
-from mmvideomamba.datasets.preparation.copy_record import CopyRecord
-from mmvideomamba.datasets.preparation.disk_errors import (DiskError,
-                                                           disk_errors)
-from mmvideomamba.datasets.preparation.list_inputs import read_inputs
-from mmvideomamba.datasets.preparation.media_list import describe
 from mmvideomamba.datasets.preparation.options import (add_list_options,
                                                        positive,
                                                        print_any_names)
 from mmvideomamba.datasets.preparation.video_copy import (PRESETS,
                                                           CopySettings,
                                                           check_encoder)
-from mmvideomamba.datasets.video import MediaError
 from mmvideomamba.exit_codes import INTERRUPTED
-
-AGAIN = 'the same command goes on from there'
-# Facts to tell of copies: field and value, and the text.
-NOTES = {
-    ('audio', 'dropped'):
-    'without the audio',
-    ('audio', 'refused'):
-    'without the audio, which is damaged or of a kind that .mp4 does not hold',
-    ('times', 'even'):
-    'evenly spaced in time, as the originals tell no usable time stamps',
-    ('times', 'rate'):
-    'of another rate than the originals tell, which contradicts their time '
-    'stamps: the frames of windows in seconds may differ',
-}
-
-
-def prepare(args: argparse.Namespace) -> None:
-    """Copy the set.
-
-    Args:
-        args (argparse.Namespace): From ``parse_args``.
-
-    Raises:
-        ImportError: If the encoder is missing.
-        ValueError: If an argument, a list or a video cannot be used.
-        DiskError: If ``--out`` cannot be written.
-    """
-    check_encoder()
-    settings = CopySettings(args.short_side, args.key_frames, args.crf,
-                            args.preset, args.fast_decode, args.drop_audio)
-    lists = read_inputs(args.lists, args.root, args.delimiter, args.form)
-    faults = check_lines(lists, args.bad_media)
-    names = name_copies(lists)
-    paths = list_paths(lists, args.out)
-    if args.shards:
-        check_for_shards(lists)
-    for media in lists:
-        print(describe(media))
-    with CopyRecord(args.out, settings, args.redo) as record:
-        outcome = copy_set(names, args.out, record, settings, args.workers,
-                           args.time_limit, args.bad_media)
-        told = write_lists(lists, paths, names, outcome.bad, args.out)
-        if args.shards:
-            starts = list_starts(lists, paths, args.out)
-            told += write_shards(lists, paths, starts, args.out,
-                                 args.shards * 2**20)
-        kept = {names[path] for path in names if path not in outcome.bad}
-        entries = [record.entries[name] for name in sorted(kept)]
-    notes = {
-        note: [e.name for e in entries if getattr(e, note[0]) == note[1]]
-        for note in NOTES
-    }
-    sizes = [sum(e.size for e in entries), sum(e.copy_size for e in entries)]
-    report = dict(
-        settings=settings._asdict(),
-        pyav=av.__version__,
-        copies=len(entries),
-        bytes_of_originals=sizes[0],
-        bytes_of_copies=sizes[1],
-        bad={
-            path: error.fault
-            for path, error in outcome.bad.items()
-        },
-        faulty_lines=[fault._asdict() for fault in faults],
-        notes={
-            f'{field} {value}': found
-            for (field, value), found in notes.items()
-        })
-    path = args.out / REPORT
-    with disk_errors(path):
-        write_file(path, json.dumps(report, indent=1) + '\n', fsync=False)
-    print('\n'.join(told + summary(outcome, notes, sizes)))
-
-
-def summary(outcome: CopyOutcome, notes: dict, sizes: List[int]) -> List[str]:
-    """Say in lines how the run went.
-
-    Args:
-        outcome (CopyOutcome): Of the run.
-        notes (dict[tuple, list[str]]): Key of ``NOTES`` to copies.
-        sizes (list[int]): Bytes of the originals and of the copies.
-
-    Returns:
-        list[str]: The lines.
-    """
-    lines = [
-        f'note: {len(found)} copies are {NOTES[note]}'
-        for note, found in notes.items() if found
-    ]
-    lines += [f'left out: {error}' for error in outcome.bad.values()]
-    share = 100 * sizes[1] / max(sizes[0], 1)
-    lines.append(
-        f'{outcome.made} copies made, {outcome.current} were there, '
-        f'{len(outcome.bad)} bad videos left out; {sizes[1] / 1e6:.1f} MB, '
-        f'{share:.0f} % of the originals')
-    return lines
 
 
 def crf_option(text: str) -> float:
@@ -246,6 +131,128 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='make all copies anew, for other settings')
     return parser.parse_args()
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    parse_args()
+
+import av
+
+from mmvideomamba.atomic_file import write_file
+from mmvideomamba.datasets.preparation.copied_lists import (REPORT,
+                                                            check_lines,
+                                                            list_paths,
+                                                            list_starts,
+                                                            write_lists)
+from mmvideomamba.datasets.preparation.copied_set import (CopyOutcome,
+                                                          copy_set,
+                                                          name_copies)
+from mmvideomamba.datasets.preparation.copied_shards import (check_for_shards,
+                                                             write_shards)
+from mmvideomamba.datasets.preparation.copy_record import CopyRecord
+from mmvideomamba.datasets.preparation.disk_errors import (DiskError,
+                                                           disk_errors)
+from mmvideomamba.datasets.preparation.list_inputs import read_inputs
+from mmvideomamba.datasets.preparation.media_list import describe
+from mmvideomamba.datasets.video import MediaError
+
+AGAIN = 'the same command goes on from there'
+# Facts to tell of copies: field and value, and the text.
+NOTES = {
+    ('audio', 'dropped'):
+    'without the audio',
+    ('audio', 'refused'):
+    'without the audio, which is damaged or of a kind that .mp4 does not hold',
+    ('times', 'even'):
+    'evenly spaced in time, as the originals tell no usable time stamps',
+    ('times', 'rate'):
+    'of another rate than the originals tell, which contradicts their time '
+    'stamps: the frames of windows in seconds may differ',
+}
+
+
+def prepare(args: argparse.Namespace) -> None:
+    """Copy the set.
+
+    Args:
+        args (argparse.Namespace): From ``parse_args``.
+
+    Raises:
+        ImportError: If the encoder is missing.
+        ValueError: If an argument, a list or a video cannot be used.
+        DiskError: If ``--out`` cannot be written.
+    """
+    check_encoder()
+    settings = CopySettings(args.short_side, args.key_frames, args.crf,
+                            args.preset, args.fast_decode, args.drop_audio)
+    lists = read_inputs(args.lists, args.root, args.delimiter, args.form)
+    faults = check_lines(lists, args.bad_media)
+    names = name_copies(lists)
+    paths = list_paths(lists, args.out)
+    if args.shards:
+        check_for_shards(lists)
+    for media in lists:
+        print(describe(media))
+    with CopyRecord(args.out, settings, args.redo) as record:
+        outcome = copy_set(names, args.out, record, settings, args.workers,
+                           args.time_limit, args.bad_media)
+        told = write_lists(lists, paths, names, outcome.bad, args.out)
+        if args.shards:
+            starts = list_starts(lists, paths, args.out)
+            told += write_shards(lists, paths, starts, args.out,
+                                 args.shards * 2**20)
+        kept = {names[path] for path in names if path not in outcome.bad}
+        entries = [record.entries[name] for name in sorted(kept)]
+    notes = {
+        note: [e.name for e in entries if getattr(e, note[0]) == note[1]]
+        for note in NOTES
+    }
+    sizes = [sum(e.size for e in entries), sum(e.copy_size for e in entries)]
+    report = dict(
+        settings=settings._asdict(),
+        pyav=av.__version__,
+        copies=len(entries),
+        bytes_of_originals=sizes[0],
+        bytes_of_copies=sizes[1],
+        bad={
+            path: error.fault
+            for path, error in outcome.bad.items()
+        },
+        faulty_lines=[fault._asdict() for fault in faults],
+        notes={
+            f'{field} {value}': found
+            for (field, value), found in notes.items()
+        })
+    path = args.out / REPORT
+    with disk_errors(path):
+        write_file(path, json.dumps(report, indent=1) + '\n', fsync=False)
+    print('\n'.join(told + summary(outcome, notes, sizes)))
+
+
+def summary(outcome: CopyOutcome, notes: dict, sizes: List[int]) -> List[str]:
+    """Say in lines how the run went.
+
+    Args:
+        outcome (CopyOutcome): Of the run.
+        notes (dict[tuple, list[str]]): Key of ``NOTES`` to copies.
+        sizes (list[int]): Bytes of the originals and of the copies.
+
+    Returns:
+        list[str]: The lines.
+    """
+    lines = [
+        f'note: {len(found)} copies are {NOTES[note]}'
+        for note, found in notes.items() if found
+    ]
+    lines += [f'left out: {error}' for error in outcome.bad.values()]
+    share = 100 * sizes[1] / max(sizes[0], 1)
+    lines.append(
+        f'{outcome.made} copies made, {outcome.current} were there, '
+        f'{len(outcome.bad)} bad videos left out; {sizes[1] / 1e6:.1f} MB, '
+        f'{share:.0f} % of the originals')
+    return lines
 
 
 def main() -> None:

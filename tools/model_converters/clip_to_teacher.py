@@ -14,6 +14,24 @@ from pathlib import Path
 from typing import Any, Dict, Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
+from mmvideomamba.command_line import user_errors
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', maxsplit=1)[0])
+    parser.add_argument(
+        'source', type=Path, help='file of CLIP, or folder of Hugging Face')
+    parser.add_argument('target', type=Path, help='file to write')
+    return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
 import torch
 from torch import Tensor
 
@@ -22,7 +40,6 @@ from mmvideomamba.checkpoints import (SETTINGS, check_clip_config,
                                       read_clip_config, read_clip_tower,
                                       read_torchscript, read_weights,
                                       stored_clip_config)
-from mmvideomamba.command_line import user_errors
 
 
 def load_file(path: Path) -> dict:
@@ -111,12 +128,7 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
         argv (Sequence[str], optional): Arguments. Defaults to None, those of
             the process.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__.split('\n', maxsplit=1)[0])
-    parser.add_argument(
-        'source', type=Path, help='file of CLIP, or folder of Hugging Face')
-    parser.add_argument('target', type=Path, help='file to write')
-    args = parser.parse_args(argv)
+    args = build_parser().parse_args(argv)
     with user_errors():
         tower = convert(args.source, args.target)
     print(f'{args.target}: {len(tower)} tensors, {describe_tower(tower)}')

@@ -13,13 +13,11 @@ import argparse
 from pathlib import Path
 from typing import Dict, List, Tuple
 
-import torch
-from torch import Tensor
-
 import mmvideomamba
-from mmvideomamba.checkpoints import (HEADS, Change, convert, log_changes,
-                                      read_checkpoint)
 from mmvideomamba.command_line import user_errors
+
+# Keys of HEADS of mmvideomamba.checkpoints, which loads torch.
+TASKS = ('recognizer', 'classifier', 'distilled', 'backbone')
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -31,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument('target', type=Path, help='checkpoint to write')
     parser.add_argument(
         '--task',
-        choices=tuple(HEADS),
+        choices=TASKS,
         default='recognizer',
         help='what will load it: a recognizer of mmaction2, a classifier of '
         'mmpretrain, our distilled classifier, or any model, without a head '
@@ -41,6 +39,18 @@ def build_parser() -> argparse.ArgumentParser:
         action='store_true',
         help='take the EMA weights of the file, the average over the training')
     return parser
+
+
+if __name__ == '__main__':
+    # Answers --help and refuses wrong options before the imports, which
+    # take seconds.
+    build_parser().parse_args()
+
+import torch
+from torch import Tensor
+
+from mmvideomamba.checkpoints import (Change, convert, log_changes,
+                                      read_checkpoint)
 
 
 def convert_file(

@@ -1,19 +1,37 @@
-"""Annotation files, checks of videos, and small generated data sets."""
-from .annotation_files import (EXTENSIONS, Listing, index_videos, number_names,
-                               read_table, write_lines)
-from .check_report import read_checks, summarize, write_report
-from .class_folders import Videos, find_videos, fold_videos, split_videos
-from .clip_set import (SETTINGS_FILE, encode, ffmpeg_binary, make_all,
-                       prepare_folder)
-from .media_check import CheckSettings, FileCheck, check_files, make_settings
-from .msrvtt_lists import build_msrvtt
-from .video_shards import ShardSet, write_video_shards
+"""Annotation files, checks of videos, and small generated data sets.
 
-__all__ = [
-    'CheckSettings', 'EXTENSIONS', 'FileCheck', 'Listing', 'SETTINGS_FILE',
-    'ShardSet', 'Videos', 'build_msrvtt', 'check_files', 'encode',
-    'ffmpeg_binary', 'find_videos', 'fold_videos', 'index_videos',
-    'make_settings', 'make_all', 'number_names', 'prepare_folder',
-    'read_checks', 'read_table', 'split_videos', 'summarize', 'write_lines',
-    'write_report', 'write_video_shards'
-]
+Imported at their first use, so that ``--help`` need not wait for torch.
+"""
+from mmvideomamba.late_names import late_names
+
+_PLACES = dict(
+    CheckSettings='media_check',
+    EXTENSIONS='annotation_files',
+    FileCheck='media_check',
+    Listing='annotation_files',
+    SETTINGS_FILE='clip_set',
+    ShardSet='video_shards',
+    Videos='class_folders',
+    build_msrvtt='msrvtt_lists',
+    check_files='media_check',
+    encode='clip_set',
+    ffmpeg_binary='clip_set',
+    find_videos='class_folders',
+    fold_videos='class_folders',
+    index_videos='annotation_files',
+    make_all='clip_set',
+    make_settings='media_check',
+    number_names='annotation_files',
+    prepare_folder='clip_set',
+    read_checks='check_report',
+    read_table='annotation_files',
+    split_videos='class_folders',
+    summarize='check_report',
+    write_lines='annotation_files',
+    write_report='check_report',
+    write_video_shards='video_shards',
+)
+
+__all__ = [*_PLACES]
+
+__getattr__, __dir__ = late_names(__name__, _PLACES)

@@ -12,7 +12,6 @@ from .media_check import CheckSettings, FileCheck, add_digests
 from .media_list import Entry, Fault, MediaList
 
 MAX_SHOWN = 10  # paths of a reason
-LAYOUTS = ('auto', 'classes', 'splits')
 
 
 class Tree(NamedTuple):

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from .list_lines import FORMS
 
+# Folders of build_annotations.py.
+LAYOUTS = ('auto', 'classes', 'splits')
+
 
 def positive(text: str) -> int:
     """Read a number above 0 from the command line.
