@@ -1,10 +1,8 @@
 """Command line of the doctor."""
 import argparse
+import importlib
 import sys
 from typing import Optional, Sequence
-
-from .kernels import check_kernels
-from .report import report_machine
 
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
@@ -28,7 +26,12 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         'each kind of GPU here, and keep the verdict; up to a minute, and a '
         'few minutes where the kernels are still to be compiled')
     given = parser.parse_args(arguments)
-    return check_kernels() if given.gpu else report_machine()
+    # Not at the top: torch takes seconds, for which --help need not wait.
+    if given.gpu:
+        return importlib.import_module(
+            'mmvideomamba.doctor.kernels').check_kernels()
+    return importlib.import_module(
+        'mmvideomamba.doctor.report').report_machine()
 
 
 if __name__ == '__main__':
