@@ -41,6 +41,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'cli': (set(), {'exit_codes', 'version'}),
     'cli.log_stream': ({'mmengine'}, set()),
     'cli.run_doctor': (set(), {'doctor'}),
+    'cli.run_explain':
+    ({'numpy', 'tqdm'},
+     {'cli', 'command_line', 'exit_codes', 'inference', 'visualization'}),
     'cli.run_export': ({'torch'}, {'command_line', 'deployment'}),
     'cli.run_features':
     ({'tqdm'}, {'cli', 'command_line', 'exit_codes', 'inference'}),

@@ -7,9 +7,14 @@ from typing import Optional, Sequence
 
 from mmvideomamba.exit_codes import INTERRUPTED
 from mmvideomamba.version import __version__
-from . import doctor, export, features, predict
+from . import doctor, explain, export, features, predict
 
-VERBS = dict(predict=predict, features=features, export=export, doctor=doctor)
+VERBS = dict(
+    predict=predict,
+    features=features,
+    explain=explain,
+    export=export,
+    doctor=doctor)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -9,10 +9,9 @@ from tqdm import tqdm
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.exit_codes import BAD_INPUT
 from mmvideomamba.inference.inputs import input_name
-from mmvideomamba.inference.predictor import Predictor
-from mmvideomamba.inference.predictor.feature_files import (
-    SETTINGS, TABLES, FeatureFolder, file_names, remove_parts, weights_digest,
-    write_table)
+from mmvideomamba.inference.predictor import Predictor, feature_files
+from mmvideomamba.inference.predictor.feature_files import (TABLES,
+                                                            FeatureFolder)
 from mmvideomamba.inference.predictor.features import FeatureExtractor
 from mmvideomamba.inference.predictor.tables import check_table
 from .log_stream import logs_to_stderr
@@ -103,11 +102,12 @@ def run(args: argparse.Namespace) -> int:
                                                 args.stride)
         items = list(dict.fromkeys(predictor.list_inputs(args.inputs)))
         paths = [input_name(item) for item in items]
-        names = dict(zip(paths, file_names(paths)))
+        names = dict(zip(paths, feature_files.file_names(paths)))
         settings = settings_of(args, extractor,
-                               weights_digest(extractor.model))
+                               feature_files.weights_digest(extractor.model))
         parts = out.with_name(f'{out.name}.parts') if table else out
-        if table and parts.exists() and not (parts / SETTINGS).is_file():
+        if table and parts.exists() and not (parts /
+                                             feature_files.SETTINGS).is_file():
             raise ValueError(f'{parts} is in the way and not of this command; '
                              'rename it, or choose another --out')
         folder = FeatureFolder(parts, settings)
@@ -116,9 +116,9 @@ def run(args: argparse.Namespace) -> int:
             name for path, name in names.items() if folder.is_done(name, path)
         ]
         if table and done:
-            write_table(out, folder, done)
+            feature_files.write_table(out, folder, done)
             if not bad:
-                remove_parts(folder)
+                feature_files.remove_parts(folder)
         sys.stderr.write(f'features of {len(done)} inputs: {out}\n')
         if bad:
             lines = ''.join(f'  {error}\n' for error in bad)

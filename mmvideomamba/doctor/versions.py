@@ -12,8 +12,8 @@ from packaging.specifiers import SpecifierSet
 from .. import compat
 from .finding import FAIL, NOTE, OK, Finding
 
-_EXTRAS = ('quickstart', 'demo', 'decord', 'torchcodec', 'multimodal', 'export',
-           'cuda')
+_EXTRAS = ('quickstart', 'demo', 'decord', 'torchcodec', 'multimodal',
+           'export', 'cuda')
 _PACKAGE = 'mmvideomamba'
 
 

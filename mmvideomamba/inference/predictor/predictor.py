@@ -10,8 +10,10 @@ from mmengine.logging import print_log
 from mmvideomamba.datasets.class_names import clean_class_names
 from ..class_names import label_file_names
 from ..inputs import input_name
+from ..relevance import METHODS
 from ..saved import load
 from ..views import Views
+from .explanation import Explanation, check_explainable, explain, find_label
 from .exported_file import ENDINGS, ExportedFile
 from .features import FeatureExtractor, Features
 from .input_lists import expand_inputs
@@ -197,6 +199,39 @@ class Predictor:
         """
         extractor = self.feature_extractor(level, interval, stride)
         return extractor.run(self.list_inputs(inputs))
+
+    def explain(self,
+                inputs: Any,
+                label: Union[int, str, None] = None,
+                method: str = 'gradient') -> Iterator[Explanation]:
+        """Say which frames and places count for a class.
+
+        Args:
+            inputs (Any): See ``list_inputs``.
+            label (int | str, optional): Name or number of the class. Defaults
+                to None: the best class of each input.
+            method (str): 'gradient', 'attention' or 'attribution', see
+                ``inference.relevance``. Defaults to 'gradient'.
+
+        Returns:
+            Iterator[Explanation]: One for each input, in order; the
+            ``prediction`` of an input that cannot be read has an ``error``.
+
+        Raises:
+            ValueError: If there is no input, the label or the method is
+                unknown, or the model is an exported file or not for classes.
+        """
+        check_explainable(self.backend)
+        if method not in METHODS:
+            raise ValueError(f'unknown method {method!r}; choose one of '
+                             f'{list(METHODS)}')
+        self.backend.check()
+        backend: Any = self.backend
+        number = find_label(label, self.classes, backend.num_classes)
+        read = read_ahead(
+            self.list_inputs(inputs), backend.read, self.workers,
+            1 + self.workers)
+        return explain(backend, read, self.classes, number, method)
 
     def feature_extractor(self,
                           level: str = 'clip',

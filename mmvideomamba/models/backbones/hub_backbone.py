@@ -7,15 +7,18 @@ from huggingface_hub import ModelHubMixin
 from mmengine.config import ConfigDict
 from torch import Tensor, nn
 
-from mmvideomamba.checkpoints import (CONFIG, FORMAT, LIBRARY, WEIGHTS,
-                                      allowed_types, backbone_sizes,
-                                      check_no_adapters, check_target,
-                                      count_changes, find_folder,
-                                      find_published, find_source, from_json,
-                                      load_strict, model_card, read_config,
-                                      read_config_text, read_state,
-                                      read_weights, select_backbone, to_json,
-                                      unwrap, write_folder)
+from mmvideomamba.checkpoints import saved_folder
+from mmvideomamba.checkpoints.adapters import check_no_adapters
+from mmvideomamba.checkpoints.config_text import read_config_text
+from mmvideomamba.checkpoints.find_source import find_source
+from mmvideomamba.checkpoints.hub_file import allowed_types
+from mmvideomamba.checkpoints.hub_folder import read_weights
+from mmvideomamba.checkpoints.model_card import model_card
+from mmvideomamba.checkpoints.published import find_published
+from mmvideomamba.checkpoints.rename import select_backbone
+from mmvideomamba.checkpoints.saved_folder import CONFIG, FORMAT, WEIGHTS
+from mmvideomamba.checkpoints.sizes import backbone_sizes
+from mmvideomamba.checkpoints.unwrap import unwrap
 from mmvideomamba.version import __version__
 
 Backbone = TypeVar('Backbone', bound='HubBackbone')
@@ -68,16 +71,17 @@ def _from_folder(
     folder: Path, kinds: Sequence[str]
 ) -> Tuple[Dict[str, Any], Dict[str, Tensor], Dict[str, Any]]:
     """Return arguments, weights and origin of a saved model."""
-    config = read_config(folder)
+    config = saved_folder.read_config(folder)
     origin: Dict[str, Any] = {
         k: config[k]
         for k in ('licence', 'results') if k in config
     }
-    model = from_json(config['model'])
+    model = saved_folder.from_json(config['model'])
     arguments, prefix = backbone_place(model, str(folder / CONFIG), kinds)
     return arguments, {
         k[len(prefix):]: v
-        for k, v in read_state(folder).items() if k.startswith(prefix)
+        for k, v in saved_folder.read_state(folder).items()
+        if k.startswith(prefix)
     }, origin
 
 
@@ -92,7 +96,8 @@ def _published_origin(path: Path) -> Dict[str, Any]:
 
 def _with_origin(backbone: Any, origin: Dict[str, Any]) -> Any:
     """Note where weights come from, and end the training mode."""
-    backbone.origin = dict(origin, changes=count_changes(backbone))
+    backbone.origin = dict(
+        origin, changes=saved_folder.count_changes(backbone))
     return backbone.eval()
 
 
@@ -117,8 +122,8 @@ def _from_file(
 
 class HubBackbone(
         ModelHubMixin,
-        library_name=LIBRARY,
-        tags=['videomamba', LIBRARY],
+        library_name=saved_folder.LIBRARY,
+        tags=['videomamba', saved_folder.LIBRARY],
         pipeline_tag='feature-extraction'):
     """``from_pretrained``, ``save_pretrained`` and ``push_to_hub``.
 
@@ -171,7 +176,7 @@ class HubBackbone(
                 fit; the message names the file.
         """
         path = find_source(source)
-        folder = find_folder(path)
+        folder = saved_folder.find_folder(path)
         kinds = [c.__name__ for c in cls.__mro__ if issubclass(c, nn.Module)]
         if folder is not None:
             path = folder / WEIGHTS
@@ -192,7 +197,7 @@ class HubBackbone(
                 'from_pretrained takes source, ema and its arguments')
         if folder is not None:
             stored: Any = cls(**arguments)
-            load_strict(stored, weights, path)
+            saved_folder.load_strict(stored, weights, path)
             if not overrides:
                 return _with_origin(stored, origin)
         model: Any = cls(**{**arguments, **overrides})
@@ -233,7 +238,7 @@ class HubBackbone(
             raise ValueError(
                 f'save_pretrained has no argument {", ".join(sorted(unknown))}'
                 '; it takes licence, push_to_hub and repo_id')
-        folder = check_target(save_directory)
+        folder = saved_folder.check_target(save_directory)
         if licence is not None:
             self.origin = dict(self.origin, licence=licence)
         # The mixin would first remove config.json of an older model.
@@ -246,8 +251,8 @@ class HubBackbone(
         """Write weights, model card and ``config.json``."""
         config = self.hub_config()
         module: Any = self
-        write_folder(save_directory, config, module.state_dict(),
-                     model_card(config))
+        saved_folder.write_folder(save_directory, config, module.state_dict(),
+                                  model_card(config))
 
     def hub_config(self) -> Dict[str, Any]:
         """Describe the backbone, see ``inference.saved.describe``.
@@ -280,11 +285,11 @@ class HubBackbone(
         kind = _TYPE if own.__name__ == _CLASS else (
             f'{own.__module__}.{own.__qualname__}')
         results = dict(source='unknown')
-        if self.origin.get('changes') == count_changes(module):
+        if self.origin.get('changes') == saved_folder.count_changes(module):
             results = self.origin.get('results', results)
         return dict(
             format=FORMAT,
-            library=LIBRARY,
+            library=saved_folder.LIBRARY,
             library_version=__version__,
             task='feature-extraction',
             classes=None,
@@ -302,4 +307,4 @@ class HubBackbone(
             probability=None,
             default_scope=None,
             test_pipeline=None,
-            model=to_json(dict(type=kind, **given)))
+            model=saved_folder.to_json(dict(type=kind, **given)))
