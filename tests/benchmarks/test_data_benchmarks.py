@@ -73,7 +73,12 @@ def training(bench: Bench, tmp_path: Path) -> Any:
     """Return the benchmark of trainings, with two videos and no copy."""
     script = bench('training_data')
     args = Namespace(
-        tiny=True, device='cpu', workers=0, before=None, patience=60.)
+        tiny=True,
+        device='cpu',
+        workers=0,
+        before=None,
+        patience=60.,
+        timed=32)
     made = script.Bench(args, tmp_path)
     made.names = made.copied = videos(bench, tmp_path)
     (tmp_path / 'prepared_copy').mkdir()
@@ -107,8 +112,8 @@ def test_rows_without_their_needs(training: Any, bench: Bench) -> None:
 def test_windows(bench: Bench) -> None:
     window = bench('training_data').Window
     # Whole bursts of the workers, after all that was prepared.
-    assert window.of(15, 2) == (40, 45, 31)
-    assert window.of(0, 2) == (10, 32, 1)
+    assert window.of(15, 2, 32) == (40, 45, 31)
+    assert window.of(0, 2, 32) == (10, 32, 1)
 
 
 def test_table_of_trainings(bench: Bench) -> None:
