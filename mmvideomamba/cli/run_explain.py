@@ -8,7 +8,6 @@ import numpy as np
 from tqdm import tqdm
 
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.exit_codes import BAD_INPUT
 from mmvideomamba.inference.inputs import input_name
 from mmvideomamba.inference.predictor import Explanation, Predictor, View
 from mmvideomamba.inference.predictor.explanation import check_explainable
@@ -16,6 +15,7 @@ from mmvideomamba.inference.predictor.feature_files import file_names
 from mmvideomamba.visualization.annotated_video import save_clip_video
 from mmvideomamba.visualization.frame_strip import Clip, draw_frame_strip
 from mmvideomamba.visualization.log_picture import save_picture
+from .bad_inputs import report_bad_inputs
 from .log_stream import logs_to_stderr
 
 
@@ -97,8 +97,4 @@ def run(args: argparse.Namespace) -> int:
                 continue
             save(one, out / names[one.prediction.input])
         sys.stderr.write(f'{len(items) - len(bad)} inputs explained: {out}\n')
-        if bad:
-            lines = ''.join(f'  {error}\n' for error in bad)
-            sys.stderr.write(f'error: {len(bad)} of {len(items)} inputs '
-                             'cannot be read; all others are done:\n' + lines)
-        return BAD_INPUT if bad else 0
+        return report_bad_inputs(bad, len(items), 'done')

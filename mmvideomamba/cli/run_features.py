@@ -7,13 +7,13 @@ from typing import Any, Dict, List
 from tqdm import tqdm
 
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.exit_codes import BAD_INPUT
 from mmvideomamba.inference.inputs import input_name
 from mmvideomamba.inference.predictor import Predictor, feature_files
 from mmvideomamba.inference.predictor.feature_files import (TABLES,
                                                             FeatureFolder)
 from mmvideomamba.inference.predictor.features import FeatureExtractor
 from mmvideomamba.inference.predictor.tables import check_table
+from .bad_inputs import report_bad_inputs
 from .log_stream import logs_to_stderr
 
 
@@ -120,8 +120,4 @@ def run(args: argparse.Namespace) -> int:
             if not bad:
                 feature_files.remove_parts(folder)
         sys.stderr.write(f'features of {len(done)} inputs: {out}\n')
-        if bad:
-            lines = ''.join(f'  {error}\n' for error in bad)
-            sys.stderr.write(f'error: {len(bad)} of {len(items)} inputs '
-                             'cannot be read; all others are done:\n' + lines)
-        return BAD_INPUT if bad else 0
+        return report_bad_inputs(bad, len(items), 'done')

@@ -17,6 +17,7 @@ from mmvideomamba.inference.predictor.labels import (Match, match_labels,
                                                      read_labels)
 from mmvideomamba.inference.predictor.tables import (check_table,
                                                      write_predictions)
+from .bad_inputs import report_bad_inputs
 from .log_stream import logs_to_stderr
 
 
@@ -142,15 +143,12 @@ def report(results: Results, match: Optional[Match], args: argparse.Namespace,
         results.stream.write(results.evaluation.to_text() + '\n')
     if results.path is not None:
         sys.stderr.write(f'{len(results.rows)} predictions: {results.path}\n')
-    if results.bad:
-        lines = ''.join(f'  {error}\n' for error in results.bad)
-        sys.stderr.write(f'error: {len(results.bad)} of {total} inputs cannot '
-                         f'be read; all others are predicted:\n{lines}')
+    code = report_bad_inputs(results.bad, total, 'predicted')
     fault = match.fault(args.labels) if match is not None else ''
     if fault:
         sys.stderr.write(f'error: {fault}\nAll predictions are kept, and '
                          'inputs with a label are evaluated.\n')
-    return BAD_INPUT if results.bad or fault else 0
+    return BAD_INPUT if fault else code
 
 
 def predict_all(predictor: Predictor, items: List[Any], topk: int,
