@@ -1,7 +1,7 @@
 """Arguments of ``mmvideomamba features``."""
 import argparse
 
-from .predict import add_model
+from .predict import add_batch_size, add_model
 
 RUN = 'mmvideomamba.cli.run_features'
 HELP = 'features of videos: of clips, windows or frames, with time stamps'
@@ -25,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser (argparse.ArgumentParser): Changed in place.
     """
     add_model(parser)
+    add_batch_size(parser)
     parser.add_argument(
         '--out',
         required=True,

@@ -35,15 +35,23 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--device', default='auto', help="'auto' (the default), 'cpu', 'cuda'")
     parser.add_argument(
-        '--batch-size',
-        type=int,
-        default=4,
-        help='inputs at a time (default: 4)')
-    parser.add_argument(
         '--workers',
         type=int,
         help='threads that read files (default: one for each core, at most '
         '8)')
+
+
+def add_batch_size(parser: argparse.ArgumentParser) -> None:
+    """Add the number of inputs at a time, for verbs that score in batches.
+
+    Args:
+        parser (argparse.ArgumentParser): Changed in place.
+    """
+    parser.add_argument(
+        '--batch-size',
+        type=int,
+        default=4,
+        help='inputs at a time (default: 4)')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser (argparse.ArgumentParser): Changed in place.
     """
     add_model(parser)
+    add_batch_size(parser)
     parser.add_argument(
         '--out',
         metavar='FILE',

@@ -47,5 +47,7 @@ def test_images(image_file: Any, tmp_path: Path) -> None:
     ]
     with pytest.raises(SystemExit, match='an image has one view'):
         run(file, folder, tmp_path / 'out', '--views', 'all')
+    with pytest.raises(SystemExit, match='2'):  # explains one at a time
+        run(file, folder, tmp_path / 'out', '--batch-size', '8')
     with pytest.raises(SystemExit, match='is a file; name a folder'):
         run(file, folder, file)
