@@ -8,7 +8,8 @@ from mmvideomamba.models import VideoMamba
 from ..predict import views_at_once
 from .hidden_attention import ClassRow, class_row
 from .recording import MixerCall, evaluation_mode, recorded_mixers
-from .scores import Label, choose_labels, class_scores, normalised, score_of
+from .scores import (Label, best_labels, check_labels, class_scores,
+                     given_labels, normalised, score_of)
 
 METHODS = ('gradient', 'attention', 'attribution')
 
@@ -98,10 +99,12 @@ def _as_batch(inputs: Tensor, backbone: Any) -> Tensor:
 
 
 def _labels(model: Any, parts: Sequence[Tensor], label: Label) -> List[int]:
-    """Score all views, and decide on their labels."""
+    """Decide on the label of each view; the best ones need all scores."""
+    if label is not None:
+        return given_labels(label, sum(map(len, parts)))
     with torch.no_grad():
         scores = torch.cat([class_scores(model, part) for part in parts])
-    return choose_labels(model, scores, label, parts[0].dim() == 5)
+    return best_labels(model, scores, parts[0].dim() == 5)
 
 
 def _explain(model: Any, backbone: Any, x: Tensor, labels: List[int],
@@ -110,6 +113,7 @@ def _explain(model: Any, backbone: Any, x: Tensor, labels: List[int],
     with recorded_mixers(backbone) as calls:
         # So that frozen weights let gradients through.
         scores = class_scores(model, x.requires_grad_())
+    check_labels(labels, scores.shape[-1])
     if not calls:
         raise ValueError(f'{type(model).__name__} ran without its mixers, as '
                          'a compiled model may; give the model itself')

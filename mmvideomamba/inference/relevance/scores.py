@@ -66,40 +66,58 @@ def _mean_probabilities(model: Any, scores: Tensor) -> Tensor:
     return scores.softmax(dim=-1).mean(dim=0)
 
 
-def choose_labels(model: Any, scores: Tensor, label: Label,
-                  clips: bool) -> List[int]:
-    """Decide on the class to explain for each view or image.
+def best_labels(model: Any, scores: Tensor, clips: bool) -> List[int]:
+    """Choose the most probable class for each view or image.
 
     Args:
         model (nn.Module): The model.
         scores (Tensor): Of ``class_scores``, shape (m, k).
-        label (int | Sequence[int], optional): The class of all, or of each.
-            None is the most probable one, of the mean of all views for clips
-            and of each by itself for images.
-        clips (bool): Whether the model takes clips, views of one video.
+        clips (bool): Whether the model takes clips, views of one video: the
+            mean of all views decides; else each image by itself.
+
+    Returns:
+        list[int]: A class for each.
+    """
+    scores = scores.detach().float()
+    if not clips:
+        return scores.argmax(dim=-1).tolist()
+    return [int(_mean_probabilities(model, scores).argmax())] * len(scores)
+
+
+def given_labels(label: Union[int, Sequence[int]], m: int) -> List[int]:
+    """Spread given labels over views or images.
+
+    Args:
+        label (int | Sequence[int]): The class of all, or of each.
+        m (int): Number of inputs.
 
     Returns:
         list[int]: A class for each.
 
     Raises:
-        ValueError: If a label is no class of the model, or the number of
-            labels differs.
+        ValueError: If the number of labels differs.
     """
-    m, k = scores.shape
-    if label is None:
-        scores = scores.detach().float()
-        if not clips:
-            return scores.argmax(dim=-1).tolist()
-        return [int(_mean_probabilities(model, scores).argmax())] * m
     labels = [label] * m if isinstance(label, int) else list(label)
     if len(labels) != m:
         raise ValueError(f'{len(labels)} labels are given for {m} inputs; '
                          'give one, or one for each')
+    return [int(x) for x in labels]
+
+
+def check_labels(labels: Sequence[int], k: int) -> None:
+    """Refuse labels that are no class of a model.
+
+    Args:
+        labels (Sequence[int]): A class for each input.
+        k (int): Classes of the model.
+
+    Raises:
+        ValueError: If a label is no class of the model.
+    """
     wrong = [x for x in labels if not 0 <= x < k]
     if wrong:
         raise ValueError(f'the label {wrong[0]} is no class of the model, '
                          f'which has {k}: 0 to {k - 1}')
-    return [int(x) for x in labels]
 
 
 def score_of(scores: Tensor, labels: List[int]) -> Tensor:
