@@ -38,7 +38,7 @@ def weights_digest(model: Any) -> int:
 
 
 def file_names(items: Sequence[str]) -> List[str]:
-    """Name the features of files.
+    """Name the results of files.
 
     Args:
         items (Sequence[str]): Paths of videos.
@@ -56,8 +56,8 @@ def file_names(items: Sequence[str]) -> List[str]:
         name = path.relative_to(root).with_suffix('').as_posix()
         if name in found:
             raise ValueError(f'{found[name]} and {item} would both be written '
-                             f'to {name}.npy; rename one, or give them '
-                             'different folders')
+                             f'to files named {name}; rename one, or give '
+                             'them different folders')
         found[name] = item
     names = {item: name for name, item in found.items()}
     return [names[item] for item in items]
