@@ -6,9 +6,10 @@ Rows of a recipe: 'hand-made graph', model, loss and fused AdamW on a waiting
 batch, captured whole; 'default settings', the recipe through mmengine's
 runner with all hooks, on clips without a cost; 'graphs off', likewise without
 captured steps; 'bare loop', the hand-made step launched kernel by kernel;
-'compiled', the bare loop with the backbone under torch.compile; and with
---before, 'default settings' and 'bare loop' of an older checkout, in another
-process. The file is written after each row: a stopped run leaves a table.
+'compiled', the bare loop with the backbone under torch.compile, in turn with
+the eager loop; and with --before, 'default settings' and 'bare loop' of an
+older checkout, in another process. The file is written after each row: a
+stopped run leaves a table.
 """
 import argparse
 import gc
@@ -25,7 +26,7 @@ from contextlib import redirect_stdout
 from io import StringIO
 from itertools import count
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
@@ -73,6 +74,8 @@ ALONE = 'Middle 8f, 32 clips'
 PATIENCE = 90.
 # Steps of a hand-made loop: warm-up, and a timed window.
 WARM_UP, LOOP = 3, 10
+# Windows of a compiled step, each beside a window of the eager step.
+TURNS = 15
 
 
 class Bench:
@@ -96,6 +99,8 @@ class Bench:
         try:
             if row in ('default settings', 'graphs off'):
                 return self._training(case, row)
+            if row == 'compiled':
+                return self._compiled(case)
             return self._bare(case, row)
         except torch.OutOfMemoryError:
             return dict(note='out of memory')
@@ -150,8 +155,7 @@ class Bench:
 
     def _bare(self, case: Case, row: str) -> Entry:
         """Run a hand-made step."""
-        step = BareStep(
-            self._recipe(case), case, self.device, row == 'compiled')
+        step = BareStep(self._recipe(case), case, self.device)
         run: Callable[[], None] = step
         for _ in range(WARM_UP):
             step()
@@ -167,10 +171,43 @@ class Bench:
             torch.cuda.synchronize()
         entry = dict(ms=median(gaps(marks)) / LOOP, **peaks())
         entry.update(profiled(run, device=self.device))
-        if row == 'compiled':
-            breaks = sum(torch._dynamo.utils.counters['graph_break'].values())
-            return dict(entry, remark=f'{breaks} graph breaks')
         return entry
+
+    def _compiled(self, case: Case) -> Entry:
+        """Run a compiled step and the eager one in turn.
+
+        The host's speed changes within seconds, and bounds both steps.
+        """
+        step = BareStep(self._recipe(case), case, self.device, True)
+        for _ in range(WARM_UP):
+            step()
+        entry = dict(peaks(), **profiled(step, device=self.device))
+        eager = BareStep(self._recipe(case), case, self.device)
+        for _ in range(WARM_UP):
+            eager()
+        found: List[Tuple[float, float]] = []
+        for _ in range(TURNS):
+            found.append((self._loop(step), self._loop(eager)))
+        entry.update(
+            ms=median(x for x, _ in found),
+            ratio=median(x / y for x, y in found))
+        low, _, high = quantiles((x / y for x, y in found), n=4)
+        breaks = sum(torch._dynamo.utils.counters['graph_break'].values())
+        return dict(
+            entry,
+            remark=f'{breaks} graph breaks; in turn with the bare loop, '
+            f'{median(y for _, y in found):.2f} ms, {TURNS} times: ratios '
+            f'{low:.3f} to {high:.3f} (quartiles)')
+
+    def _loop(self, step: Callable[[], None]) -> float:
+        """Return the milliseconds of a step in a window."""
+        marks = [mark(self.device)]
+        for _ in range(LOOP):
+            step()
+        marks.append(mark(self.device))
+        if self.device.type == 'cuda':
+            torch.cuda.synchronize()
+        return gaps(marks)[0] / LOOP
 
 
 class Line(NamedTuple):
@@ -248,12 +285,12 @@ def against(line: Line, lines: List[Line]) -> List[str]:
     """
     ms = {x.row: x.entry.get('ms') for x in lines if x.case == line.case}
     others = ('hand-made graph', BEFORE.get(line.row, ''))
-    if line.row == 'compiled':
-        others = ('hand-made graph', 'bare loop')
     mine, found = line.entry.get('ms'), []
     for name in others:
         other: Optional[float] = ms.get(name)
         found.append(f'{mine / other:.3f}' if mine and other else '')
+    if 'ratio' in line.entry:
+        found[1] = f'{line.entry["ratio"]:.3f}'
     return found
 
 
