@@ -31,7 +31,11 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'upload': ({'torch'}, set()),
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
-    'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
+    'analysis':
+    (ENGINE | {'mmaction'}, {'command_line', 'late_names', 'models'}),
+    # No host, so that a hook and the commands can ask.
+    'analysis.training_memory':
+    ({'torch', 'mmengine'}, {'models.backbones', 'ops', 'ops.dispatch'}),
     'config_check': ({'torch', 'mmengine'}, {'checkpoints', 'user_error'}),
     'command_line':
     (ENGINE,

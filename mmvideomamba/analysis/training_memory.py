@@ -1,0 +1,239 @@
+"""Memory that the training of a config takes, from its sizes."""
+import math
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
+
+import torch
+from mmengine.config import Config
+
+from mmvideomamba.models.backbones import VideoMamba
+from mmvideomamba.ops import available_backends
+from mmvideomamba.ops.dispatch import default_backend
+
+# Parts of a model that the measurements hold for.
+MODELS = ('Recognizer3D', 'ImageClassifier')
+HEADS = ('VideoMambaHead', 'VideoMambaRegressionHead', 'LinearClsHead')
+WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
+# Bytes of the optimizer's state, of a weight that learns.
+STATES = dict(Adam=8, AdamW=8, SGD=0)
+# Arguments of a mixer that change the size of what a step keeps.
+MIXER_SIZES = ('backend', 'd_conv', 'd_state', 'dt_rank', 'expand')
+# Bytes that a worker has for itself, and its batches ahead of the training.
+WORKER, WORKER_BATCHES = 150 * 2**20, 2
+
+
+class StepMemory(NamedTuple):
+    """Bytes of a training step on a kind of device.
+
+    The constants are fitted to benchmarks/results/which_model.md.
+
+    Args:
+        process (int): Without a model: libraries, or what an allocator keeps
+            beside tensors.
+        weight (float): Of a weight, beside the optimizer's state; for its
+            value and gradient, and its copy in half precision.
+        channel (float): Kept of a token and channel, by a block.
+        token (float): Kept of a token, by a block, for the states and rates
+            of the scans.
+        once (float): Of a token and channel, for the step as a whole: the
+            embedding, and what the backward pass of a block needs.
+        recomputed (float): As ``channel``, of a block that is recomputed.
+        frozen (float): As ``once``, where no block learns.
+        pixel (float): Of a pixel of the batch.
+    """
+    process: int
+    weight: float
+    channel: float
+    token: float
+    once: float
+    recomputed: float
+    frozen: float
+    pixel: float
+
+
+MIB = 2**20
+STEPS: Dict[Tuple[str, str], StepMemory] = {
+    ('cpu', 'float32'): StepMemory(1100 * MIB, 8., 76., 400., 60., 9., 60.,
+                                   5.),
+    ('cuda', 'float32'): StepMemory(300 * MIB, 8., 76., 400., 60., 9., 60.,
+                                    5.),
+    ('cuda', 'half'): StepMemory(300 * MIB, 10., 38., 400., 60., 6., 60., 5.),
+}
+
+
+class TrainingSizes(NamedTuple):
+    """Sizes that decide about the memory of a training.
+
+    Args:
+        weights (int): Of the model.
+        learned (int): Weights that learn.
+        state (int): Bytes of the optimizer's state, of such a weight.
+        copies (int): Further copies of all weights, in float32.
+        channels (int): Of a token.
+        blocks (int): That keep all that backward needs.
+        recomputed (int): Blocks that are recomputed in backward.
+        tokens (int): Of a batch.
+        pixels (int): Of a batch, times channels.
+        workers (int): Processes that load data.
+    """
+    weights: int
+    learned: int
+    state: int
+    copies: int
+    channels: int
+    blocks: int
+    recomputed: int
+    tokens: int
+    pixels: int
+    workers: int
+
+
+def _name(part: Any) -> str:
+    """Return the type of a part of a config, without scope."""
+    return str((part or {}).get('type', '')).rpartition('.')[2]
+
+
+def _backbone(cfg: Config) -> Optional[VideoMamba]:
+    """Build the backbone without memory, None where sizes tell too little."""
+    model: Any = cfg.get('model') or {}
+    known = {'type', 'backbone', 'data_preprocessor', 'train_cfg', 'test_cfg'}
+    head = 'cls_head' if 'cls_head' in model else 'head'
+    if (_name(model) not in MODELS or set(model) - known - {head}
+            or _name(model.get(head)) not in HEADS):
+        return None
+    backbone: Dict[str, Any] = dict(model.get('backbone') or {})
+    mixer = backbone.get('mixer_cfg') or {}
+    if (backbone.pop('type', '') != 'mmvideomamba.VideoMamba'
+            or set(mixer) & set(MIXER_SIZES)):
+        return None
+    backbone.pop('init_cfg', None)
+    with torch.device('meta'):
+        return VideoMamba(**backbone)
+
+
+def _optimizer_state(cfg: Config) -> Optional[int]:
+    """Return the bytes of state of a weight, None for other optimizers."""
+    wrapper = cfg.get('optim_wrapper') or {}
+    optimizer = wrapper.get('optimizer') or {}
+    name = _name(optimizer)
+    if (_name(dict(type='OptimWrapper') | dict(wrapper)) not in WRAPPERS
+            or name not in STATES):
+        return None
+    momentum = name == 'SGD' and optimizer.get('momentum', 0)
+    return 4 if momentum else STATES[name]
+
+
+def _clips(cfg: Config) -> Optional[int]:
+    """Return the clips of a step, None where the loader does not tell."""
+    loader = cfg.get('train_dataloader') or {}
+    dataset = loader.get('dataset') or {}
+    if not isinstance(loader.get('batch_size'), int) or not dataset:
+        return None
+    steps: List[dict] = dataset.get('pipeline') or []
+    views = max((step.get('num_clips', 1) for step in steps), default=1)
+    return loader['batch_size'] * dataset.get('num_repeats', 1) * views
+
+
+def training_sizes(cfg: Config) -> Optional[TrainingSizes]:
+    """Read the sizes of a training from its config.
+
+    Args:
+        cfg (Config): Of a recognizer or an image classifier.
+
+    Returns:
+        TrainingSizes, optional: None for any other model, optimizer or
+        loader, whose memory was not measured.
+    """
+    clips, state = _clips(cfg), _optimizer_state(cfg)
+    if clips is None or state is None or cfg.get('compile'):
+        return None
+    backbone = _backbone(cfg)
+    if backbone is None:
+        return None
+    head = cfg.model.get('cls_head') or cfg.model.get('head')
+    outputs = head.get('num_classes', 1) * (backbone.embed_dims + 1)
+    sizes = [(p.numel(), p.requires_grad) for p in backbone.parameters()]
+    hooks = cfg.get('custom_hooks') or []
+    copies = sum(_name(hook) == 'EMAHook' for hook in hooks)
+    copies += cfg.get('launcher', 'none') != 'none'  # buckets of gradients
+    frozen = max(backbone.frozen_stages, 0)
+    recomputed = sum(layer.with_cp for layer in backbone.layers[frozen:])
+    frame = 3 * backbone.num_frames * math.prod(backbone.img_size)
+    loader = cfg.train_dataloader
+    return TrainingSizes(
+        weights=sum(size for size, _ in sizes) + outputs,
+        learned=sum(size for size, learns in sizes if learns) + outputs,
+        state=state,
+        copies=copies,
+        channels=backbone.embed_dims,
+        blocks=len(backbone.layers) - frozen - recomputed,
+        recomputed=recomputed,
+        tokens=clips * (1 + math.prod(backbone.grid)),
+        pixels=clips * frame,
+        workers=loader.get('num_workers', 0))
+
+
+def step_memory(sizes: TrainingSizes, step: StepMemory) -> float:
+    """Return the bytes of a training step, without loaders.
+
+    Args:
+        sizes (TrainingSizes): Of the training.
+        step (StepMemory): Of the device and precision.
+
+    Returns:
+        float: Bytes.
+    """
+    c, b = sizes.channels, sizes
+    kept = b.blocks * (step.channel * c + step.token)
+    kept += b.recomputed * step.recomputed * c
+    once = step.once if b.blocks + b.recomputed else step.frozen
+    weights = 4 * b.weights * (1 + b.copies) + b.learned * (
+        step.weight - 4 + b.state)
+    return (step.process + weights + b.tokens * (kept + once * c) +
+            b.pixels * step.pixel)
+
+
+def _own_kernels(device: str) -> bool:
+    """Tell whether the measured kernels run on a kind of device."""
+    own = dict(cpu='numba', cuda='triton').get(device)
+    if own is None:
+        return False
+    return (default_backend() in ('auto', own)
+            and not available_backends()[own])
+
+
+def estimate_training_memory(
+        cfg: Config, device: Union[str, torch.device]) -> Optional[int]:
+    """Estimate the memory that a training takes at its peak.
+
+    Weights, gradients, the optimizer's state, EMA weights, what each block
+    keeps of each token until backward, and the batch. On a GPU: what the
+    allocator of a process reserves, without the context of the driver. On a
+    CPU: the resident memory of the training, with its libraries, its workers
+    and their batches in shared memory. Constants and their tolerance come
+    from benchmarks/training_memory.py.
+
+    Args:
+        cfg (Config): Of a recognizer or an image classifier with the
+            VideoMamba backbone.
+        device (str | torch.device): Of the model, 'cpu' or 'cuda'.
+
+    Returns:
+        int, optional: Bytes of a process; None for models (pretraining,
+        adapters, videos with texts), optimizers, backends and devices that
+        were not measured.
+    """
+    kind = torch.device(device).type
+    wrapper = cfg.get('optim_wrapper') or {}
+    half = _name(wrapper) == 'AmpOptimWrapper'
+    step = STEPS.get((kind, 'half' if half else 'float32'))
+    if step is None or not _own_kernels(kind):
+        return None
+    sizes = training_sizes(cfg)
+    if sizes is None:
+        return None
+    found = step_memory(sizes, step)
+    if kind == 'cpu':
+        ahead = (cfg.train_dataloader.get('prefetch_factor')
+                 or WORKER_BATCHES) * sizes.pixels
+        found += sizes.workers * (WORKER + ahead)
+    return int(found)
