@@ -30,8 +30,11 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
         description=__doc__.split('\n', maxsplit=1)[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument('video', help='a video file')
-    parser.add_argument('config', help='config of the pretraining')
-    parser.add_argument('checkpoint', help='file written by the pretraining')
+    parser.add_argument(
+        'config', help='config of the pretraining, path or name')
+    parser.add_argument(
+        'checkpoint',
+        help='file written by the pretraining, or the working folder')
     parser.add_argument('--out', type=Path, help='picture to write')
     parser.add_argument(
         '--seed', type=int, default=0, help='of what is drawn at random')
@@ -63,6 +66,7 @@ from mmengine.registry import MODELS, init_default_scope
 from mmengine.runner import load_checkpoint, set_random_seed
 from torch import nn
 
+from mmvideomamba.command_line import find_config
 from mmvideomamba.visualization import picture_of, save_picture
 
 
@@ -99,9 +103,10 @@ def run(args: argparse.Namespace) -> None:
         FileNotFoundError: If a file is missing.
         ValueError: If a file cannot be used.
     """
-    require_files(
-        video=args.video, config=args.config, checkpoint=args.checkpoint)
-    config = Config.fromfile(args.config)
+    require_files(video=args.video)
+    if not Path(args.checkpoint).is_dir():
+        require_files(checkpoint=args.checkpoint)
+    config = Config.fromfile(find_config(args.config))
     config.merge_from_dict(args.cfg_options or {})
     init_default_scope(config.default_scope)
     model = build_model(config, args.checkpoint, args.device)

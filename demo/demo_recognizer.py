@@ -31,12 +31,14 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     parser.add_argument('video', help='a video file')
     parser.add_argument(
         'config',
-        help='config the model was trained with; or, without a checkpoint, '
-        'all that mmvideomamba.load takes, such as a saved folder')
+        help='config the model was trained with, by path or name; or, without '
+        'a checkpoint, the working folder of a training, or all else that '
+        'mmvideomamba.load takes, such as a saved folder')
     parser.add_argument(
         'checkpoint',
         nargs='?',
-        help='file written by the training, or the name of a published one')
+        help='file written by the training, the working folder (its best '
+        'file), or the name of a published one')
     parser.add_argument(
         '--label-file',
         help='text file, the name of a class a line; without one, the names '
@@ -74,10 +76,25 @@ if __name__ == '__main__':
 from mmengine.config import Config
 
 from mmvideomamba.checkpoints import is_hub_file
+from mmvideomamba.command_line import find_config
 from mmvideomamba.datasets.transforms.decode import open_whole_video
 from mmvideomamba.inference import Predictor, check_views
 from mmvideomamba.visualization.annotated_video import save_annotated_video
 from mmvideomamba.visualization.score_chart import save_score_chart
+
+
+def require_checkpoint(path: Optional[str]) -> None:
+    """Check that a checkpoint is there, before work begins.
+
+    Args:
+        path (str, optional): File, working folder or published name.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+    """
+    if path is None or is_hub_file(path) or Path(path).is_dir():
+        return
+    require_files(checkpoint=path)
 
 
 def build_predictor(args: argparse.Namespace) -> Predictor:
@@ -101,9 +118,13 @@ def build_predictor(args: argparse.Namespace) -> Predictor:
         if args.cfg_options:
             raise ValueError('--cfg-options change a config: give CONFIG and '
                              'CHECKPOINT, not a saved model alone')
+        if source.endswith('.py'):
+            raise ValueError(
+                f'{source} is a config and holds no weights: give '
+                'the checkpoint behind it, or the working folder '
+                'of the training instead')
     else:
-        require_files(config=args.config)
-        config = Config.fromfile(args.config)
+        config = Config.fromfile(find_config(args.config))
         config.merge_from_dict(args.cfg_options or {})
     return Predictor(
         source,
@@ -124,8 +145,7 @@ def run(args: argparse.Namespace) -> None:
         ValueError: If a file or an argument cannot be used.
     """
     require_files(video=args.video)
-    if args.checkpoint is not None and not is_hub_file(args.checkpoint):
-        require_files(checkpoint=args.checkpoint)
+    require_checkpoint(args.checkpoint)
     if args.topk < 1:
         raise ValueError(f'--topk must be at least 1, but is {args.topk}')
     reader = open_whole_video(args.video)

@@ -40,6 +40,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'command_line':
     (ENGINE,
      {'checkpoints', 'compat', 'config_check', 'config_edit', 'late_names'}),
+    'command_line.data_root':
+    ({'mmengine'}, {'datasets', 'datasets.preparation'}),
     'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
                {'compat', 'exit_codes', 'ops', 'registry', 'version'}),
     'cli': (set(), {'exit_codes', 'version'}),

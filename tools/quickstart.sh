@@ -19,10 +19,10 @@ export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 
 step() { printf '\n=== %s (%d s) ===\n' "$1" "$SECONDS"; }
 
-# Test a config; leaves the top-1 accuracy in ACCURACY.
+# Test a config with the best checkpoint of the training; leaves the top-1 accuracy in ACCURACY.
 run_test() {
     mkdir -p "$WORK_DIR/$2"
-    "$PYTHON" tools/test.py "$1" "$BEST" --work-dir "$WORK_DIR/$2" \
+    "$PYTHON" tools/test.py "$1" "$WORK_DIR" --work-dir "$WORK_DIR/$2" \
         | tee "$WORK_DIR/$2/output.txt"
     ACCURACY=$(sed -n 's#.*acc/top1: \([0-9.]*\).*#\1#p' \
         "$WORK_DIR/$2/output.txt" | tail -n 1)
@@ -33,9 +33,7 @@ step 'Step 1 of 5: make the videos'
     --out-dir "$DATA_DIR" --workers 2
 
 step 'Step 2 of 5: train, with validation'
-rm -f "$WORK_DIR"/best_*.pth  # of an earlier run
 "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK_DIR" "$@"
-BEST=$(ls "$WORK_DIR"/best_*.pth)
 
 step 'Step 3 of 5: test, 2 clips x 3 crops of each video'
 run_test "$CONFIG" test
@@ -47,8 +45,8 @@ SHUFFLED=$ACCURACY
 
 step 'Step 5 of 5: classify one held-out clip'
 CLIP=$DATA_DIR/$(head -n 1 "$DATA_DIR/val.txt" | cut -d ' ' -f 1)
-"$PYTHON" demo/demo_recognizer.py "$CLIP" "$CONFIG" "$BEST" \
-    --label-file "$DATA_DIR/classes.txt" --out-dir "$WORK_DIR/demo"
+"$PYTHON" demo/demo_recognizer.py "$CLIP" "$WORK_DIR" \
+    --out-dir "$WORK_DIR/demo"
 
 step Done
 cat <<END

@@ -14,7 +14,6 @@ CONFIG=configs/retrieval/quickstart/$NAME.py
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
 
 "$PYTHON" tools/data/quickstart/make_quickstart_captions.py --workers 2
-rm -f "$WORK_DIR"/best_*.pth  # of an earlier run
 "$PYTHON" tools/train.py "$CONFIG" --work-dir "$WORK_DIR" "$@"
-"$PYTHON" tools/test.py "$CONFIG" "$(ls "$WORK_DIR"/best_*.pth)" \
+"$PYTHON" tools/test.py "$CONFIG" "$WORK_DIR" \
     --work-dir "$WORK_DIR/test"

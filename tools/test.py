@@ -12,7 +12,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         'checkpoint',
         help="path or address of the weights; 'best' or 'last' for a file of "
-        'the training in the working folder')
+        'the training in the working folder; or such a folder')
     parser.add_argument(
         '--dump',
         metavar='FILE.pkl',
@@ -56,7 +56,8 @@ from mmengine.config import Config, ConfigDict
 
 from mmvideomamba.command_line import (build_runner, fill_dataloader,
                                        kept_checkpoint, load_config,
-                                       merge_options, require_run)
+                                       merge_options, require_run,
+                                       set_data_root)
 from mmvideomamba.config_check import check_config
 from mmvideomamba.inference.views import set_test_views
 from mmvideomamba.process_group import leave_process_group
@@ -103,6 +104,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     # The config kept by a resumed training; a resumed test would build the
     # training data and the optimizer.
     cfg.resume = False
+    set_data_root(cfg, args.data_root, 'test')
     fill_dataloader(cfg, 'test_dataloader')
     merge_options(cfg, args.cfg_options)
     # After the options, which may tell the best by which figure.

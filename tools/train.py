@@ -73,7 +73,8 @@ if __name__ == '__main__':
 from mmengine.config import Config
 
 from mmvideomamba.command_line import (build_runner, fill_dataloader,
-                                       load_config, merge_options, require_run)
+                                       load_config, merge_options, require_run,
+                                       set_data_root)
 from mmvideomamba.config_check import check_config
 from mmvideomamba.engine.work_dir_lock import WorkDirLock
 from mmvideomamba.process_group import leave_process_group
@@ -116,6 +117,8 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
                              'auto_scale_lr.base_batch_size')
         cfg.auto_scale_lr.enable = True
     set_randomness(cfg, args)
+    set_data_root(cfg, args.data_root, 'train',
+                  *(() if args.no_validate else ('val', )))
     fill_dataloader(cfg, 'train_dataloader')
     fill_dataloader(cfg, 'val_dataloader')
     merge_options(cfg, args.cfg_options)

@@ -37,3 +37,6 @@ param_scheduler = dict(
 
 default_hooks = dict(checkpoint=dict(interval=5, max_keep_ckpts=1))
 randomness = dict(seed=0)
+
+# --auto-scale-lr of the tools: images of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=32)

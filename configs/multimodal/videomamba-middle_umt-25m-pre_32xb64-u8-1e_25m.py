@@ -15,3 +15,4 @@ image_dataloader.dataset.sources = [
     for name in ('cc3m', 'coco', 'vg', 'sbu', 'cc12m')
 ]
 train_cfg = dict(image_dataloader=image_dataloader)
+auto_scale_lr = dict(base_batch_size=2048)

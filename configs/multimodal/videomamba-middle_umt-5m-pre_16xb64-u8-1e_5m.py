@@ -25,3 +25,6 @@ train_cfg = dict(
 param_scheduler = dict(T_max=max_epochs, warmup=0.2)
 default_hooks = dict(
     checkpoint=dict(max_keep_ckpts=1, save_best='mean_recall', rule='greater'))
+
+# --auto-scale-lr of the tools: pairs of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=1024)

@@ -17,3 +17,6 @@ test_cfg = dict(_delete_=True, type='TestLoop')
 param_scheduler = dict(T_max=max_epochs, warmup=0.5)
 default_hooks = dict(
     checkpoint=dict(max_keep_ckpts=1, save_best='VQA/acc', rule='greater'))
+
+# --auto-scale-lr of the tools: questions of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=256)

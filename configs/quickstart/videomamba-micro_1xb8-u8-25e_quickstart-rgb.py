@@ -45,3 +45,6 @@ vis_backends = [
 visualizer = dict(vis_backends=vis_backends)
 
 randomness = dict(seed=0)
+
+# --auto-scale-lr of the tools: videos of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=8)

@@ -31,3 +31,4 @@ test_dataloader = dict(
 
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = dict(T_max=max_epochs, warmup=0)
+auto_scale_lr = dict(base_batch_size=1024)

@@ -11,3 +11,4 @@ train_dataloader = dict(batch_size=32)
 
 train_cfg = dict(max_epochs=max_epochs)
 param_scheduler = dict(T_max=max_epochs, warmup=0)
+auto_scale_lr = dict(base_batch_size=256)

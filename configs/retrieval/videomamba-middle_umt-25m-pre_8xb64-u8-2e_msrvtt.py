@@ -9,3 +9,6 @@ _base_ = [
 load_from = 'checkpoints/videomamba_m16_25M_f8_res224.pth'
 default_hooks = dict(
     checkpoint=dict(max_keep_ckpts=1, save_best='mean_recall', rule='greater'))
+
+# --auto-scale-lr of the tools: pairs of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=512)

@@ -27,6 +27,8 @@ module                   holds
 ``fit``                  resizing for a backbone; refusal of other models
 ``adapters``             weights of LoRA beside those of the model
 ``class_token``          refusal of Vision Mamba's files
+``newest``               the last checkpoint of a training
+``kept``                 the best checkpoint of a training
 ``report``               the table in the log
 ``load_hook``            the hook that our modules register
 ``pretrained``           ``init_cfg`` and mmengine's loaders of files

@@ -9,8 +9,9 @@ def find_source(source: Union[str, Path]) -> Path:
     """Find the file or folder of a model.
 
     Args:
-        source (str | Path): A local path; else the name of a published file,
-            else an id of the Hub, 'ORGANISATION/NAME' or
+        source (str | Path): A local path, of a file, a saved folder or the
+            working folder of a training (its best checkpoint); else the name
+            of a published file, else an id of the Hub, 'ORGANISATION/NAME' or
             'ORGANISATION/NAME:FILE'.
 
     Returns:

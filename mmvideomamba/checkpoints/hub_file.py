@@ -17,6 +17,7 @@ from huggingface_hub.errors import (EntryNotFoundError, HfHubHTTPError,
                                     LocalEntryNotFoundError)
 from mmengine.logging import print_log
 
+from .kept import checkpoint_in, is_training_folder
 from .published import (FOLDER, PUBLISHED, REPOSITORY, find_published,
                         hint_for_missing, published)
 
@@ -99,12 +100,14 @@ def resolve_hub(text: str) -> Optional[Path]:
 def locate(path: Union[str, Path]) -> Path:
     """Find the file that ``checkpoint`` or ``load_from`` names.
 
-    A local file wins. Without one, a published name, alone or below the folder
-    ``checkpoints``, stands for ``fetch``, and 'ORGANISATION/NAME:FILE' for
-    ``resolve_hub``.
+    A local file wins; of the working folder of a training that is the best
+    checkpoint, see ``checkpoint_in``. Without one, a published name, alone or
+    below the folder ``checkpoints``, stands for ``fetch``, and
+    'ORGANISATION/NAME:FILE' for ``resolve_hub``.
 
     Args:
-        path (str | Path): Path, published name or id.
+        path (str | Path): Path, working folder of a training, published name
+            or id.
 
     Returns:
         Path: A local path; for names of no published file maybe missing.
@@ -116,6 +119,8 @@ def locate(path: Union[str, Path]) -> Path:
             downloaded.
     """
     local = Path(path).expanduser()
+    if is_training_folder(local):
+        return checkpoint_in(local)
     if local.exists():
         return local
     row = find_published(str(path))

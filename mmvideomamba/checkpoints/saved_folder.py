@@ -203,7 +203,9 @@ def read_config(folder: Path) -> Dict[str, Any]:
     if not path.is_file():
         raise ValueError(
             f'{folder} holds no {CONFIG}: it is no model saved by '
-            'save_pretrained; name a saved folder, or a checkpoint file')
+            'save_pretrained, and no checkpoint of a training is in it; name '
+            'a saved folder, a checkpoint file, or the working folder of a '
+            'training with a checkpoint')
     found = read_json(path, 'config', _ANEW)
     if not isinstance(found, dict) or found.get('library') != LIBRARY:
         other = found.get('library') if isinstance(found, dict) else None
@@ -255,7 +257,8 @@ def count_changes(model: nn.Module) -> int:
 def load_strict(model: nn.Module,
                 state: Mapping[str, Tensor],
                 file: Union[str, Path],
-                config: str = CONFIG) -> None:
+                config: str = CONFIG,
+                remedy: str = _ANEW) -> None:
     """Load weights that fit a model to the last tensor.
 
     Args:
@@ -264,6 +267,8 @@ def load_strict(model: nn.Module,
         file (str | Path): The file, for an error.
         config (str): What the model was built from, for an error. Defaults
             to 'config.json'.
+        remedy (str): What to do, for an error. Defaults to a folder's: save
+            the model again.
 
     Raises:
         ValueError: If names or shapes differ, or whole numbers are in the
@@ -296,5 +301,5 @@ def load_strict(model: nn.Module,
                       f'{own[name].dtype} in the model')
     if faults:
         raise ValueError(f'{file} holds the weights of another model than '
-                         f'{config}: {"; ".join(faults)}; {_ANEW}')
+                         f'{config}: {"; ".join(faults)}; {remedy}')
     model.load_state_dict(dict(state))

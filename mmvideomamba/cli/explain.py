@@ -8,7 +8,7 @@ HELP = 'pictures of the frames and places that count for a class'
 DESCRIPTION = """\
 Draw which frames and places count for a class.
 
-  mmvideomamba explain work_dirs/x/best.pth clip.mp4 --out explained/
+  mmvideomamba explain work_dirs/NAME clip.mp4 --out explained/
   mmvideomamba explain SAVED_FOLDER videos/ --out explained/ --label cooking
 
 Each input gets NAME.png, the frames that the model saw above their relevance,

@@ -8,11 +8,12 @@ HELP = 'files that run without mmvideomamba: .pt2, ONNX, ExecuTorch'
 DESCRIPTION = """\
 Export a model into files that run without mmvideomamba.
 
-The model is a saved folder, a checkpoint of a training, the name of a
-published file, an id of the Hub, or a config with a checkpoint:
+The model is a saved folder, the working folder of a training (its best
+checkpoint), a checkpoint, the name of a published file, an id of the Hub, or
+a config with a checkpoint:
 
     mmvideomamba export FOLDER --out exported
-    mmvideomamba export work_dirs/x/best.pth --out exported
+    mmvideomamba export work_dirs/NAME --out exported
     mmvideomamba export CONFIG CHECKPOINT --out exported
 
 A recognizer takes views of videos as uint8 RGB frames of the size of the

@@ -8,7 +8,7 @@ HELP = 'features of videos: of clips, windows or frames, with time stamps'
 DESCRIPTION = """\
 Write the features of the backbone.
 
-  mmvideomamba features work_dirs/x/best.pth videos/ --out features/ \\
+  mmvideomamba features work_dirs/NAME videos/ --out features/ \\
       --level window --interval 1 --stride 4
   mmvideomamba features SAVED_FOLDER videos/ --out features.npz
 

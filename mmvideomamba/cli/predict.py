@@ -6,7 +6,7 @@ HELP = 'classes of videos or images, as a table'
 DESCRIPTION = """\
 Predict the classes of videos or images.
 
-  mmvideomamba predict work_dirs/x/best.pth videos/ --out predictions.csv
+  mmvideomamba predict work_dirs/NAME videos/ --out predictions.csv
   mmvideomamba predict model.onnx a.mp4 b.mp4
   find . -name '*.mp4' | mmvideomamba predict SAVED_FOLDER - --out x.json
 
@@ -23,8 +23,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """
     parser.add_argument(
         'model',
-        help='checkpoint (.pth) with its config, saved folder, name of a '
-        'published file, id of the Hub, or exported .pt2 or .onnx file')
+        help='working folder of a training (its best checkpoint), '
+        'checkpoint (.pth) with its config, saved folder, name of a published '
+        'file, id of the Hub, or exported .pt2 or .onnx file')
     parser.add_argument(
         'inputs',
         nargs='+',

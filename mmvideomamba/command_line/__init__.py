@@ -17,10 +17,12 @@ _PLACES = dict(
     find_config='config',
     find_tool='host_tools',
     kept_checkpoint='kept_checkpoint',
+    limit_topk='topk',
     load_config='config',
     merge_options='config_options',
     require_files='errors',
     require_run='run_parts',
+    set_data_root='data_root',
     user_errors='errors',
 )
 

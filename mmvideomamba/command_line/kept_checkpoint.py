@@ -1,12 +1,12 @@
 """The best and the last checkpoint of a training, by these words."""
-import logging
 from pathlib import Path
-from typing import Optional
 
 from mmengine.config import Config
 from mmengine.logging import print_log
 
-from mmvideomamba.checkpoints.newest import TEMPLATES, newest_checkpoint
+from mmvideomamba.checkpoints import locate
+from mmvideomamba.checkpoints.kept import find_best, find_last
+from mmvideomamba.checkpoints.newest import TEMPLATES
 
 WORDS = ('best', 'last')
 
@@ -16,8 +16,10 @@ def kept_checkpoint(name: str, cfg: Config) -> str:
 
     Args:
         name (str): 'best' for the file of ``save_best``, 'last' for the
-            newest complete file, see ``newest_checkpoint``; any other name is
-            returned unchanged, and so is the name of a file.
+            newest complete file, see ``newest_checkpoint``; the working
+            folder of a training for the best file inside, see
+            ``checkpoint_in``. Any other name is returned unchanged, and so is
+            the name of a file.
         cfg (Config): With ``work_dir`` and the checkpoint hook of the
             training.
 
@@ -27,8 +29,11 @@ def kept_checkpoint(name: str, cfg: Config) -> str:
     Raises:
         FileNotFoundError: If the folder holds no such file, or for 'last'
             damaged ones only.
-        ValueError: If the folder holds several best files.
+        ValueError: If the folder holds several best files and none tells
+            which is the best now.
     """
+    if Path(name).is_dir():
+        return str(locate(name))
     if name not in WORDS or Path(name).exists():
         return name
     work_dir = Path(cfg.work_dir)
@@ -36,34 +41,17 @@ def kept_checkpoint(name: str, cfg: Config) -> str:
     # The hook makes a folder for each training.
     out_dir = hook.get('out_dir')
     folder = Path(out_dir, work_dir.name) if out_dir else work_dir
-    if name == 'last':
-        template = hook.get('filename_tmpl')
-        return _last(work_dir, folder, template)
-    key = hook.get('save_best')
-    known = isinstance(key, str) and key != 'auto'
-    start = f'best_{key}_'.replace('/', '_') if known else 'best_'
-    found = sorted(str(path) for path in folder.glob(f'{start}*.pth'))
-    if len(found) > 1:
-        raise ValueError(f'{folder} holds several best checkpoints, name one '
-                         f'of them: {", ".join(found)}')
-    if not found:
-        raise FileNotFoundError(
-            f'{folder} holds no {start}*.pth; the config has save_best='
-            f"{key!r}. Give the --work-dir of the training, or 'last', or "
-            'the path of a checkpoint')
-    return found[0]
-
-
-def _last(work_dir: Path, folder: Path, template: Optional[str]) -> str:
-    """Find the newest complete checkpoint, and warn about others."""
+    template = hook.get('filename_tmpl')
     templates = (template, *TEMPLATES) if template else TEMPLATES
-    newest = newest_checkpoint(work_dir, folder, templates)
-    if newest.path is None:
-        faults = ''.join(f' ({fault})' for fault in newest.passed_over)
+    if name == 'last':
+        return str(find_last(work_dir, folder, templates))
+    key = hook.get('save_best')
+    figure = key if isinstance(key, str) and key != 'auto' else None
+    path, remark = find_best(work_dir, folder, figure, templates)
+    if path is None:
         raise FileNotFoundError(
-            f'{folder} holds no last checkpoint{faults}; give the --work-dir '
-            'of the training, or the path of a checkpoint')
-    for fault in newest.passed_over:
-        print_log(f'Passed over: {fault}. The last one is {newest.path}.',
-                  'current', logging.WARNING)
-    return str(newest.path)
+            f'{folder}: {remark}. The config has save_best={key!r}. Give the '
+            "--work-dir of the training, or 'last', or the path of a "
+            'checkpoint')
+    print_log(f'{path}: {remark}', 'current')
+    return str(path)

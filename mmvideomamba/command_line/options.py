@@ -76,6 +76,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         help='folder of logs, checkpoints and results; defaults to that of '
         'the config, else ./work_dirs/NAME_OF_THE_CONFIG')
     parser.add_argument(
+        '--data-root',
+        metavar='FOLDER',
+        help='folder of videos with the lists and the classes.txt of '
+        'tools/data/build_annotations.py; sets the number of classes, too')
+    parser.add_argument(
         '--launcher',
         choices=('none', 'pytorch', 'slurm', 'mpi'),
         default='none',

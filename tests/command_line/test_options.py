@@ -22,6 +22,7 @@ def test_defaults(parser: argparse.ArgumentParser) -> None:
         config='c.py',
         cfg_options={},
         work_dir=None,
+        data_root=None,
         launcher='none',
         local_rank=0)
 

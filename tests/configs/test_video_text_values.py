@@ -132,7 +132,8 @@ def check_common(cfg: Config,
     # Decayed is all but what has one axis; see test_golden_param_groups.py.
     assert cfg.optim_wrapper.paramwise_cfg == dict(
         flat_decay_mult=0., bypass_duplicate=True)
-    assert 'auto_scale_lr' not in cfg
+    # The rate is not scaled by the batch, unless asked for.
+    assert cfg.auto_scale_lr.enable is False
     schedule = cfg.param_scheduler
     assert schedule.type == 'mmvideomamba.FlooredCosineLR'
     assert schedule.by_epoch and schedule.convert_to_iter_based

@@ -141,7 +141,7 @@ def test_names_with_spaces(call, root, capsys):
     call('--delimiter', ',')
     files = read(root)
     assert 'run fast/a.mp4,0' in files['train'] + files['val']
-    assert "set delimiter=','" in capsys.readouterr().out
+    assert "names it: delimiter=','" in capsys.readouterr().out
 
 
 def test_split_folders(call, root, capsys):

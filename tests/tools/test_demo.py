@@ -120,6 +120,42 @@ def test_frames_of_the_model_are_drawn(call, demo, monkeypatch):
     assert [len(clip) for clip in clips[0]] == [4, 4]
 
 
+def test_config_by_name(call, demo, monkeypatch):
+    """As tools/train.py finds configs; the file is of another model."""
+    name = 'videomamba-micro_1xb8-u8-25e_custom-rgb'
+    with pytest.raises(ValueError, match='the file has 1'):
+        call(config=f'{name}.py')
+    with pytest.raises(FileNotFoundError, match=f'did you mean {name}'):
+        call(config='videomamba-micro_1xb8-u8-25e_custom-rbg.py')
+
+
+def test_working_folder(call, demo, tmp_path, capsys):
+    """The best checkpoint and the names of the classes come along."""
+    call(config=tmp_path / 'config.py')
+    expected = capsys.readouterr().out
+    file = torch.load(tmp_path / 'model.pth')
+    best = 'best_acc_top1_epoch_1.pth'
+    file.update(
+        meta=dict(
+            cfg=CONFIG,
+            mmengine_version='0.10.7',
+            time='20260101_000000',
+            dataset_meta=dict(classes=['rise', 'fall', 'stay'])),
+        message_hub=dict(runtime_info=dict(best_ckpt=best)))
+    work_dir = tmp_path / 'work'
+    work_dir.mkdir()
+    torch.save(file, work_dir / best)
+    file['state_dict'] = {k: -v for k, v in file['state_dict'].items()}
+    torch.save(file, work_dir / 'epoch_2.pth')
+    argv = [str(tmp_path / 'clip.mp4'), '--device', 'cpu']
+    argv += ['--out-dir', str(tmp_path / 'out')]
+    for source in ([work_dir], [tmp_path / 'config.py', work_dir]):
+        demo.run(demo.parse_args([*argv, *map(str, source)]))
+        assert capsys.readouterr().out == expected
+    with pytest.raises(ValueError, match='config.py is a config and holds no'):
+        demo.run(demo.parse_args([*argv, str(tmp_path / 'config.py')]))
+
+
 def test_saved_folder(call, demo, tmp_path, capsys):
     call()
     expected = capsys.readouterr().out
@@ -141,7 +177,7 @@ def test_saved_folder(call, demo, tmp_path, capsys):
 
 @pytest.mark.parametrize('which', ['video', 'config', 'checkpoint'])
 def test_missing_file_is_named(call, which):
-    with pytest.raises(FileNotFoundError, match=f'the {which} .*gone.x'):
+    with pytest.raises(FileNotFoundError, match=f'{which} .*gone.x'):
         call(**{which: 'gone.x'})
 
 

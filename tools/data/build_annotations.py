@@ -266,8 +266,8 @@ def build(args: argparse.Namespace) -> None:
     print(f'{len(classes)} classes in classes.txt, videos: '
           f'{", ".join(counts)}; all in {out_dir}')
     if args.delimiter != ' ':
-        print(f'set delimiter={args.delimiter!r} in the data sets of the '
-              'config')
+        print('tools/train.py --data-root finds the delimiter; a config for '
+              f'these lists names it: delimiter={args.delimiter!r}')
 
 
 def main() -> None:

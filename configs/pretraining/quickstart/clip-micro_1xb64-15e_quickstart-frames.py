@@ -79,3 +79,6 @@ visualizer = dict(
     type='UniversalVisualizer',
     vis_backends=[dict(type='LocalVisBackend')])
 randomness = dict(seed=0)
+
+# --auto-scale-lr of the tools: images of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=64)

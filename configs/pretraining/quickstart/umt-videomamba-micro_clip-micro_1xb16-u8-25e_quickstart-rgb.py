@@ -62,3 +62,4 @@ default_hooks = dict(
     # What the student sees, and how near it is to its teacher.
     visualization=dict(
         _delete_=True, type='mmvideomamba.AlignmentHook', interval=150))
+auto_scale_lr = dict(base_batch_size=16)

@@ -21,3 +21,6 @@ test_dataloader = dict(dataset=data)
 
 # For a start from a published file; from scratch take some times as much.
 optim_wrapper = dict(optimizer=dict(lr=1e-4))
+
+# --auto-scale-lr of the tools: videos of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=8)

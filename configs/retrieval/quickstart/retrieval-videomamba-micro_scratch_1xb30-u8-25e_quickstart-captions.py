@@ -55,3 +55,6 @@ default_hooks = dict(
         interval=5, max_keep_ckpts=1, save_best='mean_recall', rule='greater'))
 
 randomness = dict(seed=0)
+
+# --auto-scale-lr of the tools: pairs of a step, all GPUs.
+auto_scale_lr = dict(enable=False, base_batch_size=30)

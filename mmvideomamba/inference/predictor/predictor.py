@@ -51,10 +51,11 @@ class Predictor:
     """Read files and say what a model sees, with no config.
 
     Args:
-        source (str | Path | nn.Module): A checkpoint of a training with the
-            config inside, a saved folder, the name of a published file, an id
-            of the Hub (see ``mmvideomamba.load``), an exported .pt2 or .onnx
-            file, or a model of ``mmvideomamba.load``.
+        source (str | Path | nn.Module): The working folder of a training, for
+            the best checkpoint; a checkpoint with the config inside, a saved
+            folder, the name of a published file, an id of the Hub (see
+            ``mmvideomamba.load``), an exported .pt2 or .onnx file, or a
+            model of ``mmvideomamba.load``.
         device (str): 'auto' takes a GPU if there is one; exported files run
             on the CPU. Defaults to 'auto'.
         batch_size (int): Videos or images at a time. Defaults to 4.

@@ -176,9 +176,12 @@ def _meta_of(file: Mapping[str, Any], path: Path,
     return meta
 
 
-def _load_weights(model: nn.Module, file: Mapping[str, Any],
-                  path: Path) -> None:
-    """Load the weights of a checkpoint; nothing may be missing."""
+def _load_weights(model: nn.Module, file: Mapping[str, Any], path: Path,
+                  given: bool) -> None:
+    """Load the weights of a checkpoint; nothing may be missing.
+
+    With ``given`` the config is not that of the file.
+    """
     meta = file.get('meta')
     own = isinstance(meta, Mapping) and 'mmengine_version' in meta
     state = file.get('state_dict')
@@ -188,7 +191,13 @@ def _load_weights(model: nn.Module, file: Mapping[str, Any],
             for k, v in state.items() if not k.startswith(TRAINING_WEIGHTS)
         }
         check_no_adapters(weights)
-        load_strict(model, weights, path, 'its config')
+        said = ['its config']
+        if given and isinstance(meta, Mapping) and 'cfg' in meta:
+            said = [
+                'the given config', 'leave the config out, as the file holds '
+                'that of its training'
+            ]
+        load_strict(model, weights, path, *said)
         return
     found = for_whole_model(file)
     try:
@@ -216,7 +225,7 @@ def _from_checkpoint(path: Path, config: Any, device: Any) -> nn.Module:
             check_types(values, 'its config')
         plain = plain_model(cfg)
         model = build_model(plain, values['default_scope'], str(path))
-        _load_weights(model, file, path)
+        _load_weights(model, file, path, config is not None)
     except ValueError as error:
         text = str(error)
         raise ValueError(
@@ -261,7 +270,8 @@ def load(source: Source, device: Any = 'cpu', config: Any = None) -> nn.Module:
 
     Args:
         source (str | Path): A folder of ``save_pretrained``; a checkpoint of
-            a training with the config inside; a published file or the name;
+            a training with the config inside, or the working folder, for the
+            best checkpoint in it; a published file or the name;
             or an id of the Hub, 'ORGANISATION/NAME' or
             'ORGANISATION/NAME:FILE'.
         device (str | torch.device): Device of the model. Defaults to 'cpu'.

@@ -35,7 +35,8 @@ class VideoMambaHead(BaseHead):
             head and 400 classes the first 400 rows are taken without it.
             Defaults to None.
         **kwargs: Of ``BaseHead``, too, such as ``average_clips`` and
-            ``label_smooth_eps``.
+            ``label_smooth_eps``. Of ``topk`` only the k below the number of
+            classes are shown in the log.
 
     Raises:
         ValueError: If ``label_map`` has another length, or ``multi_class``
@@ -63,6 +64,9 @@ class VideoMambaHead(BaseHead):
         if label_map is not None and len(label_map) != num_classes:
             raise ValueError(f'label_map has {len(label_map)} rows for '
                              f'{num_classes} classes')
+        # The best k of k classes or fewer always hold the label.
+        given: Tuple[int, ...] = getattr(self, 'topk')
+        self.topk = tuple(k for k in given if k < num_classes) or (1, )
         self.init_std = init_std
         self.label_map = label_map
         self.dropout = nn.Dropout(dropout_ratio)

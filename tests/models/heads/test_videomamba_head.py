@@ -187,6 +187,16 @@ def test_accuracies_are_those_of_the_host():
             assert torch.equal(found[key], value)
 
 
+@pytest.mark.parametrize('classes, topk', [(3, (1, )), (5, (1, )), (6, (1, 5)),
+                                           (1, (1, ))])
+def test_accuracies_that_say_something(classes: int, topk: tuple) -> None:
+    """The label is always among the best k of k classes."""
+    head = VideoMambaHead(num_classes=classes, in_channels=4)
+    losses = head.loss_by_feat(torch.randn(2, classes), samples([0, 0]))
+    assert [f'top{k}_acc'
+            for k in topk] == [key for key in losses if key.startswith('top')]
+
+
 def test_equal_scores():
     """The last of equal classes counts as the best."""
     head = VideoMambaHead(num_classes=4, in_channels=4, topk=(1, 2))
