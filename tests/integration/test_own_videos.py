@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from host_tools import ROOT, run_python
+from mmaction.apis import init_recognizer
 from mmengine.config import Config
+
+import mmvideomamba
 
 pytestmark = pytest.mark.slow
 
@@ -33,18 +36,6 @@ def folders(clips: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def options(folder: str, count: int) -> list:
-    """Return the options of the docs for a folder of some classes."""
-    found = [f'model.cls_head.num_classes={count}']
-    for part in ('train', 'val', 'test'):
-        data = f'{part}_dataloader.dataset'
-        found += [
-            f'{data}.data_root={folder}', f'{data}.num_classes={count}',
-            f'{data}.metainfo.classes={folder}/classes.txt'
-        ]
-    return found
-
-
 def test_templates_are_judged_alike() -> None:
     """By the best class alone, of which there may be two."""
     tiny, micro = (
@@ -59,24 +50,52 @@ def test_two_commands(folders: Path) -> None:
     done = run('data/build_annotations.py', 'my_videos', cwd=folders)
     assert done.returncode == 0, done.stderr
 
-    def train(count: int) -> 'subprocess.CompletedProcess[str]':
+    def train() -> 'subprocess.CompletedProcess[str]':
         return run(
             'train.py',
             f'{NAME}.py',
+            '--data-root',
+            'my_videos',
+            '--auto-scale-lr',
             '--cfg-options',
-            *options('my_videos', count),
             *SHORT,
             cwd=folders)
 
-    done = train(2)
+    done = train()
     assert done.returncode == 0, done.stderr
-    assert list((folders / 'work_dirs' / NAME).glob('best_acc_top1_*.pth'))
+    work_dir = folders / 'work_dirs' / NAME
+    best, = work_dir.glob('best_acc_top1_*.pth')
     log = done.stdout + done.stderr
+    assert 'acc/top1: ' in log and 'top1_acc: ' in log
+    assert 'acc/top5' not in log and 'top5_acc' not in log
+    assert 'Scaling the original LR by 0.5' in log
+
+    # Config and checkpoint hold the rest.
+    cfg = Config.fromfile(work_dir / f'{NAME}.py')
+    assert cfg.test_dataloader.dataset.metainfo.classes == ['left', 'right']
+    done = run(
+        'test.py',
+        f'work_dirs/{NAME}/{NAME}.py',
+        f'work_dirs/{NAME}',
+        '--cfg-options',
+        'test_dataloader.num_workers=0',
+        'test_dataloader.persistent_workers=False',
+        cwd=folders)
+    assert done.returncode == 0, done.stderr
+    log = done.stdout + done.stderr
+    assert f'{best.name}, the best of its training' in log
     assert 'acc/top1: ' in log and 'acc/top5' not in log
-    done = train(8)
+    model = init_recognizer(str(cfg.filename), str(work_dir), device='cpu')
+    assert model.dataset_meta['classes'] == ['left', 'right']
+    assert mmvideomamba.load(work_dir).dataset_meta['classes'] == ('left',
+                                                                   'right')
+
+    (folders / 'my_videos' / 'classes.txt').write_text('left\n\nup\n\n')
+    (folders / 'my_videos' / 'train.txt').write_text('left/0_0.mp4 2\n')
+    done = train()
     assert done.returncode == 1
-    assert ('metainfo.classes names 2 classes, but num_classes=8'
-            in done.stderr)
+    line, = done.stderr.strip().splitlines()[-1:]
+    assert line.startswith('error: my_videos/train.txt, line 1: label 2')
 
 
 def test_a_number_instead_of_a_class(clips: Path, tmp_path: Path,
@@ -104,6 +123,8 @@ def test_a_number_instead_of_a_class(clips: Path, tmp_path: Path,
     done = run(
         'train.py',
         f'{NUMBER}.py',
+        '--data-root',
+        'data/custom',
         '--cfg-options',
         *SHORT,
         '*_pipeline.UniformSample.clip_len=2',
