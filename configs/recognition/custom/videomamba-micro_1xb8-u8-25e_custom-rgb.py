@@ -1,5 +1,6 @@
 # The small model of the quickstart on your own videos, for a CPU: a trial of
-# the whole path rather than a good classifier. Change the two lines below.
+# the whole path rather than a good classifier. --data-root FOLDER of the tools
+# names the videos, or change the two lines below.
 _base_ = '../../quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py'
 
 data_root = 'data/custom'  # holds train.txt, val.txt and classes.txt

@@ -1,5 +1,6 @@
-# VideoMamba-Tiny on your own videos, for a GPU. Change the two lines below;
-# docs/your_own_videos.md tells how, and how to start from a published file.
+# VideoMamba-Tiny on your own videos, for a GPU: --data-root FOLDER of the
+# tools, or change the two lines below. docs/your_own_videos.md tells how, and
+# how to start from a published file.
 _base_ = [
     '../../_base_/models/videomamba_tiny.py',
     '../../_base_/datasets/custom.py',
