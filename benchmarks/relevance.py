@@ -185,12 +185,20 @@ def verdict(runs: List[Run], method: str) -> str:
     return f'`{method}` is NOT better than both in: {"; ".join(lost)}.'
 
 
+def machine() -> str:
+    """Name the processor, and the GPU that trains where there is one."""
+    if not torch.cuda.is_available():
+        return cpu_name()
+    return (f'{cpu_name()}; trainings on one '
+            f'{torch.cuda.get_device_name()}')
+
+
 def report(runs: List[Run], args: argparse.Namespace, clips: int) -> str:
     """Write the page."""
     lines = [
         'Command: `python benchmarks/relevance.py '
         f'{" ".join(sys.argv[1:])}`', '',
-        f'{cpu_name()}; torch {torch.__version__}, Python '
+        f'{machine()}; torch {torch.__version__}, Python '
         f'{platform.python_version()}; {date.today()}.', '',
         f'Models of `{CONFIG}`, best checkpoints: ' + '; '.join(
             f'seed {run.seed}, epoch {run.epoch}, top-1 {run.accuracy:.1%}'
