@@ -113,6 +113,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'exit_codes', 'ops.clip_augment', 'process_group', 'registry',
         'signals', 'user_error', 'visualization'
     }),
+    # Imported by the hook that draws, once relevance is asked for.
+    'engine.sample_relevance': (ENGINE, {
+        'engine', 'inference.relevance', 'user_error'
+    }),
     'engine.step_graph': (ENGINE,
                           {'engine', 'models.backbones', 'ops', 'user_error'}),
     'visualization': (ENGINE | {'PIL', 'av', 'cv2', 'matplotlib'},

@@ -57,9 +57,11 @@ def caption(clip: Clip, place: int) -> str:
 
     Returns:
         str: Such as 'frame 12, 0.48 s'; the place in the clip if the number
-        is not known.
+        is not known; '' for an image.
     """
     if clip.numbers is None:
+        if len(clip.frames) == 1 and clip.times is None:
+            return ''
         text = f'{place + 1} of {len(clip.frames)}'
     else:
         text = f'frame {int(clip.numbers[place])}'
@@ -120,6 +122,8 @@ def _captions(texts: List[str], side: int, width: int) -> np.ndarray:
 def draw_frames(clip: Clip, alpha: float = ALPHA) -> np.ndarray:
     """Draw the frames of a clip in rows of eight, each under a caption.
 
+    A single frame without number and time, an image, has no caption.
+
     Args:
         clip (Clip): The frames, with numbers and times where known. With a
             relevance, a second row below each has the overlays.
@@ -143,9 +147,9 @@ def draw_frames(clip: Clip, alpha: float = ALPHA) -> np.ndarray:
     rows = []
     for start in range(0, len(frames), COLUMNS):
         part = slice(start, start + COLUMNS)
-        places = range(len(frames))[part]
-        rows.append(
-            _captions([caption(clip, i) for i in places], size[0], width))
+        texts = [caption(clip, i) for i in range(len(frames))[part]]
+        if any(texts):
+            rows.append(_captions(texts, size[0], width))
         rows.append(_row(frames[part], width))
         if below is not None:
             rows.append(_row(below[part], width))

@@ -1,4 +1,5 @@
-"""Hook that draws clips with label and prediction."""
+"""Hook that draws clips and images with label and prediction."""
+import importlib
 import logging
 import math
 from typing import Any, List, Optional, Sequence
@@ -11,6 +12,7 @@ from mmaction.structures import ActionDataSample
 from mmengine.dist import is_main_process
 from mmengine.logging import print_log
 from mmengine.runner import Runner
+from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from mmvideomamba.registry import HOOKS
@@ -24,13 +26,15 @@ _WITHOUT_EFFECT = ('fps', 'out_type', 'show_frames', 'target_resolution',
 
 @HOOKS.register_module()
 class FrameStripHook(VisualizationHook):
-    """Draw some clips of validation and test, with label and prediction.
+    """Draw some samples of validation and test, with label and prediction.
 
     Each picture is the strip of the model's frames (of the first view, if
-    there are several) and goes to all backends of the visualizer,
-    TensorBoard among them, or into ``out_dir``. Outputs without a predicted
-    class, such as features or numbers, are not drawn. A sample without a
-    label is drawn without a line for the label.
+    there are several), or an image of an image classifier, and goes to all
+    backends of the visualizer, TensorBoard among them, or into ``out_dir``.
+    Outputs without a predicted class, such as features or numbers, are not
+    drawn. A sample without a label is drawn without a line for the label.
+    With ``relevance``, the frames stand again below, under the relevance of
+    their places for the predicted class.
 
     The hook stands in for the host's, with the same arguments. The host's
     hook expects clips without the axis of the views, cannot run with a 3-D
@@ -49,12 +53,17 @@ class FrameStripHook(VisualizationHook):
             Defaults to True.
         rescale_factor (float, optional): Factor of the size of the frames.
             Defaults to None, frames as the model sees them.
+        relevance (str, optional): 'gradient', 'attention' or 'attribution',
+            see ``inference.relevance``; a forward and a backward pass of a
+            view for each picture. The training stays the same to the bit.
+            Defaults to None, no relevance.
         **kwargs: ``fps``, ``out_type``, ``show_frames``,
             ``target_resolution`` and ``text_cfg`` of the host's drawing of
             videos change nothing in a strip, and a warning says so.
 
     Raises:
-        ValueError: If a number is out of range, or an argument is unknown.
+        ValueError: If a number is out of range, or an argument is unknown; at
+            the start of a run, if the model has no such relevance.
     """
 
     def __init__(self,
@@ -67,6 +76,7 @@ class FrameStripHook(VisualizationHook):
                  draw_pred: bool = True,
                  draw_score: bool = True,
                  rescale_factor: Optional[float] = None,
+                 relevance: Optional[str] = None,
                  **kwargs: Any) -> None:
         if interval < 1:
             raise ValueError(f'interval must be at least 1, but is {interval}')
@@ -78,6 +88,8 @@ class FrameStripHook(VisualizationHook):
         self.wait_time, self.rescale_factor = wait_time, rescale_factor
         self.draw_gt, self.draw_pred = draw_gt, draw_pred
         self.draw_score = draw_score
+        self.relevance = relevance
+        self._explain: Any = None
         self._batch_size = 0
         self._warned = False
 
@@ -95,13 +107,25 @@ class FrameStripHook(VisualizationHook):
                 logging.WARNING)
 
     def before_run(self, runner: Runner) -> None:
-        """Let the pipelines pack the numbers of the frames, for the strips.
+        """Get ready for the strips.
+
+        Pipelines pack the numbers of the frames, and the model is looked at
+        for the relevance.
 
         Args:
             runner (Runner): With the loops of validation and test.
+
+        Raises:
+            UserError: If the model has no such relevance.
         """
         if not self.enable:
             return
+        if self.relevance is not None:
+            # Loads all models of mmpretrain, seconds that others do without.
+            module = importlib.import_module(
+                'mmvideomamba.engine.sample_relevance')
+            self._explain = module.SampleRelevance(runner.model,
+                                                   self.relevance)
         # The public attributes would build a loop that this run leaves out.
         for loop in (runner._val_loop, runner._test_loop):
             data_set: Any = getattr(
@@ -117,15 +141,16 @@ class FrameStripHook(VisualizationHook):
     def _draw_samples(self,
                       batch_idx: int,
                       data_batch: dict,
-                      data_samples: Sequence[ActionDataSample],
+                      data_samples: Sequence[BaseDataElement],
                       step: int = 0) -> None:
         """Draw the samples of a batch that are due.
 
         Args:
             batch_idx (int): Number of the batch.
             data_batch (dict): With ``inputs``, clips of shape
-                (views, 3, t, h, w), RGB, and ``data_samples``.
-            data_samples (Sequence[ActionDataSample]): With predictions.
+                (views, 3, t, h, w), RGB, or images, (3, h, w), BGR.
+            data_samples (Sequence[ActionDataSample | DataSample]): With
+                predictions.
             step (int): Epoch or iteration. Defaults to 0.
         """
         if not self.enable or not is_main_process():
@@ -137,22 +162,28 @@ class FrameStripHook(VisualizationHook):
         first = math.ceil(start / self.interval) * self.interval
         for number in range(first, start + len(data_samples), self.interval):
             index = number - start
-            if not hasattr(data_samples[index], 'pred_label'):
+            sample: Any = data_samples[index]
+            if not hasattr(sample, 'pred_label'):
                 continue
-            strip = self._draw(data_batch['inputs'][index],
-                               data_samples[index])
+            clips = data_batch['inputs'][index]
+            relevance = None
+            if self._explain is not None:
+                relevance = self._explain(clips, self._predicted(sample))
+            strip = self._draw(clips, sample, relevance)
             self._output(f'sample_{number}', strip, step)
 
     def _draw(self,
               clips: Tensor,
-              sample: ActionDataSample,
+              sample: Any,
               relevance: Optional[np.ndarray] = None) -> np.ndarray:
         """Draw the first view of a sample, with the relevance if given."""
-        frames = clips[0].permute(1, 2, 3, 0).cpu().numpy().astype(np.uint8)
+        # mmpretrain reads the channels in the order blue, green, red.
+        view = clips.flip(0).unsqueeze(1) if clips.dim() == 3 else clips[0]
+        frames = view.permute(1, 2, 3, 0).cpu().numpy().astype(np.uint8)
         if self.rescale_factor is not None:
             frames = np.stack(
                 [mmcv.imrescale(f, self.rescale_factor) for f in frames])
-        found = int(sample.pred_label)
+        found = self._predicted(sample)
         numbers = self._labels(sample)
         label = None
         if numbers is not None and self.draw_gt:
@@ -169,12 +200,21 @@ class FrameStripHook(VisualizationHook):
             correct=None if numbers is None else found in numbers)
 
     @staticmethod
-    def _labels(sample: ActionDataSample) -> Optional[List[int]]:
+    def _predicted(sample: Any) -> int:
+        """Return the best class of a sample."""
+        if sample.pred_label.numel() == 1:
+            return int(sample.pred_label)
+        # mmpretrain's heads for several classes name those above a threshold.
+        return int(sample.pred_score.argmax())
+
+    @staticmethod
+    def _labels(sample: Any) -> Optional[List[int]]:
         """Return the true classes of a sample, None if not known."""
         labels = sample.get('gt_label')
         if labels is None:
             return None
-        if labels.numel() > 1:  # a 1 for each of several classes of a video
+        several = isinstance(sample, ActionDataSample) and labels.numel() > 1
+        if several:  # a 1 for each of several classes of a video
             return labels.nonzero().flatten().int().tolist()
         numbers = labels.flatten().int().tolist()
         # The data sets mark a video without a label by -1.

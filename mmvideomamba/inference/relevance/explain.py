@@ -9,7 +9,8 @@ from ..predict import views_at_once
 from .hidden_attention import ClassRow, class_row
 from .recording import MixerCall, evaluation_mode, recorded_mixers
 from .scores import (Label, best_labels, check_labels, class_scores,
-                     given_labels, normalised, score_of)
+                     given_labels, gives_scores, no_scores, normalised,
+                     score_of)
 
 METHODS = ('gradient', 'attention', 'attribution')
 
@@ -58,9 +59,7 @@ def relevance(model: Any,
     Source: Selvaraju et al., arXiv:1610.02391 (gradients); Ali et al.,
     arXiv:2403.01590, Sections 4.1 and 4.3 (hidden attention).
     """
-    if method not in METHODS:
-        raise ValueError(f'unknown method {method!r}; choose one of '
-                         f'{list(METHODS)}')
+    _check_method(method)
     backbone = _find(model)
     # Gradients are needed whatever the mode of the caller.
     with torch.inference_mode(False), torch.enable_grad(), \
@@ -74,6 +73,49 @@ def relevance(model: Any,
             chosen = labels[done:done + len(part)]
             maps.append(_explain(model, backbone, part, chosen, method))
     return torch.cat(maps)
+
+
+def check_model(model: Any, method: str = 'gradient') -> None:
+    """Refuse a model without relevance, before inputs are there.
+
+    Args:
+        model (nn.Module): A model of a host.
+        method (str): See ``relevance``. Defaults to 'gradient'.
+
+    Raises:
+        ValueError: If the method is unknown, or the model is no recognizer or
+            image classifier with a head and a ``VideoMamba``, is compiled, or
+            has no selective scans for the method.
+    """
+    _check_method(method)
+    backbone = _find(model)
+    if not gives_scores(model):
+        raise ValueError(no_scores(model))
+    if any(map(_is_compiled, model.modules())):
+        raise ValueError(f'{type(model).__name__} has compiled layers, whose '
+                         'tokens cannot be seen; leave torch.compile out')
+    if method != 'gradient':
+        for block in backbone.layers:
+            _check_scans(block.mixer)
+
+
+def _check_method(method: str) -> None:
+    if method not in METHODS:
+        raise ValueError(f'unknown method {method!r}; choose one of '
+                         f'{list(METHODS)}')
+
+
+def _is_compiled(module: Any) -> bool:
+    """Tell whether torch compiles a module, beside or in place."""
+    return hasattr(module, '_orig_mod') or getattr(
+        module, '_compiled_call_impl', None) is not None
+
+
+def _check_scans(mixer: Any) -> None:
+    """Refuse a mixer without hidden attention."""
+    if not hasattr(mixer, 'scans'):
+        raise ValueError(f'{type(mixer).__name__} is no mixer with selective '
+                         "scans; take method='gradient'")
 
 
 def _find(model: Any) -> Any:
@@ -164,9 +206,7 @@ def _gradients(score: Tensor, tokens: List[Tensor]) -> List[Tensor]:
 
 def _row(call: MixerCall) -> ClassRow:
     """Return the hidden attention of the class token."""
-    if not hasattr(call.mixer, 'scans'):
-        raise ValueError(f'{type(call.mixer).__name__} is no mixer with '
-                         "selective scans; take method='gradient'")
+    _check_scans(call.mixer)
     return class_row(call.mixer, call.x.detach(), call.order)
 
 

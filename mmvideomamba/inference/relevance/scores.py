@@ -30,6 +30,33 @@ def normalised(model: Any, inputs: Tensor) -> Tensor:
     return inputs.to(next(model.parameters()).device)
 
 
+def gives_scores(model: Any) -> bool:
+    """Tell whether a model of a host scores classes.
+
+    Args:
+        model (nn.Module): A model.
+
+    Returns:
+        bool: True for a recognizer or an image classifier with a head.
+    """
+    if isinstance(model, BaseRecognizer):
+        return bool(model.with_cls_head)
+    return isinstance(model, ImageClassifier) and bool(model.with_head)
+
+
+def no_scores(model: Any) -> str:
+    """Say that a model gives no scores of classes.
+
+    Args:
+        model (nn.Module): The model.
+
+    Returns:
+        str: Fault and remedy.
+    """
+    return (f'{type(model).__name__} gives no scores of classes to explain; '
+            'give a recognizer or an image classifier with a head')
+
+
 def class_scores(model: Any, x: Tensor) -> Tensor:
     """Score views or images, each by itself.
 
@@ -44,17 +71,14 @@ def class_scores(model: Any, x: Tensor) -> Tensor:
     Raises:
         ValueError: If the model gives no scores of classes.
     """
-    if isinstance(model, BaseRecognizer) and model.with_cls_head:
-        scores = model.extract_feat(x.unsqueeze(1), stage='head')[0]
-    elif hasattr(model, 'data_preprocessor') and not (isinstance(
-            model, ImageClassifier) and model.with_head):
+    if hasattr(model, 'data_preprocessor') and not gives_scores(model):
         scores = None
+    elif isinstance(model, BaseRecognizer):
+        scores = model.extract_feat(x.unsqueeze(1), stage='head')[0]
     else:
         scores = model(x)
     if not isinstance(scores, Tensor) or scores.shape[:-1] != x.shape[:1]:
-        raise ValueError(
-            f'{type(model).__name__} gives no scores of classes to explain; '
-            'give a recognizer or an image classifier with a head')
+        raise ValueError(no_scores(model))
     return scores
 
 
