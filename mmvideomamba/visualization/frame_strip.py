@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 
 from .overlay import ALPHA, overlay
-from .text import SMALLEST, WHITE, Colour, text_panel
+from .text import SMALLEST, WHITE, Colour, text_panel, text_size
 
 RIGHT: Colour = (0, 200, 0)
 WRONG: Colour = (255, 90, 90)
@@ -13,6 +13,7 @@ GREY: Colour = (170, 170, 170)
 COLUMNS = 8  # frames side by side, at most
 WIDTH = 2048  # of a strip, at most, in pixels
 FRAME_SIDE = 96  # least short side of a drawn frame, in pixels
+IMAGE_SIDE = 224  # of a single one, so that lines of text have room
 TEXT_SHARE = 1 / 100  # height of text, of the width of a strip
 CAPTION_SHARE = 0.75  # height of the captions, of that of the text
 GAP = 4  # between frames, in pixels
@@ -93,7 +94,8 @@ def drawn_size(shape: Tuple[int, ...]) -> Tuple[int, int]:
         frames.
     """
     t, height, width = shape[:3]
-    scale = max(1., FRAME_SIDE / min(height, width))
+    least = FRAME_SIDE if t > 1 else IMAGE_SIDE
+    scale = max(1., least / min(height, width))
     scale = min(scale, (WIDTH // min(t, COLUMNS) - GAP) / width)
     return max(1, round(scale * width)), max(1, round(scale * height))
 
@@ -191,5 +193,8 @@ def draw_frame_strip(clip: Clip,
     if not texts:
         return strip
     width = strip.shape[1]
-    header = text_panel(texts, width, strip_text_size(width))
+    size = strip_text_size(width)
+    if len(clip.frames) == 1:  # not a hundredth of a row of eight
+        size = text_size(*drawn_size(clip.frames.shape))
+    header = text_panel(texts, width, size)
     return np.concatenate([header, strip])

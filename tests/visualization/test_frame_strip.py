@@ -54,6 +54,17 @@ def test_captions() -> None:
     assert caption(Clip(frames_of(2)), 0) == '1 of 2'
 
 
+def test_an_image_has_no_caption() -> None:
+    image = frames_of(1, 32, 48)
+    picture = draw_frames(Clip(image))
+    assert picture.shape == (224 + GAP, 336, 3)  # room for lines of text
+    assert (picture[:-GAP] == 50).all()
+    assert len(draw_frames(Clip(image, [7]))) > len(picture)
+    large = frames_of(1, 480, 640)
+    named = draw_frame_strip(Clip(large), None, 'fall')
+    assert len(named) == 480 + GAP + 27 + 2 * 6  # a line of 20 px
+
+
 @pytest.mark.parametrize('shape', [(1080, 1920), (1920, 1080), (16, 20)])
 def test_any_size_fits(shape: tuple) -> None:
     picture = draw_frames(Clip(frames_of(9, *shape)))
