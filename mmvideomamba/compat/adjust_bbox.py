@@ -17,10 +17,11 @@ def _heal_adjust_bbox(module: Any) -> None:
     def adjust_bbox(fig: Any,
                     bbox_inches: Any,
                     renderer: Optional[Any] = None,
+                    *args: Any,
                     **kwargs: Any) -> Any:
         if renderer is None:
             renderer = fig.canvas.get_renderer()
-        return original(fig, bbox_inches, renderer, **kwargs)
+        return original(fig, bbox_inches, renderer, *args, **kwargs)
 
     module.adjust_bbox = adjust_bbox
 

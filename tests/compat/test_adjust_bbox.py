@@ -1,8 +1,11 @@
 """A figure is cut as by matplotlib, with and without its renderer."""
+import io
+
 import pytest
 from matplotlib import _tight_bbox, transforms
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from mmvideomamba.compat import adjust_bbox
 
@@ -20,6 +23,18 @@ def test_with_and_without_the_renderer() -> None:
         restore()
         assert figure.bbox_inches.bounds == (0, 0, 3, 3)
     assert sizes[0] == sizes[1] == (0, 0, 1, 2)
+
+
+def test_matplotlib_itself() -> None:
+    """A notebook draws every figure in a tight box."""
+    figure = Figure(figsize=(3, 3))
+    figure.add_axes((0.4, 0.4, 0.2, 0.2))
+    sizes = []
+    for box in (None, 'tight'):
+        file = io.BytesIO()
+        figure.savefig(file, format='png', bbox_inches=box)
+        sizes.append(Image.open(file).size)
+    assert sizes[0] == (300, 300) and max(sizes[1]) < 150
 
 
 def test_cause(monkeypatch: pytest.MonkeyPatch) -> None:
