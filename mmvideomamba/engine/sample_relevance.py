@@ -76,5 +76,5 @@ class SampleRelevance:
 def _refuse(reason: str, method: str) -> NoReturn:
     """End a run with a line, on the first process alone."""
     message = (f'relevance={method!r} of FrameStripHook: {reason}. Without '
-               'relevance, the hook draws any recognizer')
+               'relevance (None) the hook draws samples of any model')
     raise UserError(message if is_main_process() else '')

@@ -19,7 +19,7 @@ from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from mmpretrain.structures import DataSample
-from step_graph_run import graphed
+from step_graph_run import Repetition, graphed
 from torch import nn
 
 from mmvideomamba.engine.hooks import FrameStripHook
@@ -157,13 +157,14 @@ def test_a_training_stays_the_same(tmp_path: Path, amp: bool) -> None:
             assert (one is two is None) or torch.equal(one, two)
 
 
-def steps(explain: bool) -> tuple:
-    """Train by graphs that are stand-ins, with relevance between steps."""
+def steps(explain: bool, place: torch.device) -> tuple:
+    """Train by graphs, stand-ins on a CPU, with relevance between steps."""
     torch.manual_seed(0)
-    model = dropping_model().train()
+    model = dropping_model().to(place).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
     wrapper: Any = OptimWrapper(optimizer=optimizer)
-    step = graphed(model, wrapper)
+    options = dict(record=Repetition) if place.type == 'cpu' else {}
+    step = graphed(model, wrapper, **options)
     found = 0.
     look: Any = SampleRelevance(model, 'gradient')
     for i in range(9):
@@ -176,9 +177,9 @@ def steps(explain: bool) -> tuple:
     return step, list(model.parameters())
 
 
-def test_graphs_of_training_steps_stay() -> None:
-    plain, weights = steps(False)
-    step, others = steps(True)
+def test_graphs_of_training_steps_stay(place: torch.device) -> None:
+    plain, weights = steps(False, place)
+    step, others = steps(True, place)
     assert not step.reason and not plain.reason
     assert len(step.losses.graphs) == len(plain.losses.graphs) == 1
     assert all(map(torch.equal, weights, others))

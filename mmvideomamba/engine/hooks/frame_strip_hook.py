@@ -33,8 +33,8 @@ class FrameStripHook(VisualizationHook):
     backends of the visualizer, TensorBoard among them, or into ``out_dir``.
     Outputs without a predicted class, such as features or numbers, are not
     drawn. A sample without a label is drawn without a line for the label.
-    With ``relevance``, the frames stand again below, under the relevance of
-    their places for the predicted class.
+    With ``relevance``, a second row has the frames under the relevance of
+    places for the predicted class.
 
     The hook stands in for the host's, with the same arguments. The host's
     hook expects clips without the axis of the views, cannot run with a 3-D
@@ -63,7 +63,7 @@ class FrameStripHook(VisualizationHook):
 
     Raises:
         ValueError: If a number is out of range, or an argument is unknown; at
-            the start of a run, if the model has no such relevance.
+            the start of a run, if the model has no relevance by the method.
     """
 
     def __init__(self,
@@ -107,16 +107,13 @@ class FrameStripHook(VisualizationHook):
                 logging.WARNING)
 
     def before_run(self, runner: Runner) -> None:
-        """Get ready for the strips.
-
-        Pipelines pack the numbers of the frames, and the model is looked at
-        for the relevance.
+        """Let pipelines pack the numbers of frames, and check the model.
 
         Args:
             runner (Runner): With the loops of validation and test.
 
         Raises:
-            UserError: If the model has no such relevance.
+            UserError: If the model has no relevance by the method.
         """
         if not self.enable:
             return
