@@ -23,6 +23,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'registry': ({'mmengine'}, set()),
     'atomic_file': (set(), set()),
     'exit_codes': (set(), set()),
+    'extras': ({'packaging'}, set()),
     'process_group': ({'torch'}, set()),
     'signals': (set(), set()),
     'user_error': (set(), set()),
@@ -36,14 +37,16 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     # No host, so that a hook and the commands can ask.
     'analysis.training_memory':
     ({'torch', 'mmengine'}, {'models.backbones', 'ops', 'ops.dispatch'}),
-    'config_check': ({'torch', 'mmengine'}, {'checkpoints', 'user_error'}),
+    'config_check': ({'torch',
+                      'mmengine'}, {'checkpoints', 'extras', 'user_error'}),
     'command_line':
     (ENGINE,
      {'checkpoints', 'compat', 'config_check', 'config_edit', 'late_names'}),
     'command_line.data_root':
     ({'mmengine'}, {'datasets', 'datasets.preparation'}),
-    'doctor': (BASIC | {'mmengine', 'cv2', 'packaging'},
-               {'compat', 'exit_codes', 'ops', 'registry', 'version'}),
+    'doctor':
+    (BASIC | {'mmengine', 'cv2', 'packaging'},
+     {'compat', 'exit_codes', 'extras', 'ops', 'registry', 'version'}),
     'cli': (set(), {'exit_codes', 'version'}),
     'cli.log_stream': ({'mmengine'}, set()),
     'cli.run_doctor': (set(), {'doctor'}),
@@ -51,8 +54,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     ({'numpy', 'tqdm'},
      {'cli', 'command_line', 'exit_codes', 'inference', 'visualization'}),
     'cli.run_export': ({'torch'}, {'command_line', 'deployment'}),
-    'cli.run_features':
-    ({'tqdm'}, {'cli', 'command_line', 'exit_codes', 'inference'}),
+    'cli.run_features': ({'tqdm'},
+                         {'cli', 'command_line', 'exit_codes', 'inference'}),
     'cli.run_predict':
     ({'tqdm'},
      {'atomic_file', 'cli', 'command_line', 'exit_codes', 'inference'}),
@@ -61,7 +64,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.runtime': (BASIC | KERNELS, set()),
     'ops.runtime.verdicts':
     (BASIC, {'atomic_file', 'json_file', 'ops.runtime', 'version'}),
-    'ops.dispatch': (BASIC, {'ops.runtime'}),
+    'ops.dispatch': (BASIC, {'extras', 'ops.runtime'}),
     'ops.self_check':
     (BASIC, {'ops.conv', 'ops.mixer', 'ops.norm', 'ops.runtime', 'ops.scan'}),
     'ops.conv': (BASIC | KERNELS, {'ops.dispatch', 'ops.runtime'}),
@@ -75,9 +78,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.channels_first':
     (BASIC, {'ops.conv', 'ops.mixer', 'ops.norm', 'ops.runtime', 'ops.scan'}),
     'ops': (BASIC | KERNELS, set()),
-    'checkpoints':
-    ({'torch', 'numpy', 'mmengine', 'huggingface_hub',
-      'safetensors'}, {'atomic_file', 'compat', 'json_file'}),
+    'checkpoints': ({
+        'torch', 'numpy', 'mmengine', 'huggingface_hub', 'safetensors'
+    }, {'atomic_file', 'compat', 'json_file'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
     'models.backbones': (ENGINE | {'huggingface_hub'}, {
@@ -94,20 +97,20 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'models.selfsup': (ENGINE | {'mmpretrain'}, {
         'loss_weight', 'ops', 'registry', 'models.layers', 'models.masking'
     }),
-    'models.multimodal': (ENGINE | {'tokenizers'}, {
-        'checkpoints', 'json_file', 'loss_weight', 'ops', 'registry', 'upload',
-        'models.layers', 'models.masking'
+    'models.multimodal': (ENGINE, {
+        'checkpoints', 'extras', 'json_file', 'loss_weight', 'ops', 'registry',
+        'upload', 'models.layers', 'models.masking'
     }),
     # Prompts are cleaned by the host's rule, as captions are.
     'models.multimodal.prompts': ({'mmaction'}, {'json_file'}),
-    'datasets':
-    (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain', 'torchvision'},
-     {'json_file', 'late_names', 'ops.clip_augment', 'registry'}),
+    'datasets': (ENGINE
+                 | {'cv2', 'PIL', 'mmaction', 'mmpretrain', 'torchvision'},
+                 {'json_file', 'late_names', 'ops.clip_augment', 'registry'}),
     'datasets.video':
-    (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, set()),
-    'datasets.preparation':
-    (ENGINE | {'av', 'cv2', 'imageio_ffmpeg', 'skimage'},
-     {'atomic_file', 'datasets', 'json_file', 'late_names'}),
+    (BASIC | {'av', 'cv2', 'decord', 'mmengine', 'torchcodec'}, {'extras'}),
+    'datasets.preparation': (ENGINE | {'av', 'cv2'}, {
+        'atomic_file', 'datasets', 'extras', 'json_file', 'late_names'
+    }),
     'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {
         'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
         'exit_codes', 'ops.clip_augment', 'process_group', 'registry',
@@ -123,8 +126,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
                       {'datasets.video'}),
     'inference': (ENGINE | {'cv2', 'PIL', 'mmaction', 'mmpretrain'},
                   {'datasets'}),
-    'inference.predictor': (ENGINE | {'onnxruntime', 'pyarrow'}, {
-        'atomic_file', 'checkpoints', 'datasets', 'inference', 'json_file'
+    'inference.predictor': (ENGINE, {
+        'atomic_file', 'checkpoints', 'datasets', 'extras', 'inference',
+        'json_file'
     }),
     'inference.relevance': ({'torch', 'mmaction', 'mmpretrain'},
                             {'inference', 'models', 'models.layers'}),
@@ -135,10 +139,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'deployment': (BASIC | {
         'executorch', 'mmaction', 'mmengine', 'mmpretrain', 'onnx',
         'onnxruntime'
-    }, {'compat', 'inference', 'models', 'ops.dispatch', 'version'}),
+    }, {'compat', 'extras', 'inference', 'models', 'ops.dispatch', 'version'}),
     'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
-    'timm': ({'timm', 'torch'}, {'checkpoints', 'models.backbones'}),
+    'timm': ({'timm', 'torch'}, {'checkpoints', 'extras', 'models.backbones'}),
 }
 
 

@@ -12,6 +12,7 @@ module             compares
 ``frame_size``     frames of a pipeline and ``img_size`` of the backbone
 ``frozen``         frozen backbones, learning rates of 0, files of weights
 ``places``         paths and the file system
+``extra_packages`` parts of a config and the installed packages
 ``training``       batches of an epoch, weight decay, mixed precision
 ``workers``        settings of a loader and its number of workers
 =================  =========================================================

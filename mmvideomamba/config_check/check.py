@@ -2,6 +2,7 @@
 from typing import Any, List
 
 from mmvideomamba.user_error import UserError
+from .extra_packages import extra_faults
 from .frame_size import size_faults
 from .frozen import frozen_faults, frozen_warnings
 from .metrics import best_faults
@@ -78,6 +79,7 @@ def check_config(cfg: Any, training: bool) -> None:
     scope = cfg.get('default_scope') or 'mmengine'
     loaders = ['test_dataloader']
     faults = _in_use(type_faults(cfg, scope), training)
+    faults += _in_use(extra_faults(cfg), training)
     faults += value_faults(cfg, training) + weight_faults(cfg)
     if training:
         faults += precision_faults(cfg)

@@ -9,6 +9,7 @@ from typing import (Any, Callable, Dict, List, NamedTuple, Optional, Sequence,
 from mmengine.logging import print_log
 from torch import Tensor, nn
 
+from mmvideomamba.extras import MissingExtraError
 from .interface import DYNAMIC, Interface, make_interface, metadata
 from .onnx_file import ONNX, check_opset
 from .plain_copy import plain_copy
@@ -52,7 +53,8 @@ def check_formats(formats: Sequence[str]) -> Tuple[str, ...]:
         tuple[str]: The names, each once.
 
     Raises:
-        ValueError: If a name is unknown, or a package is not installed.
+        ValueError: If a name is unknown.
+        MissingExtraError: If a package is not installed.
     """
     for name in formats:
         if name not in FORMATS:
@@ -60,9 +62,9 @@ def check_formats(formats: Sequence[str]) -> Tuple[str, ...]:
                              f'{", ".join(FORMATS)}')
         missing = FORMATS[name].missing()
         if missing:
-            raise ValueError(
+            raise MissingExtraError(
                 f'the format {name} needs {", ".join(missing)}, not '
-                f'installed: pip install {FORMATS[name].install}')
+                f'installed: {FORMATS[name].install()}')
     if not formats:
         raise ValueError(f'no format is given; choose from '
                          f'{", ".join(FORMATS)}')

@@ -111,5 +111,5 @@ def _check(path: Path, inputs: Sequence[Tensor]) -> List[Outputs]:
     return [run(x) for x in inputs]
 
 
-ONNX = Format('.onnx', ('onnx', 'onnxruntime', 'onnxscript'),
-              "'mmvideomamba[export]'", _write, _check, _open)
+ONNX = Format('.onnx', ('onnx', 'onnxruntime', 'onnxscript'), 'export', _write,
+              _check, _open)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.export import Dim, ExportedProgram
 
+from mmvideomamba.extras import install_command
 from mmvideomamba.ops.dispatch import use_backend
 from .interface import Interface
 from .wrappers import ExportWrapper
@@ -36,7 +37,7 @@ class Format(NamedTuple):
     Args:
         suffix (str): Of the file name.
         packages (tuple[str]): To be imported, beside torch.
-        install (str): Argument of ``pip install``.
+        extra (str): The extra that holds the packages, '' for none.
         write (Callable): From a program and a path to the number of nodes.
         check (Callable): From a path and inputs to the outputs for each; it
             runs the file as a consumer does, without this package.
@@ -45,7 +46,7 @@ class Format(NamedTuple):
     """
     suffix: str
     packages: Tuple[str, ...]
-    install: str
+    extra: str
     write: Callable[[Program, Path], int]
     check: Callable[[Path, Sequence[Tensor]], Sequence[Outputs]]
     open: Callable[[Path], Callable[[Tensor], Outputs]]
@@ -54,6 +55,12 @@ class Format(NamedTuple):
         """List the packages that are not installed."""
         return tuple(
             p for p in self.packages if importlib.util.find_spec(p) is None)
+
+    def install(self) -> str:
+        """Return the command that installs the packages."""
+        if self.extra:
+            return install_command(self.extra)
+        return ' '.join(['pip install', *self.packages])
 
 
 def trace(plain: ExportWrapper, interface: Interface) -> ExportedProgram:

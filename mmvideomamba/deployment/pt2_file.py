@@ -62,4 +62,4 @@ def _open(path: Path) -> Callable[[Tensor], Outputs]:
     return lambda x: module(x)
 
 
-PT2 = Format('.pt2', (), 'torch', _write, _check, _open)
+PT2 = Format('.pt2', (), '', _write, _check, _open)

@@ -89,4 +89,4 @@ def _check(path: Path, inputs: Sequence[Tensor]) -> List[Outputs]:
     return [tuple(y.clone() for y in run(x)) for x in inputs]
 
 
-PTE = Format('.pte', ('executorch', ), 'executorch', _write, _check, _open)
+PTE = Format('.pte', ('executorch', ), '', _write, _check, _open)

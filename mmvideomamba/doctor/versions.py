@@ -1,53 +1,25 @@
 """Installed versions, beside the declared ranges."""
-import configparser
-import importlib.metadata
 import platform
-from pathlib import Path
 from typing import List, Tuple
 
 import cv2
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from mmvideomamba.extras import declared
 from .. import compat
 from .finding import FAIL, NOTE, OK, Finding
-
-_EXTRAS = ('quickstart', 'demo', 'decord', 'torchcodec', 'multimodal',
-           'export', 'cuda')
-_PACKAGE = 'mmvideomamba'
 
 
 def _declared() -> Tuple[str, List[Tuple[str, str]]]:
     """Return the Python range and (extra or '', requirement) of the package.
 
-    The source is the metadata of an installed package, or setup.cfg of a
-    checkout on the path.
+    Extras for developers are left out. Markers of a machine are left out of
+    account: mmaction2 is needed on each machine, though pip installs it on
+    some only.
     """
-    try:
-        meta = importlib.metadata.metadata(_PACKAGE)
-    except importlib.metadata.PackageNotFoundError:
-        return _declared_in_checkout()
-    rows = []
-    for text in meta.get_all('Requires-Dist') or []:
-        marker = Requirement(text).marker
-        # A marker of a machine is left out of account: mmaction2 is needed
-        # on each machine, though pip installs it on some only.
-        extras = [''] if marker is None or 'extra' not in str(marker) else [
-            extra for extra in _EXTRAS if marker.evaluate(dict(extra=extra))
-        ]
-        rows += [(extra, text) for extra in extras]
-    return meta['Requires-Python'] or '', rows
-
-
-def _declared_in_checkout() -> Tuple[str, List[Tuple[str, str]]]:
-    parser = configparser.ConfigParser()
-    parser.read(Path(__file__).parents[2] / 'setup.cfg')
-    fields = {'': parser['options']['install_requires']}
-    fields.update(
-        (extra, parser['options.extras_require'][extra]) for extra in _EXTRAS)
-    rows = [(extra, line) for extra, text in fields.items()
-            for line in text.splitlines() if line]
-    return parser['options']['python_requires'], rows
+    python, rows = declared()
+    return python, [row for row in rows if row[0] != 'dev']
 
 
 def _check_package(extra: str, text: str) -> Finding:

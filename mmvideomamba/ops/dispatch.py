@@ -19,6 +19,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import torch
 from torch import Tensor
 
+from mmvideomamba.extras import install_command
 from .runtime.host import (being_traced, compute_dtype, interpreting,
                            triton_version)
 from .runtime.settings import BACKEND, setting
@@ -136,7 +137,7 @@ def _check_triton(x: Optional[Tensor]) -> str:
 def _check_mamba_ssm(x: Optional[Tensor]) -> str:
     reason = _missing('mamba_ssm', 'causal_conv1d')
     if reason:
-        return reason + " (pip install 'mmvideomamba[cuda]')"
+        return f'{reason} ({install_command("cuda")})'
     # Newer releases leave the Mamba-1 scan out of their default build.
     extensions = _absent(('selective_scan_cuda', 'causal_conv1d_cuda'))
     if extensions:

@@ -5,13 +5,11 @@ linear head under timm's protocol for image models. Parameters are called
 ``backbone.*`` and ``head.*``; files with published names and files of
 mmpretrain or mmaction2 are renamed while they load.
 """
-try:
-    import timm  # noqa: F401
-except ImportError as error:
-    raise ImportError('mmvideomamba.timm needs the package timm: pip install '
-                      "'mmvideomamba[timm]'") from error
+from mmvideomamba.extras import require
 
-from .image_model import TimmVideoMamba
-from .registered import default_cfgs
+require('timm', 'timm', 'mmvideomamba.timm')
+
+from .image_model import TimmVideoMamba  # noqa: E402
+from .registered import default_cfgs  # noqa: E402
 
 __all__ = ['TimmVideoMamba', 'default_cfgs']

@@ -45,6 +45,8 @@ def test_missing_packages() -> None:
     def unused(*args):
         raise AssertionError
 
-    kind = Format('.a', ('torch', 'no_such_package'), 'a', unused, unused,
+    kind = Format('.a', ('torch', 'no_such_package'), '', unused, unused,
                   unused)
     assert kind.missing() == ('no_such_package', )
+    assert kind.install() == 'pip install torch no_such_package'
+    assert 'onnxscript' in kind._replace(extra='export').install()

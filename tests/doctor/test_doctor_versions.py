@@ -1,7 +1,4 @@
 """Versions beside their declared ranges."""
-import importlib.metadata
-from email.message import Message
-
 import pytest
 
 from mmvideomamba import compat
@@ -37,25 +34,10 @@ def test_compiled_mmcv_counts_as_mmcv_lite(monkeypatch) -> None:
     assert (finding.status, finding.name) == ('ok', 'mmcv')
 
 
-def test_ranges_come_from_the_metadata(monkeypatch) -> None:
-    """Extras for developers are left out; the hosts are needed anywhere."""
-    meta = Message()
-    meta['Requires-Python'] = '>=3.10'
-    meta['Requires-Dist'] = 'torch>=2.6'
-    meta['Requires-Dist'] = 'mmaction2; platform_machine == "none"'
-    meta['Requires-Dist'] = 'tokenizers; extra == "multimodal"'
-    meta['Requires-Dist'] = 'pytest; extra == "dev"'
-    monkeypatch.setattr(importlib.metadata, 'metadata', lambda name: meta)
-    assert versions._declared() == ('>=3.10', [
-        ('', 'torch>=2.6'), ('', 'mmaction2; '
-                             'platform_machine == "none"'),
-        ('multimodal', 'tokenizers; extra == "multimodal"')
-    ])
-
-
-def test_checkout_and_metadata_agree() -> None:
-    """A checkout on the path alone is judged by setup.cfg."""
-    python, rows = versions._declared_in_checkout()
+def test_extras_for_developers_are_left_out() -> None:
+    """The ranges are those that the package declares."""
+    python, rows = versions._declared()
     assert python.startswith('>=3.10')
     assert ('', 'mmengine==0.10.7') in rows
-    assert any(extra == 'multimodal' for extra, _ in rows)
+    assert {'multimodal', 'timm', ''} < {extra for extra, _ in rows}
+    assert 'dev' not in {extra for extra, _ in rows}

@@ -68,5 +68,6 @@ def test_nothing_is_overwritten(call):
 
 def test_without_scikit_learn(call, monkeypatch):
     monkeypatch.setitem(sys.modules, 'sklearn.datasets', None)
-    with pytest.raises(SystemExit, match='"mmvideomamba\\[quickstart]"'):
+    with pytest.raises(
+            SystemExit, match='needs sklearn.*pip install .*scikit-learn'):
         call()

@@ -15,6 +15,11 @@ train_dataloader = dict(dataset=data)
 val_dataloader = dict(dataset=data)
 test_dataloader = dict(dataset=data)
 
+# Curves go into the log alone: TensorBoard is a package of its own, and
+# dict(type='TensorboardVisBackend') brings it back.
+vis_backends = [dict(type='LocalVisBackend')]
+visualizer = dict(vis_backends=vis_backends)
+
 # No top-5, which says nothing of a handful of classes.
 val_evaluator = dict(metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
 test_evaluator = val_evaluator

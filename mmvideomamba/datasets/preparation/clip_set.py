@@ -3,14 +3,14 @@ import functools
 import json
 import shutil
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Callable, Sequence
 
 import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
-from .quickstart_scene import INSTALL_HINT, PICTURES
+from mmvideomamba.extras import require
+from .quickstart_scene import PICTURES
 
 SETTINGS_FILE = 'settings.json'
 # Annotation files of the quickstart's videos and captions. The files are
@@ -55,13 +55,11 @@ def ffmpeg_binary() -> str:
         str: Path of the program.
 
     Raises:
-        RuntimeError: If imageio-ffmpeg is not installed.
+        MissingExtraError: If imageio-ffmpeg is not installed.
     """
-    if find_spec('imageio_ffmpeg') is None:
-        raise RuntimeError('The clips are encoded by imageio-ffmpeg: '
-                           f'{INSTALL_HINT}.')
-    import imageio_ffmpeg
-    return imageio_ffmpeg.get_ffmpeg_exe()
+    encoder: Any = require('imageio_ffmpeg', 'quickstart',
+                           'the encoding of the clips')
+    return encoder.get_ffmpeg_exe()
 
 
 def prepare_folder(out_dir: Path, settings: dict, overwrite: bool) -> None:

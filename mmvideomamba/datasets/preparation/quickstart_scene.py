@@ -12,6 +12,8 @@ from typing import Dict, Sequence, Tuple
 import cv2
 import numpy as np
 
+from mmvideomamba.extras import missing_extra
+
 DIRECTIONS = dict(clockwise=1, counterclockwise=-1)
 STARTS = ('top', 'right', 'bottom', 'left')  # in quarter turns from the top
 CLASSES = tuple(f'{d}_from_{s}' for d in DIRECTIONS for s in STARTS)
@@ -35,7 +37,6 @@ BACKGROUND_BRIGHTNESS = (30, 80)
 
 FRAME_SIZES = ((112, 96), (128, 96), (160, 128), (176, 144))  # width, height
 NUM_FRAMES = (24, 72)
-INSTALL_HINT = "install it with `pip install 'mmvideomamba[quickstart]'`"
 
 
 @dataclass
@@ -77,12 +78,12 @@ def load_picture(name: str) -> np.ndarray:
         np.ndarray: BGR, shape (h, w, 3), uint8.
 
     Raises:
-        FileNotFoundError: If scikit-image or the photograph is missing.
+        FileNotFoundError: If the photograph is missing.
+        MissingExtraError: If scikit-image is not installed.
     """
     spec = find_spec('skimage')
     if spec is None or not spec.submodule_search_locations:
-        raise FileNotFoundError(
-            f'The photographs come with scikit-image: {INSTALL_HINT}.')
+        raise missing_extra('quickstart', 'the set of videos', 'skimage')
     path = Path(spec.submodule_search_locations[0], 'data', name)
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:

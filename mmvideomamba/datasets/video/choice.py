@@ -8,6 +8,7 @@ from typing import Dict, List, NamedTuple, Optional, Union
 
 from mmengine.logging import print_log
 
+from mmvideomamba.extras import MissingExtraError, install_command
 from .errors import (NO_FILE_REMEDY, MediaError, MissingMediaError,
                      UnsupportedVideoError)
 from .reader import Source, VideoReader
@@ -21,27 +22,27 @@ class ReaderInfo(NamedTuple):
         module (str): Module of the class, in this room.
         cls (str): Name of the class.
         package (str): Name of the package to import.
-        install (str): Argument of ``pip install``.
+        extra (str): The extra that holds the package, '' for a requirement
+            of the package itself.
     """
     module: str
     cls: str
     package: str
-    install: str
+    extra: str
 
 
 # The order of 'auto', the fastest first, as measured by
 # benchmarks/video_readers.py.
 READERS: Dict[str, ReaderInfo] = {
     'pyav':
-    ReaderInfo('pyav_reader', 'PyAVReader', 'av', 'av'),
+    ReaderInfo('pyav_reader', 'PyAVReader', 'av', ''),
     'torchcodec':
     ReaderInfo('torchcodec_reader', 'TorchCodecReader', 'torchcodec',
-               "'mmvideomamba[torchcodec]'"),
+               'torchcodec'),
     'decord':
-    ReaderInfo('decord_reader', 'DecordReader', 'decord',
-               "'mmvideomamba[decord]'"),
+    ReaderInfo('decord_reader', 'DecordReader', 'decord', 'decord'),
     'opencv':
-    ReaderInfo('opencv_reader', 'OpenCVReader', 'cv2', 'opencv-python'),
+    ReaderInfo('opencv_reader', 'OpenCVReader', 'cv2', ''),
 }
 
 
@@ -74,8 +75,8 @@ def reader_class(name: str) -> type:
         type: Subclass of ``VideoReader``.
 
     Raises:
-        ImportError: If the package of the reader is not installed or cannot
-            be loaded; the message names the remedy.
+        MissingExtraError: If the package of the reader is not installed or
+            cannot be loaded; the message names the remedy.
     """
     info = READERS[check_reader(name)]
     try:
@@ -83,9 +84,10 @@ def reader_class(name: str) -> type:
         module = importlib.import_module(f'{__package__}.{info.module}')
     except (ImportError, OSError, RuntimeError) as error:
         reason = str(error).strip().split('\n', maxsplit=1)[0]
-        raise ImportError(
-            f'reader {name!r} cannot be used here: {reason}. It needs pip '
-            f"install {info.install}; reader='auto' takes another") from error
+        remedy = f'{install_command(info.extra)}, or ' if info.extra else ''
+        raise MissingExtraError(
+            f'reader {name!r} cannot be used here: {reason}; {remedy}'
+            "reader='auto' takes another") from error
     return getattr(module, info.cls)
 
 
@@ -136,7 +138,7 @@ def usable_readers() -> List[str]:
         list[str]: Names, the fastest first.
 
     Raises:
-        ImportError: If no reader works.
+        MissingExtraError: If no reader works.
     """
     reasons: Dict[str, str] = {}
     for name in READERS:
@@ -147,7 +149,8 @@ def usable_readers() -> List[str]:
             return [name, *(n for n in READERS if n not in (name, *reasons))]
         reasons[name] = reason
     lines = [f'  {name}: {reason}' for name, reason in reasons.items()]
-    raise ImportError('\n'.join(['no reader of videos works here:', *lines]))
+    raise MissingExtraError('\n'.join(
+        ['no reader of videos works here:', *lines]))
 
 
 def reader_in_use() -> str:

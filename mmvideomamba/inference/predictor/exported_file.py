@@ -1,5 +1,4 @@
 """An exported file, from files to probabilities."""
-import importlib
 import json
 import zipfile
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -9,6 +8,7 @@ import torch
 from mmengine.config import Config
 
 from mmvideomamba.checkpoints import LIBRARY
+from mmvideomamba.extras import require
 from ..pipeline import Chosen
 from ..saved.model_pipeline import ModelPipeline
 from ..saved.rule_steps import rule_steps
@@ -46,11 +46,7 @@ def _open_pt2(path: str) -> Tuple[Run, Any]:
 
 def _open_onnx(path: str) -> Tuple[Run, Any]:
     """Open an ONNX file."""
-    try:
-        runtime = importlib.import_module('onnxruntime')
-    except ImportError as error:
-        raise ValueError(f'{path} needs onnxruntime, not installed: '
-                         'pip install "onnxruntime>=1.23,<1.33"') from error
+    runtime: Any = require('onnxruntime', 'export', str(path))
     try:
         session = runtime.InferenceSession(
             path, providers=['CPUExecutionProvider'])

@@ -1,12 +1,12 @@
 """Tables of predictions: JSON, CSV and Parquet."""
 import csv
-import importlib
 import io
 import json
 from pathlib import Path
 from typing import Any, Dict, List, Sequence
 
 from mmvideomamba.atomic_file import write_file
+from mmvideomamba.extras import require
 from .prediction import Prediction
 
 FORMATS = ('.json', '.csv', '.parquet')
@@ -22,14 +22,9 @@ def pyarrow_module(name: str) -> Any:
         module: The module.
 
     Raises:
-        ValueError: If pyarrow is not installed.
+        MissingExtraError: If pyarrow is not installed.
     """
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ValueError('Parquet files need pyarrow, not installed: '
-                         'pip install pyarrow (the extra "parquet" of '
-                         'mmvideomamba)') from error
+    return require(name, 'parquet', 'a Parquet file')
 
 
 def check_table(path: Path, formats: Sequence[str] = FORMATS) -> Path:

@@ -7,6 +7,7 @@ import torch
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmvideomamba.extras import require
 from mmvideomamba.json_file import read_json
 
 SPECIAL = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]')
@@ -94,7 +95,7 @@ class TextTokenizer:
         """The ``tokenizers.BertWordPieceTokenizer`` of the folder.
 
         Raises:
-            ImportError: If the package tokenizers is missing.
+            MissingExtraError: If the package tokenizers is missing.
             ValueError: If the folder lacks a vocabulary of BERT, or
                 vocabulary or texts are larger than in the text tower.
         """
@@ -129,13 +130,9 @@ class TextTokenizer:
                 'the file of another BERT gives other words', 'current')
         # Threads of the tokenizer do not live through the fork of workers.
         os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
-        try:
-            from tokenizers import BertWordPieceTokenizer
-        except ImportError as error:
-            raise ImportError(
-                'TextTokenizer needs the package tokenizers: pip install '
-                '"mmvideomamba[multimodal]"') from error
-        found = BertWordPieceTokenizer(words, **self._options())
+        tokenizers: Any = require('tokenizers', 'multimodal',
+                                  'the tokenizer of texts')
+        found = tokenizers.BertWordPieceTokenizer(words, **self._options())
         found.enable_truncation(self.max_length)
         found.enable_padding(
             length=self.max_length, pad_id=words['[PAD]'], pad_token='[PAD]')

@@ -9,12 +9,13 @@ and are cut in the middle: hardly any hand is on both sides.
 """
 import argparse
 from pathlib import Path
-from typing import Dict
+from typing import Any, Dict
 
 import cv2
 import numpy as np
 
 from mmvideomamba.command_line import user_errors
+from mmvideomamba.extras import require
 
 # The package stores the number of dark pixels in each block of 4x4.
 LEVELS = 16
@@ -27,15 +28,11 @@ def read_digits() -> tuple:
         tuple: Pictures, uint8, shape (1797, 8, 8), and labels, (1797, ).
 
     Raises:
-        ModuleNotFoundError: If scikit-learn is not installed.
+        MissingExtraError: If scikit-learn is not installed.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            'the digits come with scikit-learn; run: pip install '
-            '"mmvideomamba[quickstart]"') from error
-    digits = load_digits()
+    sets: Any = require('sklearn.datasets', 'quickstart',
+                        'the set of handwritten digits')
+    digits = sets.load_digits()
     pictures = np.rint(digits.images * (255 / LEVELS)).astype(np.uint8)
     return pictures, digits.target
 
@@ -84,7 +81,7 @@ def main() -> None:
         default=0.5,
         help='share of the pictures for training (default: 0.5)')
     args = parser.parse_args()
-    with user_errors(ModuleNotFoundError):
+    with user_errors():
         counts = write_digits(args.out_dir, args.train_ratio)
     print(f'{counts["train"]} training and {counts["val"]} validation '
           f'pictures written to {args.out_dir}')
