@@ -43,6 +43,7 @@ lint: $(VENV)/.dev
 	$(BIN)/python -m isort --check-only --diff $(SOURCES)
 	$(BIN)/python -m yapf --diff --recursive --parallel $(SOURCES)
 	$(BIN)/codespell $(SOURCES) docs README.md CONTRIBUTING.md
+	$(BIN)/hadolint docker/Dockerfile docker/cpu.Dockerfile
 	$(BIN)/interrogate --fail-under 95 --ignore-init-method --ignore-nested-functions \
 		--ignore-private --ignore-semiprivate --ignore-magic mmvideomamba
 
