@@ -10,7 +10,7 @@ import numpy as np
 from mmengine.utils import track_parallel_progress, track_progress
 
 from mmvideomamba.extras import require
-from .quickstart_scene import PICTURES
+from .quickstart_scene import PICTURES, load_picture
 
 SETTINGS_FILE = 'settings.json'
 # Annotation files of the quickstart's videos and captions. The files are
@@ -60,6 +60,23 @@ def ffmpeg_binary() -> str:
     encoder: Any = require('imageio_ffmpeg', 'quickstart',
                            'the encoding of the clips')
     return encoder.get_ffmpeg_exe()
+
+
+def check_sources(encoder: bool = True) -> None:
+    """Refuse missing packages before a file is written or removed.
+
+    Args:
+        encoder (bool): Whether clips will be encoded. Defaults to True.
+
+    Raises:
+        FileNotFoundError: If a photograph is missing.
+        MissingExtraError: If a package is not installed.
+    """
+    for kinds in PICTURES.values():
+        for names in kinds.values():
+            load_picture(names[0])
+    if encoder:
+        ffmpeg_binary()
 
 
 def prepare_folder(out_dir: Path, settings: dict, overwrite: bool) -> None:

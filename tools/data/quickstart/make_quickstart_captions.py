@@ -20,7 +20,8 @@ import cv2
 import numpy as np
 
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.datasets.preparation import encode, make_all, prepare_folder
+from mmvideomamba.datasets.preparation import (check_sources, encode, make_all,
+                                               prepare_folder)
 from mmvideomamba.datasets.preparation.quickstart_scene import (
     lay_over, make_background, make_cutout)
 
@@ -178,6 +179,7 @@ def make_set(out_dir: Path,
     if not overwrite and all(file.is_file() for file in files) and (json.loads(
             files[0].read_text()) == settings):
         return 0
+    check_sources()
     prepare_folder(out_dir, settings, overwrite)
     train, val = combinations()
     clips: List[Tuple[str, Combination]] = []

@@ -16,6 +16,7 @@ import numpy as np
 from mmengine.utils import track_progress
 
 from mmvideomamba.command_line import user_errors
+from mmvideomamba.datasets.preparation import check_sources
 from mmvideomamba.datasets.preparation.quickstart_scene import (draw_scene,
                                                                 render_frame)
 
@@ -69,6 +70,7 @@ def main() -> None:
             if count < len(PLACES):
                 raise ValueError(f'--{split} {count} is less than the '
                                  f'{len(PLACES)} classes')
+        check_sources(encoder=False)
         track_progress(lambda job: make_image(args.out_dir, *job, args.seed),
                        jobs)
     print(f'\n{args.train} training and {args.val} validation images of '

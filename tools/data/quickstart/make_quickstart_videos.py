@@ -23,8 +23,8 @@ import cv2
 import numpy as np
 
 from mmvideomamba.command_line import user_errors
-from mmvideomamba.datasets.preparation import (SETTINGS_FILE, encode,
-                                               ffmpeg_binary, make_all,
+from mmvideomamba.datasets.preparation import (SETTINGS_FILE, check_sources,
+                                               encode, make_all,
                                                prepare_folder)
 from mmvideomamba.datasets.preparation.quickstart_scene import (CLASSES,
                                                                 PICTURES,
@@ -172,7 +172,7 @@ def make_set(out_dir: Path,
             and json.loads(settings_path.read_text()) == settings
             and is_complete(out_dir, counts)):
         return False
-    ffmpeg_binary()  # complain before anything is removed
+    check_sources()
     prepare_folder(out_dir, settings, overwrite)
     clips = [(s, i) for s, count in counts.items() for i in range(count)]
     make = functools.partial(make_clip, out_dir=out_dir, seed=seed)
