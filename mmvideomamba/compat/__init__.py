@@ -11,9 +11,9 @@ from typing import List
 
 from . import (adjust_bbox, checkpoint, color_jitter, compile, config_scope,
                cpu_ranks, drn, feature_head, frozen_lines, gradcam, hue,
-               image_inferencer, inference_recognizer, inferencer, multimodal,
-               numpy_names, pkg_resources, pytorchvideo, retrieval_recall,
-               tsne, tube_overlap, vis_cam, visualizer)
+               image_inferencer, inference_recognizer, inferencer, moviepy,
+               multimodal, numpy_names, pkg_resources, pytorchvideo,
+               retrieval_recall, tsne, tube_overlap, vis_cam, visualizer)
 from .cpu_ranks import cpu_ranks_cfg
 from .multimodal import TRANSFORMERS_RANGE, multimodal_trouble
 from .workaround import Workaround, installed_version, package_dir
@@ -29,8 +29,8 @@ WORKAROUNDS: List[Workaround] = [
     multimodal.WORKAROUND, cpu_ranks.WORKAROUND, compile.WORKAROUND,
     pytorchvideo.WORKAROUND, inferencer.WORKAROUND,
     inference_recognizer.WORKAROUND, image_inferencer.WORKAROUND,
-    visualizer.WORKAROUND, numpy_names.WORKAROUND, hue.WORKAROUND,
-    color_jitter.WORKAROUND, retrieval_recall.WORKAROUND,
+    visualizer.WORKAROUND, moviepy.WORKAROUND, numpy_names.WORKAROUND,
+    hue.WORKAROUND, color_jitter.WORKAROUND, retrieval_recall.WORKAROUND,
     tube_overlap.WORKAROUND, feature_head.WORKAROUND, gradcam.WORKAROUND,
     vis_cam.WORKAROUND, tsne.WORKAROUND, adjust_bbox.WORKAROUND,
     frozen_lines.WORKAROUND, config_scope.WORKAROUND

@@ -71,8 +71,8 @@ def main() -> None:
                 raise ValueError(f'--{split} {count} is less than the '
                                  f'{len(PLACES)} classes')
         check_sources(encoder=False)
-        track_progress(lambda job: make_image(args.out_dir, *job, args.seed),
-                       jobs)
+        track_progress(
+            lambda job: make_image(args.out_dir, *job, seed=args.seed), jobs)
     print(f'\n{args.train} training and {args.val} validation images of '
           f'{len(PLACES)} classes in {args.out_dir}')
 
