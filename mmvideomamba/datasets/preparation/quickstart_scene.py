@@ -68,6 +68,7 @@ class Scene:
     drift_turns: int
 
 
+@functools.lru_cache(maxsize=None)
 def load_picture(name: str) -> np.ndarray:
     """Read a photograph of the installed scikit-image.
 
@@ -95,9 +96,6 @@ def load_picture(name: str) -> np.ndarray:
         picture = cv2.resize(
             picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return picture
-
-
-load_picture = functools.lru_cache(maxsize=None)(load_picture)
 
 
 def random_crop(rng: np.random.Generator, picture: np.ndarray,

@@ -3,8 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from absent import make_absent
 
-from mmvideomamba.datasets.preparation import encode, make_all, prepare_folder
+from mmvideomamba.datasets.preparation import (check_sources, clip_set, encode,
+                                               make_all, prepare_folder)
+from mmvideomamba.extras import MissingExtraError
 
 pytest.importorskip('imageio_ffmpeg', reason='quickstart is not installed')
 
@@ -32,3 +35,17 @@ def test_make_all(tmp_path: Path, num_workers: int) -> None:
     paths = [tmp_path / str(i) for i in range(5)]
     make_all(Path.touch, paths, num_workers)
     assert all(path.is_file() for path in paths)
+
+
+@pytest.mark.parametrize('package', ['skimage', 'imageio_ffmpeg'])
+def test_missing_packages(package: str,
+                          monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures alone need no encoder."""
+    check_sources()
+    for part in (clip_set.ffmpeg_binary, clip_set.load_picture):
+        part.cache_clear()
+    make_absent(monkeypatch, package)
+    with pytest.raises(MissingExtraError, match=f'needs {package}'):
+        check_sources()
+    if package == 'imageio_ffmpeg':
+        check_sources(encoder=False)

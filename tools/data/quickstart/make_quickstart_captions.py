@@ -69,9 +69,9 @@ def combinations() -> Tuple[List[Combination], List[Combination]]:
         both, each pair of words is in training.
     """
     splits: Tuple[List[Combination], List[Combination]] = ([], [])
-    parts = (COLOURS, WAYS, GROUNDS)
+    parts = (tuple(COLOURS), tuple(WAYS), tuple(GROUNDS))
     for numbers in itertools.product(*(range(len(part)) for part in parts)):
-        one = Combination(*(list(part)[i] for part, i in zip(parts, numbers)))
+        one = Combination(*(part[i] for part, i in zip(parts, numbers)))
         splits[sum(numbers) % 4 == 3].append(one)
     return splits
 

@@ -72,7 +72,8 @@ def main() -> None:
                                  f'{len(PLACES)} classes')
         check_sources(encoder=False)
         track_progress(
-            lambda job: make_image(args.out_dir, *job, seed=args.seed), jobs)
+            lambda job: make_image(args.out_dir, job[0], job[1], args.seed),
+            jobs)
     print(f'\n{args.train} training and {args.val} validation images of '
           f'{len(PLACES)} classes in {args.out_dir}')
 
