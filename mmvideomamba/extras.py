@@ -99,6 +99,7 @@ def requirements(extra: str) -> List[str]:
     ]
 
 
+@functools.lru_cache(maxsize=None)
 def install_command(extra: str) -> str:
     """Return the command for the installation of an extra.
 

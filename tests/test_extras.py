@@ -27,6 +27,12 @@ ROOT = Path(__file__).parents[1]
 NAMES = sorted({name for name, _ in extras.declared().rows if name})
 
 
+def clear_caches() -> None:
+    """Let the requirements be read anew."""
+    extras.declared.cache_clear()
+    install_command.cache_clear()
+
+
 @pytest.fixture
 def wheel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Message]:
     """Pretend an installed wheel, without a clone around."""
@@ -34,9 +40,9 @@ def wheel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Message]:
     message['Requires-Python'] = '>=3.10'
     monkeypatch.setattr(extras, '_CHECKOUT', Path('/no/setup.cfg'))
     monkeypatch.setattr(importlib.metadata, 'metadata', lambda name: message)
-    extras.declared.cache_clear()
+    clear_caches()
     yield message
-    extras.declared.cache_clear()
+    clear_caches()
 
 
 def _packages(command: str) -> List[Requirement]:

@@ -93,6 +93,11 @@ def _missing(*packages: str) -> str:
     return f'not installed: {", ".join(gone)}' if gone else ''
 
 
+@torch.compiler.assume_constant_result
+def _cuda_command() -> str:
+    return install_command('cuda')
+
+
 # A search of the import path takes 0.1 ms, ten times an op's other host work.
 @functools.lru_cache()
 def _absent(modules: Tuple[str, ...]) -> List[str]:
@@ -137,7 +142,7 @@ def _check_triton(x: Optional[Tensor]) -> str:
 def _check_mamba_ssm(x: Optional[Tensor]) -> str:
     reason = _missing('mamba_ssm', 'causal_conv1d')
     if reason:
-        return f'{reason} ({install_command("cuda")})'
+        return f'{reason} ({_cuda_command()})'
     # Newer releases leave the Mamba-1 scan out of their default build.
     extensions = _absent(('selective_scan_cuda', 'causal_conv1d_cuda'))
     if extensions:

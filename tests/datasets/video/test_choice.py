@@ -115,4 +115,4 @@ def test_sources(tmp_path: Path) -> None:
         with open_video(source) as video:
             assert len(video) == 4
     with pytest.raises(TypeError, match='a path or .* of type NoneType'):
-        open_video(None)
+        open_video(None)  # type: ignore[arg-type]
