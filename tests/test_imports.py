@@ -28,6 +28,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'signals': (set(), set()),
     'user_error': (set(), set()),
     'json_file': (set(), set()),
+    'free_memory': ({'torch'}, set()),
     'loss_weight': ({'mmengine'}, set()),
     'upload': ({'torch'}, set()),
     'config_edit': ({'mmengine'}, set()),
@@ -39,9 +40,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     ({'torch', 'mmengine'}, {'models.backbones', 'ops', 'ops.dispatch'}),
     'config_check': ({'torch',
                       'mmengine'}, {'checkpoints', 'extras', 'user_error'}),
-    'command_line':
-    (ENGINE,
-     {'checkpoints', 'compat', 'config_check', 'config_edit', 'late_names'}),
+    'command_line': (ENGINE, {
+        'checkpoints', 'compat', 'config_check', 'config_edit',
+        'engine.usable_cores', 'free_memory', 'late_names'
+    }),
     'command_line.data_root':
     ({'mmengine'}, {'datasets', 'datasets.preparation'}),
     'doctor':
@@ -98,8 +100,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'loss_weight', 'ops', 'registry', 'models.layers', 'models.masking'
     }),
     'models.multimodal': (ENGINE, {
-        'checkpoints', 'extras', 'json_file', 'loss_weight', 'ops', 'registry',
-        'upload', 'models.layers', 'models.masking'
+        'checkpoints', 'extras', 'free_memory', 'json_file', 'loss_weight',
+        'ops', 'registry', 'upload', 'models.layers', 'models.masking'
     }),
     # Prompts are cleaned by the host's rule, as captions are.
     'models.multimodal.prompts': ({'mmaction'}, {'json_file'}),
@@ -112,14 +114,16 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'atomic_file', 'datasets', 'extras', 'json_file', 'late_names'
     }),
     'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {
-        'atomic_file', 'checkpoints', 'config_check', 'datasets', 'evaluation',
-        'exit_codes', 'ops.clip_augment', 'process_group', 'registry',
-        'signals', 'user_error', 'visualization'
+        'analysis.training_memory', 'atomic_file', 'checkpoints',
+        'config_check', 'datasets', 'evaluation', 'exit_codes', 'free_memory',
+        'ops.clip_augment', 'process_group', 'registry', 'signals',
+        'user_error', 'visualization'
     }),
     # Imported by the hook that draws, once relevance is asked for.
     'engine.sample_relevance': (ENGINE, {
         'engine', 'inference.relevance', 'user_error'
     }),
+    'engine.usable_cores': (set(), set()),
     'engine.step_graph': (ENGINE,
                           {'engine', 'models.backbones', 'ops', 'user_error'}),
     'visualization': (ENGINE | {'PIL', 'av', 'cv2', 'matplotlib'},

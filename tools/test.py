@@ -8,7 +8,7 @@ from mmvideomamba.command_line import (add_config_options, add_run_options,
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser; the options are those of the hosts' scripts."""
     parser = argparse.ArgumentParser(description=__doc__)
-    add_config_options(parser)
+    add_config_options(parser, auto=True)
     parser.add_argument(
         'checkpoint',
         help="path or address of the weights; 'best' or 'last' for a file of "

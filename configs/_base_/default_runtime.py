@@ -10,6 +10,8 @@ default_hooks = dict(
     runtime_info=dict(type='mmvideomamba.LateRuntimeInfoHook'),
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=20, ignore_last=False),
+    # Model, memory and projected end, before the first line of the logger.
+    start_notice=dict(type='mmvideomamba.StartNoticeHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
     # Complete checkpoints at any moment, and the newest one on --resume.
     checkpoint=dict(

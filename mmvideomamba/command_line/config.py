@@ -8,6 +8,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.device import get_device
 
 from mmvideomamba.compat import cpu_ranks_cfg
+from .auto_recipe import AUTO, auto_recipe
 from .host_tools import HOSTS
 from .slurm import slurm_ranks
 
@@ -42,6 +43,18 @@ def find_config(name: str) -> str:
     raise FileNotFoundError(
         f'config {name} is neither a file nor a name under {CONFIGS}' +
         (f'; did you mean {" or ".join(near)}?' if near else ''))
+
+
+def is_config(name: str) -> bool:
+    """Tell whether a file or one of our configs has a name.
+
+    Args:
+        name (str): As of ``find_config``.
+
+    Returns:
+        bool: Whether ``find_config`` finds one or several.
+    """
+    return Path(name).is_file() or any(CONFIGS.rglob(f'{name}.py'))
 
 
 def default_scope(cfg: Config) -> str:
@@ -85,6 +98,9 @@ def fill_dataloader(cfg: Config, field: str) -> None:
 def load_config(args: argparse.Namespace) -> Config:
     """Read a config and set the keys common to training and test.
 
+    The name 'auto', unless a config has it, is that of the recipe for own
+    videos that fits the machine, see ``auto_recipe``.
+
     Args:
         args (argparse.Namespace): Parsed arguments, see
             ``add_config_options`` and ``add_run_options``.
@@ -96,10 +112,16 @@ def load_config(args: argparse.Namespace) -> Config:
     Raises:
         FileNotFoundError: If there is no such config.
         ValueError: If the name is ambiguous, the config names no host, or
-            ``--launcher slurm`` is given to a process not of SLURM.
+            ``--launcher slurm`` is given to a process not of SLURM; for the
+            name 'auto', if there are several processes.
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(find_config(args.config))
+    if args.config == AUTO and not is_config(AUTO):
+        picked = auto_recipe(args)
+        cfg = Config.fromfile(find_config(picked.recipe))
+        cfg.merge_from_dict(picked.options)
+    else:
+        cfg = Config.fromfile(find_config(args.config))
     default_scope(cfg)
     cfg.launcher = args.launcher
     if args.work_dir is not None:

@@ -46,14 +46,20 @@ class ConfigOptionAction(DictAction):
                          f'KEY=VALUE pairs ({error})')
 
 
-def add_config_options(parser: argparse.ArgumentParser) -> None:
+def add_config_options(parser: argparse.ArgumentParser,
+                       auto: bool = False) -> None:
     """Add the config and ``--cfg-options`` to the arguments of a command.
 
     Args:
         parser (argparse.ArgumentParser): Changed in place.
+        auto (bool): Whether the command takes the name 'auto', as
+            ``load_config`` does. Defaults to False.
     """
     parser.add_argument(
-        'config', help='path of a config, or the name of one of ours')
+        'config',
+        help='path of a config, or the name of one of ours' +
+        ("; 'auto' for the recipe for own videos that fits this machine"
+         if auto else ''))
     parser.add_argument(
         '--cfg-options',
         nargs='+',

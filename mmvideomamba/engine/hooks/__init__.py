@@ -12,6 +12,7 @@ from .late_runtime_info_hook import LateRuntimeInfoHook
 from .preemption_hook import PreemptionHook
 from .resume_hook import ResumeHook
 from .safe_checkpoint_hook import SafeCheckpointHook
+from .start_notice_hook import StartNoticeHook
 from .work_dir_lock_hook import WorkDirLockHook
 from .worker_priority_hook import WorkerPriorityHook
 
@@ -19,5 +20,6 @@ __all__ = [
     'AlignmentHook', 'AsyncUploadHook', 'BadMediaHook', 'CUDAGraphHook',
     'CheckConfigHook', 'ClipAugmentHook', 'DataWaitHook', 'FiniteGuardHook',
     'FrameStripHook', 'LateRuntimeInfoHook', 'PreemptionHook', 'ResumeHook',
-    'SafeCheckpointHook', 'WorkDirLockHook', 'WorkerPriorityHook'
+    'SafeCheckpointHook', 'StartNoticeHook', 'WorkDirLockHook',
+    'WorkerPriorityHook'
 ]

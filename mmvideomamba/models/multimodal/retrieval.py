@@ -6,9 +6,9 @@ from mmengine import dist
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from mmvideomamba.free_memory import free_bytes
 from mmvideomamba.upload import upload
 from .equal_tokens import equal_groups, report_equal
-from .free_memory import free_bytes
 from .log_once import log_once
 from .losses import similarity
 from .pair_plan import PairPiece, plan_pairs

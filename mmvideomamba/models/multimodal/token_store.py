@@ -8,8 +8,8 @@ from mmengine import dist
 from mmengine.logging import print_log
 from torch import Tensor
 
+from mmvideomamba.free_memory import free_bytes, processes_per_node
 from mmvideomamba.ops.runtime.host import compute_dtype
-from .free_memory import free_bytes, processes_per_node
 
 TOKEN_DTYPES = ('float32', 'bfloat16', 'float16')
 GIB = 2**30

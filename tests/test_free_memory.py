@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mmvideomamba.models.multimodal import free_memory
+from mmvideomamba import free_memory
 
 GIB = 2**30
 
@@ -41,7 +41,7 @@ def test_nobody_tells(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(free_memory, 'ROOT', tmp_path)
     assert free_memory.free_bytes('cpu') is None
     assert free_memory.free_bytes('meta') is None
-    assert free_memory.free_bytes('disk') > 0
+    assert (free_memory.free_bytes('disk') or 0) > 0
 
 
 @pytest.mark.parametrize('told, gpus, world, local', [

@@ -1,0 +1,142 @@
+"""The recipe for own videos that fits a machine, by the name 'auto'."""
+import argparse
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional
+
+import torch
+from mmengine.device import get_device
+from mmengine.logging import print_log
+
+from mmvideomamba.engine.usable_cores import usable_cores
+from mmvideomamba.free_memory import free_bytes
+
+AUTO = 'auto'
+TINY = 'videomamba-tiny_1xb8-u8-25e_custom-rgb'
+MICRO = 'videomamba-micro_1xb8-u8-25e_custom-rgb'
+GIB = 2**30
+# Clips of an update, in both recipes.
+CLIPS = 8
+# GiB of a training of Tiny in float32 on a GPU, by clips at once, with a
+# reserve for other programs; benchmarks/results/which_model.md.
+GPU_NEEDS = {8: 5., 4: 3., 2: 2., 1: 1.5}
+# A step of Tiny on a CPU, from the same page: GiB, without the workers, and
+# seconds of one core.
+CPU_NEED, CPU_CORE_SECONDS = 7., 15.
+# Cores of the measurement; what more of them save was not measured.
+CPU_CORES = 2
+
+
+class Pick(NamedTuple):
+    """A recipe for a machine.
+
+    Attributes:
+        recipe (str): Name of the config.
+        options (dict): Changes of the config, as of ``--cfg-options``.
+        reason (str): Lines for the user.
+    """
+    recipe: str
+    options: Dict[str, Any]
+    reason: str
+
+
+def pick_recipe(device: str, free: Optional[int], cores: int) -> Pick:
+    """Pick a recipe for own videos.
+
+    A GPU trains VideoMamba-Tiny, with as many of 8 clips at once as its
+    memory holds and the rest by accumulation. Any other device trains the
+    quickstart's model, of 48 px.
+
+    Args:
+        device (str): Kind of the device, such as 'cuda' or 'cpu'.
+        free (int, optional): Bytes of its free memory, None if unknown.
+        cores (int): Usable cores of the CPU.
+
+    Returns:
+        Pick: Recipe, changes and reason.
+    """
+    if device != 'cuda':
+        return Pick(MICRO, {}, _cpu_reason(device, cores))
+    room = None if free is None else free / GIB
+    # Where nobody tells, the training itself finds out.
+    fits = [n for n, need in GPU_NEEDS.items() if room is None or need <= room]
+    if not fits:
+        return Pick(
+            MICRO, {},
+            f'{MICRO}, because VideoMamba-Tiny takes {GPU_NEEDS[1]:.1f} GiB of '
+            f'GPU memory and {room:.1f} GiB are free. To train Tiny on the '
+            f'CPU, name {TINY}.py and set CUDA_VISIBLE_DEVICES=-1.')
+    clips = max(fits)
+    free_words = '' if room is None else f' with {room:.1f} GiB free'
+    words = f'{TINY}, because there is a GPU{free_words}'
+    options = {}
+    if clips < CLIPS:
+        options = {
+            'train_dataloader.batch_size': clips,
+            'optim_wrapper.accumulative_counts': CLIPS // clips
+        }
+        words += (f'; {clips} of {CLIPS} clips fit at once, and '
+                  f'{CLIPS // clips} steps make an update')
+    return Pick(
+        TINY, options, f'{words}. Other models and clip lengths: '
+        'docs/which_model.md; a small model for a trial: '
+        f'{MICRO}.py.')
+
+
+def _cpu_reason(device: str, cores: int) -> str:
+    """Return the lines about a machine without a GPU of NVIDIA's kind."""
+    spread = min(cores, CPU_CORES)
+    seconds = CPU_CORE_SECONDS / spread
+    few = '1 core' if spread == 1 else f'{spread} cores'
+    plural = '' if cores == 1 else 's'
+    where = ('there is no GPU'
+             if device == 'cpu' else f'Tiny was not measured on {device}')
+    return (f'{MICRO}, because {where} ({cores} usable CPU core{plural}).\n'
+            f'VideoMamba-Tiny at 224 px would take about {CPU_NEED:.0f} GiB '
+            f'and about {seconds:.0f} s a step on {few}; to train Tiny, name '
+            f'{TINY}.py. All models: docs/which_model.md.')
+
+
+def _trained(work_dir: Optional[str]) -> Optional[str]:
+    """Return the recipe whose training is in the working folder, or None."""
+    found = []
+    for recipe in (TINY, MICRO):
+        folder = Path(work_dir or Path('work_dirs', recipe))
+        kept = folder / f'{recipe}.py'  # the copy that the runner keeps
+        if kept.is_file():
+            found.append((kept.stat().st_mtime, recipe))
+    return max(found)[1] if found else None
+
+
+def auto_recipe(args: argparse.Namespace) -> Pick:
+    """Pick the recipe of a command with the config name 'auto', and say so.
+
+    A test takes the recipe whose training lies in the working folder, the
+    last one if several do, and else picks as a training does.
+
+    Args:
+        args (argparse.Namespace): Parsed arguments; a test's have
+            ``checkpoint``.
+
+    Returns:
+        Pick: Recipe, changes and reason.
+
+    Raises:
+        ValueError: If several processes would pick, each on its own.
+    """
+    if getattr(args, 'launcher', 'none') != 'none':
+        raise ValueError(
+            f'the config {AUTO} is picked for one process, but --launcher is '
+            f'{args.launcher}; name a config, such as {TINY}.py')
+    if hasattr(args, 'checkpoint'):
+        recipe = _trained(getattr(args, 'work_dir', None))
+        if recipe is not None:
+            found = Pick(
+                recipe, {}, f'{recipe}, because its training is in '
+                'the working folder.')
+            print_log(f'config {AUTO}: {found.reason}', 'current')
+            return found
+    device = torch.device(get_device()).type
+    free = free_bytes(device) if device in ('cpu', 'cuda') else None
+    found = pick_recipe(device, free, usable_cores())
+    print_log(f'config {AUTO}: {found.reason}', 'current')
+    return found
