@@ -33,9 +33,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'upload': ({'torch'}, set()),
     'config_edit': ({'mmengine'}, set()),
     'compat': ({'torch', 'numpy', 'mmengine'}, set()),
-    'analysis':
-    (ENGINE | {'mmaction'}, {'command_line', 'late_names', 'models'}),
-    # No host, so that a hook and the commands can ask.
+    'analysis': (ENGINE | {'mmaction'}, {'command_line', 'models'}),
     'analysis.training_memory':
     ({'torch', 'mmengine'}, {'models.backbones', 'ops', 'ops.dispatch'}),
     'config_check': ({'torch',

@@ -18,7 +18,7 @@ STATES = dict(Adam=8, AdamW=8, SGD=0)
 # Arguments of a mixer that change the size of what a step keeps.
 MIXER_SIZES = ('backend', 'd_conv', 'd_state', 'dt_rank', 'expand')
 # Bytes that a worker has for itself, and its batches ahead of the training.
-WORKER, WORKER_BATCHES = 150 * 2**20, 2
+WORKER, WORKER_BATCHES = 100 * 2**20, 2
 
 
 class StepMemory(NamedTuple):
@@ -72,7 +72,7 @@ class TrainingSizes(NamedTuple):
         recomputed (int): Blocks that are recomputed in backward.
         tokens (int): Of a batch.
         pixels (int): Of a batch, times channels.
-        workers (int): Processes that load data.
+        workers (int): Processes that load data, for the validation too.
     """
     weights: int
     learned: int
@@ -86,14 +86,22 @@ class TrainingSizes(NamedTuple):
     workers: int
 
 
+def _is_dict(part: Any) -> bool:
+    """Tell whether a part is a config; a runner also takes objects."""
+    return isinstance(part, dict)
+
+
 def _name(part: Any) -> str:
     """Return the type of a part of a config, without scope."""
-    return str((part or {}).get('type', '')).rpartition('.')[2]
+    found = part.get('type', '') if _is_dict(part) else ''
+    return str(found).rpartition('.')[2]
 
 
 def _backbone(cfg: Config) -> Optional[VideoMamba]:
     """Build the backbone without memory, None where sizes tell too little."""
-    model: Any = cfg.get('model') or {}
+    model: Any = cfg.get('model')
+    if not _is_dict(model):
+        return None
     known = {'type', 'backbone', 'data_preprocessor', 'train_cfg', 'test_cfg'}
     head = 'cls_head' if 'cls_head' in model else 'head'
     if (_name(model) not in MODELS or set(model) - known - {head}
@@ -111,11 +119,11 @@ def _backbone(cfg: Config) -> Optional[VideoMamba]:
 
 def _optimizer_state(cfg: Config) -> Optional[int]:
     """Return the bytes of state of a weight, None for other optimizers."""
-    wrapper = cfg.get('optim_wrapper') or {}
-    optimizer = wrapper.get('optimizer') or {}
+    wrapper = cfg.get('optim_wrapper')
+    optimizer = wrapper.get('optimizer') if _is_dict(wrapper) else None
     name = _name(optimizer)
-    if (_name(dict(type='OptimWrapper') | dict(wrapper)) not in WRAPPERS
-            or name not in STATES):
+    if (name not in STATES or _name(
+            dict(dict(type='OptimWrapper'), **wrapper)) not in WRAPPERS):
         return None
     momentum = name == 'SGD' and optimizer.get('momentum', 0)
     return 4 if momentum else STATES[name]
@@ -123,9 +131,9 @@ def _optimizer_state(cfg: Config) -> Optional[int]:
 
 def _clips(cfg: Config) -> Optional[int]:
     """Return the clips of a step, None where the loader does not tell."""
-    loader = cfg.get('train_dataloader') or {}
-    dataset = loader.get('dataset') or {}
-    if not isinstance(loader.get('batch_size'), int) or not dataset:
+    loader = cfg.get('train_dataloader')
+    dataset = loader.get('dataset') if _is_dict(loader) else None
+    if not _is_dict(dataset) or not isinstance(loader.get('batch_size'), int):
         return None
     steps: List[dict] = dataset.get('pipeline') or []
     views = max((step.get('num_clips', 1) for step in steps), default=1)
@@ -157,7 +165,7 @@ def training_sizes(cfg: Config) -> Optional[TrainingSizes]:
     frozen = max(backbone.frozen_stages, 0)
     recomputed = sum(layer.with_cp for layer in backbone.layers[frozen:])
     frame = 3 * backbone.num_frames * math.prod(backbone.img_size)
-    loader = cfg.train_dataloader
+    loader, val = cfg.train_dataloader, cfg.get('val_dataloader') or {}
     return TrainingSizes(
         weights=sum(size for size, _ in sizes) + outputs,
         learned=sum(size for size, learns in sizes if learns) + outputs,
@@ -168,7 +176,7 @@ def training_sizes(cfg: Config) -> Optional[TrainingSizes]:
         recomputed=recomputed,
         tokens=clips * (1 + math.prod(backbone.grid)),
         pixels=clips * frame,
-        workers=loader.get('num_workers', 0))
+        workers=loader.get('num_workers', 0) + val.get('num_workers', 0))
 
 
 def step_memory(sizes: TrainingSizes, step: StepMemory) -> float:
@@ -221,8 +229,7 @@ def estimate_training_memory(
         were not measured.
     """
     kind = torch.device(device).type
-    wrapper = cfg.get('optim_wrapper') or {}
-    half = _name(wrapper) == 'AmpOptimWrapper'
+    half = _name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper'
     step = STEPS.get((kind, 'half' if half else 'float32'))
     if step is None or not _own_kernels(kind):
         return None

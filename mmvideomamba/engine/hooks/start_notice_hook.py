@@ -95,8 +95,8 @@ class StartNoticeHook(Hook):
         workers = sum(
             getattr(x, 'num_workers', 0)
             for x in loaders_of(runner.train_dataloader))
-        why = (f'{workers} workers start'
-               if workers else 'the training loads its data itself')
+        why = ('the training loads its data itself'
+               if not workers else f'{_count(workers, "worker")} started')
         runner.logger.info(f'first batch after {waited:.0f} s: {why}')
 
     def after_train_iter(self,
@@ -144,6 +144,11 @@ class StartNoticeHook(Hook):
         if step == 'first step' and left > SECOND_STEP:
             line += ' (a first step is slow; a second projection follows)'
         runner.logger.info(line)
+
+
+def _count(number: int, word: str) -> str:
+    """Return a number with a word, in the plural but for 1."""
+    return f'{number} {word}' + 's' * (number != 1)
 
 
 def _moment(device: torch.device) -> float:
@@ -196,7 +201,7 @@ def _first_line(runner: Runner) -> str:
     if device.type == 'cuda':
         where += f' ({torch.cuda.get_device_name(device)})'
     elif device.type == 'cpu':
-        where = f'CPU ({torch.get_num_threads()} threads)'
+        where = f'CPU ({_count(torch.get_num_threads(), "thread")})'
     name = type(model).__name__
     backbone = getattr(model, 'backbone', None)
     if backbone is not None:

@@ -87,9 +87,11 @@ def train(folder: Path, clock: Clock, **kwargs: Any) -> List[str]:
 
 def test_lines(tmp_path: Path, clock: Clock) -> None:
     start, first, second = train(tmp_path, clock)
-    assert start == ('INFO training starts: Slow, 0.0 M parameters, on CPU '
-                     f'({torch.get_num_threads()} threads); 2 samples a step; '
-                     '4 steps x 3 epochs')
+    plural = 's' * (torch.get_num_threads() != 1)
+    assert start == (
+        'INFO training starts: Slow, 0.0 M parameters, on CPU '
+        f'({torch.get_num_threads()} thread{plural}); 2 samples a step; '
+        '4 steps x 3 epochs')
     # 11 steps remain.
     assert first.startswith('INFO first step: 20.0 s; the training takes '
                             'about 4 min more, until ')
@@ -162,7 +164,8 @@ def test_disabled(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_waits_for_a_gpu_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits = []
+    waits: List[int] = []
+    hook = StartNoticeHook()
     monkeypatch.setattr(torch.cuda, 'synchronize',
                         lambda device: waits.append(hook.steps))
     weight = SimpleNamespace(device=torch.device('cuda', 0))
@@ -171,7 +174,6 @@ def test_waits_for_a_gpu_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
         max_iters=1000,
         iter=0,
         logger=SimpleNamespace(info=lambda line: None))
-    hook = StartNoticeHook()
     hook.watching = True
     for runner.iter in range(100):
         hook.after_train_iter(runner, runner.iter)

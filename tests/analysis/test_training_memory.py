@@ -1,0 +1,223 @@
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from mmvideomamba.analysis import build_model, estimate_training_memory
+from mmvideomamba.analysis import training_memory as module
+from mmvideomamba.analysis.training_memory import (STEPS, step_memory,
+                                                   training_sizes)
+from mmvideomamba.command_line import find_config
+from mmvideomamba.ops import use_backend
+
+TINY = 'videomamba-tiny_1xb8-u8-25e_custom-rgb'
+MIB = 2**20
+# A process for each config, all with the imports of one: two steps with a
+# clip, and two with a batch; prints the peaks of both.
+SCRIPT = """
+import os
+import sys
+import mmvideomamba
+import torch
+from mmaction.structures import ActionDataSample
+from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from mmvideomamba.analysis import build_model
+
+for path in sys.argv[1:]:
+    if os.fork():
+        if os.wait()[1]:
+            sys.exit(1)
+        continue
+    cfg = Config.fromfile(path)
+    model = build_model(cfg).train()
+    wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
+    backbone = cfg.model.backbone
+    side = backbone.img_size
+    for clips in (1, cfg.train_dataloader.batch_size):
+        samples = [ActionDataSample().set_gt_label(0) for _ in range(clips)]
+        for _ in range(2):
+            clip = torch.zeros(1, 3, backbone.num_frames, side, side).byte()
+            model.train_step(
+                dict(inputs=[clip] * clips, data_samples=samples), wrapper)
+        for line in open('/proc/self/status'):
+            if line.startswith('VmHWM:'):
+                print('peak', int(line.split()[1]) * 1024, flush=True)
+    os._exit(0)
+"""
+SIZES = ((dict(embed_dims=96,
+               num_layers=6), 8, 112, 10), (dict(embed_dims=192,
+                                                 num_layers=4), 16, 64, 12))
+
+
+@pytest.fixture
+def cfg() -> Any:
+    """Return the recipe for own videos."""
+    return Config.fromfile(find_config(TINY))
+
+
+def resize(cfg: Config, arch: dict, frames: int, side: int,
+           clips: int) -> None:
+    """Change model and batch of a recipe."""
+    backbone = dict(arch=arch, num_frames=frames, img_size=side)
+    cfg.model.backbone.update(backbone)
+    cfg.model.cls_head.in_channels = arch['embed_dims']
+    cfg.train_dataloader.update(batch_size=clips, num_workers=0)
+    cfg.val_dataloader.num_workers = 0
+
+
+@pytest.mark.skipif(
+    not Path('/proc/self/status').exists(), reason='peaks are read on Linux')
+def test_measured_steps(tmp_path: Path) -> None:
+    """The clips of a batch take what was estimated, to 15 %.
+
+    The constant part is that of a runner with all its imports, and larger.
+    """
+    cfgs = []
+    for number, sizes in enumerate(SIZES):
+        cfg: Any = Config.fromfile(find_config(TINY))
+        resize(cfg, *sizes)
+        cfg.dump(tmp_path / f'{number}.py')
+        cfgs.append(cfg)
+    paths = sorted(map(str, tmp_path.glob('*.py')))
+    out = subprocess.run([sys.executable, '-c', SCRIPT, *paths],
+                         env=dict(os.environ, OMP_NUM_THREADS='1'),
+                         check=True,
+                         capture_output=True,
+                         text=True).stdout
+    peaks = [
+        int(line.split()[1]) for line in out.splitlines()
+        if line.startswith('peak')
+    ]
+    for cfg, one, batch in zip(cfgs, peaks[::2], peaks[1::2]):
+        estimate = estimate_training_memory(cfg, 'cpu') or 0
+        cfg.train_dataloader.batch_size = 1
+        share = estimate - (estimate_training_memory(cfg, 'cpu') or 0)
+        assert share > 150 * MIB
+        assert batch - one == pytest.approx(share, rel=0.15)
+        assert 0.6 * estimate < batch < 1.1 * estimate
+
+
+@pytest.mark.parametrize('arch', ['tiny', 'small', 'middle', 'base'])
+def test_weights(cfg: Config, arch: str) -> None:
+    cfg.model.backbone.update(arch=arch, frozen_stages=2)
+    cfg.model.cls_head.in_channels = dict(
+        tiny=192, small=384, middle=576, base=768)[arch]
+    with torch.device('meta'):
+        model = build_model(cfg)
+    sizes = training_sizes(cfg)
+    assert sizes is not None
+    parts = list(model.parameters())
+    assert sizes.weights == sum(p.numel() for p in parts)
+    learned = sum(p.numel() for p in parts if p.requires_grad)
+    assert sizes.learned == learned < sizes.weights
+    assert sizes.blocks == len(model.backbone.layers) - 2
+
+
+def test_what_takes_more(cfg: Config) -> None:
+    sizes: Any = training_sizes(cfg)
+    assert (sizes.state, sizes.copies, sizes.recomputed) == (8, 0, 0)
+    assert sizes.tokens == 8 * (8 * 14 * 14 + 1)
+    base = estimate_training_memory(cfg, 'cpu') or 0
+
+    def more(**changes: Any) -> float:
+        changed = copy.deepcopy(cfg)
+        changed.merge_from_dict({
+            key.replace('__', '.'): value
+            for key, value in changes.items()
+        })
+        return (estimate_training_memory(changed, 'cpu') or 0) - base
+
+    assert more(custom_hooks=[dict(type='EMAHook')]) == 4 * sizes.weights
+    assert more(launcher='pytorch') == 4 * sizes.weights
+    assert more(
+        optim_wrapper__optimizer=dict(
+            type='SGD', lr=1, momentum=0.9,
+            _delete_=True)) == -4 * sizes.weights
+    assert more(
+        optim_wrapper__optimizer=dict(type='SGD', lr=1,
+                                      _delete_=True)) == -8 * sizes.weights
+    recomputed = more(model__backbone__checkpoint_layers=24)
+    assert -base < recomputed < more(model__backbone__checkpoint_layers=12) < 0
+    assert more(model__backbone__frozen_stages=24) < recomputed
+    clips = more(train_dataloader__dataset__num_repeats=2)
+    assert clips == pytest.approx(more(train_dataloader__batch_size=16), rel=0)
+    fewer = more(train_dataloader__num_workers=0)
+    assert fewer == -4 * (module.WORKER + 2 * sizes.pixels)
+
+
+def test_half_precision(cfg: Config) -> None:
+    sizes: Any = training_sizes(cfg)
+    full, half = (
+        step_memory(sizes, STEPS['cuda', name])
+        for name in ('float32', 'half'))
+    assert 0.4 * full < half < 0.9 * full
+
+
+@pytest.mark.parametrize('name', [
+    'videomamba-tiny_lora_1xb8-u8-25e_custom-rgb',
+    'videomamba-tiny_attentive-probe_1xb8-u8-25e_custom-rgb',
+    'umt-videomamba-tiny_clip-b16_32xb64-u8-800e_kinetics400-rgb',
+    'videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt',
+    'videomamba-nano_distill-micro_1xb8-u8-25e_quickstart-rgb',
+])
+def test_no_guess_of_other_models(name: str) -> None:
+    cfg = Config.fromfile(find_config(name))
+    assert estimate_training_memory(cfg, 'cpu') is None
+
+
+@pytest.mark.parametrize('changes', [
+    {
+        'model.backbone.mixer_cfg': dict(d_state=32)
+    },
+    {
+        'model.neck': dict(type='Other')
+    },
+    {
+        'model.backbone.type': 'SwinTransformer3D'
+    },
+    {
+        'optim_wrapper.type': 'AmpOptimWrapper'
+    },
+    {
+        'optim_wrapper.optimizer.type': 'Lion'
+    },
+    {
+        'optim_wrapper.type': 'ApexOptimWrapper'
+    },
+    {
+        'train_dataloader.batch_size': None
+    },
+    {
+        'compile': True
+    },
+])
+def test_no_guess_of_other_trainings(cfg: Config, changes: dict) -> None:
+    assert estimate_training_memory(cfg, 'cpu') is not None
+    cfg.merge_from_dict(changes)
+    assert estimate_training_memory(cfg, 'cpu') is None
+
+
+def test_no_guess_of_objects_and_devices(cfg: Config) -> None:
+    assert estimate_training_memory(cfg, 'meta') is None
+    with use_backend('torch'):
+        assert estimate_training_memory(cfg, 'cpu') is None
+    for key in ('model', 'train_dataloader', 'optim_wrapper'):
+        changed = Config(dict(cfg.to_dict(), **{key: 'an object'}))
+        assert estimate_training_memory(changed, 'cpu') is None
+
+
+def test_image_classifier() -> None:
+    cfg = Config.fromfile(find_config('videomamba-micro_1xb32-15e_digits'))
+    sizes: Any = training_sizes(cfg)
+    with torch.device('meta'):
+        model = build_model(cfg)
+    assert sizes.weights == sum(p.numel() for p in model.parameters())
+    assert sizes.tokens == cfg.train_dataloader.batch_size * (
+        model.backbone.pos_embed.shape[1])
