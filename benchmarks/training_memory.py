@@ -9,8 +9,8 @@ is 'train', the recipe for own videos through mmengine's runner with all hooks,
 on clips without a cost; 'train-cp', with checkpoint_layers for all blocks;
 'train-frozen', with frozen_stages for all blocks; or 'infer', one forward
 pass. On a CPU each case has a process of its own, and memory is the peak of
-its resident set; on a GPU memory is the peak of the allocator, reset between
-cases, and a process takes the cases until one ends it.
+its resident set; on a GPU one process runs all, and memory is the peak of the
+allocator, reset between cases. A model's first case compiles its kernels.
 
 Entries are kept in OUT/which_model_DEVICE.json; both files make the table
 OUT/which_model.md, where sizes that were not measured are computed by
@@ -60,12 +60,13 @@ CPU_CASES = ('micro-8-8-train-float32', 'micro-8-1-train-float32',
 def gpu_cases() -> Iterator[str]:
     """Yield the cases of a GPU; those a fit needs most come first."""
     low_first = PRECISIONS[::-1]
-    for size, models in (('8-8', MODELS_ZOO), ('8-1', ('tiny', )),
-                         ('64-8', ('tiny', )), ('64-1', ('tiny', ))):
-        for precision in low_first:
-            yield from (f'{x}-{size}-train-{precision}' for x in models)
+    for size in ('8-8', '64-8', '8-1', '64-1'):
+        yield from (f'tiny-{size}-train-{x}' for x in low_first)
     for how in ('64-8-train-cp', '8-8-train-cp', '64-8-train-frozen'):
         yield from (f'tiny-{how}-{precision}' for precision in low_first)
+    others = [x for x in MODELS_ZOO if x != 'tiny']
+    for precision in low_first:
+        yield from (f'{x}-8-8-train-{precision}' for x in others)
     for precision in low_first:
         yield from (f'{x}-8-1-infer-{precision}' for x in MODELS_ZOO)
     yield from (f'{x}-64-1-train-bfloat16' for x in MODELS_ZOO[2:])
@@ -234,52 +235,46 @@ def measure(case: Case, args: argparse.Namespace, numbers: Iterator) -> Entry:
 
 def children(args: argparse.Namespace, cases: List[str],
              end: float) -> Iterator[Entry]:
-    """Run cases in processes, and yield entries as they come.
-
-    A GPU's process takes all cases, and another goes on behind a case that
-    ends the process.
+    """Run each case in a process, and yield the entries as they come.
 
     Args:
         args (argparse.Namespace): Command line.
         cases (list[str]): The cases.
         end (float): Moment after which no case is begun.
     """
-    left = list(cases)
     # Threads that wait for each other in a loop take turns on a busy machine.
     environment = dict(os.environ, OMP_WAIT_POLICY='PASSIVE')
-    while left and time.monotonic() < end:
-        batch = left[:1] if args.device == 'cpu' else left
-        command = [
-            sys.executable, __file__, '--device', args.device, '--steps',
-            str(args.steps), '--child', '--budget',
-            str(end - time.monotonic()), '--cases', *batch
-        ]
-        done = 0
-        with subprocess.Popen(
-                command, env=environment, stdout=subprocess.PIPE,
-                text=True) as job:
-            assert job.stdout is not None
-            for line in job.stdout:
-                if line.startswith('{"case"'):
-                    done += 1
-                    yield json.loads(line)
-        if job.returncode:
-            yield dict(
-                case=left[done], note=f'ended with exit code {job.returncode}')
-            done += 1
-        elif not done:
-            return  # no time left
-        left = left[done:]
-
-
-def child(args: argparse.Namespace) -> None:
-    """Measure cases in this process, and print a line each."""
-    end, numbers = time.monotonic() + args.budget, count()
-    for number, text in enumerate(args.cases):
+    for case in cases:
         if time.monotonic() > end:
             return
-        entry = measure(Case.parse(text), args, numbers)
-        print(json.dumps(dict(case=text, **entry)), flush=True)
+        command = [
+            sys.executable, __file__, '--device', args.device, '--steps',
+            str(args.steps), '--child', '--cases', case
+        ]
+        job = subprocess.run(
+            command, env=environment, stdout=subprocess.PIPE, text=True)
+        lines = [x for x in job.stdout.splitlines() if x.startswith('{"case"')]
+        if lines:
+            yield json.loads(lines[0])
+        else:
+            note = f'ended with exit code {job.returncode}'
+            yield dict(case=case, note=note)
+
+
+def in_turn(args: argparse.Namespace, cases: List[str],
+            end: float) -> Iterator[Entry]:
+    """Run cases in this process, and yield the entries as they come.
+
+    Args:
+        args (argparse.Namespace): Command line.
+        cases (list[str]): The cases.
+        end (float): Moment after which no case is begun.
+    """
+    numbers = count()
+    for case in cases:
+        if time.monotonic() > end:
+            return
+        yield dict(case=case, **measure(Case.parse(case), args, numbers))
 
 
 def parse_args(arguments: Optional[List[str]]) -> argparse.Namespace:
@@ -325,8 +320,10 @@ def parse_args(arguments: Optional[List[str]]) -> argparse.Namespace:
 def main(arguments: Optional[List[str]] = None) -> None:
     """Measure cases, and write and print the table."""
     args = parse_args(arguments)
+    end = time.monotonic() + args.budget
     if args.child:
-        child(args)
+        for entry in in_turn(args, args.cases, end):
+            print(json.dumps(entry), flush=True)
         return
     if not args.render:
         results = Results(args.out / f'which_model_{args.device}.json',
@@ -335,8 +332,8 @@ def main(arguments: Optional[List[str]] = None) -> None:
             processor=cpu_name(),
             threads=torch.get_num_threads(),
             processors=os.cpu_count())
-        end = time.monotonic() + args.budget
-        for entry in children(args, list(args.cases), end):
+        run = children if args.device == 'cpu' else in_turn
+        for entry in run(args, list(args.cases), end):
             case = entry.pop('case')
             results.run(partial(dict, entry), case=case)
     print(write(args.out))

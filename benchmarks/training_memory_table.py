@@ -8,7 +8,8 @@ from typing import Any, Dict, List, Tuple
 from gpu_common import table
 from training_memory_cases import MODELS_ZOO, SIDE, Case, recipe
 
-from mmvideomamba.analysis import estimate_training_memory
+from mmvideomamba.analysis.training_memory import (STEPS, step_memory,
+                                                   training_sizes)
 
 GIB = 2**30
 FRAMES = (8, 16, 32, 64)
@@ -44,33 +45,35 @@ class Rows:
     def computed(self, model: str, frames: int, clips: int) -> float:
         """Return the GiB that a training should take."""
         case = Case(model, frames, clips, 'train', self.precision)
-        found = estimate_training_memory(
-            recipe(case, self.device), self.device)
-        return math.nan if found is None else found / GIB
+        sizes = training_sizes(recipe(case, self.device))
+        assert sizes is not None
+        kind = 'half' if self.precision == 'bfloat16' else self.precision
+        found = step_memory(sizes, STEPS[self.device, kind])
+        assert found is not None
+        return found / GIB
 
     def memory(self, model: str, frames: int, clips: int) -> str:
         """Return the measured GiB, or the computed ones, labelled."""
         entry = self.entry(model, frames, clips, 'train')
         if self.key in entry:
             return f'{entry[self.key]:.2f}'
-        found = self.computed(model, frames, clips)
-        return '' if math.isnan(found) else f'{found:.1f} computed'
+        return f'{self.computed(model, frames, clips):.1f} computed'
 
     def batches(self, model: str, frames: int) -> List[str]:
         """Return the largest batches by memory of a card or machine."""
         one, two = (self.computed(model, frames, n) for n in (1, 2))
-        if math.isnan(one):
-            return [''] * len(CARDS)
         rest = one - (two - one) + self.context
         sizes = [math.floor((card - rest) / (two - one)) for card in CARDS]
         return [str(size) if size > 0 else 'none' for size in sizes]
 
     def speed(self, model: str, frames: int) -> str:
-        """Return clips a second of the trainings that were measured."""
+        """Return the speed of the trainings that were measured."""
         found = []
         for clips in BATCHES:
             entry = self.entry(model, frames, clips, 'train')
-            if 'ms' in entry:
+            if 'ms' in entry and self.device == 'cpu':
+                found.append(f'{entry["core_seconds"] / clips:.2g} ({clips})')
+            elif 'ms' in entry:
                 found.append(f'{1e3 * clips / entry["ms"]:.3g} ({clips})')
         return ', '.join(found)
 
@@ -79,6 +82,8 @@ class Rows:
         entry = self.entry(model, frames, 1, 'infer')
         if 'ms' not in entry:
             return [entry.get('note', '')] * 2
+        if self.device == 'cpu':
+            return [f'{entry[self.key]:.2f}', f'{entry["core_seconds"]:.2g}']
         return [f'{entry[self.key]:.2f}', f'{entry["ms"]:.0f}']
 
     def row(self, model: str, frames: int) -> List[str]:
@@ -92,10 +97,13 @@ class Rows:
 
     def text(self) -> str:
         """Return the table."""
+        on_cpu = self.device == 'cpu'
         head = [
             'model', 'frames', *(f'GiB, {n} at once' for n in BATCHES),
-            *(f'batch in {n} GiB' for n in CARDS), 'clips/s (batch)',
-            'GiB, inference', 'ms, inference'
+            *(f'batch in {n} GiB' for n in CARDS),
+            'core seconds a clip (batch)' if on_cpu else 'clips/s (batch)',
+            'GiB, inference',
+            'core seconds, inference' if on_cpu else 'ms, inference'
         ]
         return table(head, [
             self.row(model, frames) for model in MODELS_ZOO
@@ -154,12 +162,14 @@ def write(out: Path) -> str:
         'Trainings by the recipes for own videos, with all hooks, AdamW and '
         'clips without a cost, random weights. GiB on a CPU: the resident '
         'memory of the process, with about 1.1 GiB of libraries, without '
-        'workers; on a GPU: what the allocator reserves, CUDA graphs '
+        'workers (about 0.1 GiB each); on a GPU: what the allocator reserves, CUDA graphs '
         'included, without the context of the driver. "computed": from the '
         'fit to the measured rows, '
         '`mmvideomamba.analysis.estimate_training_memory`, as are the '
-        'largest batches. Clips a second: the best of the timed steps, by '
-        'batch. Inference: one view of one clip.', ''
+        'largest batches. Speed: the best of the timed steps, on a CPU in '
+        'processor time of all threads, since other programs shared the '
+        'machine: a step takes at least that time over the cores. '
+        'Inference: one view of one clip.', ''
     ]
     for device in ('cpu', 'cuda'):
         about, entries = stored(out, device)

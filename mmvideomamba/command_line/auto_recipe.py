@@ -18,7 +18,7 @@ GIB = 2**30
 CLIPS = 8
 # GiB of a training of Tiny in float32 on a GPU, by clips at once, with a
 # reserve for other programs; benchmarks/results/which_model.md.
-GPU_NEEDS = {8: 6., 4: 3.5, 2: 2.2, 1: 1.5}
+GPU_NEEDS = {8: 3., 4: 2., 2: 1.5, 1: 1.2}
 # A step of Tiny on a CPU, from the same page: GiB, with the workers, and
 # seconds of one core.
 CPU_NEED, CPU_CORE_SECONDS = 7.3, 15.

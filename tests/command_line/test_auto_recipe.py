@@ -16,8 +16,8 @@ from mmvideomamba.command_line.auto_recipe import (CLIPS, CPU_NEED, GIB,
                                                    pick_recipe)
 
 
-@pytest.mark.parametrize('free, clips', [(139, 8), (6, 8), (5.9, 4), (3.5, 4),
-                                         (3, 2), (1.9, 1), (None, 8)])
+@pytest.mark.parametrize('free, clips', [(139, 8), (3, 8), (2.9, 4), (2, 4),
+                                         (1.5, 2), (1.3, 1), (None, 8)])
 def test_gpu(free: Any, clips: int) -> None:
     bytes_free = None if free is None else int(free * GIB)
     pick = pick_recipe('cuda', bytes_free, 16)
@@ -55,7 +55,7 @@ def test_needs_are_those_of_the_recipe(clips: int) -> None:
     cfg.train_dataloader.batch_size = clips
     sizes = training_sizes(cfg)
     assert sizes is not None
-    need = step_memory(sizes, STEPS['cuda', 'float32']) / GIB
+    need = (step_memory(sizes, STEPS['cuda', 'float32']) or 0) / GIB
     assert need <= GPU_NEEDS[clips] <= 1.6 * need + 0.7
     if clips == CLIPS:
         cpu = (estimate_training_memory(cfg, 'cpu') or 0) / GIB
@@ -68,7 +68,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> List[str]:
     kind = ['cpu']
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(auto_recipe, 'get_device', lambda: kind[0])
-    monkeypatch.setattr(auto_recipe, 'free_bytes', lambda storage: 4 * GIB)
+    monkeypatch.setattr(auto_recipe, 'free_bytes', lambda storage: 2 * GIB)
     monkeypatch.setattr(os, 'environ', dict(os.environ))
     return kind
 

@@ -273,6 +273,9 @@ def _remedies(runner: Runner, device: torch.device, free: int) -> List[str]:
         cpu = device.type == 'cpu'
         return found * (processes_per_node(get_world_size()) if cpu else 1)
 
+    def words(cfg: Config) -> str:
+        return f'about {need(cfg) / GIB:.1f} GiB' if need(cfg) else 'less'
+
     found = []
     clips = runner.cfg.train_dataloader.batch_size
     counts = runner.cfg.optim_wrapper.get('accumulative_counts', 1)
@@ -280,16 +283,15 @@ def _remedies(runner: Runner, device: torch.device, free: int) -> List[str]:
         smaller = copy.deepcopy(runner.cfg)
         smaller.train_dataloader.batch_size = clips // parts
         if need(smaller) <= free or parts == clips:
-            found.append(
-                f'train_dataloader.batch_size={clips // parts} '
-                f'optim_wrapper.accumulative_counts={counts * parts} (about '
-                f'{need(smaller) / GIB:.1f} GiB)')
+            found.append(f'train_dataloader.batch_size={clips // parts} '
+                         f'optim_wrapper.accumulative_counts={counts * parts} '
+                         f'({words(smaller)})')
             break
     again: Any = copy.deepcopy(runner.cfg)
     model: Any = inner_model(runner.model)
     layers = len(model.backbone.layers)
     again.model.backbone.checkpoint_layers = layers
     found.append(f'model.backbone.checkpoint_layers={layers} (blocks are '
-                 f'computed twice; about {need(again) / GIB:.1f} GiB)')
+                 f'computed twice; {words(again)})')
     found.append('a recipe with a smaller model, see docs/which_model.md')
     return found
