@@ -43,7 +43,7 @@ from mmengine.runner import Runner
 from recipe_parts import make_short
 from synthetic_training import gaps, mark, peaks
 from training_memory_cases import MODELS_ZOO, PRECISIONS, Case, recipe
-from training_memory_table import write
+from training_memory_table import paste, write
 
 GIB = 2**30
 CPU_CASES = ('micro-8-8-train-float32', 'micro-8-1-train-float32',
@@ -304,6 +304,10 @@ def parse_args(arguments: Optional[List[str]]) -> argparse.Namespace:
         '--render',
         action='store_true',
         help='measure nothing; write the table of stored results again')
+    parser.add_argument(
+        '--docs',
+        type=Path,
+        help='page that gets the table, such as docs/which_model.md')
     parser.add_argument('--child', action='store_true', help=argparse.SUPPRESS)
     args = parser.parse_args(arguments)
     on_cpu = args.device == 'cpu'
@@ -336,7 +340,10 @@ def main(arguments: Optional[List[str]] = None) -> None:
         for entry in run(args, list(args.cases), end):
             case = entry.pop('case')
             results.run(partial(dict, entry), case=case)
-    print(write(args.out))
+    text = write(args.out)
+    print(text)
+    if args.docs is not None:
+        paste(text, args.docs)
 
 
 if __name__ == '__main__':

@@ -15,6 +15,7 @@ GIB = 2**30
 FRAMES = (8, 16, 32, 64)
 CARDS = (8, 16, 24, 80)
 BATCHES = (1, 8)
+MARK = '## Measured'
 WORDS = dict(
     float32='float32', bfloat16='bfloat16 (`--amp`; float16 takes as much)')
 
@@ -115,7 +116,7 @@ def _section(device: str, about: dict, entries: Dict[str, dict]) -> str:
     """Return the part of a device."""
     versions = ', '.join(f'{k} {v}' for k, v in about['versions'].items())
     lines = [
-        f'## {"CPU" if device == "cpu" else "GPU"}', '',
+        f'### {"CPU" if device == "cpu" else "GPU"}', '',
         *(f'    {command}' for command in about['commands']), '',
         f'{about["processor"] if device == "cpu" else about["device"]}, '
         f'{about["threads"]} threads of torch, {about["processors"]} '
@@ -162,9 +163,10 @@ def write(out: Path) -> str:
         'Trainings by the recipes for own videos, with all hooks, AdamW and '
         'clips without a cost, random weights. GiB on a CPU: the resident '
         'memory of the process, with about 1.1 GiB of libraries, without '
-        'workers (about 0.1 GiB each); on a GPU: what the allocator reserves, CUDA graphs '
-        'included, without the context of the driver. "computed": from the '
-        'fit to the measured rows, '
+        'workers (about 0.1 GiB each); on a GPU: what the allocator '
+        'reserves, CUDA graphs included, without the context of the driver. '
+        '"computed": from the fit to the measured rows, to 5 % on the CPU '
+        'and 12 % on the GPU, '
         '`mmvideomamba.analysis.estimate_training_memory`, as are the '
         'largest batches. Speed: the best of the timed steps, on a CPU in '
         'processor time of all threads, since other programs shared the '
@@ -178,3 +180,14 @@ def write(out: Path) -> str:
     text = '\n'.join(lines).rstrip() + '\n'
     (out / 'which_model.md').write_text(text)
     return text
+
+
+def paste(text: str, page: Path) -> None:
+    """Put a page of results, without its title, behind the mark of another.
+
+    Args:
+        text (str): The results.
+        page (Path): With a line ``MARK``.
+    """
+    head = page.read_text().partition(MARK)[0]
+    page.write_text(head + MARK + '\n' + text.partition('\n')[2])
