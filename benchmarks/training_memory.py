@@ -13,7 +13,7 @@ its resident set; on a GPU one process runs all, and memory is the peak of the
 allocator, reset between cases. A model's first case compiles its kernels.
 
 Entries are kept in OUT/which_model_DEVICE.json; both files make the table
-OUT/which_model.md, where sizes that were not measured are computed by
+OUT/which_model.md. Sizes without a measurement are computed by
 ``mmvideomamba.analysis.estimate_training_memory``.
 """
 import argparse

@@ -1,4 +1,4 @@
-"""Memory that the training of a config takes, from its sizes."""
+"""Memory of the training of a config, from sizes."""
 import math
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
@@ -9,15 +9,15 @@ from mmvideomamba.models.backbones import VideoMamba
 from mmvideomamba.ops import available_backends
 from mmvideomamba.ops.dispatch import default_backend
 
-# Parts of a model that the measurements hold for.
+# Measured kinds of models, heads and optimizer wrappers.
 MODELS = ('Recognizer3D', 'ImageClassifier')
 HEADS = ('VideoMambaHead', 'VideoMambaRegressionHead', 'LinearClsHead')
 WRAPPERS = ('OptimWrapper', 'AmpOptimWrapper')
-# Bytes of the optimizer's state, of a weight that learns.
+# Bytes of the optimizer's state, of a learning weight.
 STATES = dict(Adam=8, AdamW=8, SGD=0)
-# Arguments of a mixer that change the size of what a step keeps.
+# Arguments of a mixer with an influence on the kept tensors of a step.
 MIXER_SIZES = ('backend', 'd_conv', 'd_state', 'dt_rank', 'expand')
-# Bytes that a worker has for itself, and its batches ahead of the training.
+# Own bytes of a worker, and batches of a worker ahead of the training.
 WORKER, WORKER_BATCHES = 100 * 2**20, 2
 
 
@@ -27,15 +27,15 @@ class StepMemory(NamedTuple):
     The constants are fitted to benchmarks/results/which_model.md.
 
     Args:
-        process (int): Without a model: libraries, or what an allocator keeps
-            beside tensors.
-        weight (float): Of a weight, beside the optimizer's state; for its
-            value and gradient, and its copy in half precision.
+        process (int): Without a model: libraries, or the reserve of an
+            allocator.
+        weight (float): Of a weight, for value, gradient and a copy in half
+            precision, without the optimizer's state.
         channel (float): Kept of a token and channel, by a block.
         token (float): Kept of a token, by a block, for the states and rates
             of the scans.
         once (float): Of a token and channel, for the step as a whole: the
-            embedding, and what the backward pass of a block needs.
+            embedding, and the backward pass of a block.
         recomputed (float, optional): As ``channel``, of a block that is
             recomputed. None where that was not measured.
         frozen (float, optional): As ``once``, where no block learns.
@@ -63,15 +63,15 @@ STEPS: Dict[Tuple[str, str], StepMemory] = {
 
 
 class TrainingSizes(NamedTuple):
-    """Sizes that decide about the memory of a training.
+    """Sizes behind the memory of a training.
 
     Args:
         weights (int): Of the model.
-        learned (int): Weights that learn.
-        state (int): Bytes of the optimizer's state, of such a weight.
+        learned (int): Learning weights.
+        state (int): Bytes of the optimizer's state, of a learning weight.
         copies (int): Further copies of all weights, in float32.
         channels (int): Of a token.
-        blocks (int): That keep all that backward needs.
+        blocks (int): Blocks with all tensors kept for backward.
         recomputed (int): Blocks that are recomputed in backward.
         tokens (int): Of a batch.
         pixels (int): Of a batch, times channels.
@@ -217,13 +217,13 @@ def _own_kernels(device: str) -> bool:
 
 def estimate_training_memory(
         cfg: Config, device: Union[str, torch.device]) -> Optional[int]:
-    """Estimate the memory that a training takes at its peak.
+    """Estimate the peak memory of a training.
 
     Weights, gradients, the optimizer's state, EMA weights, what each block
     keeps of each token until backward, and the batch. On a GPU: what the
     allocator of a process reserves, without the context of the driver. On a
-    CPU: the resident memory of the training, with its libraries, its workers
-    and their batches in shared memory. Constants and their tolerance come
+    CPU: the resident memory of the training, with libraries, workers and
+    batches of workers in shared memory. Constants and their tolerance come
     from benchmarks/training_memory.py.
 
     Args:

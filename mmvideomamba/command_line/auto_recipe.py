@@ -1,4 +1,4 @@
-"""The recipe for own videos that fits a machine, by the name 'auto'."""
+"""The recipe for own videos on this machine, by the name 'auto'."""
 import argparse
 from pathlib import Path
 from typing import Any, Dict, NamedTuple, Optional
@@ -22,7 +22,7 @@ GPU_NEEDS = {8: 3., 4: 2., 2: 1.5, 1: 1.2}
 # A step of Tiny on a CPU, from the same page: GiB, with the workers, and
 # seconds of one core.
 CPU_NEED, CPU_CORE_SECONDS = 7.3, 15.
-# Cores of the measurement; what more of them save was not measured.
+# Cores of the measurement; the gain from more cores was not measured.
 CPU_CORES = 2
 
 
@@ -42,13 +42,13 @@ class Pick(NamedTuple):
 def pick_recipe(device: str, free: Optional[int], cores: int) -> Pick:
     """Pick a recipe for own videos.
 
-    A GPU trains VideoMamba-Tiny, with as many of 8 clips at once as its
+    A GPU trains VideoMamba-Tiny, with as many of 8 clips at once as free
     memory holds and the rest by accumulation. Any other device trains the
     quickstart's model, of 48 px.
 
     Args:
         device (str): Kind of the device, such as 'cuda' or 'cpu'.
-        free (int, optional): Bytes of its free memory, None if unknown.
+        free (int, optional): Free bytes of the device, None if unknown.
         cores (int): Usable cores of the CPU.
 
     Returns:
@@ -57,13 +57,13 @@ def pick_recipe(device: str, free: Optional[int], cores: int) -> Pick:
     if device != 'cuda':
         return Pick(MICRO, {}, _cpu_reason(device, cores))
     room = None if free is None else free / GIB
-    # Where nobody tells, the training itself finds out.
+    # With unknown memory the training finds out.
     fits = [n for n, need in GPU_NEEDS.items() if room is None or need <= room]
     if not fits:
         return Pick(
             MICRO, {},
-            f'{MICRO}, because VideoMamba-Tiny takes {GPU_NEEDS[1]} GiB of '
-            f'GPU memory and {room:.1f} GiB are free. To train Tiny on the '
+            f'{MICRO}, because VideoMamba-Tiny takes {GPU_NEEDS[1]} GiB '
+            f'of GPU memory and {room:.1f} GiB are free. To train Tiny on the '
             f'CPU, name {TINY}.py and set CUDA_VISIBLE_DEVICES=-1.')
     clips = max(fits)
     free_words = '' if room is None else f' with {room:.1f} GiB free'
@@ -110,8 +110,8 @@ def _trained(work_dir: Optional[str]) -> Optional[str]:
 def auto_recipe(args: argparse.Namespace) -> Pick:
     """Pick the recipe of a command with the config name 'auto', and say so.
 
-    A test takes the recipe whose training lies in the working folder, the
-    last one if several do, and else picks as a training does.
+    A test takes the recipe trained last in the working folder; without a
+    training there, a test picks as a training does.
 
     Args:
         args (argparse.Namespace): Parsed arguments; a test's have

@@ -27,7 +27,7 @@ SECOND_STEP, SECOND_TIME = 10, 30.
 
 @HOOKS.register_module()
 class StartNoticeHook(Hook):
-    """Tell at the start of a training what was begun, and when it may end.
+    """Tell model, memory and projected end at the start of a training.
 
     The host's log begins after 20 iterations, minutes for a large model on a
     CPU. The first process logs
