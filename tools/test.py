@@ -11,6 +11,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_config_options(parser, auto=True)
     parser.add_argument(
         'checkpoint',
+        nargs='?',
+        default='best',
         help="path or address of the weights; 'best' or 'last' for a file of "
         'the training in the working folder; or such a folder')
     parser.add_argument(

@@ -9,6 +9,7 @@ from mmengine.logging import print_log
 
 from mmvideomamba.engine.usable_cores import usable_cores
 from mmvideomamba.free_memory import free_bytes
+from .kept_config import kept_configs
 
 AUTO = 'auto'
 TINY = 'videomamba-tiny_1xb8-u8-25e_custom-rgb'
@@ -30,7 +31,7 @@ class Pick(NamedTuple):
     """A recipe for a machine.
 
     Attributes:
-        recipe (str): Name of the config.
+        recipe (str): Name of the config; for a test, working folder.
         options (dict): Changes of the config, as of ``--cfg-options``.
         reason (str): Lines for the user.
     """
@@ -97,21 +98,19 @@ def _cpu_reason(device: str, cores: int) -> str:
 
 
 def _trained(work_dir: Optional[str]) -> Optional[str]:
-    """Return the recipe whose training is in the working folder, or None."""
-    found = []
-    for recipe in (TINY, MICRO):
-        folder = Path(work_dir or Path('work_dirs', recipe))
-        kept = folder / f'{recipe}.py'  # the copy that the runner keeps
-        if kept.is_file():
-            found.append((kept.stat().st_mtime, recipe))
-    return max(found)[1] if found else None
+    """Return the working folder of a training, the latest one, or None."""
+    folders = ([Path(work_dir)] if work_dir else
+               [Path('work_dirs', recipe) for recipe in (TINY, MICRO)])
+    found = [(path.stat().st_mtime, path.parent) for folder in folders
+             for path in kept_configs(folder)]
+    return str(max(found)[1]) if found else None
 
 
 def auto_recipe(args: argparse.Namespace) -> Pick:
     """Pick the recipe of a command with the config name 'auto', and say so.
 
-    A test takes the recipe trained last in the working folder; without a
-    training there, a test picks as a training does.
+    A test takes the config kept in the working folder, ``--work-dir`` or the
+    one used last; without a training there, a test picks as a training does.
 
     Args:
         args (argparse.Namespace): Parsed arguments; a test's have
@@ -128,11 +127,9 @@ def auto_recipe(args: argparse.Namespace) -> Pick:
             f'the config {AUTO} is picked for one process, but --launcher is '
             f'{args.launcher}; name a config, such as {TINY}.py')
     if hasattr(args, 'checkpoint'):
-        recipe = _trained(getattr(args, 'work_dir', None))
-        if recipe is not None:
-            found = Pick(
-                recipe, {}, f'{recipe}, because its training is in '
-                'the working folder.')
+        folder = _trained(getattr(args, 'work_dir', None))
+        if folder is not None:
+            found = Pick(folder, {}, f'the one of the training in {folder}.')
             print_log(f'config {AUTO}: {found.reason}', 'current')
             return found
     device = torch.device(get_device()).type

@@ -10,6 +10,7 @@ from mmengine.device import get_device
 from mmvideomamba.compat import cpu_ranks_cfg
 from .auto_recipe import AUTO, auto_recipe
 from .host_tools import HOSTS
+from .kept_config import kept_config
 from .slurm import slurm_ranks
 
 CONFIGS = Path(__file__).parents[1].joinpath('.mim', 'configs').resolve()
@@ -19,8 +20,9 @@ def find_config(name: str) -> str:
     """Find a config by path, or by its plain name among ours.
 
     Args:
-        name (str): Path of a config file, or the name of a file anywhere
-            under ``configs``, with or without '.py'.
+        name (str): Path of a config file; working folder of a training, for
+            the config kept there; or the name of a file anywhere under
+            ``configs``, with or without '.py'.
 
     Returns:
         str: Path of the file.
@@ -31,6 +33,8 @@ def find_config(name: str) -> str:
     """
     if Path(name).is_file():
         return name
+    if Path(name).is_dir():
+        return kept_config(Path(name))
     ours = sorted(CONFIGS.rglob('*.py'))
     stem = Path(name).name[:-3] if name.endswith('.py') else Path(name).name
     found = [path for path in ours if path.stem == stem]
@@ -117,15 +121,17 @@ def load_config(args: argparse.Namespace) -> Config:
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.config == AUTO and not is_config(AUTO):
-        picked = auto_recipe(args)
-        cfg = Config.fromfile(find_config(picked.recipe))
-        cfg.merge_from_dict(picked.options)
+        name, options = auto_recipe(args)[:2]
     else:
-        cfg = Config.fromfile(find_config(args.config))
+        name, options = args.config, {}
+    cfg = Config.fromfile(find_config(name))
+    cfg.merge_from_dict(options)
     default_scope(cfg)
     cfg.launcher = args.launcher
     if args.work_dir is not None:
         cfg.work_dir = args.work_dir
+    elif Path(name).is_dir():
+        cfg.work_dir = name  # the folder may have been moved
     elif cfg.get('work_dir') is None:
         cfg.work_dir = str(Path('work_dirs', Path(cfg.filename).stem))
     on_cpu = get_device() == 'cpu'

@@ -57,7 +57,8 @@ def add_config_options(parser: argparse.ArgumentParser,
     """
     parser.add_argument(
         'config',
-        help='path of a config, or the name of one of ours' +
+        help='path of a config, name of one of ours, or working folder of a '
+        'training' +
         ("; 'auto' for the recipe for own videos that fits this machine"
          if auto else ''))
     parser.add_argument(

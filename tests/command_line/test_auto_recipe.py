@@ -94,23 +94,43 @@ def test_training(machine: List[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert cfg.optim_wrapper.accumulative_counts == 2
 
 
+def keep_config(folder: Path, recipe: str) -> None:
+    """Write a config as the runner of a training keeps it."""
+    text = "default_scope = 'mmaction'\nwork_dir = 'where/it/was'\n"
+    (folder / f'{recipe}.py').write_text(text)
+
+
 def test_test_follows_the_training(machine: List[str]) -> None:
     args = arguments(checkpoint='best')
     assert load_config(args).work_dir == f'work_dirs/{MICRO}'
     for recipe in (MICRO, TINY):
         folder = Path('work_dirs', recipe)
         folder.mkdir(parents=True)
-        (folder / f'{recipe}.py').touch()
+        keep_config(folder, recipe)
     os.utime(Path('work_dirs', MICRO, f'{MICRO}.py'), (1, 1))
     assert load_config(args).work_dir == f'work_dirs/{TINY}'
     # A training takes no notice.
     assert load_config(arguments()).work_dir == f'work_dirs/{MICRO}'
     folder = Path('elsewhere')
     folder.mkdir()
-    (folder / f'{MICRO}.py').touch()
+    keep_config(folder, MICRO)
     args.work_dir = 'elsewhere'
     cfg = load_config(args)
     assert (Path(cfg.filename).stem, cfg.work_dir) == (MICRO, 'elsewhere')
+
+
+def test_working_folder_in_the_place_of_a_config(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='holds no config of a tr'):
+        load_config(arguments(config=str(tmp_path)))
+    (tmp_path / 'z.py').write_text('import os, sys')
+    for recipe in (TINY, MICRO):
+        keep_config(tmp_path, recipe)
+    os.utime(tmp_path / f'{TINY}.py', (1, 1))
+    cfg = load_config(arguments(config=str(tmp_path)))
+    # The folder was moved after the training.
+    assert (Path(cfg.filename).stem, cfg.work_dir) == (MICRO, str(tmp_path))
+    cfg = load_config(arguments(config=str(tmp_path), work_dir='other'))
+    assert cfg.work_dir == 'other'
 
 
 def test_several_processes(machine: List[str]) -> None:
