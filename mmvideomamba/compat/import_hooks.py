@@ -1,9 +1,13 @@
-"""Modules that stand in for absent ones, and actions after an import."""
+"""Modules that stand in for others, and actions around an import."""
+import builtins
+import importlib
 import importlib.abc
 import importlib.machinery
 import sys
 import types
-from typing import Any, Callable, Dict, List, Optional
+from contextlib import ExitStack, contextmanager
+from typing import (Any, Callable, ContextManager, Dict, Iterator, List,
+                    Optional, Sequence)
 
 
 def stand_in(name: str, attribute: Callable[[str], Any]) -> None:
@@ -29,10 +33,101 @@ def stand_in(name: str, attribute: Callable[[str], Any]) -> None:
 
 
 _Action = Callable[[types.ModuleType], None]
+_Frame = Callable[[types.ModuleType], ContextManager[None]]
+
+# From the id of a module's namespace to the answers to its imports.
+_Answer = Callable[[str, Sequence[str]], Any]
+_ANSWERS: Dict[int, _Answer] = {}
+_USUAL: List[Callable[..., Any]] = []
+
+
+def _import(name: str,
+            globals: Any = None,
+            locals: Any = None,
+            fromlist: Any = (),
+            level: int = 0) -> Any:
+    """Stand for ``builtins.__import__`` while there are answers."""
+    answer = _ANSWERS.get(id(globals))
+    if answer is not None:
+        other = answer('.' * level + name, fromlist or ())
+        if other is not None:
+            return other
+    return _USUAL[0](name, globals, locals, fromlist, level)
+
+
+@contextmanager
+def other_imports(module: types.ModuleType, answer: _Answer) -> Iterator[None]:
+    """Answer the import statements of a module while the module is imported.
+
+    Statements of all other modules, in other threads too, are answered as
+    usual. ``builtins`` is the only place where Python looks for the function
+    behind the statement.
+
+    Args:
+        module (ModuleType): The module, before its code runs.
+        answer (Callable): From the name behind ``import`` or ``from``, with
+            the dots of a relative one, and the names to take from there, to
+            the object that the statement gets in place of a module; None for
+            the usual answer. May raise ImportError.
+    """
+    key = id(module.__dict__)
+    if builtins.__import__ is not _import:
+        _USUAL[:] = [builtins.__import__]
+        builtins.__import__ = _import
+    _ANSWERS[key] = answer
+    try:
+        yield
+    finally:
+        del _ANSWERS[key]
+        # Whoever put another function on top keeps this one behind, which
+        # then answers as usual.
+        if not _ANSWERS and builtins.__import__ is _import:
+            builtins.__import__ = _USUAL[0]
+
+
+def late_function(module: str, name: str) -> Callable[..., Any]:
+    """Make a function that imports its module when called.
+
+    Args:
+        module (str): Full name of the module.
+        name (str): Of the function in the module.
+
+    Returns:
+        Callable: Passes arguments and result on.
+    """
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*args, **kwargs)
+
+    call.__name__ = name
+    return call
+
+
+@contextmanager
+def late_functions(module: types.ModuleType,
+                   places: Dict[str, Sequence[str]]) -> Iterator[None]:
+    """Let ``from place import function`` of a module import nothing yet.
+
+    Args:
+        module (ModuleType): The module, before its code runs.
+        places (dict[str, Sequence[str]]): Full name of a module to the names
+            of functions, which the module calls only. A statement that takes
+            other names is answered as usual.
+    """
+
+    def answer(name: str, taken: Sequence[str]) -> Any:
+        if not taken or not set(taken) <= set(places.get(name, ())):
+            return None
+        return types.SimpleNamespace(
+            **{key: late_function(name, key)
+               for key in taken})
+
+    with other_imports(module, answer):
+        yield
 
 
 class AfterImport(importlib.abc.MetaPathFinder):
-    """Run actions right after a module is imported for the first time.
+    """Run actions right after or around the first import of a module.
 
     ``import mmvideomamba`` stays cheap: the module to heal is not loaded for
     users who never need the module. ``importlib`` has no event for a finished
@@ -43,6 +138,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
 
     def __init__(self) -> None:
         self.actions: Dict[str, List[_Action]] = {}
+        self.frames: Dict[str, List[_Frame]] = {}
 
     @classmethod
     def register(cls, name: str, action: _Action) -> None:
@@ -56,9 +152,26 @@ class AfterImport(importlib.abc.MetaPathFinder):
         if name in sys.modules:
             action(sys.modules[name])
             return
-        if _FINDER not in sys.meta_path:
-            sys.meta_path.insert(0, _FINDER)
-        _FINDER.actions.setdefault(name, []).append(action)
+        _FINDER._add(_FINDER.actions, name, action)
+
+    @classmethod
+    def surround(cls, name: str, frame: _Frame) -> None:
+        """Enter a context before the code of a module runs; leave it after.
+
+        A module that is already there is left alone.
+
+        Args:
+            name (str): Full name of the module.
+            frame (Callable): From the module, still empty, to a context
+                manager. Left before the actions after the import.
+        """
+        if name not in sys.modules:
+            _FINDER._add(_FINDER.frames, name, frame)
+
+    def _add(self, table: Dict[str, List[Any]], name: str, new: Any) -> None:
+        if self not in sys.meta_path:
+            sys.meta_path.insert(0, self)
+        table.setdefault(name, []).append(new)
 
     def _find_by_others(
             self, fullname: str, path: Any,
@@ -76,15 +189,19 @@ class AfterImport(importlib.abc.MetaPathFinder):
             fullname: str,
             path: Any = None,
             target: Any = None) -> Optional[importlib.machinery.ModuleSpec]:
-        """Find the module as usual and append the actions to its import."""
-        if fullname not in self.actions:
+        """Find the module as usual and add the actions to its import."""
+        if fullname not in self.actions and fullname not in self.frames:
             return None
         spec = self._find_by_others(fullname, path, target)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
             def exec_module(module: types.ModuleType) -> None:
-                execute(module)
+                with ExitStack() as stack:
+                    for frame in self.frames.get(fullname, ()):
+                        stack.enter_context(frame(module))
+                    execute(module)
+                self.frames.pop(fullname, None)
                 for action in self.actions.pop(fullname, ()):
                     action(module)
 

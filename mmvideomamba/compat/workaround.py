@@ -2,9 +2,10 @@
 import importlib
 import importlib.util
 import re
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, ContextManager, Optional, Tuple
 
 from .import_hooks import AfterImport
 
@@ -18,9 +19,14 @@ class Workaround:
         cause (Callable): Returns why the workaround is needed here, or ''.
         link (str): Where the bug is reported or can be read upstream.
         until (str): The release that makes the workaround superfluous.
-        cure (Callable): Heals a module of ``modules``, right after its import
-            and only with a cause.
+        cure (Callable, optional): Heals a module of ``modules``, right after
+            its import and only with a cause. Defaults to None.
         modules (tuple[str]): Names of the modules that ``cure`` takes.
+            Defaults to ().
+        surround (Callable, optional): From a module of ``around``, before its
+            code runs, to a context manager for the run. Defaults to None.
+        around (tuple[str]): Names of the modules that ``surround`` takes.
+            Defaults to ().
         state (str): '' before ``decide``, then 'applied' or 'not needed'.
             Defaults to ''.
         reason (str): The result of ``cause``. Defaults to ''.
@@ -29,8 +35,10 @@ class Workaround:
     cause: Callable[[], str]
     link: str
     until: str
-    cure: Callable[[Any], None]
-    modules: Tuple[str, ...]
+    cure: Optional[Callable[[Any], None]] = None
+    modules: Tuple[str, ...] = ()
+    surround: Optional[Callable[[Any], ContextManager[None]]] = None
+    around: Tuple[str, ...] = ()
     state: str = ''
     reason: str = ''
     _registered: bool = False
@@ -46,6 +54,8 @@ class Workaround:
         self._registered = True
         for name in self.modules:
             AfterImport.register(name, self._heal)
+        for name in self.around:
+            AfterImport.surround(name, self._frame)
 
     def decide(self) -> str:
         """Look for the cause, once per process.
@@ -61,12 +71,18 @@ class Workaround:
 
     def _heal(self, module: Any) -> None:
         """Heal an imported module where there is a cause."""
-        if self.decide() == 'applied':
+        if self.cure and self.decide() == 'applied':
             try:
                 self.cure(module)
             except BaseException:
                 self.state = ''
                 raise
+
+    def _frame(self, module: Any) -> ContextManager[None]:
+        """Surround a module's import where there is a cause."""
+        if self.surround and self.decide() == 'applied':
+            return self.surround(module)
+        return nullcontext()
 
 
 def package_dir(name: str) -> Optional[Path]:

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from mmvideomamba.extras import install_command
-from .runtime.host import (being_traced, compute_dtype, interpreting,
-                           triton_version)
+from .runtime.host import (being_traced, compute_dtype, constant_result,
+                           interpreting, triton_version)
 from .runtime.settings import BACKEND, setting
 from .runtime.verdicts import COMMAND, CPU, is_wrong
 
@@ -87,7 +87,7 @@ _functions: Dict[Tuple[str, str], Callable] = {}
 
 # torch.compile cannot trace the import system; the results of the decorated
 # functions enter its graphs as constants.
-@torch.compiler.assume_constant_result
+@constant_result
 def _missing(*packages: str) -> str:
     gone = _absent(packages)
     return f'not installed: {", ".join(gone)}' if gone else ''
@@ -122,7 +122,7 @@ def _cuda_reason(x: Optional[Tensor]) -> str:
     return ''
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _triton_reason() -> str:
     if triton_version() >= _OLDEST_TRITON:
         return ''
@@ -225,7 +225,7 @@ def _function(row: Tuple[str, str]) -> Callable:
     return getattr(importlib.import_module(f'{_PACKAGE}.{module}'), function)
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _load(backend: str, traced: bool) -> bool:
     """Import all ops of a backend on first use.
 
@@ -265,7 +265,7 @@ def refuse_states(n: int) -> Dict[str, str]:
     }
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _found_wrong(family: str, dtype: torch.dtype, device: int,
                  named: bool) -> str:
     """Say whether the self-check found an op's kernels wrong, '' if not.

@@ -1,0 +1,117 @@
+"""Rows of a registry that are imported at their first use."""
+from typing import Any, Callable, Dict, Iterator, List
+
+
+class _LateRow:
+    """Stand for a row that is not imported yet.
+
+    Args:
+        load (Callable): Imports the row and puts it into the registry.
+    """
+
+    def __init__(self, load: Callable[[], None]) -> None:
+        self.load = load
+
+
+class LateRows(dict):
+    """Names and values of a registry, some of which are imported late.
+
+    All names are there from the start. A late value is imported when anyone
+    looks at it, so nobody ever sees a stand-in. A registry of mmengine keeps
+    its rows in a plain dict, and has no hook for a row.
+    """
+
+    @classmethod
+    def of(cls, registry: Any) -> 'LateRows':
+        """Let a registry keep late rows.
+
+        Args:
+            registry (Registry): Of mmengine.
+
+        Returns:
+            LateRows: The rows of the registry, late ones from now on too.
+        """
+        if not isinstance(registry._module_dict, cls):
+            registry._module_dict = cls(registry._module_dict)
+        return registry._module_dict
+
+    def add_late(self, name: str, load: Callable[[], None]) -> None:
+        """Add a row whose value is imported at its first use.
+
+        Args:
+            name (str): Of the row. A row that is there stays.
+            load (Callable): Sets the row of this name.
+        """
+        self.setdefault(name, _LateRow(load))
+
+    def take_late(self, name: str) -> Dict[str, Any]:
+        """Take a late row out, ahead of the code that registers the row.
+
+        Args:
+            name (str): Of the row.
+
+        Returns:
+            dict: The row, for ``update``; empty for a row that is not late.
+        """
+        if isinstance(super().get(name), _LateRow):
+            return {name: super().pop(name)}
+        return {}
+
+    def loaded(self) -> List[Any]:
+        """List the values that are imported already."""
+        return [
+            value for value in super().values()
+            if not isinstance(value, _LateRow)
+        ]
+
+    def _load(self, name: Any) -> None:
+        row = super().get(name)
+        if isinstance(row, _LateRow):
+            row.load()
+
+    def _load_all(self) -> None:
+        """Load all late rows; drop those without their packages.
+
+        The hosts leave out what cannot be imported, too.
+        """
+        for name in list(self):
+            try:
+                self._load(name)
+            except ImportError:
+                self.take_late(name)
+
+    def __getitem__(self, name: Any) -> Any:
+        self._load(name)
+        return super().__getitem__(name)
+
+    def get(self, name: Any, default: Any = None) -> Any:
+        self._load(name)
+        return super().get(name, default)
+
+    def pop(self, name: Any, *default: Any) -> Any:
+        self._load(name)
+        return super().pop(name, *default)
+
+    def __iter__(self) -> Iterator[Any]:
+        # With a method of its own, ``dict(rows)`` and ``{**rows}`` ask for
+        # the values here rather than read the table below.
+        return super().__iter__()
+
+    def items(self) -> Any:
+        self._load_all()
+        return super().items()
+
+    def values(self) -> Any:
+        self._load_all()
+        return super().values()
+
+    def __eq__(self, other: Any) -> bool:
+        self._load_all()
+        return super().__eq__(other)
+
+    def __ne__(self, other: Any) -> bool:
+        return not self == other
+
+    def __repr__(self) -> str:
+        self._load_all()
+        return super().__repr__()
