@@ -1,4 +1,4 @@
-"""Time the wait before anything happens: imports and ``--help``.
+"""Time the wait before anything happens: imports, ``--help``, first results.
 
     python benchmarks/imports.py --before FOLDER --out FILE.md
 
@@ -6,6 +6,11 @@ Each entry point runs in fresh processes. Taken is the processor time (user
 and system, with children) of the best run: other load on the machine and a
 slow disk do not show, and a first run fills the caches of the disk. FOLDER is
 a checkout of another commit, timed in turns with the present files.
+
+Commands that do something run on two clips of the quickstart with its micro
+model, until they end: a training of one step without validation, a test of
+two clips, a demo, a predictor. Their work, a second, is in their time, and so
+are their workers. Clips and model are made once, in a temporary folder.
 """
 import argparse
 import importlib.metadata
@@ -14,6 +19,7 @@ import platform
 import resource
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
@@ -36,6 +42,9 @@ ENTRIES: Dict[str, List[str]] = {
     'python -m mmvideomamba.doctor --help':
     ['-m', 'mmvideomamba.doctor', '--help'],
 }
+QUICKSTART = 'videomamba-micro_1xb8-u8-25e_quickstart-rgb'
+CONFIG = f'configs/quickstart/{QUICKSTART}.py'
+MAKER = 'tools/data/quickstart/make_quickstart_videos.py'
 PACKAGES = ('torch', 'mmengine', 'mmaction2', 'mmpretrain', 'transformers')
 
 
@@ -43,15 +52,81 @@ class Cost(NamedTuple):
     """Cost of an entry point.
 
     Args:
-        seconds (float): Processor time.
+        seconds (float): Processor time, nan for a command that fails, as one
+            that the other commit lacks.
         modules (int): Modules in memory at the end.
     """
     seconds: float
     modules: int
 
 
+def _options(split: str, clips: Path) -> List[str]:
+    """Give the options of a tool for the clips of a folder."""
+    loader = f'{split}_dataloader'
+    return [
+        '--cfg-options', f'{loader}.num_workers=0',
+        f'{loader}.persistent_workers=False',
+        f'{loader}.dataset.data_root={clips}',
+        f'{loader}.dataset.metainfo.classes={clips}/classes.txt'
+    ]
+
+
+def commands(data: Path) -> Dict[str, List[str]]:
+    """List the commands that do something.
+
+    Args:
+        data (Path): Folder for clips and model, which is filled.
+
+    Returns:
+        dict[str, list[str]]: Title, and arguments of Python.
+    """
+    clips = data / 'quickstart'
+    _run(ROOT, [MAKER, '--out-dir', str(clips), '--train', '8', '--val', '8'])
+    work = str(data / 'work')
+    train = [
+        'tools/train.py', CONFIG, '--no-validate', '--work-dir', work,
+        *_options('train', clips), 'train_cfg.max_epochs=1'
+    ]
+    _run(ROOT, train)
+    model, clip = str(data / 'work/epoch_1.pth'), str(
+        sorted(clips.rglob('*.mp4'))[0])
+    test = [
+        'tools/test.py', CONFIG, model, '--work-dir', work,
+        *_options('test', clips), 'test_dataloader.dataset.indices=2'
+    ]
+    demo = ['demo/demo_recognizer.py', clip, CONFIG, model, '--label-file']
+    predictor = ('from mmvideomamba.inference.predictor import Predictor; '
+                 f'print(*Predictor({model!r}).predict([{clip!r}]))')
+    return {
+        'tools/train.py, one step':
+        train,
+        'tools/test.py, two clips':
+        test,
+        'demo/demo_recognizer.py, one clip':
+        [*demo, str(clips / 'classes.txt'), '--out-dir', work],
+        'mmvideomamba predict, one clip':
+        ['-m', 'mmvideomamba', 'predict', model, clip],
+        'Predictor(...).predict, one clip': ['-c', predictor],
+        'mmvideomamba doctor': ['-m', 'mmvideomamba.doctor'],
+        'a worker of a loader, spawned':
+        ['-c', 'import mmvideomamba.datasets.registered'],
+    }
+
+
 def _environment(folder: Path) -> Dict[str, str]:
     return dict(os.environ, PYTHONPATH=str(folder), OMP_NUM_THREADS='1')
+
+
+def _run(folder: Path, arguments: List[str]) -> str:
+    """Run an entry point in a fresh process; return the standard error."""
+    done = subprocess.run([sys.executable, '-W', 'ignore', *arguments],
+                          cwd=folder,
+                          env=_environment(folder),
+                          stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE,
+                          text=True,
+                          check=True)
+    return done.stderr
 
 
 def seconds_of(folder: Path, arguments: List[str]) -> float:
@@ -65,12 +140,7 @@ def seconds_of(folder: Path, arguments: List[str]) -> float:
         float: Processor time.
     """
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([sys.executable, '-W', 'ignore', *arguments],
-                   cwd=folder,
-                   env=_environment(folder),
-                   stdout=subprocess.DEVNULL,
-                   stderr=subprocess.DEVNULL,
-                   check=True)
+    _run(folder, arguments)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime -
             before.ru_stime)
@@ -78,29 +148,32 @@ def seconds_of(folder: Path, arguments: List[str]) -> float:
 
 def count_modules(folder: Path, arguments: List[str]) -> int:
     """Count the modules that an entry point imports."""
-    done = subprocess.run(
-        [sys.executable, '-W', 'ignore', '-X', 'importtime', *arguments],
-        cwd=folder,
-        env=_environment(folder),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=True)
-    return sum(
-        line.startswith('import time:')
-        for line in done.stderr.splitlines()) - 1
+    lines = _run(folder, ['-X', 'importtime', *arguments]).splitlines()
+    return sum(line.startswith('import time:') for line in lines) - 1
 
 
-def measure(folders: List[Path], runs: int) -> Dict[str, List[Cost]]:
-    """Measure all entry points, the folders in turns."""
+def _costs(folders: List[Path], arguments: List[str], runs: int) -> List[Cost]:
+    """Measure an entry point, the folders in turns."""
+    costs = []
+    for folder in folders:
+        try:
+            costs.append(Cost(float('inf'), count_modules(folder, arguments)))
+        except subprocess.CalledProcessError:
+            costs.append(Cost(float('nan'), 0))
+    for _ in range(runs):
+        for place, (folder, cost) in enumerate(zip(folders, costs)):
+            if cost.modules:
+                seconds = min(cost.seconds, seconds_of(folder, arguments))
+                costs[place] = cost._replace(seconds=seconds)
+    return costs
+
+
+def measure(folders: List[Path], runs: int,
+            entries: Dict[str, List[str]]) -> Dict[str, List[Cost]]:
+    """Measure all entry points."""
     table = {}
-    for name, arguments in ENTRIES.items():
-        modules = [count_modules(folder, arguments) for folder in folders]
-        best = [float('inf')] * len(folders)
-        for _ in range(runs):
-            for place, folder in enumerate(folders):
-                best[place] = min(best[place], seconds_of(folder, arguments))
-        table[name] = [Cost(*pair) for pair in zip(best, modules)]
+    for name, arguments in entries.items():
+        table[name] = _costs(folders, arguments, runs)
         sys.stderr.write(f'{name}: {table[name]}\n')
     return table
 
@@ -119,14 +192,17 @@ def report(table: Dict[str, List[Cost]], titles: List[str],
     head = ''.join(f' {title}: s | modules |' for title in titles)
     lines = [f'| entry point |{head}', '|---|' + '---:|---:|' * len(titles)]
     for name, costs in table.items():
-        cells = ''.join(f' {c.seconds:.2f} | {c.modules} |' for c in costs)
+        cells = ''.join(
+            f' {c.seconds:.2f} | {c.modules} |' if c.modules else ' - | - |'
+            for c in costs)
         lines.append(f'| `{name}` |{cells}')
     found = ', '.join(f'{name} {importlib.metadata.version(name)}'
                       for name in PACKAGES)
     return '\n'.join([
         '# Seconds of imports', '',
         'Processor time of a fresh process, the best of several, and the '
-        'modules in it.', '', *lines, '',
+        'modules in it; - is a command that the other commit lacks.', '',
+        *lines, '',
         f'`{command}` on {processor()}, Python {platform.python_version()}, '
         f'{found}.', ''
     ])
@@ -146,7 +222,9 @@ def main() -> None:
         folders, titles = [args.before.resolve(), ROOT], ['before', 'now']
     command = 'python benchmarks/imports.py' + (
         ' --before FOLDER' if args.before else '') + f' --runs {args.runs}'
-    text = report(measure(folders, args.runs), titles, command)
+    with tempfile.TemporaryDirectory() as folder:
+        entries = {**ENTRIES, **commands(Path(folder))}
+        text = report(measure(folders, args.runs, entries), titles, command)
     if args.out:
         args.out.write_text(text)
     print(text)

@@ -7,7 +7,7 @@ import sys
 import types
 from contextlib import ExitStack, contextmanager
 from typing import (Any, Callable, ContextManager, Dict, Iterator, List,
-                    Optional, Sequence)
+                    Mapping, Optional, Sequence)
 
 
 def stand_in(name: str, attribute: Callable[[str], Any]) -> None:
@@ -105,12 +105,12 @@ def late_function(module: str, name: str) -> Callable[..., Any]:
 
 @contextmanager
 def late_functions(module: types.ModuleType,
-                   places: Dict[str, Sequence[str]]) -> Iterator[None]:
+                   places: Mapping[str, Sequence[str]]) -> Iterator[None]:
     """Let ``from place import function`` of a module import nothing yet.
 
     Args:
         module (ModuleType): The module, before its code runs.
-        places (dict[str, Sequence[str]]): Full name of a module to the names
+        places (Mapping[str, Sequence[str]]): Full name of a module to names
             of functions, which the module calls only. A statement that takes
             other names is answered as usual.
     """

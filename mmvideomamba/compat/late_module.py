@@ -85,13 +85,13 @@ class LateModule(NamedTuple):
 
         Whichever way the module is imported: by a row, a name or a pickle.
         """
-        taken = [(rows, row) for rows, names in self.tables() for name in names
-                 for row in rows.take_late(name).items()]
+        taken = [(rows, rows.take_late(name)) for rows, names in self.tables()
+                 for name in names]
         try:
             yield
         except BaseException:
             for rows, row in taken:
-                rows.setdefault(*row)
+                rows.put_back(row)
             raise
 
     def _surround_holder(self, module: ModuleType) -> Iterator[None]:

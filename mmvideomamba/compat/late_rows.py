@@ -42,7 +42,7 @@ class LateRows(dict):
             name (str): Of the row. A row that is there stays.
             load (Callable): Sets the row of this name.
         """
-        self.setdefault(name, _LateRow(load))
+        super().setdefault(name, _LateRow(load))
 
     def take_late(self, name: str) -> Dict[str, Any]:
         """Take a late row out, ahead of the code that registers the row.
@@ -51,11 +51,20 @@ class LateRows(dict):
             name (str): Of the row.
 
         Returns:
-            dict: The row, for ``update``; empty for a row that is not late.
+            dict: The row, for ``put_back``; empty for a row that is not late.
         """
         if isinstance(super().get(name), _LateRow):
             return {name: super().pop(name)}
         return {}
+
+    def put_back(self, row: Dict[str, Any]) -> None:
+        """Put a late row back, after code that failed.
+
+        Args:
+            row (dict): Of ``take_late``. A row that is there stays.
+        """
+        for name, value in row.items():
+            super().setdefault(name, value)
 
     def loaded(self) -> List[Any]:
         """List the values that are imported already."""
@@ -91,6 +100,14 @@ class LateRows(dict):
     def pop(self, name: Any, *default: Any) -> Any:
         self._load(name)
         return super().pop(name, *default)
+
+    def popitem(self) -> Any:
+        self._load_all()
+        return super().popitem()
+
+    def setdefault(self, name: Any, default: Any = None) -> Any:
+        self._load(name)
+        return super().setdefault(name, default)
 
     def __iter__(self) -> Iterator[Any]:
         # With a method of its own, ``dict(rows)`` and ``{**rows}`` ask for

@@ -2,7 +2,7 @@
 import functools
 import os
 import platform
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import torch
 
@@ -59,16 +59,13 @@ def _probe_backend(name: str) -> str:
     return f'runs on {device}, equal to the definition'
 
 
-def check_backends() -> List[Finding]:
+def check_backends() -> Iterator[Finding]:
     """Run every available scan backend; say why the others cannot run."""
-    found = []
     for name, reason in available_backends().items():
         if reason:
-            found.append(Finding(NOTE, name, f'cannot run: {reason}'))
+            yield Finding(NOTE, name, f'cannot run: {reason}')
         else:
-            found.append(
-                try_probe(name, functools.partial(_probe_backend, name)))
-    return found
+            yield try_probe(name, functools.partial(_probe_backend, name))
 
 
 def check_verdicts() -> List[Finding]:

@@ -1,6 +1,6 @@
 """Readers of videos."""
 import importlib
-from typing import Any, List
+from typing import Any, Iterator
 
 from .finding import FAIL, NOTE, OK, Finding, try_probe
 
@@ -22,10 +22,10 @@ def _check_reader(name: str) -> Finding:
     return Finding(OK, name, f'{readers().reader_version(name)} decodes')
 
 
-def check_readers() -> List[Finding]:
+def check_readers() -> Iterator[Finding]:
     """Decode by every reader of videos; name the choice of ``auto``."""
     auto = try_probe("reader='auto'",
                      lambda: f'takes {readers().reader_in_use()}')
-    if auto.status == FAIL:
-        return [auto]
-    return [*map(_check_reader, readers().READERS), auto]
+    if auto.status != FAIL:
+        yield from map(_check_reader, readers().READERS)
+    yield auto

@@ -1,55 +1,68 @@
 """The report on this machine, in plain text."""
+import importlib
 import warnings
-from typing import Callable, Dict, List
+from typing import Dict, Iterable, Iterator, List, Tuple
 
 from ..version import __version__
-from .backends import check_backends, check_devices, check_verdicts
 from .finding import FAIL, Finding
-from .readers import check_readers
-from .traps import check_traps, check_workarounds
-from .versions import check_versions
+
+# Title of a section: modules of this folder, with a function each. A module
+# takes seconds to import, so its title is printed first.
+_SECTIONS: Dict[str, List[Tuple[str, str]]] = {
+    'Versions (tested range)': [('versions', 'check_versions')],
+    'Machine': [('backends', 'check_devices')],
+    'Scan backends': [('backends', 'check_backends'),
+                      ('backends', 'check_verdicts')],
+    'Readers of videos': [('readers', 'check_readers')],
+    'Workarounds for host bugs': [('traps', 'check_workarounds')],
+    'Tried on this machine': [('traps', 'check_traps')],
+}
+
+
+def _findings(checks: List[Tuple[str, str]]) -> Iterator[Finding]:
+    """Run the checks of a section; give each finding when it is there."""
+    for module, function in checks:
+        check = importlib.import_module(f'{__package__}.{module}')
+        yield from getattr(check, function)()
 
 
 def _write(*lines: str) -> None:
-    """Print lines at once: the next section may take a while."""
+    """Print lines at once: the next one may take a while."""
     print(*lines, sep='\n', flush=True)
 
 
-def write_section(title: str, found: List[Finding]) -> List[str]:
-    """Print the findings of a section.
+def write_section(title: str, found: Iterable[Finding]) -> List[str]:
+    """Print the findings of a section, each when it is there.
 
     Args:
         title (str): Of the section.
-        found (list[Finding]): The findings.
+        found (Iterable[Finding]): The findings.
 
     Returns:
         list[str]: Names of what is broken.
     """
-    _write('', title, *(f'  {f.status:5} {f.name:20} {f.text}' for f in found))
-    return [f.name for f in found if f.status == FAIL]
+    failed = []
+    _write('', title)
+    for finding in found:
+        _write(f'  {finding.status:5} {finding.name:20} {finding.text}')
+        if finding.status == FAIL:
+            failed.append(finding.name)
+    return failed
 
 
 def report_machine() -> int:
-    """Try everything but the kernels; print each section when it is done.
+    """Try everything but the kernels; print each finding when it is there.
 
-    The verdict is the last line.
+    The first line is printed at once, the verdict is the last.
 
     Returns:
         int: 1 if anything needed is broken, else 0.
     """
-    sections: Dict[str, Callable[[], List[Finding]]] = {
-        'Versions (tested range)': check_versions,
-        'Machine': check_devices,
-        'Scan backends': lambda: [*check_backends(), *check_verdicts()],
-        'Readers of videos': check_readers,
-        'Workarounds for host bugs': check_workarounds,
-        'Tried on this machine': check_traps,
-    }
     failed: List[str] = []
-    _write(f'mmvideomamba {__version__}')
+    _write(f'mmvideomamba {__version__}, a report of up to a minute')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
-        for title, check in sections.items():
-            failed += write_section(title, check())
+        for title, checks in _SECTIONS.items():
+            failed += write_section(title, _findings(checks))
     _write('', f'broken: {", ".join(failed)}' if failed else 'healthy')
     return int(bool(failed))

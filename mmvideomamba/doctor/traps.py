@@ -5,7 +5,7 @@ import io
 import tempfile
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, List, Tuple
+from typing import Any, Iterator, List, Tuple
 
 import cv2
 import numpy as np
@@ -127,8 +127,8 @@ def _probe_cpu_ranks() -> str:
     return 'mmengine starts gloo ranks'
 
 
-def check_traps() -> List[Finding]:
-    """Try all known traps of the released hosts."""
+def check_traps() -> Iterator[Finding]:
+    """Try all known traps of the released hosts, one after the other."""
     probes = {
         'checkpoint': _probe_checkpoint,
         'checkpoint security': _probe_payloads,
@@ -144,7 +144,7 @@ def check_traps() -> List[Finding]:
                             ('pytorchvideo', 'pytorchvideo.transforms')):
         if compat.installed_version(package):
             probes[module] = functools.partial(_probe_import, module)
-    return [try_probe(name, probe) for name, probe in probes.items()]
+    return (try_probe(name, probe) for name, probe in probes.items())
 
 
 def check_workarounds() -> List[Finding]:

@@ -93,7 +93,7 @@ def _missing(*packages: str) -> str:
     return f'not installed: {", ".join(gone)}' if gone else ''
 
 
-@torch.compiler.assume_constant_result
+@constant_result
 def _cuda_command() -> str:
     return install_command('cuda')
 

@@ -1,4 +1,8 @@
 """Healthy machines are healthy to the doctor, broken ones broken."""
+import subprocess
+import sys
+from typing import Iterator
+
 import pytest
 from findings import by_name
 
@@ -6,7 +10,9 @@ from mmvideomamba import compat
 from mmvideomamba.doctor import traps
 from mmvideomamba.doctor.__main__ import main
 from mmvideomamba.doctor.backends import check_devices
-from mmvideomamba.doctor.finding import FAIL, NOTE
+from mmvideomamba.doctor.finding import FAIL, NOTE, OK, Finding
+from mmvideomamba.doctor.report import write_section
+from mmvideomamba.version import __version__
 
 
 def test_healthy_machine(capsys) -> None:
@@ -20,6 +26,36 @@ def test_healthy_machine(capsys) -> None:
                  *(w.name for w in compat.WORKAROUNDS)):
         assert word in out
     assert FAIL not in out
+
+
+def test_first_lines_wait_for_no_import(capsys) -> None:
+    """Titles and findings are printed one by one, ahead of slow imports."""
+    code = """
+import sys
+from mmvideomamba.doctor import report
+def write(*lines):
+    if lines[0]:
+        print(lines[0].split(',')[0], 'torch' in sys.modules)
+    elif len(lines) == 2 and lines[1].startswith('Versions'):
+        print(lines[1], 'torch' in sys.modules)
+        raise SystemExit
+report._write = write
+report.report_machine()
+"""
+    done = subprocess.run([sys.executable, '-c', code],
+                          capture_output=True,
+                          text=True)
+    assert done.stdout.splitlines() == [
+        f'mmvideomamba {__version__} False', 'Versions (tested range) False'
+    ], done.stderr
+    found = iter([Finding(OK, 'one', ''), Finding(FAIL, 'two', '')])
+
+    def slowly() -> Iterator[Finding]:
+        yield next(found)
+        assert 'one' in capsys.readouterr().out
+        yield next(found)
+
+    assert write_section('title', slowly()) == ['two']
 
 
 def test_broken_machine(capsys, monkeypatch) -> None:

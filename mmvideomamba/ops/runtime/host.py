@@ -12,12 +12,13 @@ from torch.fx import Proxy
 from torch.fx.experimental.proxy_tensor import ProxyTorchDispatchMode
 from torch.nn import Parameter
 from torch.utils._python_dispatch import _get_current_dispatch_mode_stack
-from torch.utils.flop_counter import FlopCounterMode
 
 # Largest number of programs along the second or third axis of a CUDA grid.
 GRID_LIMIT = 65535
 
 _PLAIN = (Tensor, Parameter)
+# Of the mode that counts; an import of the module takes Triton along.
+_FLOP_COUNTER = 'torch.utils.flop_counter'
 
 _Function = TypeVar('_Function', bound=Callable[..., Any])
 
@@ -173,7 +174,7 @@ def _reason_of_modes(x: Tensor) -> str:
     """
     for mode in _get_current_dispatch_mode_stack():
         inside = isinstance(mode, (FakeTensorMode, ProxyTorchDispatchMode))
-        counts = type(mode).__module__ == FlopCounterMode.__module__
+        counts = type(mode).__module__ == _FLOP_COUNTER
         if inside or counts or not x.is_cuda:
             return f'{type(mode).__name__} looks on'
     return ''

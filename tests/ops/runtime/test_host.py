@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from mmvideomamba.ops import being_traced
+from mmvideomamba.ops.runtime.host import _FLOP_COUNTER, constant_result
 
 
 class Mode(TorchDispatchMode):
@@ -107,3 +108,21 @@ def test_an_export():
     model = Reason()
     torch.export.export(model, (torch.zeros(1), ), strict=False)
     assert model.reason == 'torch.export looks on'
+
+
+def test_constant_result_is_that_of_torch():
+    """The mark is torch's, which its compiler looks for."""
+
+    def ours():
+        return 1
+
+    def theirs():
+        return 1
+
+    assert constant_result(ours) is ours
+    torch.compiler.assume_constant_result(theirs)
+    assert vars(ours) == vars(theirs) != {}
+
+
+def test_flop_counter_is_known_by_its_module():
+    assert FlopCounterMode.__module__ == _FLOP_COUNTER
