@@ -7,10 +7,10 @@ and system, with children) of the best run: other load on the machine and a
 slow disk do not show, and a first run fills the caches of the disk. FOLDER is
 a checkout of another commit, timed in turns with the present files.
 
-Commands that do something run on two clips of the quickstart with its micro
-model, until they end: a training of one step without validation, a test of
-two clips, a demo, a predictor. Their work, a second, is in their time, and so
-are their workers. Clips and model are made once, in a temporary folder.
+Other commands do a little work, on clips of the quickstart with the micro
+model: a training of one step without validation, a test of two clips, a demo,
+a predictor. The work, a second, is in the time of a command. Clips and model
+are made once, in a temporary folder.
 """
 import argparse
 import importlib.metadata
@@ -52,8 +52,8 @@ class Cost(NamedTuple):
     """Cost of an entry point.
 
     Args:
-        seconds (float): Processor time, nan for a command that fails, as one
-            that the other commit lacks.
+        seconds (float): Processor time, nan for a command that fails, such
+            as a command unknown to the other commit.
         modules (int): Modules in memory at the end.
     """
     seconds: float
@@ -72,10 +72,10 @@ def _options(split: str, clips: Path) -> List[str]:
 
 
 def commands(data: Path) -> Dict[str, List[str]]:
-    """List the commands that do something.
+    """List the commands with work to do.
 
     Args:
-        data (Path): Folder for clips and model, which is filled.
+        data (Path): Folder for clips and model, filled here.
 
     Returns:
         dict[str, list[str]]: Title, and arguments of Python.

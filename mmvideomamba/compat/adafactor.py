@@ -32,11 +32,11 @@ def _load() -> None:
 
 @contextmanager
 def _surround(module: Any) -> Iterator[None]:
-    """Register ``Adafactor`` as a row that imports transformers late."""
+    """Register ``Adafactor`` as a late row."""
     with other_imports(module, _refuse):
         yield
     names = getattr(module, 'TRANSFORMERS_OPTIMIZERS', None)
-    # Whoever has the name already keeps the name, as in mmengine.
+    # An older row keeps the name, as in mmengine.
     if names == [] and 'Adafactor' not in module.OPTIMIZERS.module_dict:
         LateRows.of(module.OPTIMIZERS).add_late('Adafactor', _load)
         names.append('Adafactor')

@@ -1,4 +1,4 @@
-"""Import mmengine's parts for FSDP when one of them is used."""
+"""Import mmengine's parts for FSDP at the first use of a part."""
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, Iterator, Optional

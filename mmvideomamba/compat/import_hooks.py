@@ -67,7 +67,7 @@ def other_imports(module: types.ModuleType, answer: _Answer) -> Iterator[None]:
         module (ModuleType): The module, before its code runs.
         answer (Callable): From the name behind ``import`` or ``from``, with
             the dots of a relative one, and the names to take from there, to
-            the object that the statement gets in place of a module; None for
+            the object for the statement in place of a module; None for
             the usual answer. May raise ImportError.
     """
     key = id(module.__dict__)
@@ -79,14 +79,14 @@ def other_imports(module: types.ModuleType, answer: _Answer) -> Iterator[None]:
         yield
     finally:
         del _ANSWERS[key]
-        # Whoever put another function on top keeps this one behind, which
-        # then answers as usual.
+        # A function put on top in between keeps ``_import`` behind, without
+        # answers.
         if not _ANSWERS and builtins.__import__ is _import:
             builtins.__import__ = _USUAL[0]
 
 
 def late_function(module: str, name: str) -> Callable[..., Any]:
-    """Make a function that imports its module when called.
+    """Make a function; a call imports the module.
 
     Args:
         module (str): Full name of the module.
@@ -111,8 +111,8 @@ def late_functions(module: types.ModuleType,
     Args:
         module (ModuleType): The module, before its code runs.
         places (Mapping[str, Sequence[str]]): Full name of a module to names
-            of functions, which the module calls only. A statement that takes
-            other names is answered as usual.
+            of functions, only called by the module. A statement with other names
+            is answered as usual.
     """
 
     def answer(name: str, taken: Sequence[str]) -> Any:

@@ -10,7 +10,7 @@ _PARTS = ('fig_save_canvas', 'fig_save', 'ax_save', 'dpi')
 
 
 class _Waiting:
-    """Stand for each part of a figure that nobody has looked at.
+    """Stand for each part of a figure before the first look.
 
     Args:
         cfg (dict): Of the figure.
@@ -28,7 +28,7 @@ class _Part:
 
     Args:
         name (str): Of the attribute.
-        make (Callable): The host's method that makes a figure from a config.
+        make (Callable): The host's method, from a config to a figure.
     """
 
     def __init__(self, name: str, make: Any) -> None:

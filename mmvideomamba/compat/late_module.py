@@ -1,4 +1,4 @@
-"""A module of a host that is imported when one of its names is used."""
+"""Import a module of a host at the first use of a name."""
 import importlib
 import importlib.util
 import sys
@@ -15,13 +15,13 @@ _LATE = object()
 
 
 class _Holder(ModuleType):
-    """Stand for a module in a statement that takes late names, too.
+    """Stand for a module in a statement with late names.
 
     Args:
         name (str): Full name of the module.
-        late (Sequence[str]): Names of the statement that are late.
-        others (ModuleType, optional): Has the names that are not late.
-            Defaults to None, without such names.
+        late (Sequence[str]): Late names of the statement.
+        others (ModuleType, optional): Has all other names.
+            Defaults to None, without other names.
     """
 
     def __init__(self,
@@ -39,14 +39,14 @@ class _Holder(ModuleType):
 
 
 class LateModule(NamedTuple):
-    """Describe a module that its parents take names from, and what for.
+    """Describe a module with names for the packages above.
 
     Args:
         name (str): Full name of the module.
-        public (tuple[str]): Names that the parents take.
+        public (tuple[str]): Names taken by the holders.
         rows (dict[str, tuple[str]]): Registry, as 'package.registry.NAME', to
-            the rows that the module adds there.
-        holders (tuple[str]): Full names of the packages that take the names,
+            the rows added by the module.
+        holders (tuple[str]): Full names of the packages with the names,
             inner ones first.
     """
     name: str
@@ -55,7 +55,7 @@ class LateModule(NamedTuple):
     holders: Tuple[str, ...]
 
     def load(self) -> None:
-        """Import the module, which adds its rows."""
+        """Import the module; the import adds the rows."""
         importlib.import_module(self.name)
 
     def tables(self) -> List[Tuple[LateRows, Tuple[str, ...]]]:
@@ -81,7 +81,7 @@ class LateModule(NamedTuple):
             yield from self._surround_holder(module)
 
     def _surround_module(self) -> Iterator[None]:
-        """Take the late rows out, which the module itself adds.
+        """Take the late rows out: the module adds the rows.
 
         Whichever way the module is imported: by a row, a name or a pickle.
         """
@@ -157,7 +157,7 @@ class LateModule(NamedTuple):
         module.__dict__['__getattr__'] = find
 
     def _complete_stars(self, module: ModuleType) -> None:
-        """Give packages without ``__all__`` one, which has the late names.
+        """Give packages without ``__all__`` one, late names included.
 
         After the outermost package, whose own ``import *`` is to take no late
         name.

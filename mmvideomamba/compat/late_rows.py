@@ -1,12 +1,12 @@
-"""Rows of a registry that are imported at their first use."""
+"""Registry rows, imported at the first use of a row."""
 from typing import Any, Callable, Dict, Iterator, List
 
 
 class _LateRow:
-    """Stand for a row that is not imported yet.
+    """Stand for a row before the import of the row.
 
     Args:
-        load (Callable): Imports the row and puts it into the registry.
+        load (Callable): Imports the row and sets the row in the registry.
     """
 
     def __init__(self, load: Callable[[], None]) -> None:
@@ -14,11 +14,11 @@ class _LateRow:
 
 
 class LateRows(dict):
-    """Names and values of a registry, some of which are imported late.
+    """Names and values of a registry, with late values among them.
 
     All names are there from the start. A late value is imported when anyone
-    looks at it, so nobody ever sees a stand-in. A registry of mmengine keeps
-    its rows in a plain dict, and has no hook for a row.
+    looks at it, so nobody ever sees a stand-in. A registry of mmengine is a
+    plain dict below, without a hook for a row.
     """
 
     @classmethod
@@ -36,32 +36,32 @@ class LateRows(dict):
         return registry._module_dict
 
     def add_late(self, name: str, load: Callable[[], None]) -> None:
-        """Add a row whose value is imported at its first use.
+        """Add a row, imported at the first use of the value.
 
         Args:
-            name (str): Of the row. A row that is there stays.
+            name (str): Of the row. An older row stays.
             load (Callable): Sets the row of this name.
         """
         super().setdefault(name, _LateRow(load))
 
     def take_late(self, name: str) -> Dict[str, Any]:
-        """Take a late row out, ahead of the code that registers the row.
+        """Take a late row out, ahead of the registering code.
 
         Args:
             name (str): Of the row.
 
         Returns:
-            dict: The row, for ``put_back``; empty for a row that is not late.
+            dict: The row, for ``put_back``; empty for any other row.
         """
         if isinstance(super().get(name), _LateRow):
             return {name: super().pop(name)}
         return {}
 
     def put_back(self, row: Dict[str, Any]) -> None:
-        """Put a late row back, after code that failed.
+        """Put a late row back, after a failed import.
 
         Args:
-            row (dict): Of ``take_late``. A row that is there stays.
+            row (dict): Of ``take_late``. An older row stays.
         """
         for name, value in row.items():
             super().setdefault(name, value)
@@ -79,9 +79,9 @@ class LateRows(dict):
             row.load()
 
     def _load_all(self) -> None:
-        """Load all late rows; drop those without their packages.
+        """Load all late rows; drop rows without an installed package.
 
-        The hosts leave out what cannot be imported, too.
+        The hosts leave such rows out, too.
         """
         for name in list(self):
             try:

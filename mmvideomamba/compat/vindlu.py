@@ -1,4 +1,4 @@
-"""Import mmaction2's VindLU when one of its models is used."""
+"""Import mmaction2's VindLU at the first use of a VindLU model."""
 from .late_module import LateModule
 from .multimodal import multimodal_trouble
 from .workaround import Workaround, installed_release, installed_version
@@ -18,7 +18,7 @@ _VINDLU = LateModule(
 
 
 def _cause() -> str:
-    # The names are those of 1.2.
+    # The names above are of mmaction2 1.2.
     if (installed_release('mmaction2') != (1, 2)
             or not installed_version('transformers')
             or multimodal_trouble('mmaction')):

@@ -20,19 +20,19 @@ _SECTIONS: Dict[str, List[Tuple[str, str]]] = {
 
 
 def _findings(checks: List[Tuple[str, str]]) -> Iterator[Finding]:
-    """Run the checks of a section; give each finding when it is there."""
+    """Run the checks of a section; give each finding when known."""
     for module, function in checks:
         check = importlib.import_module(f'{__package__}.{module}')
         yield from getattr(check, function)()
 
 
 def _write(*lines: str) -> None:
-    """Print lines at once: the next one may take a while."""
+    """Print lines at once: the next line may take a while."""
     print(*lines, sep='\n', flush=True)
 
 
 def write_section(title: str, found: Iterable[Finding]) -> List[str]:
-    """Print the findings of a section, each when it is there.
+    """Print the findings of a section, each when known.
 
     Args:
         title (str): Of the section.
@@ -51,7 +51,7 @@ def write_section(title: str, found: Iterable[Finding]) -> List[str]:
 
 
 def report_machine() -> int:
-    """Try everything but the kernels; print each finding when it is there.
+    """Try everything but the kernels; print each finding when known.
 
     The first line is printed at once, the verdict is the last.
 
