@@ -111,8 +111,8 @@ def late_functions(module: types.ModuleType,
     Args:
         module (ModuleType): The module, before its code runs.
         places (Mapping[str, Sequence[str]]): Full name of a module to names
-            of functions, only called by the module. A statement with other names
-            is answered as usual.
+            of functions, called by the module and not looked at. A statement
+            with other names is answered as usual.
     """
 
     def answer(name: str, taken: Sequence[str]) -> Any:
