@@ -138,6 +138,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'checkpoints', 'command_line', 'datasets', 'inference', 'json_file',
         'models', 'version'
     }),
+    'inference.video_text': (BASIC, {
+        'checkpoints', 'datasets', 'inference', 'models', 'models.multimodal'
+    }),
     'deployment': (BASIC | {
         'executorch', 'mmaction', 'mmengine', 'mmpretrain', 'onnx',
         'onnxruntime'

@@ -1,6 +1,7 @@
 """Prediction for videos, behind inferencers, tools and demos.
 
-``Predictor`` is imported at its first use: it needs the models.
+``Predictor`` and ``VideoTextPredictor`` are imported at their first use:
+they need the models.
 """
 import importlib
 from typing import Any
@@ -12,16 +13,24 @@ from .video_inference import VideoInference, extra_values, to_dict
 from .views import check_views, set_test_views, set_views
 
 __all__ = [
-    'Features', 'Prediction', 'Predictor', 'VideoInference', 'build_inference',
-    'check_views', 'draw_results', 'extra_values', 'is_ours', 'recognize',
-    'set_test_views', 'set_views', 'to_dict'
+    'Answer', 'Features', 'Prediction', 'Predictor', 'TextTooLong',
+    'VideoEmbedding', 'VideoInference', 'VideoTextPredictor',
+    'build_inference', 'check_views', 'draw_results', 'extra_values',
+    'is_ours', 'recognize', 'set_test_views', 'set_views', 'to_dict'
 ]
 
-_LATE = ('Features', 'Prediction', 'Predictor')
+_LATE = dict(
+    Answer='video_text',
+    Features='predictor',
+    Prediction='predictor',
+    Predictor='predictor',
+    TextTooLong='video_text',
+    VideoEmbedding='video_text',
+    VideoTextPredictor='video_text')
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name at its first use."""
     if name not in _LATE:
         raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    return getattr(importlib.import_module(f'{__name__}.predictor'), name)
+    return getattr(importlib.import_module(f'{__name__}.{_LATE[name]}'), name)

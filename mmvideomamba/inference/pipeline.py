@@ -8,7 +8,8 @@ from mmengine.registry import DefaultScope
 
 from .clip_groups import read_clips
 from .inputs import SOURCES, Input, pack_input
-from .views import SAMPLERS, WINDOWS, Views, check_views, set_views, step_name
+from .views import (SAMPLERS, SINGLE, WINDOWS, Views, check_views, set_views,
+                    step_name)
 
 # Threads may read together, and the scope of a host is of the process.
 _BUILDING = threading.Lock()
@@ -192,7 +193,8 @@ class VideoPipeline:
         """Build the steps up to the sampler of clips, and the others."""
         steps = adapt_steps(self.steps, source)
         names = [step_name(step) for step in steps]
-        places = [i for i, name in enumerate(names, 1) if name in SAMPLERS]
+        known = (*SAMPLERS, *SINGLE)
+        places = [i for i, name in enumerate(names, 1) if name in known]
         # Built under the scope of the host, whatever ran before.
         with DefaultScope.overwrite_default_scope('mmaction'):
             if len(places) != 1:

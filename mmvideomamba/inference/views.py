@@ -16,6 +16,8 @@ Views = Union[str, int]
 SAMPLERS = ('SampleFrames', 'UniformSample', 'SegmentSample',
             'UniformWindowSample')
 WINDOWS = ('UniformWindowSample', )
+# Of a single clip, whatever the views.
+SINGLE = ('IntervalSample', )
 # Steps with several crops, and the number by default.
 CROPS = dict(ThreeCrop=3, TenCrop=10, EvenCrops=3)
 

@@ -183,6 +183,10 @@ class IndexedReader(VideoReader):
                 raise
             self._raise_judged([0], _first_line(error))
 
+    def frame_times(self) -> np.ndarray:
+        """Return when the frames are shown, see ``PyAVReader``."""
+        return self.truth.frame_times()
+
     @abstractmethod
     def _open(self) -> None:
         """Open the file with the library."""

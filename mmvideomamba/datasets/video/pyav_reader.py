@@ -48,6 +48,7 @@ class PyAVReader(VideoReader):
         self._drains = True  # a decoder is emptied behind the last packet
         self._kept: Optional[List[Any]] = None
         self._independent = True  # decoding can start at each key packet
+        self._counted: List[int] = []  # times of frames decoded to be counted
         self._parts: Dict[int, Tuple[List[int], int, int]] = {}
         self._converter = av.video.reformatter.VideoReformatter()
         self._open()
@@ -111,6 +112,24 @@ class PyAVReader(VideoReader):
         rate = self._stream.average_rate or self._stream.guessed_rate
         return float(rate or Fraction(25))
 
+    def frame_times(self) -> np.ndarray:
+        """Return when the frames are shown.
+
+        Of a long .mp4 file, the packets' times of decoding stand for the
+        times, up to a few frames off where the rate changes.
+
+        Returns:
+            np.ndarray: Seconds from the first frame on, (n, ), float64,
+            rising; by the average rate where the file tells no times.
+        """
+        table = self.table
+        times = np.array(self._counted, np.int64)
+        if not table.sequential:
+            times = table.dts if table.order is None else table.times
+        if len(times) != len(self) or (np.diff(times) < 0).any():
+            return super().frame_times()
+        return (times - times[0]) * float(self._stream.time_base)
+
     # Decoding from the start.
 
     def _walk(self) -> Iterator[Any]:
@@ -141,6 +160,7 @@ class PyAVReader(VideoReader):
         if len(times) == count and self._container.format.name == 'mpeg':
             check_gaps(self.path, np.array(times), self._stream.time_base)
         self._kept = kept
+        self._counted = times
         return count
 
     def _read_from_start(self, wanted: Sequence[int]) -> Dict[int, Any]:

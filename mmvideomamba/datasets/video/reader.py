@@ -148,6 +148,15 @@ class VideoReader(ABC):
         """
         return index
 
+    def frame_times(self) -> np.ndarray:
+        """Return when the frames are shown.
+
+        Returns:
+            np.ndarray: Seconds from the first frame on, (n, ), float64,
+            rising; by the average rate where the file tells no times.
+        """
+        return np.arange(len(self)) / self.avg_fps
+
     @functools.cached_property
     def size(self) -> tuple:
         """Height and width after rotation, in pixels."""

@@ -2,7 +2,8 @@
 import threading
 from collections import deque
 from queue import Empty, Full, Queue
-from typing import Any, Callable, Deque, Iterator, List, NamedTuple, Sequence
+from typing import (Any, Callable, Deque, Iterable, Iterator, List, NamedTuple,
+                    Optional, Sequence)
 
 _WAIT = 0.1  # seconds between looks at a request to stop
 
@@ -64,8 +65,10 @@ class _Stream:
                 pass
 
 
-def read_streams(items: Sequence[Any], read: Callable[[Any], Iterator[Any]],
-                 workers: int) -> Iterator[Part]:
+def read_streams(items: Sequence[Any],
+                 read: Callable[[Any], Iterator[Any]],
+                 workers: int,
+                 ahead: Optional[int] = None) -> Iterator[Part]:
     """Read the parts of inputs, several inputs side by side.
 
     Each input in progress holds at most two parts in memory, whatever the
@@ -75,6 +78,9 @@ def read_streams(items: Sequence[Any], read: Callable[[Any], Iterator[Any]],
         items (Sequence): The inputs.
         read (Callable): From an input to an iterator of parts.
         workers (int): Inputs in progress, each with a thread; at least 1.
+        ahead (int, optional): Inputs that may begin before the first of them
+            is done, which bounds the results to be brought into order.
+            Defaults to None, any number.
 
     Yields:
         Part: The parts of an input in order, then the end; several inputs
@@ -86,6 +92,9 @@ def read_streams(items: Sequence[Any], read: Callable[[Any], Iterator[Any]],
     try:
         while waiting or active:
             while waiting and len(active) < max(1, workers):
+                if ahead and active and not _near(waiting[0][0], active,
+                                                  ahead):
+                    break
                 active.append(_Stream(*waiting.popleft(), read, stop))
             stream = active.popleft()
             part = stream.get()
@@ -94,6 +103,11 @@ def read_streams(items: Sequence[Any], read: Callable[[Any], Iterator[Any]],
             yield part
     finally:
         stop.set()
+
+
+def _near(index: int, active: Iterable[_Stream], ahead: int) -> bool:
+    """Tell whether an input may begin, see ``read_streams``."""
+    return index - min(one.index for one in active) < ahead
 
 
 def in_order(done: Iterator[Any], index: Callable[[Any], int]) -> Iterator:

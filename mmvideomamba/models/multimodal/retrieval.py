@@ -20,7 +20,7 @@ from .token_store import TokenStore
 UNRANKED = -100.
 # Without cuDNN's attention: cuDNN prepares each new shape of inputs for some
 # milliseconds, and each piece of pairs may have a new shape.
-_ATTENTION = [
+PAIR_ATTENTION = [
     SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH
 ]
 
@@ -215,7 +215,7 @@ class RetrievalScorer:
         """Judge the pairs that are marked, (V, T); 0 elsewhere."""
         logits = torch.zeros(wanted.shape)
         judged = torch.zeros_like(wanted)
-        with sdpa_kernel(_ATTENTION):
+        with sdpa_kernel(PAIR_ATTENTION):
             own = self._judge_own(wanted, states)
         for rows, columns, found in dist.all_gather_object(own):
             logits[rows, columns] = found

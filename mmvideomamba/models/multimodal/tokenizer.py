@@ -1,7 +1,7 @@
 """Words to the ids of a BERT, from a local folder."""
 import os
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional, Sequence
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 import torch
 from mmengine.logging import print_log
@@ -132,14 +132,21 @@ class TextTokenizer:
         os.environ.setdefault('TOKENIZERS_PARALLELISM', 'false')
         tokenizers: Any = require('tokenizers', 'multimodal',
                                   'the tokenizer of texts')
-        found = tokenizers.BertWordPieceTokenizer(words, **self._options())
+        found = tokenizers.BertWordPieceTokenizer(words, **self.options())
         found.enable_truncation(self.max_length)
         found.enable_padding(
             length=self.max_length, pad_id=words['[PAD]'], pad_token='[PAD]')
         return found
 
-    def _options(self) -> Dict[str, Any]:
-        """Read how the folder treats letters."""
+    def options(self) -> Dict[str, Any]:
+        """Read how the folder treats letters.
+
+        Returns:
+            dict: ``lowercase``, ``strip_accents``, ``handle_chinese_chars``.
+
+        Raises:
+            ValueError: If the ``tokenizer_config.json`` cannot be used.
+        """
         path = self.folder / 'tokenizer_config.json'
         config: Any = {}
         if path.is_file():
@@ -184,3 +191,20 @@ class TextTokenizer:
         return TextBatch(
             torch.tensor([one.ids for one in found]),
             torch.tensor([one.attention_mask for one in found]))
+
+    def lengths(self, texts: Sequence[str]) -> List[int]:
+        """Count the tokens of texts before any is cut.
+
+        Args:
+            texts (Sequence[str]): b texts.
+
+        Returns:
+            list[int]: Tokens of each, ``[CLS]`` and ``[SEP]`` included.
+        """
+        found = []
+        for one in self.word_pieces.encode_batch(list(texts)):
+            parts = [one, *one.overflowing]
+            # Padding is special, and the rest of each part is words.
+            words = [part.special_tokens_mask.count(0) for part in parts]
+            found.append(sum(words) + 2)
+        return found

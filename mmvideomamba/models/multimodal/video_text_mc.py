@@ -9,7 +9,38 @@ from mmvideomamba.registry import MODELS
 from .equal_tokens import MAX_SHOWN, equal_groups, report_equal
 from .losses import similarity
 from .scores import check_finite
+from .tokenizer import TextBatch
 from .video_text_model import VideoTextModel
+
+MATCH_WEIGHT, SIMILARITY_WEIGHT = 0.7, 0.3
+
+
+def option_scores(model: VideoTextModel,
+                  features: Tensor,
+                  vision: Tensor,
+                  options: TextBatch,
+                  match_weight: float = MATCH_WEIGHT,
+                  similarity_weight: float = SIMILARITY_WEIGHT) -> Tensor:
+    """Score the options of a video, see ``VideoTextMC``.
+
+    Args:
+        model (VideoTextModel): The model.
+        features (Tensor): Of the video in the common space, (1, m, c).
+        vision (Tensor): Visual tokens of the video, (1, v, channels).
+        options (TextBatch): Tokens of n options.
+        match_weight (float): Defaults to 0.7.
+        similarity_weight (float): Defaults to 0.3.
+
+    Returns:
+        Tensor: Shape (n, ).
+    """
+    text = model.text_encoder.encode(*options)
+    near = similarity(features, model.text_proj(text[:, 0]),
+                      model.temp)[0].softmax(0)
+    # One video for all options: its keys and values are made once.
+    match = model.match_logit(text, options.mask, vision)
+    match = match.float().softmax(1)[:, 1]
+    return match_weight * match + similarity_weight * near
 
 
 @MODELS.register_module()
@@ -36,8 +67,8 @@ class VideoTextMC(VideoTextModel):
 
     def __init__(self,
                  *args: Any,
-                 match_weight: float = 0.7,
-                 similarity_weight: float = 0.3,
+                 match_weight: float = MATCH_WEIGHT,
+                 similarity_weight: float = SIMILARITY_WEIGHT,
                  **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.match_weight = match_weight
@@ -65,13 +96,9 @@ class VideoTextMC(VideoTextModel):
         for i, sample in enumerate(data_samples):
             tokens = self.tokenize(sample.caption_options)
             self._report_equal(sample.caption_options, tokens.ids)
-            text = self.text_encoder.encode(*tokens)
-            near = similarity(features[i:i + 1], self.text_proj(text[:, 0]),
-                              self.temp)[0].softmax(0)
-            # One video for all options: its keys and values are made once.
-            match = self.match_logit(text, tokens.mask, vision.tokens[i:i + 1])
-            match = match.float().softmax(1)[:, 1]
-            score = (self.match_weight * match + self.similarity_weight * near)
+            score = option_scores(self, features[i:i + 1],
+                                  vision.tokens[i:i + 1], tokens,
+                                  self.match_weight, self.similarity_weight)
             check_finite(score, 'scores of options')
             sample.pred_label = int(score.argmax())
             sample.score = score.float().cpu().numpy()

@@ -1,6 +1,6 @@
 """Answers to questions about videos."""
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from mmengine.logging import print_log
@@ -10,8 +10,8 @@ from torch import Tensor
 from mmvideomamba.json_file import read_json
 from mmvideomamba.registry import MODELS
 from mmvideomamba.upload import upload
-from .answer_decoder import (DECODER, answer_losses, build_decoder,
-                             decoder_state, rank_answers)
+from .answer_decoder import (DECODER, RankedAnswers, answer_losses,
+                             build_decoder, decoder_state, rank_answers)
 from .equal_tokens import equal_groups, report_equal
 from .scores import check_finite
 from .tokenizer import TextBatch
@@ -158,9 +158,37 @@ class VideoTextQA(VideoTextBase):
             for padding, (b, l).
         """
         vision = self.encode_videos(inputs).tokens
-        tokens = self.tokenize([s.question for s in data_samples])
+        return self._ask(vision, [s.question for s in data_samples])
+
+    def _ask(self, vision: Tensor,
+             questions: Sequence[str]) -> Tuple[Tensor, Tensor]:
+        """Read questions, see ``read_questions`` and ``rank``."""
+        tokens = self.tokenize(questions)
         text = self.text_encoder.encode(*tokens)
         return self.text_encoder.fuse(text, tokens.mask, vision), tokens.mask
+
+    @torch.no_grad()
+    def rank(self, vision: Tensor, questions: Sequence[str]) -> RankedAnswers:
+        """Order the answers to questions, the most probable first.
+
+        Args:
+            vision (Tensor): Visual tokens of g videos, (g, v, c).
+            questions (Sequence[str]): b questions, b / g in a row for each
+                video.
+
+        Returns:
+            RankedAnswers: Places in ``answers``, and log-probabilities.
+
+        Raises:
+            ValueError: If a log-probability is no number.
+        """
+        states, mask = self._ask(vision, questions)
+        ranked = rank_answers(self.text_decoder,
+                              self._answer_tokens(self.answers), states, mask,
+                              self.answer_tokenizer.pad_id, self.topk,
+                              self.pair_batch)
+        check_finite(ranked.log_probs, 'log-probabilities of answers')
+        return ranked
 
     def _answer_tokens(self, answers: List[str]) -> TextBatch:
         return self.uploaded(self.answer_tokenizer(answers))
@@ -211,12 +239,9 @@ class VideoTextQA(VideoTextBase):
         Raises:
             ValueError: If a log-probability is no number.
         """
-        states, mask = self.read_questions(inputs, data_samples)
-        ranked = rank_answers(self.text_decoder,
-                              self._answer_tokens(self.answers), states, mask,
-                              self.answer_tokenizer.pad_id, self.topk,
-                              self.pair_batch)
-        check_finite(ranked.log_probs, 'log-probabilities of answers')
+        ranked = self.rank(
+            self.encode_videos(inputs).tokens,
+            [s.question for s in data_samples])
         for sample, best in zip(data_samples, ranked.ids[:, 0].tolist()):
             sample.pred_answer = self.answers[best]
         return data_samples
