@@ -49,6 +49,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
      {'compat', 'exit_codes', 'extras', 'ops', 'registry', 'version'}),
     'cli': (set(), {'exit_codes', 'version'}),
     'cli.log_stream': ({'mmengine'}, set()),
+    'cli.run_ask': (set(), {'atomic_file', 'cli', 'command_line',
+                            'inference'}),
+    'cli.run_choose': (set(), {'cli', 'command_line', 'inference'}),
     'cli.run_doctor': (set(), {'doctor'}),
     'cli.run_explain':
     ({'numpy', 'tqdm'},

@@ -7,12 +7,14 @@ from typing import Optional, Sequence
 
 from mmvideomamba.exit_codes import INTERRUPTED
 from mmvideomamba.version import __version__
-from . import doctor, explain, export, features, predict
+from . import ask, choose, doctor, explain, export, features, predict
 
 VERBS = dict(
     predict=predict,
     features=features,
     explain=explain,
+    ask=ask,
+    choose=choose,
     export=export,
     doctor=doctor)
 

@@ -91,6 +91,10 @@ class VideoTextPredictor:
                 f'the model is for {task or type(model).__name__} and reads '
                 'no texts; take a model of configs/retrieval or '
                 'configs/question_answering')
+        if not hasattr(model, 'pipeline'):
+            raise ValueError(f'a bare {type(model).__name__} does not say how '
+                             'videos are read; give the file, or a model of '
+                             'mmvideomamba.load')
         self.can: FrozenSet[str] = frozenset(
             _QUESTIONS if questions else _RETRIEVAL)
         self.reader = ClipReader(

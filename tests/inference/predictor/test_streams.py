@@ -46,6 +46,21 @@ def test_a_part_ahead_and_closed() -> None:
     assert closed.wait(60) and len(made) <= 4
 
 
+def test_ahead_of_a_long_input() -> None:
+    """Few others are done before the first."""
+    done: List[int] = []
+    order = []
+    for part in read_streams([9] + [1] * 8, lambda n: iter(range(1, n + 1)), 2,
+                             3):
+        if part.value is None:
+            done.append(part.number)
+        order.append(part.number)
+    # Before the end of input 0, none behind input 2 begins.
+    assert done[:3] == [1, 2, 0] and sorted(done) == list(range(9))
+    assert max(order[:order.index(3)]) == 2
+    assert order.index(3) > len(order) - 1 - order[::-1].index(0)
+
+
 def test_order() -> None:
     found = in_order(iter([2, 0, 3, 1]), int)
     assert list(found) == [0, 1, 2, 3]

@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict
 
 import pytest
+from prediction_files import trained_file  # noqa: F401
 from text_model_files import KINDS, TextFile, text_model_file
 
 pytest.importorskip('tokenizers', reason='texts need tokenizers')

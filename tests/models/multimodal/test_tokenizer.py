@@ -23,6 +23,13 @@ def test_tokenizer_keeps_both_ends(folder: Path) -> None:
     assert (tokenizer.pad_id, tokenizer.cls_id, tokenizer.mask_id) == (0, 2, 4)
 
 
+def test_lengths_before_the_cut(folder: Path) -> None:
+    tokenizer = TextTokenizer(str(folder), max_length=6)
+    texts = ['', 'a cats', 'a cat cat cat', 'a ' * 5, 'a ' * 23, 'dog']
+    assert tokenizer.lengths(texts) == [2, 5, 6, 7, 25, 3]
+    assert tokenizer.lengths([]) == []
+
+
 def test_vocabulary_smaller_than_the_tower(folder: Path, mm_log: list) -> None:
     TextTokenizer(str(folder), vocab_size=8)(['a'])
     assert not mm_log
