@@ -8,8 +8,8 @@ from host_tools import ROOT
 from mmengine.config import Config
 from tiny_recipes import runner_file
 
-RECIPE = ROOT / ('configs/retrieval/quickstart/retrieval-videomamba-micro_'
-                 'scratch_1xb30-u8-25e_quickstart-captions.py')
+RECIPE, = (ROOT /
+           'configs/retrieval/quickstart').glob('*_quickstart-captions.py')
 WORDS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'square', 'disc',
          'moves', 'left', 'right', 'up', 'down', 'over', 'green')
 ANSWERS = ('left', 'a square', 'right', 'up', 'green disc')

@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     Raises:
         SystemExit: For a mistake of the user, with a message.
     """
-    with user_errors(ImportError), logs_to_stderr() as stream:
+    with user_errors(), logs_to_stderr() as stream:
         check_json(args)
         predictor = VideoTextPredictor(
             args.model, args.device, config=args.config)
