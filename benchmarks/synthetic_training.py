@@ -92,6 +92,22 @@ def peaks() -> Dict[str, float]:
         reserved=torch.cuda.max_memory_reserved() / 2**30)
 
 
+class HighestPeaks:
+    """Peaks of memory over a training.
+
+    The host's log resets the peaks of torch with each line; ``note`` must run
+    before the log of a step.
+    """
+
+    def __init__(self) -> None:
+        self.found: Dict[str, float] = {}
+
+    def note(self) -> None:
+        """Keep the present peaks, where higher."""
+        for name, value in peaks().items():
+            self.found[name] = max(value, self.found.get(name, 0.))
+
+
 @HOOKS.register_module()
 class StepTimer(Hook):
     """Time windows of a training, profile a few steps, and write a file.
@@ -119,6 +135,7 @@ class StepTimer(Hook):
         self.file, self.profiled = Path(file), profiled
         self.warm_up, self.end = warm_up, warm_up + windows * WINDOW
         self.marks: List[Any] = []
+        self.peaks = HighestPeaks()
         self.work: Optional[DeviceWork] = None
 
     @staticmethod
@@ -148,6 +165,9 @@ class StepTimer(Hook):
         device = next(runner.model.parameters()).device
         done = batch_idx - self.warm_up
         if 0 <= done and batch_idx <= self.end and done % WINDOW == 0:
+            if not done:
+                # Before the first line of the log, and before timed steps.
+                self.peaks.note()
             self.marks.append(mark(device))
         if batch_idx == self.end:
             if device.type == 'cuda':
@@ -167,8 +187,9 @@ class StepTimer(Hook):
     def _write(self, runner: Runner) -> None:
         if not is_main_process():
             return
+        self.peaks.note()
         found: Dict[str, Any] = dict(
-            ms=[x / WINDOW for x in gaps(self.marks)], **peaks())
+            ms=[x / WINDOW for x in gaps(self.marks)], **self.peaks.found)
         if self.work is not None:
             found['work'] = self.work.found
         self.file.write_text(json.dumps(found))

@@ -1,4 +1,4 @@
-"""Measure memory and speed of trainings: which model for my memory and cores.
+"""Measure memory and speed of trainings, by model, clip length and batch.
 
     python benchmarks/training_memory.py --device cpu
     python benchmarks/training_memory.py --device cuda
@@ -7,14 +7,17 @@ A case is MODEL-FRAMES-CLIPS-HOW-PRECISION, such as tiny-8-1-train-float32:
 tiny, small, middle and base at 224 px, micro (the quickstart's) at 48 px. HOW
 is 'train', the recipe for own videos through mmengine's runner with all hooks,
 on clips without a cost; 'train-cp', with checkpoint_layers for all blocks;
-'train-frozen', with frozen_stages for all blocks; or 'infer', one forward
-pass. On a CPU each case has a process of its own, and memory is the peak of
-its resident set; on a GPU one process runs all, and memory is the peak of the
-allocator, reset between cases. A model's first case compiles its kernels.
+'train-frozen', with frozen_stages for all blocks; or 'infer', a forward pass.
 
-Entries are kept in OUT/which_model_DEVICE.json; both files make the table
-OUT/which_model.md. Sizes without a measurement are computed by
-``mmvideomamba.analysis.estimate_training_memory``.
+On a CPU each case has its own process, and memory is the peak of the resident
+set. On a GPU one process runs all cases. Memory is the peak of the reserve of
+the allocator, CUDA graphs included; the cache is emptied between cases. The
+peak of allocated tensors, 'gib', is stored too. The first case of a model
+compiles kernels.
+
+Entries are kept in OUT/which_model_DEVICE.json; both files make the tables of
+OUT/which_model.md. ``mmvideomamba.analysis.estimate_training_memory`` computes
+sizes without a measurement; training_memory_fit.py fits the constants.
 """
 import argparse
 import gc
@@ -41,7 +44,7 @@ from mmengine.hooks import Hook
 from mmengine.registry import HOOKS, MODELS, init_default_scope
 from mmengine.runner import Runner
 from recipe_parts import make_short
-from synthetic_training import gaps, mark, peaks
+from synthetic_training import HighestPeaks, gaps, mark
 from training_memory_cases import MODELS_ZOO, PRECISIONS, Case, recipe
 from training_memory_table import paste, write
 
@@ -58,7 +61,7 @@ CPU_CASES = ('micro-8-8-train-float32', 'micro-8-1-train-float32',
 
 
 def gpu_cases() -> Iterator[str]:
-    """Yield the cases of a GPU; those a fit needs most come first."""
+    """Yield the cases of a GPU, the most needed of a fit first."""
     low_first = PRECISIONS[::-1]
     for size in ('8-8', '64-8', '8-1', '64-1'):
         yield from (f'tiny-{size}-train-{x}' for x in low_first)
@@ -75,7 +78,7 @@ def gpu_cases() -> Iterator[str]:
 
 
 def timing(marks: List[Any], work: List[float]) -> Entry:
-    """Return the times of steps; other programs can only slow one down.
+    """Return the times of steps; other programs only slow steps down.
 
     Args:
         marks (list): Moments of the device, before and after each step.
@@ -94,9 +97,11 @@ class StepClock(Hook):
     """Note the beginning of each step, and end the training after the last.
 
     Args:
-        warm_up (int): Steps that are not timed.
+        warm_up (int): Steps before the timed steps.
         steps (int): Timed steps.
     """
+    # Before the host's log, which resets the peaks of memory.
+    priority = 'VERY_HIGH'
     # Of the last training of the process.
     found: Entry = {}
 
@@ -104,6 +109,7 @@ class StepClock(Hook):
         self.warm_up, self.steps = warm_up, steps
         self.marks: List[Any] = []
         self.work: List[float] = []
+        self.peaks = HighestPeaks()
 
     def before_train_iter(self,
                           runner: Runner,
@@ -117,7 +123,18 @@ class StepClock(Hook):
         if batch_idx == self.warm_up + self.steps:
             if device.type == 'cuda':
                 torch.cuda.synchronize()
-            StepClock.found = timing(self.marks, self.work)
+            StepClock.found = dict(
+                timing(self.marks, self.work), **self.peaks.found)
+
+    def after_train_iter(self,
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: Optional[dict] = None) -> None:
+        """Note the peaks of memory, outside of the timed steps."""
+        if batch_idx < self.warm_up or batch_idx == (self.warm_up +
+                                                     self.steps - 1):
+            self.peaks.note()
 
     def after_train_epoch(self, runner: Runner) -> None:
         """End the training."""
@@ -189,11 +206,13 @@ def infer(case: Case, args: argparse.Namespace) -> Entry:
         work.append(time.process_time())
     if device.type == 'cuda':
         torch.cuda.synchronize()
-    return timing(marks, work)
+    found = HighestPeaks()
+    found.note()
+    return dict(timing(marks, work), **found.found)
 
 
 def resident_peak() -> float:
-    """Return the GiB of this process's resident set at its peak."""
+    """Return the peak of the resident set of the process, in GiB."""
     for line in Path('/proc/self/status').read_text().splitlines():
         if line.startswith('VmHWM:'):
             return int(line.split()[1]) * 1024 / GIB
@@ -202,7 +221,7 @@ def resident_peak() -> float:
 
 
 def measure(case: Case, args: argparse.Namespace, numbers: Iterator) -> Entry:
-    """Run a case in this process.
+    """Run a case in the present process.
 
     Args:
         case (Case): The case.
@@ -211,15 +230,18 @@ def measure(case: Case, args: argparse.Namespace, numbers: Iterator) -> Entry:
 
     Returns:
         dict: ``ms`` of the best step, ``median``, and ``gib``; on a CPU
-        ``start``, resident before the case, on a GPU ``reserved`` and
-        ``context``, GiB of the device beside the allocator.
+        ``start``, resident before the case, on a GPU ``reserved``, ``held``,
+        reserved before the case, and ``context``, GiB of the device beside
+        the allocator.
     """
     on_gpu = args.device != 'cpu'
     gc.collect()
     if on_gpu:
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
-    start = dict() if on_gpu else dict(start=resident_peak())
+        start = dict(held=torch.cuda.memory_reserved() / GIB)
+    else:
+        start = dict(start=resident_peak())
     try:
         entry = (
             infer(case, args) if case.how == 'infer' else train(
@@ -230,19 +252,19 @@ def measure(case: Case, args: argparse.Namespace, numbers: Iterator) -> Entry:
         return dict(entry, **start, gib=resident_peak())
     free, total = torch.cuda.mem_get_info()
     context = (total - free - torch.cuda.memory_reserved()) / GIB
-    return dict(entry, **peaks(), context=context)
+    return dict(entry, **start, context=context)
 
 
 def children(args: argparse.Namespace, cases: List[str],
              end: float) -> Iterator[Entry]:
-    """Run each case in a process, and yield the entries as they come.
+    """Run each case in a process, and yield the entries in order.
 
     Args:
         args (argparse.Namespace): Command line.
         cases (list[str]): The cases.
-        end (float): Moment after which no case is begun.
+        end (float): Moment of the last beginning of a case.
     """
-    # Threads that wait for each other in a loop take turns on a busy machine.
+    # Waiting threads that spin take turns on a busy machine.
     environment = dict(os.environ, OMP_WAIT_POLICY='PASSIVE')
     for case in cases:
         if time.monotonic() > end:
@@ -263,12 +285,12 @@ def children(args: argparse.Namespace, cases: List[str],
 
 def in_turn(args: argparse.Namespace, cases: List[str],
             end: float) -> Iterator[Entry]:
-    """Run cases in this process, and yield the entries as they come.
+    """Run cases in the present process, and yield the entries in order.
 
     Args:
         args (argparse.Namespace): Command line.
         cases (list[str]): The cases.
-        end (float): Moment after which no case is begun.
+        end (float): Moment of the last beginning of a case.
     """
     numbers = count()
     for case in cases:
@@ -287,7 +309,7 @@ def parse_args(arguments: Optional[List[str]]) -> argparse.Namespace:
         '--cases',
         nargs='+',
         metavar='CASE',
-        help='MODEL-FRAMES-CLIPS-HOW-PRECISION; default: those of the table')
+        help='MODEL-FRAMES-CLIPS-HOW-PRECISION; default: cases of the table')
     parser.add_argument(
         '--out',
         type=Path,

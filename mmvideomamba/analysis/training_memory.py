@@ -35,30 +35,28 @@ class StepMemory(NamedTuple):
         token (float): Kept of a token, by a block, for the states and rates
             of the scans.
         once (float): Of a token and channel, for the step as a whole: the
-            embedding, and the backward pass of a block.
-        recomputed (float, optional): As ``channel``, of a block that is
-            recomputed. None where that was not measured.
-        frozen (float, optional): As ``once``, where no block learns.
+            embedding, and the work of one block.
+        recomputed (float): As ``channel``, of a recomputed block.
     """
     process: int
     weight: float
     channel: float
     token: float
     once: float
-    recomputed: Optional[float]
-    frozen: Optional[float]
+    recomputed: float
 
 
 MIB = 2**20
-# The table of the CPU deviates by less than 0.05 GiB.
 STEPS: Dict[Tuple[str, str], StepMemory] = {
+    # The table of the CPU deviates by less than 0.05 GiB.
     ('cpu', 'float32'):
-    StepMemory(1143 * MIB, 8., 83.4, 1450., 119., 14.1, 121.),
-    # The tables of the GPU deviate by less than 12 %.
+    StepMemory(1143 * MIB, 8., 83.4, 1450., 120., 14.1),
+    # The tables of the GPU deviate by less than 9 %. Blocks without gradients
+    # tell ``once``, and Tiny with all blocks recomputed tells ``recomputed``.
     ('cuda', 'float32'):
-    StepMemory(200 * MIB, 26.4, 17.8, 3320., 24., None, None),
+    StepMemory(192 * MIB, 22.7, 13.5, 2157., 230., 14.1),
     ('cuda', 'half'):
-    StepMemory(200 * MIB, 27.3, 11.7, 2180., 15.7, None, None),
+    StepMemory(192 * MIB, 21.1, 7.81, 1823., 160., 10.2),
 }
 
 
@@ -72,10 +70,10 @@ class TrainingSizes(NamedTuple):
         copies (int): Further copies of all weights, in float32.
         channels (int): Of a token.
         blocks (int): Blocks with all tensors kept for backward.
-        recomputed (int): Blocks that are recomputed in backward.
+        recomputed (int): Recomputed blocks, in backward.
         tokens (int): Of a batch.
         pixels (int): Of a batch, times channels.
-        workers (int): Processes that load data, for the validation too.
+        workers (int): Loading processes, for the validation too.
     """
     weights: int
     learned: int
@@ -144,7 +142,7 @@ def _clips(cfg: Config) -> Optional[int]:
 
 
 def training_sizes(cfg: Config) -> Optional[TrainingSizes]:
-    """Read the sizes of a training from its config.
+    """Read the sizes of a training from a config.
 
     Args:
         cfg (Config): Of a recognizer or an image classifier.
@@ -182,7 +180,7 @@ def training_sizes(cfg: Config) -> Optional[TrainingSizes]:
         workers=loader.get('num_workers', 0) + val.get('num_workers', 0))
 
 
-def step_memory(sizes: TrainingSizes, step: StepMemory) -> Optional[float]:
+def step_memory(sizes: TrainingSizes, step: StepMemory) -> float:
     """Return the bytes of a training step, without loaders.
 
     Args:
@@ -190,17 +188,11 @@ def step_memory(sizes: TrainingSizes, step: StepMemory) -> Optional[float]:
         step (StepMemory): Of the device and precision.
 
     Returns:
-        float, optional: Bytes; None for recomputed or frozen blocks, where
-        those were not measured.
+        float: Bytes.
     """
     channels, b = sizes.channels, sizes
-    learns = b.blocks + b.recomputed > 0
-    again = step.recomputed if b.recomputed else 0.
-    once = step.once if learns else step.frozen
-    if again is None or once is None:
-        return None
     kept = b.blocks * (step.channel * channels + step.token)
-    kept += (b.recomputed * again + once) * channels
+    kept += (b.recomputed * step.recomputed + step.once) * channels
     weights = 4 * b.weights * (1 + b.copies) + b.learned * (
         step.weight - 4 + b.state)
     return step.process + weights + b.tokens * kept
@@ -219,12 +211,12 @@ def estimate_training_memory(
         cfg: Config, device: Union[str, torch.device]) -> Optional[int]:
     """Estimate the peak memory of a training.
 
-    Weights, gradients, the optimizer's state, EMA weights, what each block
-    keeps of each token until backward, and the batch. On a GPU: what the
-    allocator of a process reserves, without the context of the driver. On a
-    CPU: the resident memory of the training, with libraries, workers and
-    batches of workers in shared memory. Constants and their tolerance come
-    from benchmarks/training_memory.py.
+    Weights, gradients, the optimizer's state, EMA weights, the tensors kept
+    by each block until backward, and the batch. On a GPU: the memory reserved
+    by the allocator of a process, CUDA graphs included, without the context
+    of the driver (0.8 GiB on an H200). On a CPU: the resident memory of the
+    training, with libraries, workers and batches of workers in shared memory.
+    Constants and tolerance come from benchmarks/training_memory.py.
 
     Args:
         cfg (Config): Of a recognizer or an image classifier with the
@@ -233,8 +225,8 @@ def estimate_training_memory(
 
     Returns:
         int, optional: Bytes of a process; None for models (pretraining,
-        adapters, videos with texts), optimizers, backends and devices that
-        were not measured.
+        adapters, videos with texts), optimizers, backends and devices without
+        a measurement.
     """
     kind = torch.device(device).type
     half = _name(cfg.get('optim_wrapper')) == 'AmpOptimWrapper'
@@ -245,8 +237,6 @@ def estimate_training_memory(
     if sizes is None:
         return None
     found = step_memory(sizes, step)
-    if found is None:
-        return None
     if kind == 'cpu':
         ahead = (cfg.train_dataloader.get('prefetch_factor')
                  or WORKER_BATCHES) * sizes.pixels

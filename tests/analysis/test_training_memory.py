@@ -1,15 +1,14 @@
 import copy
 import importlib
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from mmengine.config import Config
+from preloaded_python import Python
 
 from mmvideomamba.analysis import build_model, estimate_training_memory
 from mmvideomamba.analysis import training_memory as module
@@ -20,8 +19,10 @@ from mmvideomamba.ops import use_backend
 
 TINY = 'videomamba-tiny_1xb8-u8-25e_custom-rgb'
 MIB = 2**20
+ROOT = Path(__file__).parents[2]
 # A process for each config, all with the imports of one: two steps with a
-# clip, and two with a batch; prints the peaks of both.
+# clip, the first of which makes the optimizer's state, and one with a batch;
+# prints the peaks of both.
 SCRIPT = """
 import os
 import sys
@@ -42,9 +43,9 @@ for path in sys.argv[1:]:
     wrapper = build_optim_wrapper(model, cfg.optim_wrapper)
     backbone = cfg.model.backbone
     side = backbone.img_size
-    for clips in (1, cfg.train_dataloader.batch_size):
+    for clips, steps in ((1, 2), (cfg.train_dataloader.batch_size, 1)):
         samples = [ActionDataSample().set_gt_label(0) for _ in range(clips)]
-        for _ in range(2):
+        for _ in range(steps):
             clip = torch.zeros(1, 3, backbone.num_frames, side, side).byte()
             model.train_step(
                 dict(inputs=[clip] * clips, data_samples=samples), wrapper)
@@ -88,11 +89,11 @@ def test_measured_steps(tmp_path: Path) -> None:
         cfg.dump(tmp_path / f'{number}.py')
         cfgs.append(cfg)
     paths = sorted(map(str, tmp_path.glob('*.py')))
-    out = subprocess.run([sys.executable, '-c', SCRIPT, *paths],
-                         env=dict(os.environ, OMP_NUM_THREADS='1'),
-                         check=True,
-                         capture_output=True,
-                         text=True).stdout
+    script = tmp_path / 'script'
+    script.write_text(SCRIPT)
+    done = Python([script, *paths], tmp_path).wait()
+    assert done.returncode == 0, done.stderr
+    out = done.stdout
     peaks = [
         int(line.split()[1]) for line in out.splitlines()
         if line.startswith('peak')
@@ -157,8 +158,8 @@ def test_what_takes_more(cfg: Config) -> None:
 
 def test_half_precision(cfg: Config) -> None:
     sizes: Any = training_sizes(cfg)
-    full = step_memory(sizes, STEPS['cuda', 'float32']) or 0
-    half = step_memory(sizes, STEPS['cuda', 'half']) or 0
+    full = step_memory(sizes, STEPS['cuda', 'float32'])
+    half = step_memory(sizes, STEPS['cuda', 'half'])
     assert 0.4 * full < half < 0.9 * full
 
 
@@ -225,31 +226,86 @@ def test_image_classifier() -> None:
     assert sizes.tokens == cfg.train_dataloader.batch_size * tokens.shape[1]
 
 
-def test_computed_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The constants give the measured rows: CPU to 5 %, GPU to 12 %."""
-    root = Path(__file__).parents[2]
-    monkeypatch.syspath_prepend(str(root / 'benchmarks'))
-    cases = importlib.import_module('training_memory_cases')
-    for device, tolerance in (('cpu', 0.05), ('cuda', 0.12)):
-        file = root / f'benchmarks/results/which_model_{device}.json'
-        entries = [
-            e for e in json.loads(file.read_text())['entries']
-            if '-train-' in e['case'] and 'note' not in e
-        ]
-        assert len(entries) >= 10
-        for entry in entries:
-            case = cases.Case.parse(entry['case'])
-            sizes: Any = training_sizes(cases.recipe(case, device))
-            name = dict(bfloat16='half').get(case.precision, case.precision)
-            found = step_memory(sizes, STEPS[device, name])
-            if found is not None:
-                key = 'gib' if device == 'cpu' else 'reserved'
-                assert found / 2**30 == pytest.approx(
-                    entry[key], rel=tolerance), entry['case']
+@pytest.mark.parametrize('wrapper', ['OptimWrapper', 'AmpOptimWrapper'])
+def test_less_to_keep_on_a_gpu(cfg: Config, wrapper: str,
+                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, '_own_kernels', lambda device: True)
+    cfg.optim_wrapper.type = wrapper
+    found = []
+    for name in (None, 'checkpoint_layers', 'frozen_stages'):
+        changed = copy.deepcopy(cfg)
+        if name is not None:
+            changed.model.backbone[name] = 24
+        found.append(estimate_training_memory(changed, 'cuda') or 0)
+    assert found[0] > found[1] > found[2] > 200 * MIB
+
+
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Return the benchmark that fits the constants."""
+    monkeypatch.syspath_prepend(str(ROOT / 'benchmarks'))
+    return importlib.import_module('training_memory_fit')
+
+
+def test_computed_is_measured_on_a_cpu(fits: ModuleType) -> None:
+    """The constants give the measured rows to 5 %."""
+    file = ROOT / 'benchmarks/results/which_model_cpu.json'
+    entries = [
+        e for e in json.loads(file.read_text())['entries']
+        if '-train-' in e['case'] and 'note' not in e
+    ]
+    assert len(entries) >= 10
+    for entry in entries:
+        case = fits.Case.parse(entry['case'])
+        sizes: Any = training_sizes(fits.recipe(case, 'cpu'))
+        found = step_memory(sizes, STEPS['cpu', 'float32'])
+        assert found / 2**30 == pytest.approx(
+            entry['gib'], rel=0.05), entry['case']
+
+
+def test_constants_of_a_gpu(fits: ModuleType) -> None:
+    """The constants are the fit; the page names both tolerances."""
+    rows = fits.rows(ROOT / 'benchmarks/results')
+    assert len(rows) >= 20
+    fitted = fits.fit(rows)
+    for kind, step in fitted.items():
+        assert STEPS['cuda', kind] == pytest.approx(step, rel=0.01)
+    steps = {kind: STEPS['cuda', kind] for kind in fitted}
+    for row in rows:
+        assert abs(fits.deviation(row, steps)) < 0.09, row.case
+    left_out = fits.left_out(rows)
+    assert [case for case, found in left_out.items() if found is None] == [
+        f'tiny-64-8-train-{how}-{precision}' for how in ('cp', 'frozen')
+        for precision in ('bfloat16', 'float32')
+    ]
+    known = [abs(x) for x in left_out.values() if x is not None]
+    assert max(known) < 0.14
+
+
+@pytest.mark.parametrize('name, clips, row',
+                         [('TINY_8F', 8, 'Tiny 8f, 8 clips'),
+                          ('TINY_64F', 8, 'Tiny 64f, 8 clips'),
+                          ('TINY_8F', 64, 'Tiny 8f, 64 clips'),
+                          ('MIDDLE_8F', 32, 'Middle 8f, 32 clips')])
+def test_trainings_outside_the_fit(fits: ModuleType, name: str, clips: int,
+                                   row: str) -> None:
+    """Other recipes, measured by training_step.py, are met to 11 %."""
+    parts = importlib.import_module('recipe_parts')
+    cfg = parts.load(parts.Case(getattr(parts, name), clips), 'cuda', False)
+    cfg.train_dataloader.batch_size = clips
+    # The clips of the benchmark are without repeats.
+    cfg.train_dataloader.dataset.num_repeats = 1
+    sizes: Any = training_sizes(cfg)
+    page = ROOT / 'benchmarks/results/training_step.md'
+    line, = (
+        x for x in page.read_text().splitlines()
+        if x.startswith(f'| {row} | default settings |'))
+    reserved = float(line.split('|')[-3])
+    found = step_memory(sizes, STEPS['cuda', 'half']) / 2**30
+    assert found == pytest.approx(reserved, rel=0.11)
 
 
 def test_page_holds_the_tables() -> None:
-    root = Path(__file__).parents[2]
-    result = (root / 'benchmarks/results/which_model.md').read_text()
-    page = (root / 'docs/which_model.md').read_text()
+    result = (ROOT / 'benchmarks/results/which_model.md').read_text()
+    page = (ROOT / 'docs/which_model.md').read_text()
     assert page.endswith(result.partition('\n')[2])
