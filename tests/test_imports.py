@@ -26,6 +26,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'extras': ({'packaging'}, set()),
     'process_group': ({'torch'}, set()),
     'signals': (set(), set()),
+    'thread_waits': (set(), set()),
     'user_error': (set(), set()),
     'json_file': (set(), set()),
     'free_memory': ({'torch'}, set()),
@@ -47,7 +48,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'doctor':
     (BASIC | {'mmengine', 'cv2', 'packaging'},
      {'compat', 'exit_codes', 'extras', 'ops', 'registry', 'version'}),
-    'cli': (set(), {'exit_codes', 'version'}),
+    'cli': (set(), {'exit_codes', 'thread_waits', 'version'}),
     'cli.log_stream': ({'mmengine'}, set()),
     'cli.run_ask': (set(), {'atomic_file', 'cli', 'command_line',
                             'inference'}),

@@ -3,6 +3,7 @@ import argparse
 
 from mmvideomamba.command_line import (add_config_options, add_run_options,
                                        user_errors)
+from mmvideomamba.thread_waits import let_threads_sleep
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,6 +54,7 @@ if __name__ == '__main__':
     # Answers --help and refuses wrong options before the imports, which
     # take seconds.
     build_parser().parse_args()
+    let_threads_sleep()
 
 from mmengine.config import Config, ConfigDict
 

@@ -6,6 +6,7 @@ import warnings
 from typing import Optional, Sequence
 
 from mmvideomamba.exit_codes import INTERRUPTED
+from mmvideomamba.thread_waits import let_threads_sleep
 from mmvideomamba.version import __version__
 from . import ask, choose, doctor, explain, export, features, predict
 
@@ -55,6 +56,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         SystemExit: For a mistake of the user, with a message.
     """
     args = build_parser().parse_args(arguments)
+    let_threads_sleep()
     try:
         with warnings.catch_warnings():
             # Of the hosts, for the developers of the hosts.
