@@ -24,6 +24,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'atomic_file': (set(), set()),
     'exit_codes': (set(), set()),
     'extras': ({'packaging'}, set()),
+    'folder_lock': (set(), {'atomic_file', 'user_error'}),
     'process_group': ({'torch'}, set()),
     'signals': (set(), set()),
     'thread_waits': (set(), set()),
@@ -63,6 +64,11 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'cli.run_predict':
     ({'tqdm'},
      {'atomic_file', 'cli', 'command_line', 'exit_codes', 'inference'}),
+    'cli.search_model': (set(), {'inference'}),
+    'cli.run_search_index':
+    ({'tqdm'}, {'cli', 'command_line', 'exit_codes', 'inference'}),
+    'cli.run_search_query':
+    (set(), {'atomic_file', 'cli', 'command_line', 'inference'}),
     '__main__': (set(), {'cli'}),
     'ops.__init__': (set(), {'ops'}),
     'ops.runtime': (BASIC | KERNELS, set()),
@@ -117,9 +123,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'engine': (ENGINE | {'cv2', 'mmaction', 'mmpretrain'}, {
         'analysis.training_memory', 'atomic_file', 'checkpoints',
-        'config_check', 'datasets', 'evaluation', 'exit_codes', 'free_memory',
-        'ops.clip_augment', 'process_group', 'registry', 'signals',
-        'user_error', 'visualization'
+        'config_check', 'datasets', 'evaluation', 'exit_codes', 'folder_lock',
+        'free_memory', 'ops.clip_augment', 'process_group', 'registry',
+        'signals', 'user_error', 'visualization'
     }),
     # Imported by the hook that draws, once relevance is asked for.
     'engine.sample_relevance': (ENGINE, {
@@ -138,6 +144,10 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     }),
     'inference.relevance': ({'torch', 'mmaction', 'mmpretrain'},
                             {'inference', 'models', 'models.layers'}),
+    'inference.search': ({'numpy', 'torch'}, {
+        'atomic_file', 'datasets', 'folder_lock', 'inference',
+        'inference.video_text', 'json_file'
+    }),
     'inference.saved': (ENGINE, {
         'checkpoints', 'command_line', 'datasets', 'inference', 'json_file',
         'models', 'version'

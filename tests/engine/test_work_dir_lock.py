@@ -11,8 +11,9 @@ from typing import Any, Iterator
 
 import pytest
 
-from mmvideomamba.engine import work_dir_lock
-from mmvideomamba.engine.work_dir_lock import NAME, SILENCE, WorkDirLock
+from mmvideomamba import folder_lock
+from mmvideomamba.engine.work_dir_lock import NAME, WorkDirLock
+from mmvideomamba.folder_lock import SILENCE
 from mmvideomamba.user_error import UserError
 
 FORK = multiprocessing.get_context('fork')
@@ -44,7 +45,7 @@ def locks(request: Any, monkeypatch: Any) -> str:
     """A file system with and without locks."""
     if request.param == 'none':
         monkeypatch.setattr(
-            work_dir_lock, '_lock', lambda number, shared=False: None)
+            folder_lock, '_lock', lambda number, shared=False: None)
     return request.param
 
 
