@@ -8,7 +8,7 @@ from typing import Optional, Sequence
 from mmvideomamba.exit_codes import INTERRUPTED
 from mmvideomamba.thread_waits import let_threads_sleep
 from mmvideomamba.version import __version__
-from . import ask, choose, doctor, explain, export, features, predict
+from . import ask, choose, doctor, explain, export, features, predict, search
 
 VERBS = dict(
     predict=predict,
@@ -16,6 +16,7 @@ VERBS = dict(
     explain=explain,
     ask=ask,
     choose=choose,
+    search=search,
     export=export,
     doctor=doctor)
 
