@@ -24,6 +24,11 @@ class Embedding(NamedTuple):
     fps: float
 
 
+class Judgement(NamedTuple):
+    probabilities: np.ndarray
+    logits: np.ndarray
+
+
 def unit(points: Any) -> np.ndarray:
     """Return unit vectors with DIM channels."""
     points = np.asarray(points, float).reshape(-1, 2)
@@ -87,8 +92,9 @@ class FakePredictor:
     def embed_class(self, name: str, templates: Any = None) -> np.ndarray:
         return self.embed_texts([name])[0]
 
-    def match(self, tokens: np.ndarray, texts: Sequence[str]) -> np.ndarray:
-        """Later windows are likelier."""
+    def judge(self, tokens: np.ndarray, texts: Sequence[str]) -> Judgement:
+        """Later windows are likelier; the logits say the contrary."""
         assert tokens.shape[1:] == TOKENS
         means = np.asarray(tokens, np.float32).mean((1, 2))
-        return np.repeat(means[:, None], len(texts), 1)
+        found = np.repeat(means[:, None], len(texts), 1)
+        return Judgement(1 - found, found)

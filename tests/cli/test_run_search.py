@@ -62,7 +62,7 @@ def test_queries(folder: Path, capsys: pytest.CaptureFixture) -> None:
     head, first, second = capsys.readouterr().out.splitlines()
     assert head.split() == ['score', 'judge', 'from', 'to', 'video']
     video = str(folder / 'videos/a.mp4')
-    assert first.split() == ['1', '1.000', '0.010', '0:10.0', '0:20.0', video]
+    assert first.split() == ['1', '1.000', '0.990', '0:10.0', '0:20.0', video]
     assert second.split()[2] == '-'
     assert run('query x --class up --per-video 1 --out out/hits.csv') == 0
     with open('out/hits.csv', encoding='utf-8') as file:

@@ -1,5 +1,6 @@
 """Candidates in the order of the judge."""
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence
+import math
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -8,48 +9,50 @@ from .settings import Settings
 from .store import Store
 
 BATCH = 16  # windows at a time
+Pair = Tuple[float, float]  # probability and logit
 
 
 class Judged(NamedTuple):
     """Candidates after the judge.
 
     Args:
-        candidates (list[Candidate]): By probability; then, by cosine, the
-            candidates without a judgement.
+        candidates (list[Candidate]): By the logit of a pair, as tools/test.py
+            orders them; then, by cosine, the candidates without a judgement.
         notes (list[str]): For the user.
     """
     candidates: List[Candidate]
     notes: List[str]
 
 
-def _probabilities(tokens: Any, text: str, predictor: Any) -> np.ndarray:
+def _judgements(tokens: Any, text: str, predictor: Any) -> List[Pair]:
     """Judge windows, a few at a time."""
-    found = [
-        predictor.match(np.asarray(tokens[first:first + BATCH]), [text])[:, 0]
-        for first in range(0, len(tokens), BATCH)
-    ]
-    return np.concatenate(found)
+    found: List[Pair] = []
+    for first in range(0, len(tokens), BATCH):
+        part = np.asarray(tokens[first:first + BATCH])
+        both = predictor.judge(part, [text])
+        found += zip(both.probabilities[:, 0].tolist(),
+                     both.logits[:, 0].tolist())
+    return found
 
 
 def _from_store(candidates: Sequence[Candidate], text: str, predictor: Any,
-                tokens: np.ndarray) -> List[Optional[float]]:
+                tokens: np.ndarray) -> List[Optional[Pair]]:
     """Judge by the tokens in the index."""
-    found: List[Optional[float]] = []
+    found: List[Optional[Pair]] = []
     for first in range(0, len(candidates), BATCH):
         rows = [one.row for one in candidates[first:first + BATCH]]
         part = np.stack([tokens[row] for row in rows])
-        found += _probabilities(part, text, predictor).tolist()
+        found += _judgements(part, text, predictor)
     return found
 
 
 def _from_videos(candidates: Sequence[Candidate], text: str, predictor: Any,
-                 settings: Settings,
-                 notes: List[str]) -> List[Optional[float]]:
+                 settings: Settings, notes: List[str]) -> List[Optional[Pair]]:
     """Judge by tokens computed from the videos now."""
     wanted: Dict[str, List[int]] = {}
     for i, one in enumerate(candidates):
         wanted.setdefault(one.record.path, []).append(i)
-    found: List[Optional[float]] = [None] * len(candidates)
+    found: List[Optional[Pair]] = [None] * len(candidates)
     embeddings = predictor.embed_videos(
         list(wanted),
         window=settings.window,
@@ -67,8 +70,8 @@ def _from_videos(candidates: Sequence[Candidate], text: str, predictor: Any,
         else:
             rows = [candidates[i].row - record.first for i in numbers]
             part = np.stack([one.tokens[row] for row in rows])
-            values = _probabilities(part, text, predictor)
-            for i, value in zip(numbers, values.tolist()):
+            values = _judgements(part, text, predictor)
+            for i, value in zip(numbers, values):
                 found[i] = value
     return found
 
@@ -106,11 +109,12 @@ def judge(candidates: Sequence[Candidate], text: str, predictor: Any,
         values = _from_videos(candidates, text, predictor, store.settings,
                               notes)
     judged = [
-        one._replace(probability=value)
-        for one, value in zip(candidates, values)
+        one if pair is None else one._replace(
+            probability=pair[0], logit=pair[1])
+        for one, pair in zip(candidates, values)
     ]
-    # Stable: equal probabilities keep the order of the cosines.
+    # Stable: equal logits keep the order of the cosines.
     judged.sort(
-        key=lambda one: -1. if one.probability is None else one.probability,
+        key=lambda one: -math.inf if one.logit is None else one.logit,
         reverse=True)
     return Judged(judged, notes)

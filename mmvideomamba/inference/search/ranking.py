@@ -19,11 +19,13 @@ class Candidate(NamedTuple):
         row (int): In the matrix.
         score (float): Cosine.
         probability (float, optional): By the judge. Defaults to None.
+        logit (float, optional): Of a pair, by the judge. Defaults to None.
     """
     record: VideoRecord
     row: int
     score: float
     probability: Optional[float] = None
+    logit: Optional[float] = None
 
 
 class Owners:

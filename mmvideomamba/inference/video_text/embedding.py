@@ -12,6 +12,18 @@ from ..predictor.streams import in_order, read_streams
 from .clips import ClipReader, Cut, VideoHead
 
 
+class Judgement(NamedTuple):
+    """Pairs of windows and texts, as the judge sees them.
+
+    Attributes:
+        probabilities (np.ndarray): Of a pair, (n, m), float32.
+        logits (np.ndarray): Of a pair, (n, m), float32; the order of
+            ``tools/test.py``.
+    """
+    probabilities: np.ndarray
+    logits: np.ndarray
+
+
 class VideoEmbedding(NamedTuple):
     """Embeddings of the windows of a video.
 

@@ -19,7 +19,7 @@ from ..predictor.predictor import choose_device
 from ..saved import load
 from . import texts as text_tools
 from .clips import ClipReader
-from .embedding import VideoEmbedder, VideoEmbedding, read_clips
+from .embedding import Judgement, VideoEmbedder, VideoEmbedding, read_clips
 from .fingerprint import fingerprint
 from .questions import Answer, answer_all, choose_option
 from .windows import check_part, check_windows, cut_video
@@ -205,24 +205,35 @@ class VideoTextPredictor:
         mean = self.embed_texts(prompts).mean(0)
         return mean / np.linalg.norm(mean)
 
-    def match(self,
-              tokens: Any,
-              texts: Sequence[str],
-              logits: bool = False) -> np.ndarray:
+    def match(self, tokens: Any, texts: Sequence[str]) -> np.ndarray:
         """Judge all pairs of windows and texts.
 
-        ``tools/test.py`` orders candidates by the logit of a pair, which
-        ``logits`` returns.
+        Args:
+            tokens (np.ndarray | Tensor): See ``judge``.
+            texts (Sequence[str]): m texts.
+
+        Returns:
+            np.ndarray: Probabilities of a pair, (n, m), float32.
+
+        Raises:
+            TextTooLong: See ``embed_texts``.
+            ValueError: See ``judge``.
+        """
+        return self.judge(tokens, texts).probabilities
+
+    def judge(self, tokens: Any, texts: Sequence[str]) -> Judgement:
+        """Judge all pairs of windows and texts, for an order of them.
+
+        ``tools/test.py`` orders candidates by the logit of a pair. The
+        probability is a softmax of this logit and the logit of no pair.
 
         Args:
             tokens (np.ndarray | Tensor): Visual tokens of n windows, see
                 ``VideoEmbedding``, (n, *token_shape), float16 or float32.
             texts (Sequence[str]): m texts.
-            logits (bool): Whether to return logits of a pair in the place of
-                probabilities. Defaults to False.
 
         Returns:
-            np.ndarray: Probabilities of a pair, (n, m), float32.
+            Judgement: Probabilities and logits, (n, m), float32.
 
         Raises:
             TextTooLong: See ``embed_texts``.
@@ -238,7 +249,8 @@ class VideoTextPredictor:
                 f't, {channels}); they are of another model')
         clean = text_tools.clean_texts(self.model, texts)
         found = text_tools.judge(self.model, tokens, clean)
-        return (found if logits else found.softmax(2))[..., 1].numpy()
+        return Judgement(
+            found.softmax(2)[..., 1].numpy(), found[..., 1].numpy())
 
     def answer(self,
                video: Any,

@@ -71,7 +71,7 @@ def test_retrieval(text_models: Dict[str, TextFile], three_videos: Path,
     tokens = np.concatenate([v.tokens for v in videos])
     assert tokens.dtype == np.float16
     assert tokens.shape == (3, *found.token_shape)
-    logits = found.match(tokens, TEXTS, logits=True)
+    logits = found.judge(tokens, TEXTS).logits
     np.testing.assert_allclose(logits, expected.v2t, atol=2e-3)
     # With tokens in full precision the logits are the same.
     with torch.no_grad():
@@ -80,7 +80,7 @@ def test_retrieval(text_models: Dict[str, TextFile], three_videos: Path,
                 one.model.data_preprocessor(found.model.pipeline(
                     v.input))['inputs']).tokens for v in videos
         ])
-    logits = found.match(exact, TEXTS, logits=True)
+    logits = found.judge(exact, TEXTS).logits
     np.testing.assert_allclose(logits, expected.v2t, atol=1e-5)
     assert np.ptp(logits) > 0.01  # the judge tells pairs apart
 
