@@ -69,6 +69,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     ({'tqdm'}, {'cli', 'command_line', 'exit_codes', 'inference'}),
     'cli.run_search_query':
     (set(), {'atomic_file', 'cli', 'command_line', 'inference'}),
+    'cli.run_search_serve': (set(),
+                             {'cli', 'command_line', 'inference', 'serve'}),
     '__main__': (set(), {'cli'}),
     'ops.__init__': (set(), {'ops'}),
     'ops.runtime': (BASIC | KERNELS, set()),
@@ -159,6 +161,8 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'executorch', 'mmaction', 'mmengine', 'mmpretrain', 'onnx',
         'onnxruntime'
     }, {'compat', 'extras', 'inference', 'models', 'ops.dispatch', 'version'}),
+    'serve': (ENGINE | {'anyio', 'cv2', 'starlette'},
+              {'datasets.video', 'extras', 'inference', 'visualization'}),
     'visualization.cam': ({'torch'}, {'models.backbones', 'models.layers'}),
     'evaluation': (ENGINE | {'mmaction'}, {'datasets', 'registry'}),
     'timm': ({'timm', 'torch'}, {'checkpoints', 'extras', 'models.backbones'}),

@@ -2,18 +2,19 @@
 import argparse
 from typing import Any
 
-from . import search_index, search_query
+from . import search_index, search_query, search_serve
 
 RUN = 'mmvideomamba.cli.run_search'
-HELP = 'find videos by words: index a folder, then query'
+HELP = 'find videos by words: index a folder, then query or serve'
 DESCRIPTION = """\
 Search your own videos by words, with a model of configs/retrieval.
 
   mmvideomamba search index videos/ --model work_dirs/x/best.pth --out INDEX
   mmvideomamba search query INDEX "a red square moves left"
+  mmvideomamba search serve INDEX
 
 See docs/search.md."""
-VERBS = dict(index=search_index, query=search_query)
+VERBS = dict(index=search_index, query=search_query, serve=search_serve)
 
 
 class IntermixedParser(argparse.ArgumentParser):
