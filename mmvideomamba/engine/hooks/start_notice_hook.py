@@ -56,6 +56,7 @@ class StartNoticeHook(Hook):
         self.begun = 0.
         # Step and moment that a projection counts from.
         self.base: Tuple[int, float] = (0, 0.)
+        self.validating = 0.
 
     def before_train(self, runner: Runner) -> None:
         """Log the line about model, device, steps and memory.
@@ -129,6 +130,23 @@ class StartNoticeHook(Hook):
             self._project(runner, spent / steps, f'step {self.steps}')
         elif self.steps == GPU_BASE and device.type == 'cuda':
             self.base = (self.steps, _moment(device))
+
+    def before_val(self, runner: Runner) -> None:
+        """Note the moment: a validation is no part of a step.
+
+        Args:
+            runner (Runner): Unused.
+        """
+        self.validating = time.monotonic()
+
+    def after_val(self, runner: Runner) -> None:
+        """Take the time of a validation out of the second projection.
+
+        Args:
+            runner (Runner): Unused.
+        """
+        step, moment = self.base
+        self.base = (step, moment + time.monotonic() - self.validating)
 
     def _project(self, runner: Runner, seconds: float, step: str) -> None:
         """Log a projected end."""

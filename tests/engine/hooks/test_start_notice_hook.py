@@ -124,6 +124,25 @@ def test_second_line_after_30_seconds(tmp_path: Path, clock: Clock) -> None:
     assert lines(tmp_path / 'slower')[-1].startswith('INFO step 4: 11.0 s')
 
 
+def test_validations_do_not_count(tmp_path: Path, clock: Clock) -> None:
+
+    class Validation(Hook):
+        """A validation of 15 s."""
+
+        def before_val_epoch(self, runner: Any) -> None:
+            clock.now += 15
+
+    build_runner(
+        tmp_path,
+        dict(type='CheckpointHook', interval=1),
+        hooks=(NOTICE, Validation()),
+        model=Slow(clock),
+        log_level='INFO').train()
+    # Two validations come before step 10, and two of 12 steps remain.
+    assert lines(tmp_path)[-1].startswith(
+        'INFO step 10: 2.0 s a step; the training takes about 4 s more')
+
+
 def test_first_batch(tmp_path: Path, clock: Clock) -> None:
     loader = dict(
         batch_size=2,
