@@ -8,7 +8,7 @@ import torch
 from mmengine.logging import print_log
 
 from .hub_folder import find_weights
-from .newest import LAST, TEMPLATES, newest_checkpoint
+from .newest import LAST, TEMPLATES, fault_of, newest_checkpoint
 from .reader import read_file
 
 _BEST = 'best_ckpt'
@@ -109,8 +109,20 @@ def find_best(
         None, and the reason.
 
     Raises:
-        ValueError: If there are several best files and none can be read.
+        ValueError: If the best file is damaged, or if there are several best
+            files and none can be read.
     """
+    path, remark = _find_best(work_dir, folder, figure, templates)
+    if path and fault_of(path):
+        raise ValueError(f'{fault_of(path)}. The file is {remark}; name '
+                         f'another checkpoint of {path.parent}')
+    return path, remark
+
+
+def _find_best(work_dir: Union[str, Path], folder: Union[str, Path, None],
+               figure: Optional[str],
+               templates: Sequence[str]) -> Tuple[Optional[Path], str]:
+    """Find the best checkpoint, maybe damaged, and a remark."""
     newest = newest_checkpoint(work_dir, folder, templates).path
     folder = newest.parent if newest and not folder else Path(folder
                                                               or work_dir)

@@ -29,8 +29,15 @@ class Newest:
     passed_over: Tuple[str, ...] = ()
 
 
-def _fault_of(path: Path) -> str:
-    """Return the fault of a file, '' for a complete file."""
+def fault_of(path: Path) -> str:
+    """Find the fault of a checkpoint.
+
+    Args:
+        path (Path): The file.
+
+    Returns:
+        str: With the path; '' for a complete file.
+    """
     try:
         check_file(path)
         return ''
@@ -109,7 +116,7 @@ def newest_checkpoint(work_dir: Union[str, Path],
     best: Optional[Tuple[int, float, Path]] = None
     named = _named_by_last(work_dir, folder)
     if named is not None:
-        fault = _fault_of(named)
+        fault = fault_of(named)
         if fault:
             faults.append(f'{fault} ({LAST} names it)')
         else:
@@ -119,7 +126,7 @@ def newest_checkpoint(work_dir: Union[str, Path],
         for path in _of_kind(folder, template, since):
             if path == named:
                 continue
-            fault = _fault_of(path)
+            fault = fault_of(path)
             if fault:
                 faults.append(fault)
                 continue

@@ -29,8 +29,8 @@ def kept_checkpoint(name: str, cfg: Config) -> str:
     Raises:
         FileNotFoundError: If the folder holds no such file, or for 'last'
             damaged ones only.
-        ValueError: If the folder holds several best files and none tells
-            which is the best now.
+        ValueError: If the best file is damaged, or if the folder holds
+            several and none tells which is the best now.
     """
     if Path(name).is_dir():
         return str(locate(name))

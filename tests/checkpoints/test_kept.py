@@ -133,6 +133,17 @@ def test_damaged_files(tmp_path: Path, mm_log) -> None:
         checkpoint_in(tmp_path)
 
 
+@pytest.mark.parametrize('length', [0, 500])
+def test_damaged_best_file(tmp_path: Path, length: int) -> None:
+    """Another model is never taken for the best one."""
+    best = save(tmp_path / A, 3, {'best_ckpt': A})
+    name_last(save(tmp_path / 'epoch_3.pth', 4, {'best_ckpt': A}))
+    best.write_bytes(best.read_bytes()[:length])
+    with pytest.raises(
+            ValueError, match=f'{A} is (empty|cut off).*name another ch'):
+        checkpoint_in(tmp_path)
+
+
 def test_other_folders(tmp_path: Path) -> None:
     """Folders of models, and of published files, are none of a training."""
     assert not is_training_folder(tmp_path)

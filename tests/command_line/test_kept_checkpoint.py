@@ -17,7 +17,7 @@ def config(folder: Path, best: Any = 'mean_recall', **hook: Any) -> Config:
 def test_best(tmp_path: Path) -> None:
     for name in ('best_mean_recall_epoch_3.pth', 'best_t2v_mR_epoch_2.pth',
                  'epoch_4.pth'):
-        (tmp_path / name).touch()
+        torch.save({}, tmp_path / name)
     best = str(tmp_path / 'best_mean_recall_epoch_3.pth')
     assert kept_checkpoint('best', config(tmp_path)) == best
     assert kept_checkpoint('best', config(tmp_path, 't2v/mR')) == str(

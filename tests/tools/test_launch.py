@@ -276,7 +276,7 @@ class TestTestOptions:
 
     def test_best_by_the_figure_of_the_options(self, tmp_path: Path) -> None:
         best = tmp_path / 'best_b_epoch_1.pth'
-        best.touch()
+        torch.save({}, best)
         (tmp_path / 'best_a_epoch_1.pth').touch()
         cfg = dict(
             work_dir=str(tmp_path),
