@@ -1,4 +1,5 @@
 """``--data-root``: a config takes a folder of videos with its classes."""
+from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
 
@@ -160,6 +161,12 @@ def _read_names(cfg: Config, sets: List[DataSet],
     if len(found) < 2 and not any(x.node.get('multi_class') for x in sets):
         raise ValueError(f'{path} names {len(found)} class, and a classifier '
                          'needs two; add videos of another class')
+    twice = [name for name, times in Counter(found).items() if times > 1]
+    if twice:
+        raise ValueError(
+            f'{path} names {twice[0]!r} {found.count(twice[0])} times, and '
+            'predictions would not tell the labels apart; give each class a '
+            'name of its own')
     return found
 
 

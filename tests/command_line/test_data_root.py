@@ -180,6 +180,12 @@ def test_no_names(tmp_path: Path) -> None:
         config(TINY, tmp_path)
 
 
+def test_names_that_say_the_same(tmp_path: Path) -> None:
+    write(tmp_path, classes=['left', 'up', 'left'])
+    with pytest.raises(ValueError, match="classes.txt names 'left' 2 times"):
+        config(TINY, tmp_path)
+
+
 def test_labels_of_other_classes(tmp_path: Path) -> None:
     write(tmp_path, classes=NAMES[:2])
     with pytest.raises(
