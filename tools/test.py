@@ -59,8 +59,8 @@ if __name__ == '__main__':
 from mmengine.config import Config, ConfigDict
 
 from mmvideomamba.command_line import (build_runner, fill_dataloader,
-                                       kept_checkpoint, load_config,
-                                       merge_options, require_run,
+                                       kept_checkpoint, leave_kept_config,
+                                       load_config, merge_options, require_run,
                                        set_data_root)
 from mmvideomamba.config_check import check_config
 from mmvideomamba.inference.views import set_test_views
@@ -131,7 +131,9 @@ def main() -> None:
         require_run(cfg, 'test', args.cfg_options)
         merge_args(cfg, args)
         check_config(cfg, training=False)
-    build_runner(cfg).test()
+    with leave_kept_config(cfg):
+        runner = build_runner(cfg)
+    runner.test()
     leave_process_group()
 
 

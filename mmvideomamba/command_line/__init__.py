@@ -17,6 +17,7 @@ _PLACES = dict(
     find_config='config',
     find_tool='host_tools',
     kept_checkpoint='kept_checkpoint',
+    leave_kept_config='kept_config',
     limit_topk='topk',
     load_config='config',
     merge_options='config_options',

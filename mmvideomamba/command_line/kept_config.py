@@ -1,6 +1,17 @@
 """The config that a runner keeps in the working folder of a training."""
+import os
+import re
+from contextlib import contextmanager
 from pathlib import Path
-from typing import List
+from typing import Iterator, List
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+
+from mmvideomamba.atomic_file import draft_of, finish_file
+
+# Without spaces where mmengine formats no code.
+_NAMED = re.compile(r'^work_dir\s*=', re.MULTILINE)
 
 
 def kept_configs(folder: Path) -> List[Path]:
@@ -15,7 +26,7 @@ def kept_configs(folder: Path) -> List[Path]:
     """
     found = [
         path for path in folder.glob('*.py')
-        if '\nwork_dir = ' in path.read_text(errors='replace')
+        if path.is_file() and _NAMED.search(path.read_text(errors='replace'))
     ]
     return sorted(found, key=lambda path: path.stat().st_mtime)
 
@@ -38,3 +49,30 @@ def kept_config(folder: Path) -> str:
             f'the folder {folder} holds no config of a training, which a '
             'runner keeps there; name a config file, or a working folder')
     return str(found[-1])
+
+
+@contextmanager
+def leave_kept_config(cfg: Config) -> Iterator[None]:
+    """Leave the config of a training as it is while a runner is built.
+
+    Each runner writes its config into the working folder. A test changes
+    views, pipelines, metrics or data of the config, and the next command
+    would take the changes for those of the training.
+
+    Args:
+        cfg (Config): Of the test, with ``work_dir``.
+    """
+    path = Path(cfg.work_dir, Path(cfg.filename or '').name)
+    if not path.is_file():
+        yield
+        return
+    content, times = path.read_bytes(), path.stat()
+    try:
+        yield
+    finally:
+        # The other processes write no config.
+        if is_main_process():
+            draft_of(path).write_bytes(content)
+            finish_file(path)
+            # The times tell the config that was written last.
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

@@ -71,12 +71,15 @@ def test_two_commands(folders: Path) -> None:
     assert 'Scaling the original LR by 0.5' in log
 
     # Config and checkpoint hold the rest.
-    cfg = Config.fromfile(work_dir / f'{NAME}.py')
+    kept = work_dir / f'{NAME}.py'
+    cfg, text = Config.fromfile(kept), kept.read_text()
     assert cfg.test_dataloader.dataset.metainfo.classes == ['left', 'right']
     done = run(
         'test.py',
         f'work_dirs/{NAME}/{NAME}.py',
         f'work_dirs/{NAME}',
+        '--views',
+        'one',
         '--cfg-options',
         'test_dataloader.num_workers=0',
         'test_dataloader.persistent_workers=False',
@@ -85,6 +88,8 @@ def test_two_commands(folders: Path) -> None:
     log = done.stdout + done.stderr
     assert f'{best.name}, the best of its training' in log
     assert 'acc/top1: ' in log and 'acc/top5' not in log
+    # The next test scores all views.
+    assert kept.read_text() == text
     model = init_recognizer(str(cfg.filename), str(work_dir), device='cpu')
     assert model.dataset_meta['classes'] == ['left', 'right']
     assert mmvideomamba.load(work_dir).dataset_meta['classes'] == ('left',
