@@ -1,19 +1,18 @@
 """Import transformers for mmengine's Adafactor when Adafactor is built."""
 import importlib
-import importlib.util
 import sys
 from contextlib import contextmanager
 from typing import Any, Iterator, Sequence
 
 from .import_hooks import other_imports
 from .late_rows import LateRows
-from .workaround import Workaround, installed_version
+from .workaround import Workaround, installed_version, package_dir
 
 _PACKAGE = 'transformers'
 
 
 def _cause() -> str:
-    if _PACKAGE in sys.modules or not importlib.util.find_spec(_PACKAGE):
+    if _PACKAGE in sys.modules or package_dir(_PACKAGE) is None:
         return ''
     return (f'mmengine {installed_version("mmengine")} imports {_PACKAGE}, '
             'seconds long, to register an optimizer')

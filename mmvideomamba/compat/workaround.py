@@ -94,7 +94,10 @@ def package_dir(name: str) -> Optional[Path]:
     Returns:
         Path, optional: The folder, None for an absent package.
     """
-    spec = importlib.util.find_spec(name)
+    try:
+        spec = importlib.util.find_spec(name)
+    except ImportError:  # from a finder that refuses the package
+        return None
     if spec is None or spec.origin is None:
         return None
     return Path(spec.origin).parent

@@ -77,3 +77,17 @@ def test_package_dir() -> None:
 def test_installed_version() -> None:
     assert installed_version('mmaction2') == '1.2.0'
     assert installed_version('no-such-distribution') == ''
+
+
+def test_a_package_refused_by_a_finder(monkeypatch) -> None:
+    """The hosts take the error for an absent package, too."""
+
+    class Refusing:
+
+        @staticmethod
+        def find_spec(name: str, *args: Any) -> None:
+            if name == 'refused':
+                raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(sys, 'meta_path', [Refusing, *sys.meta_path])
+    assert package_dir('refused') is None
