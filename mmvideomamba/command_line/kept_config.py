@@ -10,6 +10,9 @@ from mmengine.dist import is_main_process
 
 from mmvideomamba.atomic_file import draft_of, finish_file
 
+# Of a runner without a config file; tools of the hosts build such runners
+# in the working folder of a training.
+_TIME = re.compile(r'\d{8}_\d{6}')
 # Without spaces where mmengine formats no code.
 _NAMED = re.compile(r'^work_dir\s*=', re.MULTILINE)
 
@@ -21,14 +24,18 @@ def kept_configs(folder: Path) -> List[Path]:
         folder (Path): The folder, which may be missing.
 
     Returns:
-        list[Path]: Config files, the one written last at the end. A runner's
-        copy names the working folder; other Python files are passed over.
+        list[Path]: Config files, the one written last at the end, behind the
+        files named by a time. A runner's copy names the working folder; other
+        Python files are passed over.
     """
     found = [
         path for path in folder.glob('*.py')
         if path.is_file() and _NAMED.search(path.read_text(errors='replace'))
     ]
-    return sorted(found, key=lambda path: path.stat().st_mtime)
+    return sorted(
+        found,
+        key=lambda path:
+        (not _TIME.fullmatch(path.stem), path.stat().st_mtime))
 
 
 def kept_config(folder: Path) -> str:

@@ -1,4 +1,5 @@
 """The config of a training in its working folder."""
+import os
 from pathlib import Path
 
 import pytest
@@ -65,4 +66,16 @@ def test_only_files_are_configs(cfg: Config) -> None:
     dump(cfg)
     # As written with Config(format_python_code=False).
     (folder / 'tiny.py').write_text("work_dir='a'\n")
+    assert kept_config.kept_config(folder) == str(folder / 'tiny.py')
+
+
+def test_configs_of_host_tools(cfg: Config) -> None:
+    """confusion_matrix of mmaction2 writes a later file, named by a time."""
+    folder = Path(cfg.work_dir)
+    tool = folder / '20260101_000000.py'
+    tool.write_text("work_dir = 'a'")
+    # A training from Python has such a name, too.
+    assert kept_config.kept_config(folder) == str(tool)
+    dump(cfg)
+    os.utime(folder / 'tiny.py', (1, 1))
     assert kept_config.kept_config(folder) == str(folder / 'tiny.py')
