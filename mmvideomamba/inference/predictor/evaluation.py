@@ -131,10 +131,12 @@ class Evaluation:
         found = self.to_dict()
         if not self.total:
             return 'no video has a label and a prediction'
+        # Among five classes every label is in the top 5.
+        five = (f'top-5 {found["top5"]:.2%}, '
+                if len(self.confusion) > 5 else '')
         lines = [
             f'{self.total} videos with labels: top-1 {found["top1"]:.2%}, '
-            f'top-5 {found["top5"]:.2%}, mean of classes '
-            f'{found["mean_class_accuracy"]:.2%}'
+            f'{five}mean of classes {found["mean_class_accuracy"]:.2%}'
         ]
         if found['confusions']:
             lines.append('most frequent confusions (true -> predicted):')

@@ -37,3 +37,13 @@ def test_bounded_and_empty() -> None:
     assert len(found.mistakes) == WORST
     assert found.mistakes[0].input == names[-1]
     assert found.mistakes[0].true == 'class 1'
+
+
+@pytest.mark.parametrize('classes, told', [(5, False), (6, True)])
+def test_top_five_of_five_classes_is_not_told(classes: int,
+                                              told: bool) -> None:
+    found = Evaluation(dict(a=0), classes)
+    order = list(range(classes))
+    found.add(Prediction('a', order, ['?'] * classes, [1 / classes] * classes))
+    assert ('top-5 100.00%' in found.to_text()) == told
+    assert 'top-1 100.00%, ' in found.to_text()
