@@ -109,8 +109,9 @@ def _trained(work_dir: Optional[str]) -> Optional[str]:
 def auto_recipe(args: argparse.Namespace) -> Pick:
     """Pick the recipe of a command with the config name 'auto', and say so.
 
-    A test takes the config kept in the working folder, ``--work-dir`` or the
-    one used last; without a training there, a test picks as a training does.
+    A test takes the config kept in a working folder: ``--work-dir``, else the
+    folder named as the checkpoint, else the one used last. Without a training
+    there, a test picks as a training does.
 
     Args:
         args (argparse.Namespace): Parsed arguments; a test's have
@@ -127,7 +128,10 @@ def auto_recipe(args: argparse.Namespace) -> Pick:
             f'the config {AUTO} is picked for one process, but --launcher is '
             f'{args.launcher}; name a config, such as {TINY}.py')
     if hasattr(args, 'checkpoint'):
-        folder = _trained(getattr(args, 'work_dir', None))
+        work_dir = getattr(args, 'work_dir', None)
+        # The checkpoint may be the working folder of a training.
+        named = Path(args.checkpoint).is_dir()
+        folder = _trained(work_dir or (args.checkpoint if named else None))
         if folder is not None:
             found = Pick(folder, {}, f'the one of the training in {folder}.')
             print_log(f'config {AUTO}: {found.reason}', 'current')

@@ -117,6 +117,8 @@ def test_test_follows_the_training(machine: List[str]) -> None:
     args.work_dir = 'elsewhere'
     cfg = load_config(args)
     assert (Path(cfg.filename).stem, cfg.work_dir) == (MICRO, 'elsewhere')
+    cfg = load_config(arguments(checkpoint='elsewhere'))
+    assert (Path(cfg.filename).stem, cfg.work_dir) == (MICRO, 'elsewhere')
 
 
 def test_working_folder_in_the_place_of_a_config(tmp_path: Path) -> None:
