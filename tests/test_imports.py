@@ -90,9 +90,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
     'ops.channels_first':
     (BASIC, {'ops.conv', 'ops.mixer', 'ops.norm', 'ops.runtime', 'ops.scan'}),
     'ops': (BASIC | KERNELS, set()),
-    'checkpoints':
-    ({'torch', 'numpy', 'mmengine', 'huggingface_hub',
-      'safetensors'}, {'atomic_file', 'compat', 'json_file'}),
+    'checkpoints': ({
+        'torch', 'numpy', 'mmengine', 'huggingface_hub', 'safetensors'
+    }, {'atomic_file', 'compat', 'json_file'}),
     'models.__init__': (set(), {'models'}),
     'models.layers': (ENGINE, {'ops', 'registry'}),
     'models.backbones': (ENGINE | {'huggingface_hub'}, {
@@ -130,8 +130,9 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'signals', 'user_error', 'visualization'
     }),
     # Imported by the hook that draws, once relevance is asked for.
-    'engine.sample_relevance':
-    (ENGINE, {'engine', 'inference.relevance', 'user_error'}),
+    'engine.sample_relevance': (ENGINE, {
+        'engine', 'inference.relevance', 'user_error'
+    }),
     'engine.usable_cores': (set(), set()),
     'engine.step_graph': (ENGINE,
                           {'engine', 'models.backbones', 'ops', 'user_error'}),

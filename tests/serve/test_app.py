@@ -9,9 +9,9 @@ from typing import Any, List
 import av
 import numpy as np
 import pytest
+from serve.conftest import NAMES, UPLOAD_MB, Served, pixels
 
 from mmvideomamba.serve.app import WAITING
-from serve.conftest import NAMES, UPLOAD_MB, Served, pixels
 
 
 def red_of(jpeg: bytes) -> float:

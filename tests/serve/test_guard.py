@@ -2,9 +2,9 @@
 from typing import Any, Dict
 
 import pytest
+from serve.conftest import Served
 
 from mmvideomamba.serve.guard import Guard, is_loopback
-from serve.conftest import Served
 
 LOCAL = Guard(None)
 OPEN = Guard(None, ['box.example'], addresses=True)

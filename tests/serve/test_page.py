@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any, Iterator, List
 
 import pytest
-
 from serve.conftest import Served
 
 sync_api = pytest.importorskip(

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from serve.conftest import film, pixels
 
 from mmvideomamba.datasets.video import MediaError
 from mmvideomamba.serve import pictures
 from mmvideomamba.serve.pictures import (ConvertedClips, FramePictures,
                                          check_readable, convert_clip, shrink)
-from serve.conftest import film, pixels
 
 
 @pytest.mark.parametrize('height, width, side, expected', [

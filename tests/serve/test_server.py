@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serve.conftest import Served
 
 from mmvideomamba import extras
 from mmvideomamba.serve import server
 from mmvideomamba.serve.server import address_of, check_packages, listen
-from serve.conftest import Served
 
 
 def test_listen() -> None:

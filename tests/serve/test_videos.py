@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from serve.conftest import Served
 
 from mmvideomamba.inference.search import VideoRecord
 from mmvideomamba.serve.videos import IndexedVideos, VideoError
-from serve.conftest import Served
 
 
 def record(root: Path, name: str, digest: str = 'd') -> VideoRecord:
