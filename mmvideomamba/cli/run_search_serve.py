@@ -8,8 +8,8 @@ from mmvideomamba.command_line import user_errors
 from mmvideomamba.inference import Predictor, VideoTextPredictor
 from mmvideomamba.inference.search import VideoIndex
 from mmvideomamba.serve.guard import is_loopback
-from mmvideomamba.serve.server import (address_of, check_packages, listen,
-                                       run_server)
+from mmvideomamba.serve.server import (address_of, check_packages,
+                                       end_unfinished, listen, run_server)
 from mmvideomamba.serve.service import HITS, Service
 from .log_stream import logs_to_stderr
 from .search_model import load_model
@@ -74,6 +74,7 @@ def run(args: argparse.Namespace) -> int:
             except KeyboardInterrupt:
                 pass  # the way to end the command
         sys.stderr.write('the page is closed\n')
+        end_unfinished(service)
         return 0
 
 

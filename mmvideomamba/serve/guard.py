@@ -1,4 +1,5 @@
 """The guard before the page: who may ask, and headers of all answers."""
+import asyncio
 import ipaddress
 from typing import Any, Dict, Iterable, List, Optional, Tuple
 from urllib.parse import urlsplit
@@ -24,6 +25,9 @@ SECURITY: Headers = [(name.encode(), value.encode()) for name, value in {
     'cross-origin-resource-policy':
     'same-origin',
 }.items()]
+
+_CLOSED = ('{"error": "the page is closed; start it again by: mmvideomamba '
+           'search serve"}')
 
 
 def is_loopback(host: str) -> bool:
@@ -51,6 +55,16 @@ def _host_name(netloc: str) -> Optional[str]:
     except ValueError:
         return None
     return parts.hostname
+
+
+async def _answer(send: Any, status: int, kind: str, text: str) -> None:
+    """Send an answer."""
+    body = text.encode()
+    headers = [(b'content-type', kind.encode()),
+               (b'content-length', str(len(body)).encode())]
+    await send(
+        dict(type='http.response.start', status=status, headers=headers))
+    await send(dict(type='http.response.body', body=body))
 
 
 class Guard:
@@ -132,7 +146,11 @@ class Guard:
             await self.app(scope, receive, send)
             return
 
+        begun = False
+
         async def guarded(message: Dict[str, Any]) -> None:
+            nonlocal begun
+            begun = True
             if message['type'] == 'http.response.start':
                 message = {
                     **message, 'headers': [*message['headers'], *SECURITY]
@@ -140,12 +158,11 @@ class Guard:
             await send(message)
 
         fault = self.fault(scope['method'], scope['path'], scope['headers'])
-        if not fault:
-            await self.app(scope, receive, guarded)
+        if fault:
+            await _answer(guarded, 403, 'text/plain; charset=utf-8', fault)
             return
-        body = fault.encode()
-        headers = [(b'content-type', b'text/plain; charset=utf-8'),
-                   (b'content-length', str(len(body)).encode())]
-        await guarded(
-            dict(type='http.response.start', status=403, headers=headers))
-        await send(dict(type='http.response.body', body=body))
+        try:
+            await self.app(scope, receive, guarded)
+        except asyncio.CancelledError:  # the server ends, as by Ctrl-C
+            if not begun:
+                await _answer(guarded, 503, 'application/json', _CLOSED)

@@ -1,8 +1,11 @@
 """The server of the page."""
 import errno
 import importlib
+import logging
+import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from contextlib import ExitStack, contextmanager
@@ -108,6 +111,24 @@ def _ends_as_interrupt() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def end_unfinished(service: Any, seconds: float = _GOODBYE_SECONDS) -> None:
+    """End the process if a call of a model still runs, say for minutes.
+
+    Python joins threads before the process ends, and a thread inside of
+    torch cannot be stopped. ``run_server`` has removed all files before.
+
+    Args:
+        service (Service): Of the page, closed.
+        seconds (float): To wait for the call. Defaults to 2.
+    """
+    if service.finished(seconds):
+        return
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0)
 
 
 def run_server(service: Any,

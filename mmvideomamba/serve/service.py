@@ -173,6 +173,20 @@ class Service:
                 self._label(path, found)
         return found
 
+    def finished(self, seconds: float) -> bool:
+        """Wait for the call of a model under way.
+
+        Args:
+            seconds (float): To wait at most.
+
+        Returns:
+            bool: Whether no call is under way.
+        """
+        free = self._one.acquire(timeout=seconds)
+        if free:
+            self._one.release()
+        return free
+
     def _label(self, path: str, found: Values) -> None:
         """Add labels and the strip of the relevance."""
         views: Sequence[Any] = ()

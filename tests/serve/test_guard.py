@@ -1,5 +1,7 @@
 """Requests of other sites are refused, under any name."""
-from typing import Any, Dict
+import asyncio
+import json
+from typing import Any, Dict, List
 
 import pytest
 from serve.conftest import Served
@@ -103,3 +105,21 @@ def test_over_the_wire(served: Served) -> None:
             assert 'server' not in answer.headers
     page = served.ask('/').body.decode()
     assert 'style=' not in page and '<script>' not in page
+
+
+def test_a_call_at_the_end_of_the_server() -> None:
+    """A cancelled request is answered, and leaves no trace in the log."""
+    sent: List[Any] = []
+
+    async def cancelled(*args: Any) -> None:
+        raise asyncio.CancelledError
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = dict(
+        type='http', method='GET', path='/', headers=[(b'host', b'localhost')])
+    asyncio.run(Guard(cancelled)(scope, None, send))
+    assert sent[0]['status'] == 503
+    assert (b'x-frame-options', b'DENY') in sent[0]['headers']
+    assert 'start it again' in json.loads(sent[1]['body'])['error']

@@ -6,14 +6,15 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, List
 
 import pytest
 from serve.conftest import Served
 
 from mmvideomamba import extras
 from mmvideomamba.serve import server
-from mmvideomamba.serve.server import address_of, check_packages, listen
+from mmvideomamba.serve.server import (address_of, check_packages,
+                                       end_unfinished, listen)
 
 
 def test_listen() -> None:
@@ -76,3 +77,32 @@ def test_end(name: str, served: Served) -> None:
     assert folders and not folders[0].exists()
     assert held.fileno() == -1
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_ends_in_the_middle_of_a_call(served: Served,
+                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long call of a model does not hold the command."""
+    go, inside = threading.Event(), threading.Event()
+    codes: List[int] = []
+    monkeypatch.setattr(os, '_exit', codes.append)
+
+    def slow(*args: Any) -> Any:
+        inside.set()
+        assert go.wait(60)
+        raise ValueError('late')
+
+    monkeypatch.setattr(served.service.index, 'query', slow)
+    end_unfinished(served.service)
+    assert codes == []
+    thread = threading.Thread(
+        target=lambda: served.post('/api/search', sentence='a disc'))
+    thread.start()
+    try:
+        assert inside.wait(60)
+        end_unfinished(served.service, .01)
+        assert codes == [0]
+    finally:
+        go.set()
+        thread.join(60)
+    end_unfinished(served.service)
+    assert codes == [0]
