@@ -42,6 +42,22 @@ class Busy(ValueError):
         super().__init__(f'{count} other requests wait; try again in a moment')
 
 
+class Json(JSONResponse):
+    """JSON, also of names of other bytes than UTF-8."""
+
+    def render(self, content: Any) -> bytes:
+        """Write lone surrogates, which such names hold, as codes of JSON.
+
+        Args:
+            content (Any): For JSON.
+
+        Returns:
+            bytes: UTF-8.
+        """
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False)
+        return text.encode('utf-8', 'backslashreplace')
+
+
 class Line:
     """Run calls one after the other in a thread.
 
@@ -91,7 +107,7 @@ def _status(error: Exception) -> int:
 async def _refused(request: Request, error: Exception) -> Response:
     """Answer after an error of the user."""
     text = ' '.join(str(error).split()) or type(error).__name__
-    return JSONResponse({'error': text}, _status(error))
+    return Json({'error': text}, _status(error))
 
 
 async def _left(request: Request, error: Exception) -> Response:
@@ -102,7 +118,7 @@ async def _left(request: Request, error: Exception) -> Response:
 async def _failed(request: Request, error: Exception) -> Response:
     """Answer after an error of the program, logged by uvicorn."""
     text = 'the program has failed; the log of the command says how'
-    return JSONResponse({'error': text}, 500)
+    return Json({'error': text}, 500)
 
 
 async def _values(request: Request) -> Dict[str, Any]:
@@ -116,7 +132,7 @@ async def _values(request: Request) -> Dict[str, Any]:
                 'shorten the text')
     try:
         values = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter of 10 000 brackets
         values = None
     if not isinstance(values, dict):
         raise ValueError('the request is no JSON object; reload the page')
@@ -209,7 +225,7 @@ class App:
         """
         found = self.service.about()
         found['upload_bytes'] = self.upload_bytes
-        return JSONResponse(found, headers=_FRESH)
+        return Json(found, headers=_FRESH)
 
     async def search(self, request: Request) -> Response:
         """Search by a sentence.
@@ -223,9 +239,10 @@ class App:
         """
         values = await _values(request)
         one = 1 if values.get('one_per_video') else None
-        return JSONResponse(await self._lines['model'].run(
-            self.service.search, _text(values, 'sentence'),
-            bool(values.get('rerank')), one))
+        return Json(await self._lines['model'].run(self.service.search,
+                                                   _text(values, 'sentence'),
+                                                   bool(values.get('rerank')),
+                                                   one))
 
     async def ask(self, request: Request) -> Response:
         """Answer a question about a part of a video.
@@ -238,7 +255,7 @@ class App:
             Response: See ``Service.ask``.
         """
         values = await _values(request)
-        return JSONResponse(await self._lines['model'].run(
+        return Json(await self._lines['model'].run(
             self.service.ask, _text(values, 'video'),
             _text(values, 'question'), _seconds(values.get('start'), 'start'),
             _seconds(values.get('end'), 'end')))
@@ -268,7 +285,7 @@ class App:
                                                         name)) from error
         finally:
             self._uploads -= 1
-        return JSONResponse(found)
+        return Json(found)
 
     async def video(self, request: Request) -> Response:
         """Stream a video, or a range of its bytes.

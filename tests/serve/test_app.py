@@ -1,6 +1,7 @@
 """Answers of the page to a client."""
 import io
 import json
+import os
 import threading
 import time
 from email.utils import formatdate
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 from serve.conftest import NAMES, UPLOAD_MB, Served, pixels
 
+from mmvideomamba.inference.search import Hits
 from mmvideomamba.serve.app import WAITING
+from mmvideomamba.serve.videos import VideoError
 
 
 def red_of(jpeg: bytes) -> float:
@@ -54,6 +57,7 @@ def test_search(served: Served) -> None:
     (b'', 'is no JSON object'),
     (b'[1]', 'is no JSON object'),
     (b'\xff', 'is no JSON object'),
+    (b'[' * 60000, 'is no JSON object'),
     (b'{"sentence": " "}', 'the sentence is empty'),
     (b'{"sentence": ["a"]}', 'the sentence is empty'),
     (json.dumps(dict(sentence='a ' * 200)).encode(), 'shorten'),
@@ -277,3 +281,21 @@ def test_a_fault_of_the_program(served: Served,
     assert found.status == 500 and b'secret' not in found.body
     assert 'the log of the command' in found.json['error']
     assert found.headers['content-security-policy']
+
+
+def test_names_of_other_bytes(served: Served,
+                              monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that is no UTF-8 breaks neither errors nor notes."""
+    name = os.fsdecode(b'\xff.mp4')
+
+    def gone(*args: Any) -> None:
+        raise VideoError(f'{name} is gone')
+
+    path = f'/videos/{served.video("a.mp4")}'
+    monkeypatch.setattr(served.service.videos, 'open', gone)
+    found = served.ask(path)
+    assert found.status == 404 and found.json['error'] == f'{name} is gone'
+    monkeypatch.setattr(served.service.index, 'query',
+                        lambda *args: Hits([], [name]))
+    found = served.post('/api/search', sentence='a disc')
+    assert found.status == 200 and name in found.json['notes'][0]
