@@ -22,9 +22,11 @@ def video_path(filename: str) -> str:
         filename (str): Path of a video.
 
     Returns:
-        str: The path; '.mp4' is appended where it has no extension.
+        str: The path; '.mp4' is appended where it has no extension, and is
+        no file as it is.
     """
-    return filename if os.path.splitext(filename)[1] else filename + '.mp4'
+    whole = os.path.splitext(filename)[1] or os.path.isfile(filename)
+    return filename if whole else filename + '.mp4'
 
 
 @TRANSFORMS.register_module()

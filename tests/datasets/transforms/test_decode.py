@@ -111,6 +111,9 @@ def test_extension_is_completed_as_in_the_host(folder: Path) -> None:
     assert results['total_frames'] == FRAMES
     assert video_path('a.b/c') == 'a.b/c.mp4'
     assert video_path('a/c.webm') == 'a/c.webm'
+    bare = folder / 'bare'
+    bare.write_bytes((folder / 'whole.mp4').read_bytes())
+    assert OpenVideo()(dict(filename=str(bare)))['total_frames'] == FRAMES
     with pytest.raises(FileNotFoundError, match='nothing.mp4 does not exist'):
         OpenVideo()(dict(filename=str(folder / 'nothing')))
 
