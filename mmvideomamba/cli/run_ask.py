@@ -8,6 +8,7 @@ from typing import Any, Dict, List, Sequence, TextIO
 from mmvideomamba.atomic_file import write_file
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.inference.predictor.tables import check_table
+from mmvideomamba.inference.search.hits import unknown_note
 from mmvideomamba.inference.video_text import Answer, VideoTextPredictor
 from .log_stream import logs_to_stderr
 
@@ -72,6 +73,17 @@ def finish(args: argparse.Namespace, stream: TextIO, text: str,
     return 0
 
 
+def tell_unknown(predictor: VideoTextPredictor, texts: Sequence[str]) -> None:
+    """Note words that the vocabulary of the model lacks.
+
+    Args:
+        predictor (VideoTextPredictor): The model.
+        texts (Sequence[str]): Of the user.
+    """
+    for note in unknown_note(predictor.unknown_words(texts)):
+        sys.stderr.write(f'note: {note}\n')
+
+
 def run(args: argparse.Namespace) -> int:
     """Answer, and write or print the answers.
 
@@ -94,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
             args.topk,
             start=args.start,
             end=args.end)
+        tell_unknown(predictor, args.questions)
         pairs = list(zip(args.questions, found))
         text = ''.join(f'{q}\n{to_text(answers)}' for q, answers in pairs)
         values = [

@@ -4,7 +4,7 @@ import argparse
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.inference.video_text import VideoTextPredictor
 from .log_stream import logs_to_stderr
-from .run_ask import check_json, finish, to_text, to_values
+from .run_ask import check_json, finish, tell_unknown, to_text, to_values
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,5 +25,6 @@ def run(args: argparse.Namespace) -> int:
             args.model, args.device, config=args.config)
         found = predictor.choose(
             args.video, args.options, start=args.start, end=args.end)
+        tell_unknown(predictor, args.options)
         text = f'{args.video}\n{to_text(found)}'
         return finish(args, stream, text, dict(options=to_values(found)))

@@ -10,7 +10,8 @@ from tqdm import tqdm
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.inference import VideoTextPredictor
 from mmvideomamba.inference.search import VideoIndex
-from mmvideomamba.inference.search.planning import Plan, list_places, size
+from mmvideomamba.inference.search.planning import (Plan, fault_of,
+                                                    list_places, size)
 from mmvideomamba.inference.search.settings import FILE
 from .bad_inputs import report_bad_inputs
 from .log_stream import logs_to_stderr
@@ -87,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     with user_errors(), logs_to_stderr():
         if '-' in args.inputs:  # can be read a single time
             args.inputs = _read_stdin(args.inputs)
-        list_places(args.inputs)  # mistakes show before the model is loaded
+        _check_inputs(args)  # mistakes show before the model is loaded
         index, predictor = open_index(args)
         plan = index.plan(args.inputs, args.retry)
         state(plan)
@@ -100,6 +101,14 @@ def run(args: argparse.Namespace) -> int:
         sys.stderr.write(f'{added.windows} windows are new: {args.out} holds '
                          f'{good} videos, {index.windows} windows\n')
         return report_bad_inputs(added.errors, added.plan.total, 'indexed')
+
+
+def _check_inputs(args: argparse.Namespace) -> None:
+    """Refuse to make an index of files that do not exist."""
+    places, _, wrong = list_places(args.inputs)
+    if not places and not (Path(args.out) / FILE).exists():
+        raise FileNotFoundError(f'{wrong[0]} {fault_of(wrong[0])}; nothing '
+                                'is left to index')
 
 
 def _read_stdin(inputs: Any) -> Any:

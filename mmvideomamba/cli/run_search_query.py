@@ -9,7 +9,8 @@ from mmvideomamba.atomic_file import write_file
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.inference.predictor.tables import check_table
 from mmvideomamba.inference.search import Hits, VideoIndex
-from mmvideomamba.inference.search.hits import to_csv, to_json, to_text
+from mmvideomamba.inference.search.hits import (to_csv, to_json, to_text,
+                                                unknown_note)
 from .log_stream import logs_to_stderr
 from .search_model import load_model
 
@@ -60,11 +61,14 @@ def find(index: VideoIndex, predictor: Any, args: argparse.Namespace) -> Hits:
             raise ValueError(one.error)
         return index.neighbours(one.vectors, args.topk, args.per_video,
                                 [args.video])
-    query = args.sentence
+    query, notes = args.sentence, []
     if args.class_name is not None:
         query = predictor.embed_class(args.class_name, args.templates)
-    return index.query(query, args.topk, args.rerank, predictor,
+        notes = unknown_note(predictor.unknown_words([args.class_name]))
+    hits = index.query(query, args.topk, args.rerank, predictor,
                        args.per_video)
+    hits.notes += notes
+    return hits
 
 
 def write(hits: Hits, args: argparse.Namespace, stream: TextIO) -> None:
@@ -102,6 +106,9 @@ def run(args: argparse.Namespace) -> int:
         check_query(args)
         index = VideoIndex.open(args.index, searcher=args.searcher)
         index.check_counts(args.topk, args.rerank, args.per_video)
+        if args.video is not None and os.path.isdir(args.video):
+            raise ValueError(f'{args.video} is a folder; --video takes a '
+                             'file')
         if args.video is not None and not os.path.isfile(args.video):
             raise FileNotFoundError(f'the video {args.video} does not exist')
         if args.out:

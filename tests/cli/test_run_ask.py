@@ -19,7 +19,9 @@ def test_ask(tmp_path: Path, make_video: Callable,
     video = str(make_video(frames=30))
     words = [str(file), video, 'a square?', 'moves left', '--device', 'cpu']
     assert main(['ask', *words, '--topk', '2']) == 0
-    printed = capsys.readouterr().out.splitlines()
+    found = capsys.readouterr()
+    assert 'note: ' not in found.err
+    printed = found.out.splitlines()
     expected = VideoTextPredictor(file,
                                   'cpu').answer_all(video,
                                                     ['a square', 'moves left'],
@@ -58,6 +60,9 @@ def test_choose(tmp_path: Path, make_video: Callable,
     assert capsys.readouterr().out.splitlines() == [
         video, *(f'  {a.probability:.4f}  {a.text}' for a in expected)
     ]
+    assert main([*words[:4], 'a zebra', *words[4:]]) == 0
+    assert 'note: the vocabulary of the model lacks zebra' in (
+        capsys.readouterr().err)
     out = tmp_path / 'choice.json'
     assert main([*words, '--json', str(out)]) == 0
     assert json.loads(out.read_text())['options'] == [

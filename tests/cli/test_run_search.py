@@ -79,6 +79,28 @@ def test_queries(folder: Path, capsys: pytest.CaptureFixture) -> None:
     assert 'note: 1 videos are removed since' in found.err
 
 
+def test_unknown_words(folder: Path, capsys: pytest.CaptureFixture) -> None:
+    """A word that the model does not know is named."""
+    run('index videos --out x --model m')
+    capsys.readouterr()
+    for line, count in (('query x left', 1), ('query x --class left', 1),
+                        ('query x up', 0)):
+        assert run(line) == 0
+        error = capsys.readouterr().err
+        assert error.count('vocabulary of the model lacks left') == count
+
+
+def test_names_with_control_characters(folder: Path,
+                                       capsys: pytest.CaptureFixture) -> None:
+    """A file name cannot write to the terminal."""
+    (folder / 'videos/a.mp4').rename(folder / 'videos/縦 \n\x1b[2J.mp4')
+    run('index videos --out x --model m')
+    capsys.readouterr()
+    assert run('query x up --topk 1') == 0
+    line = capsys.readouterr().out.splitlines()[1]
+    assert line.endswith('videos/縦 \\n\\x1b[2J.mp4')
+
+
 @pytest.mark.parametrize('line, error', [
     ('query x', 'give either a sentence, --class or --video'),
     ('query x up --class up', 'give either a sentence'),
@@ -86,6 +108,7 @@ def test_queries(folder: Path, capsys: pytest.CaptureFixture) -> None:
     ('query x up --out y.txt', 'ending of the file must be one of .json, '),
     ('query x up --out y.csv --json', 'are for the standard output'),
     ('query x --class up --rerank 3', '--rerank needs a sentence'),
+    ('query x --video videos', 'videos is a folder; --video takes a file'),
     ('query x --video no.mp4', 'the video no.mp4 does not exist'),
     ('query x up --topk 0', 'topk must be at least 1'),
     ('query videos up', 'videos is no search index'),
@@ -96,6 +119,7 @@ def test_queries(folder: Path, capsys: pytest.CaptureFixture) -> None:
     ('index videos --out x --model other', 'of another model'),
     ('index videos --out y', 'y is no index yet; give --model'),
     ('index videos --out videos --model m', 'videos is no index and holds'),
+    ('index none.mp4 --out y --model m', 'none.mp4 does not exist; nothing'),
     ('index no.txt --out x', 'the list no.txt does not exist'),
 ])
 def test_mistakes(folder: Path, line: str, error: str) -> None:
@@ -103,6 +127,7 @@ def test_mistakes(folder: Path, line: str, error: str) -> None:
     run('index videos --out x --model m')
     with pytest.raises(SystemExit, match=error):
         run(line)
+    assert not (folder / 'y').exists()
 
 
 def test_words_and_models(folder: Path) -> None:
@@ -131,7 +156,7 @@ def test_model_and_videos(tmp_path: Path, make_video: Callable,
     assert run(f'index {tmp_path}/videos --model {file} --out {out} '
                '--device cpu --window 1 --tokens') == 0
     # 1.2 seconds are two windows, 4 seconds are four.
-    assert '\n6 windows: ' in capsys.readouterr().err
+    assert '\nabout 6 windows: ' in capsys.readouterr().err
     text = 'a square moves left'
     assert run(f'query {out} --device cpu --rerank 6 --json', text) == 0
     hits = json.loads(capsys.readouterr().out)

@@ -65,6 +65,37 @@ class Hits(List[Hit]):
         return found
 
 
+def unknown_note(words: Sequence[str]) -> List[str]:
+    """Say which words of a query the model does not know.
+
+    Args:
+        words (Sequence[str]): From ``VideoTextPredictor.unknown_words``.
+
+    Returns:
+        list[str]: A sentence for a user; none without such words.
+    """
+    if not words:
+        return []
+    return [
+        f'the vocabulary of the model lacks {", ".join(words)}, so that '
+        'the results do not depend on it; take other words'
+    ]
+
+
+def printable(text: str) -> str:
+    """Write a name for a terminal, with \\ codes for control characters.
+
+    Args:
+        text (str): Say, a path.
+
+    Returns:
+        str: The name on a single line.
+    """
+    return ''.join(sign if sign.isprintable() else sign.
+                   encode('unicode_escape', 'surrogatepass').decode()
+                   for sign in text)
+
+
 def clock(seconds: float) -> str:
     """Write a time for people.
 
@@ -101,7 +132,7 @@ def to_text(hits: Sequence[Hit]) -> str:
                        None else f'{hit.probability:.3f}')
         rows.append(row + [clock(hit.start), clock(hit.end)])
     widths = [max(map(len, column)) for column in zip(*rows)]
-    names = ['video', *(hit.video for hit in hits)]
+    names = ['video', *(printable(hit.video) for hit in hits)]
     return ''.join('  '.join([*map(str.rjust, row, widths), name]) + '\n'
                    for row, name in zip(rows, names))
 

@@ -53,7 +53,8 @@ class Plan(NamedTuple):
         errors (list[str]): Inputs other than video files.
         windows (int): Estimate for the videos to read.
         longest (int): Windows of the longest video to read.
-        estimated (bool): Whether some durations were not looked at.
+        estimated (bool): Whether windows come from durations, which
+            containers state roughly, and of many videos from a sample.
         disk (int): Bytes to write.
         memory (int): Bytes for the longest video during indexing, beside
             model and frames.
@@ -163,6 +164,18 @@ def list_places(inputs: Any) -> Tuple[List[Place], List[str], List[str]]:
     return list(places.values()), folders, wrong
 
 
+def fault_of(path: str) -> str:
+    """Say why a path is no video.
+
+    Args:
+        path (str): Without a file.
+
+    Returns:
+        str: To follow the path.
+    """
+    return NO_FILE if os.path.isdir(path) else MISSING
+
+
 def _moved(gone: Iterable[VideoRecord],
            new: Sequence[Place]) -> List[Tuple[VideoRecord, Place]]:
     """Pair records without a file with files without a record."""
@@ -229,10 +242,7 @@ def make_plan(records: Dict[str, VideoRecord],
             record for record in gone if record.path not in old and (
                 _inside(record.path, folders) or record.path in wrong)
         ],
-        errors=[
-            f'{path} {NO_FILE if os.path.isdir(path) else MISSING}'
-            for path in wrong
-        ])
+        errors=[f'{path} {fault_of(path)}' for path in wrong])
 
 
 def duration_of(path: str) -> Optional[float]:
@@ -298,7 +308,7 @@ def add_sizes(plan: Plan, settings: Settings, rows: int, folder: Path) -> Plan:
     return plan._replace(
         windows=windows,
         longest=longest,
-        estimated=settings.window is not None and len(todo) > SAMPLE,
+        estimated=settings.window is not None,
         disk=windows * settings.window_bytes + 300 * len(todo),
         memory=longest * (vectors + 16 + settings.token_bytes),
         # A block, its scores, and a flag and a number for each window.

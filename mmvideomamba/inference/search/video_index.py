@@ -9,7 +9,7 @@ import numpy as np
 from ..video_text.windows import check_windows
 from .adding import Added, Progress, add_videos
 from .folder import check_empty, compact, locked, remove_rests
-from .hits import Hits
+from .hits import Hits, unknown_note
 from .judging import judge
 from .planning import Plan, add_sizes, make_plan
 from .ranking import Owners, Ranking
@@ -313,10 +313,12 @@ class VideoIndex:
         self.check_counts(topk, rerank, per_video)
         if predictor is not None:
             self.check_model(predictor)
+        notes: List[str] = []
         if isinstance(query, str):
             if predictor is None:
                 raise ValueError('a sentence needs predictor, the model')
             vector = predictor.embed_texts([query])
+            notes = unknown_note(predictor.unknown_words([query]))
         else:
             vector = np.asarray(query, np.float32).reshape(1, -1)
         if rerank and not isinstance(query, str):
@@ -325,10 +327,10 @@ class VideoIndex:
         ranking = self._ranking()
         found = ranking.best(
             self._checked(vector), max(topk, rerank), per_video)
-        notes: List[str] = []
         if rerank:
             assert isinstance(query, str)
-            judged, notes = judge(found[:rerank], query, predictor, self.store)
+            judged, more = judge(found[:rerank], query, predictor, self.store)
+            notes += more
             found = judged + found[rerank:]
         return ranking.hits(found[:topk], notes)
 

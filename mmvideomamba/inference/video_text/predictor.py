@@ -180,6 +180,18 @@ class VideoTextPredictor:
         clean = text_tools.clean_texts(self.model, texts)
         return text_tools.embed_texts(self.model, clean)
 
+    def unknown_words(self, texts: Sequence[str]) -> List[str]:
+        """List the words that the vocabulary lacks, read as a single token.
+
+        Args:
+            texts (Sequence[str]): Texts.
+
+        Returns:
+            list[str]: Each word once, in order.
+        """
+        found = [text_tools.unknown_words(self.model, one) for one in texts]
+        return list(dict.fromkeys(word for words in found for word in words))
+
     def embed_class(self,
                     name: str,
                     templates: Optional[Prompts] = None) -> np.ndarray:

@@ -43,6 +43,19 @@ class TextTooLong(ValueError):
             f'the {kind} into several')
 
 
+def unknown_words(model: Any, text: str) -> List[str]:
+    """List the words of a text that the vocabulary of a model lacks.
+
+    Args:
+        model (VideoTextBase): The model.
+        text (str): The text.
+
+    Returns:
+        list[str]: As often as in the text.
+    """
+    return model.tokenizer.unknown_words(clean_caption(text))
+
+
 def clean_texts(model: Any,
                 texts: Sequence[str],
                 kind: str = 'text') -> List[str]:
@@ -58,7 +71,8 @@ def clean_texts(model: Any,
 
     Raises:
         TextTooLong: If the tokenizer would cut a text.
-        ValueError: If a text is none, or is empty.
+        ValueError: If a text is none, is empty, or has only words that the
+            vocabulary lacks.
     """
     if isinstance(texts, str):
         raise ValueError(f'a list of texts is needed, but {texts!r} is one '
@@ -78,6 +92,10 @@ def clean_texts(model: Any,
     for text, length in zip(texts, lengths):
         if length > most:
             raise TextTooLong(text, length, most, kind)
+        # Texts of [UNK] alone are equal to the model.
+        if len(unknown_words(model, text)) == length - 2:
+            raise ValueError(f'the vocabulary of the model knows no word of '
+                             f'the {kind} {text!r}; take other words')
     return found
 
 

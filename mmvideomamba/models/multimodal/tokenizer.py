@@ -113,9 +113,11 @@ class TextTokenizer:
         path = self.folder / 'vocab.txt'
         if not path.is_file():
             raise ValueError(
-                f'the tokenizer folder {self.folder} has no vocab.txt; put '
-                'the vocabulary of the text tower there, for '
-                'bert-base-uncased its published vocab.txt')
+                f'the tokenizer folder {self.folder.absolute()} has no '
+                'vocab.txt; put the vocabulary of the text tower there, for '
+                'bert-base-uncased its published vocab.txt, or start the '
+                'command in the folder of the training; a saved folder '
+                '(docs/saved_models.md) holds the vocabulary')
         words = read_vocabulary(path)
         count = max(words.values()) + 1
         if self.vocab_size and count > self.vocab_size:
@@ -208,3 +210,19 @@ class TextTokenizer:
             words = [part.special_tokens_mask.count(0) for part in parts]
             found.append(sum(words) + 2)
         return found
+
+    def unknown_words(self, text: str) -> List[str]:
+        """List the words that become ``[UNK]``.
+
+        Args:
+            text (str): A text.
+
+        Returns:
+            list[str]: A word for each ``[UNK]``.
+        """
+        one = self.word_pieces.encode(text)
+        return [
+            text[slice(*place)] for part in [one, *one.overflowing]
+            for token, place in zip(part.tokens, part.offsets)
+            if token == '[UNK]'
+        ]

@@ -160,11 +160,14 @@ def test_texts(text_models: Dict[str, TextFile]) -> None:
     with pytest.raises(TextTooLong, match='has 17 tokens'):
         found.embed_texts(['a ' * 15])
     for text, message in (('', 'is empty'), (' ?! ', 'is empty'),
+                          ('猫 🎬', 'knows no word of the text'),
                           (3, 'is no text'), ('\ud800', 'no Unicode')):
         with pytest.raises(ValueError, match=message):
             found.embed_texts([text])
     with pytest.raises(ValueError, match='a list of texts is needed'):
         found.embed_texts('a square')
+    words = ['a 猫 moves', 'moves', '猫 zebra!']
+    assert found.unknown_words(words) == ['猫', 'zebra']
 
 
 def test_match(text_models: Dict[str, TextFile],

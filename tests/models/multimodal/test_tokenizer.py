@@ -30,6 +30,13 @@ def test_lengths_before_the_cut(folder: Path) -> None:
     assert tokenizer.lengths([]) == []
 
 
+def test_unknown_words(folder: Path) -> None:
+    """Words behind the cut count too."""
+    tokenizer = TextTokenizer(str(folder), max_length=4)
+    assert tokenizer.unknown_words('a dog a 猫 cats Dog') == ['dog', '猫', 'Dog']
+    assert tokenizer.unknown_words('A cat') == []
+
+
 def test_vocabulary_smaller_than_the_tower(folder: Path, mm_log: list) -> None:
     TextTokenizer(str(folder), vocab_size=8)(['a'])
     assert not mm_log
