@@ -77,8 +77,8 @@ def unknown_note(words: Sequence[str]) -> List[str]:
     if not words:
         return []
     return [
-        f'the vocabulary of the model lacks {", ".join(words)}, so that '
-        'the results do not depend on it; take other words'
+        f'the vocabulary of the model lacks {", ".join(words)}; to the model, '
+        'all unknown words are equal, so take other words'
     ]
 
 
