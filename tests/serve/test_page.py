@@ -234,11 +234,12 @@ def test_video_that_is_gone(open_tab: Any, served: Served) -> None:
 def test_dark(browser: Any, served: Served) -> None:
     """The colours follow the preference."""
     found = []
+    context = browser.new_context(color_scheme='light')
+    page = context.new_page()
+    page.goto(f'http://127.0.0.1:{served.port}/')
     for scheme in ('light', 'dark'):
-        context = browser.new_context(color_scheme=scheme)
-        page = context.new_page()
-        page.goto(f'http://127.0.0.1:{served.port}/')
+        page.emulate_media(color_scheme=scheme)
         text = page.evaluate('getComputedStyle(document.body).background')
         found.append(int(text.split('(')[1].split(',')[0]))
-        context.close()
+    context.close()
     assert found[0] > 200 and found[1] < 60

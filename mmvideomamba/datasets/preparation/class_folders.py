@@ -104,7 +104,7 @@ def _reason(path: Path, extensions: Sequence[str]) -> str:
         return 'is a hidden file'
     ending = path.suffix.lower()
     if not ending:
-        return 'has no file name ending, and would be looked for as .mp4'
+        return 'has no file name ending, by which videos are told apart'
     if ending not in extensions:
         return f'has the ending {ending} of no known kind of video'
     try:
