@@ -8,14 +8,16 @@ from typing import Any
 def end_early(number: int, frame: Any) -> None:
     """End at a signal before there is anything to save."""
     name = signal.Signals(number).name
-    os.write(2, f'{name}: no step to save; exit code 75\n'.encode())
-    # PREEMPTED of mmvideomamba.exit_codes, which is not imported so early.
-    os._exit(75)
+    # PREEMPTED and INTERRUPTED of mmvideomamba.exit_codes, which is not
+    # imported so early.
+    status = 130 if number == signal.SIGINT else 75
+    os.write(2, f'{name}: no step to save; exit code {status}\n'.encode())
+    os._exit(status)
 
 
 # The imports take seconds, and then PreemptionHook takes the signals over.
 if __name__ == '__main__':
-    for signal_name in ('SIGTERM', 'SIGUSR1', 'SIGHUP'):
+    for signal_name in ('SIGINT', 'SIGTERM', 'SIGUSR1', 'SIGHUP'):
         early = getattr(signal, signal_name, None)
         if early and signal.getsignal(early) is not signal.SIG_IGN:
             signal.signal(early, end_early)

@@ -153,7 +153,7 @@ def _named_by(record: Training, source: Path, found: Sequence[Path],
                 continue
             score = record.scores.get(key)
             remark = ('the best of its training' if score is None else
-                      f'the best of its training, {score:.4g}')
+                      f'the best of its training, {score:.4f}')
             others = [x.name for x in found if x != path]
             if others:
                 remark += (f' by {source.name}; left aside: '

@@ -106,6 +106,14 @@ def _trained(work_dir: Optional[str]) -> Optional[str]:
     return str(max(found)[1]) if found else None
 
 
+def _lacks_videos(args: argparse.Namespace) -> bool:
+    """Tell whether a training names no folder, and has not the default one."""
+    options = getattr(args, 'cfg_options', None) or {}
+    return (getattr(args, 'data_root', '') is None
+            and not any('data_root' in key for key in options)
+            and not Path('data/custom').is_dir())
+
+
 def auto_recipe(args: argparse.Namespace) -> Pick:
     """Pick the recipe of a command with the config name 'auto', and say so.
 
@@ -121,7 +129,8 @@ def auto_recipe(args: argparse.Namespace) -> Pick:
         Pick: Recipe, changes and reason.
 
     Raises:
-        ValueError: If several processes would pick, each on its own.
+        ValueError: If several processes would pick, each on its own, or if a
+            training has no folder of videos.
     """
     if getattr(args, 'launcher', 'none') != 'none':
         raise ValueError(
@@ -136,6 +145,10 @@ def auto_recipe(args: argparse.Namespace) -> Pick:
             found = Pick(folder, {}, f'the one of the training in {folder}.')
             print_log(f'config {AUTO}: {found.reason}', 'current')
             return found
+    elif _lacks_videos(args):
+        raise ValueError(
+            f'the config {AUTO} trains on your own videos: pass --data-root '
+            'FOLDER, with the lists of tools/data/build_annotations.py FOLDER')
     device = torch.device(get_device()).type
     free = free_bytes(device) if device in ('cpu', 'cuda') else None
     found = pick_recipe(device, free, usable_cores())

@@ -43,6 +43,9 @@ def find_config(name: str) -> str:
     if found:
         raise ValueError(f'{name} is the name of several configs, give a '
                          f'path: {", ".join(map(str, found))}')
+    if len(Path(name).parts) > 1 and not name.endswith('.py'):
+        raise FileNotFoundError(f'there is no config or working folder {name} '
+                                f'(below {Path.cwd()})')
     near = difflib.get_close_matches(stem, [path.stem for path in ours])
     raise FileNotFoundError(
         f'config {name} is neither a file nor a name under {CONFIGS}' +

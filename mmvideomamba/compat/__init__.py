@@ -12,10 +12,10 @@ from typing import List
 from . import (adafactor, adjust_bbox, checkpoint, color_jitter, compile,
                config_scope, cpu_ranks, drn, feature_head, frozen_lines, fsdp,
                gradcam, hue, image_inferencer, inference_recognizer,
-               inferencer, late_figure, moviepy, multimodal, numpy_names,
-               pkg_resources, pose_mode, pytorchvideo, retrieval_recall,
-               roi_align, tsne, tube_overlap, vindlu, vis_cam, visualizer,
-               zero_optimizer)
+               inferencer, late_figure, mmcv_lite, moviepy, multimodal,
+               numpy_names, pkg_resources, pose_mode, pytorchvideo,
+               retrieval_recall, roi_align, tsne, tube_overlap, vindlu,
+               vis_cam, visualizer, zero_optimizer)
 from .cpu_ranks import cpu_ranks_cfg
 from .multimodal import TRANSFORMERS_RANGE, multimodal_trouble
 from .workaround import Workaround, installed_version, package_dir
@@ -37,7 +37,8 @@ WORKAROUNDS: List[Workaround] = [
     vis_cam.WORKAROUND, tsne.WORKAROUND, adjust_bbox.WORKAROUND,
     frozen_lines.WORKAROUND, config_scope.WORKAROUND, adafactor.WORKAROUND,
     zero_optimizer.WORKAROUND, fsdp.WORKAROUND, vindlu.WORKAROUND,
-    pose_mode.WORKAROUND, roi_align.WORKAROUND, late_figure.WORKAROUND
+    pose_mode.WORKAROUND, roi_align.WORKAROUND, late_figure.WORKAROUND,
+    mmcv_lite.WORKAROUND
 ]
 
 

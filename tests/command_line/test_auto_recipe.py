@@ -122,6 +122,8 @@ def test_test_follows_the_training(machine: List[str]) -> None:
 
 
 def test_working_folder_in_the_place_of_a_config(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match='no config or working fol'):
+        load_config(arguments(config=str(tmp_path / 'none')))
     with pytest.raises(FileNotFoundError, match='holds no config of a tr'):
         load_config(arguments(config=str(tmp_path)))
     (tmp_path / 'z.py').write_text('import os, sys')
@@ -133,6 +135,14 @@ def test_working_folder_in_the_place_of_a_config(tmp_path: Path) -> None:
     assert (Path(cfg.filename).stem, cfg.work_dir) == (MICRO, str(tmp_path))
     cfg = load_config(arguments(config=str(tmp_path), work_dir='other'))
     assert cfg.work_dir == 'other'
+
+
+def test_training_without_videos(machine: List[str]) -> None:
+    with pytest.raises(ValueError, match='pass --data-root FOLDER'):
+        load_config(arguments(data_root=None))
+    load_config(arguments(data_root='videos'))
+    Path('data/custom').mkdir(parents=True)
+    load_config(arguments(data_root=None))
 
 
 def test_several_processes(machine: List[str]) -> None:

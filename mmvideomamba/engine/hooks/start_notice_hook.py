@@ -2,6 +2,7 @@
 import copy
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, List, Optional, Tuple
 
 import torch
@@ -11,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from mmvideomamba.analysis.training_memory import estimate_training_memory
+from mmvideomamba.checkpoints.newest import LAST
 from mmvideomamba.engine.inner_model import inner_model
 from mmvideomamba.free_memory import free_bytes, held_bytes, processes_per_node
 from mmvideomamba.registry import HOOKS
@@ -21,8 +23,8 @@ GIB = 2**30
 LEAST_FIRST = 3.
 # On a GPU the first steps compile kernels and record graphs.
 GPU_BASE = 5
-# The second projection comes at a step, or earlier after some seconds.
-SECOND_STEP, SECOND_TIME = 10, 30.
+# The projection comes at a step, or earlier after some seconds.
+LAST_STEP, LAST_TIME = 10, 10.
 
 
 @HOOKS.register_module()
@@ -35,9 +37,12 @@ class StartNoticeHook(Hook):
     - before the first batch: model, parameters, device, clips of a step,
       steps and epochs, and the memory that ``estimate_training_memory`` finds
       beside the free memory, a warning with remedies if too little is free;
+      a warning if the working folder holds an earlier training;
     - the wait for the first batch, if it took more than 3 s;
-    - after the first step, and once more at step 10 or after 30 s, the time
-      of a step and the projected end, without validations.
+    - the time of the first step, which compiles kernels;
+    - at step 10, or at a step 10 s after the first one, the time of a step
+      and the projected end, without validations;
+    - after the training, its best checkpoint.
 
     The hook waits for a GPU after steps 1, 5 and 10, or before, and never
     again.
@@ -74,7 +79,24 @@ class StartNoticeHook(Hook):
             runner.logger.warning(line)
         elif line:
             runner.logger.info(line)
+        earlier = _earlier(runner)
+        if earlier:
+            runner.logger.warning(earlier)
         self.begun = time.monotonic()
+
+    def after_train(self, runner: Runner) -> None:
+        """Log the best checkpoint.
+
+        Args:
+            runner (Runner): The runner.
+        """
+        best = runner.message_hub.runtime_info.get('best_ckpt')
+        if self.enable and best and is_main_process():
+            score = runner.message_hub.runtime_info.get('best_score')
+            words = f' ({score:.4f})' if isinstance(score, float) else ''
+            runner.logger.info(
+                f'the best checkpoint is {best}{words}; tools and '
+                f'mmvideomamba find it by the folder {runner.work_dir}')
 
     def before_train_iter(self,
                           runner: Runner,
@@ -105,7 +127,7 @@ class StartNoticeHook(Hook):
                          batch_idx: int,
                          data_batch: Any = None,
                          outputs: Optional[dict] = None) -> None:
-        """Log the time of a step and the projected end, twice.
+        """Log the times of the first steps and the projected end.
 
         Args:
             runner (Runner): The runner.
@@ -120,14 +142,18 @@ class StartNoticeHook(Hook):
         if self.steps == 1:
             now = _moment(device)
             self.base = (1, now)
-            self._project(runner, now - self.begun, 'first step')
+            line = f'first step: {_brief(now - self.begun)}'
+            if runner.max_iters - runner.iter > 1:
+                line += (', slow by the compilation of kernels; a projection '
+                         'of the end follows')
+            runner.logger.info(line)
             return
-        late = time.monotonic() - self.base[1] > SECOND_TIME
-        if self.steps >= SECOND_STEP or late:
+        late = time.monotonic() - self.base[1] > LAST_TIME
+        if self.steps >= LAST_STEP or late:
             self.watching = False
             steps = self.steps - self.base[0]
             spent = _moment(device) - self.base[1]
-            self._project(runner, spent / steps, f'step {self.steps}')
+            self._project(runner, spent / steps)
         elif self.steps == GPU_BASE and device.type == 'cuda':
             self.base = (self.steps, _moment(device))
 
@@ -140,7 +166,7 @@ class StartNoticeHook(Hook):
         self.validating = time.monotonic()
 
     def after_val(self, runner: Runner) -> None:
-        """Take the time of a validation out of the second projection.
+        """Take the time of a validation out of the projection.
 
         Args:
             runner (Runner): Unused.
@@ -148,20 +174,27 @@ class StartNoticeHook(Hook):
         step, moment = self.base
         self.base = (step, moment + time.monotonic() - self.validating)
 
-    def _project(self, runner: Runner, seconds: float, step: str) -> None:
+    def _project(self, runner: Runner, seconds: float) -> None:
         """Log a projected end."""
         # The host counts an iteration behind the hooks.
         left = runner.max_iters - runner.iter - 1
-        line = f'{step}: {_brief(seconds)} a step'
-        if step == 'first step':
-            line = f'first step: {_brief(seconds)}'
+        line = f'step {self.steps}: {_brief(seconds)} a step'
         if left > 0:
             end = timedelta(seconds=left * seconds)
             line += (f'; the training takes about {_duration(end)} more, '
                      f'until {_clock(end)}, without validations')
-        if step == 'first step' and left > SECOND_STEP:
-            line += ' (a first step is slow; a second projection follows)'
         runner.logger.info(line)
+
+
+def _earlier(runner: Runner) -> str:
+    """Return a warning of an earlier training in the folder, or ''."""
+    folder = Path(runner.work_dir)
+    if runner.iter or not (folder / LAST).is_file():
+        return ''
+    return (f'{folder} holds the checkpoints of an earlier training; this '
+            'training starts anew, and the folder will stand for its best '
+            'checkpoint, also if it is worse. --resume goes on with the '
+            'earlier one, another --work-dir keeps both')
 
 
 def _count(number: int, word: str) -> str:

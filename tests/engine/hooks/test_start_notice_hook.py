@@ -92,18 +92,16 @@ def test_lines(tmp_path: Path, clock: Clock) -> None:
         'INFO training starts: Slow, 0.0 M parameters, on CPU '
         f'({torch.get_num_threads()} thread{plural}); 2 samples a step; '
         '4 steps x 3 epochs')
-    # 11 steps remain.
-    assert first.startswith('INFO first step: 20.0 s; the training takes '
-                            'about 4 min more, until ')
-    assert first.endswith('a second projection follows)')
-    # Steps 2 to 10, without the first; 2 of 12 remain.
-    assert second.startswith('INFO step 10: 2.0 s a step; the training takes '
-                             'about 4 s more, until ')
+    assert first == ('INFO first step: 20.0 s, slow by the compilation of '
+                     'kernels; a projection of the end follows')
+    # Steps 2 to 7, 12 s, without the first; 5 of 12 remain.
+    assert second.startswith('INFO step 7: 2.0 s a step; the training takes '
+                             'about 10 s more, until ')
 
 
-def test_second_line_after_30_seconds(tmp_path: Path, clock: Clock) -> None:
+def test_projection_after_10_seconds(tmp_path: Path, clock: Clock) -> None:
     found = train(tmp_path, clock, epochs=10)
-    assert found[2].startswith('INFO step 10')
+    assert found[2].startswith('INFO step 7')
     clock.steps = 0
 
     class Slower(Hook):
@@ -120,8 +118,19 @@ def test_second_line_after_30_seconds(tmp_path: Path, clock: Clock) -> None:
         log_level='INFO',
         epochs=10)
     runner.train()
-    # 11 s a step: after step 4, 33 s are gone since the first.
-    assert lines(tmp_path / 'slower')[-1].startswith('INFO step 4: 11.0 s')
+    # 11 s a step.
+    assert lines(tmp_path / 'slower')[-1].startswith('INFO step 2: 11.0 s')
+
+
+def test_earlier_training_in_the_folder(tmp_path: Path, clock: Clock) -> None:
+    train(tmp_path, clock)
+    train(tmp_path, clock)
+    told = [
+        line for log in tmp_path.glob('*/*.log')
+        for line in log.read_text().splitlines()
+        if 'holds the checkpoints of an earlier training' in line
+    ]
+    assert len(told) == 1 and 'WARNING' in told[0]
 
 
 def test_validations_do_not_count(tmp_path: Path, clock: Clock) -> None:
@@ -138,9 +147,9 @@ def test_validations_do_not_count(tmp_path: Path, clock: Clock) -> None:
         hooks=(NOTICE, Validation()),
         model=Slow(clock),
         log_level='INFO').train()
-    # Two validations come before step 10, and two of 12 steps remain.
+    # A validation comes before step 7, and five of 12 steps remain.
     assert lines(tmp_path)[-1].startswith(
-        'INFO step 10: 2.0 s a step; the training takes about 4 s more')
+        'INFO step 7: 2.0 s a step; the training takes about 10 s more')
 
 
 def test_first_batch(tmp_path: Path, clock: Clock) -> None:
@@ -160,10 +169,10 @@ def test_resume(tmp_path: Path, clock: Clock) -> None:
     train(tmp_path, clock, epochs=2)
     clock.steps = 0
     time.sleep(1.1)  # the folder of the log is named by the second
-    start, first = train(tmp_path, clock, epochs=3, resume=True)
-    assert start.endswith('4 steps x 3 epochs, resumed after step 8')
-    # Steps 10, 11 and 12 remain.
-    assert 'takes about 1 min more' in first
+    start, _, last = train(tmp_path, clock, epochs=6, resume=True)
+    assert start.endswith('4 steps x 6 epochs, resumed after step 8')
+    # After 7 steps of this run, 9 of 24 remain.
+    assert 'step 7: 2.0 s a step; the training takes about 18 s more' in last
 
 
 def test_other_processes_are_silent(tmp_path: Path, clock: Clock,
