@@ -43,6 +43,10 @@ def save(one: Explanation, path: Path) -> None:
     clip = Clip(view.frames, view.numbers, view.times, view.relevance)
     best = one.prediction
     said = f'{best.names[0]} {best.probabilities[0]:.2f}'
+    if len(view.frames) > 1:
+        # mmvideomamba predict takes all views, and its numbers differ.
+        said += ' on one view' if len(
+            one.views) == 1 else f' on {len(one.views)} views'
     if one.label != best.labels[0]:
         said += f'; relevance for {one.name} {one.probability:.2f}'
     save_picture(draw_frame_strip(clip, None, said), f'{path}.png')

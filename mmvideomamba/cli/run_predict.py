@@ -142,7 +142,8 @@ def report(results: Results, match: Optional[Match], args: argparse.Namespace,
     if results.evaluation is not None:
         results.stream.write(results.evaluation.to_text() + '\n')
     if results.path is not None:
-        sys.stderr.write(f'{len(results.rows)} predictions: {results.path}\n')
+        done = len(results.rows) - len(results.bad)
+        sys.stderr.write(f'{done} predictions: {results.path}\n')
     code = report_bad_inputs(results.bad, total, 'predicted')
     fault = match.fault(args.labels) if match is not None else ''
     if fault:

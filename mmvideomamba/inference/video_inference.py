@@ -29,8 +29,8 @@ def tell_views(clips: int, crops: int, windows: bool) -> None:
     print_log(
         f'a video is scored on {views} views{each} ({clips} clips x {crops} '
         f'crops), as by tools/test.py; each takes the time of one: '
-        "views='one' scores a single view, views=N the middle of N clips",
-        'current')
+        'views one (--views one) scores a single view, N the middle of N '
+        'clips', 'current')
 
 
 class VideoInference:
