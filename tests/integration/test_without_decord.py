@@ -89,6 +89,6 @@ def test_named_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setitem(sys.modules, 'decord', None)
     readers.reader_class.cache_clear()
     path = str(clips / 'data' / '0_0.mp4')
-    with pytest.raises(ImportError, match=r'mmvideomamba\[decord\]'):
+    with pytest.raises(ImportError, match=r'pip install .*decord'):
         readers.open_video(path, reader='decord')
     assert len(readers.open_video(path)) == 6
