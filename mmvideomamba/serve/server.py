@@ -168,6 +168,9 @@ def run_server(service: Any,
         server = uvicorn.Server(
             uvicorn.Config(
                 pages.build_app(app, names, addresses),
+                # uvicorn's own set-up of logging closes the handlers of
+                # others, and mmengine writes to the file of its log.
+                log_config=None,
                 log_level='warning',
                 access_log=False,
                 server_header=False,

@@ -1,4 +1,5 @@
 """The port, the address and the end of the server."""
+import logging
 import os
 import signal
 import socket
@@ -77,6 +78,21 @@ def test_end(name: str, served: Served) -> None:
     assert folders and not folders[0].exists()
     assert held.fileno() == -1
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_log_files_of_others_stay_open(served: Served, tmp_path: Path) -> None:
+    """mmengine writes to the stream of each file handler of its log."""
+    handler = logging.FileHandler(tmp_path / 'a.log')
+
+    def started(running: Any, folder: Path) -> None:
+        running.should_exit = True
+
+    try:
+        server.run_server(
+            served.service, listen('127.0.0.1', 0), started=started)
+        assert handler.stream is not None
+    finally:
+        handler.close()
 
 
 def test_ends_in_the_middle_of_a_call(served: Served,
