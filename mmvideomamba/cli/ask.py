@@ -1,6 +1,8 @@
 """Arguments of ``mmvideomamba ask``."""
 import argparse
 
+from .shared_options import add_config_and_device
+
 RUN = 'mmvideomamba.cli.run_ask'
 HELP = 'answers to questions about a video'
 DESCRIPTION = """\
@@ -45,10 +47,7 @@ def add_part(parser: argparse.ArgumentParser) -> None:
         help='end of the part (default: of the video)')
     parser.add_argument(
         '--json', metavar='FILE', help='file to write (default: print)')
-    parser.add_argument(
-        '--config', help='config, for a checkpoint without one')
-    parser.add_argument(
-        '--device', default='auto', help="'auto' (the default), 'cpu', 'cuda'")
+    add_config_and_device(parser)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

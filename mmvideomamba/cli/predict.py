@@ -1,6 +1,8 @@
 """Arguments of ``mmvideomamba predict``."""
 import argparse
 
+from .shared_options import add_config_and_device, add_inputs
+
 RUN = 'mmvideomamba.cli.run_predict'
 HELP = 'classes of videos or images, as a table'
 DESCRIPTION = """\
@@ -26,15 +28,8 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         help='working folder of a training (its best checkpoint), '
         'checkpoint (.pth) with its config, saved folder, name of a published '
         'file, id of the Hub, or exported .pt2 or .onnx file')
-    parser.add_argument(
-        'inputs',
-        nargs='+',
-        help='files, folders (with those inside), lists (.txt, a path a '
-        'line), or - for a list from the standard input')
-    parser.add_argument(
-        '--config', help='config, for a checkpoint without one')
-    parser.add_argument(
-        '--device', default='auto', help="'auto' (the default), 'cpu', 'cuda'")
+    add_inputs(parser)
+    add_config_and_device(parser)
     parser.add_argument(
         '--workers',
         type=int,

@@ -1,6 +1,8 @@
 """Arguments of ``mmvideomamba search index``."""
 import argparse
 
+from .shared_options import add_config_and_device, add_inputs
+
 RUN = 'mmvideomamba.cli.run_search_index'
 HELP = 'bring an index up to date with videos'
 DESCRIPTION = """\
@@ -27,10 +29,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
         '--model',
         help='checkpoint (.pth) with its config, saved folder, name, or id '
         'of the Hub (default: the model that the index was made by)')
-    parser.add_argument(
-        '--config', help='config, for a checkpoint without one')
-    parser.add_argument(
-        '--device', default='auto', help="'auto' (the default), 'cpu', 'cuda'")
+    add_config_and_device(parser)
     parser.add_argument(
         '--workers',
         type=int,
@@ -49,11 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     Args:
         parser (argparse.ArgumentParser): Changed in place.
     """
-    parser.add_argument(
-        'inputs',
-        nargs='+',
-        help='files, folders (with those inside), lists (.txt, a path a '
-        'line), or - for a list from the standard input')
+    add_inputs(parser)
     add_model(parser)
     parser.add_argument(
         '--out',
