@@ -1,5 +1,6 @@
 """Tools of the hosts, as a user runs them on our models."""
 import importlib
+import logging
 import pickle
 import sys
 from collections import OrderedDict
@@ -28,6 +29,9 @@ def run_host(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function to run a tool of a host in this process."""
     monkeypatch.setattr(sys, 'path', list(sys.path))
     importlib.import_module('matplotlib').use('Agg')
+    # A tool closes the log files of all loggers at its end, and a model of a
+    # later test would write to a closed one.
+    monkeypatch.setattr(logging, 'shutdown', lambda: None)
 
     def run(*arguments) -> None:
         monkeypatch.setattr(sys, 'argv', ['run_host.py', *map(str, arguments)])

@@ -33,7 +33,9 @@ note.write_text(str(os.getpid()))
 names = ('WORLD_SIZE', 'LOCAL_WORLD_SIZE', 'LOCAL_RANK', 'MASTER_ADDR',
          'MASTER_PORT', 'OMP_NUM_THREADS')
 if end == 'print':
-    print(rank, *map(os.environ.get, names), *sys.argv[2:])
+    words = [rank, *map(os.environ.get, names), *sys.argv[2:]]
+    # In one piece: the ranks write to one pipe, and print writes each word.
+    sys.stdout.write(' '.join(words) + '\\n')
 elif rank == '0' or end == 'stay' or end == 'wait':
     time.sleep(60)
 else:
