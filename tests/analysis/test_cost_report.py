@@ -44,8 +44,8 @@ def test_masked_distillation() -> None:
     mixer = model.backbone.layers[0].mixer
     inside = len(model.backbone.layers) * mixer.A_log.numel() * 9 * 2
     assert counts[Count('backbone', 'scan')] == inside * (1 + t * per_frame)
-    # The teacher, written out: patch embedding, and in each of its blocks
-    # four projections, two of the MLP, scores and sums of the attention.
+    # The teacher, written out: patch embedding, and in each block four
+    # projections, two layers of the MLP, scores and sums of the attention.
     arch, side = cfg.model.target_generator.arch, 1 + h * w
     width, mlp = arch.width, 4 * arch.width
     teacher = model.target_generator

@@ -1,4 +1,4 @@
-"""mmengine's counter agrees with ours on what both count."""
+"""mmengine's counter agrees with ours on the operators known to both."""
 import pytest
 import torch
 from mmengine.analysis import FlopAnalyzer, get_model_complexity_info

@@ -26,7 +26,7 @@ TABLE = [
     ('middle', 8, 224, 400, 100.8),
     ('middle', 64, 384, 400, 2368.1),
 ]
-# G that the published rule leaves out of an image at 224 px.
+# GMACs of an image at 224 px left out by the published rule.
 LEFT_OUT = dict(tiny=0.75, small=1.67, middle=3.69, base=4.04)
 
 

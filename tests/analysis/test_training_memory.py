@@ -20,9 +20,9 @@ from mmvideomamba.ops import use_backend
 TINY = 'videomamba-tiny_1xb8-u8-25e_custom-rgb'
 MIB = 2**20
 ROOT = Path(__file__).parents[2]
-# A process for each config, all with the imports of one: two steps with a
-# clip, the first of which makes the optimizer's state, and one with a batch;
-# prints the peaks of both.
+# A forked process for each config, so that all start from the same imports:
+# two steps with one clip (the first step creates the optimizer's state), then
+# one step with a batch; prints the peaks of both.
 SCRIPT = """
 import os
 import sys
@@ -78,9 +78,10 @@ def resize(cfg: Config, arch: dict, frames: int, side: int,
 @pytest.mark.skipif(
     not Path('/proc/self/status').exists(), reason='peaks are read on Linux')
 def test_measured_steps(tmp_path: Path) -> None:
-    """The clips of a batch take what was estimated, to 15 %.
+    """Memory of the clips of a batch equals the estimate, to 15 %.
 
-    The constant part is that of a runner with all its imports, and larger.
+    The estimate's constant part counts a runner with all its imports, more
+    than the script's.
     """
     cfgs = []
     for number, sizes in enumerate(SIZES):

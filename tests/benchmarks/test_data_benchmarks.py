@@ -111,7 +111,7 @@ def test_rows_without_their_needs(training: Any, bench: Bench) -> None:
 
 def test_windows(bench: Bench) -> None:
     window = bench('training_data').Window
-    # Whole bursts of the workers, after all that was prepared.
+    # Whole bursts of the workers, after all samples prepared in advance.
     assert window.of(15, 2, 32) == (40, 45, 31)
     assert window.of(0, 2, 32) == (10, 32, 1)
 

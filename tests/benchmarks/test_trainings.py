@@ -35,7 +35,7 @@ def test_ratios(bench: Bench) -> None:
         'bare loop': 20.
     }
     lines = [script.Line('a', row, dict(ms=x)) for row, x in times.items()]
-    # Its ratio is of windows side by side, not of the row measured earlier.
+    # The ratio of windows side by side counts, not the row measured earlier.
     lines.append(script.Line('a', 'compiled', dict(ms=30., ratio=.9)))
     lines += [script.Line('b', 'compiled', dict(note='out of memory'))]
     found = {x[:2]: script.against(x, lines) for x in lines}
@@ -64,7 +64,7 @@ def test_overlapping_kernels_count_once(bench: Bench) -> None:
 
 
 def test_work_of_a_gpu(bench: Bench, monkeypatch) -> None:
-    """Each number is that of one of two steps."""
+    """Each reported number is the mean of two steps."""
     monkeypatch.setattr(torch.cuda, 'synchronize', lambda: None)
     work = bench('device_work').DeviceWork(2)
     gpu, host = (

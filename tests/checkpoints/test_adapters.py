@@ -17,7 +17,7 @@ SMALL = dict(
 
 
 def lora(rank=2, targets=('in_proj', 'out_proj'), **kwargs):
-    """Build a backbone in a LoRAModel; no adapter is at its start."""
+    """Build a LoRAModel of a backbone with random weights and adapters."""
     model = LoRAModel(
         dict(SMALL, **kwargs),
         alpha=2,
@@ -64,7 +64,7 @@ def test_pretrained_file_below_lora(tmp_path):
 
 @pytest.mark.parametrize('strict', [False, True])
 def test_adapters_alone(strict):
-    """What LoRAModel saves; the rest stays."""
+    """A LoRAModel saves adapters alone; loading keeps all other weights."""
     source, model = lora(), lora()
     before = of(model, False)
     state = source.state_dict()
@@ -149,7 +149,7 @@ def test_peft():
     dict(bias='all', modules_to_save=['patch_embed', 'norm']),
 ])
 def test_peft_with_further_weights(tmp_path, extras):
-    """What peft saves beside adapters; a file of the whole model as well."""
+    """peft saves further weights besides adapters; a whole model loads too."""
     config = peft.LoraConfig(
         r=2, target_modules=['in_proj', 'dt_proj'], **extras)
     base = small_backbone()
@@ -165,7 +165,7 @@ def test_peft_with_further_weights(tmp_path, extras):
     other = peft.get_peft_model(small_backbone(), config)
     other.load_state_dict(wanted)
     assert equal(other.state_dict(), wanted)
-    # A bias that has no place, or another shape.
+    # A bias without a place in the model, or of another shape.
     name = 'base_model.model.layers.0.mixer.{}.bias'
     adapters = peft.get_peft_model_state_dict(source)
     for layer in ('other_proj', 'conv1d'):

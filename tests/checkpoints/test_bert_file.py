@@ -1,4 +1,4 @@
-"""Files of a BERT that fit a text tower, and files that do not."""
+"""Files of a BERT for a text tower, and files refused."""
 import json
 from pathlib import Path
 from typing import Any, Callable, Dict
@@ -26,7 +26,7 @@ def tower(sizes: Dict[str, Any] = {}, **kwargs: Any) -> TextTower:
 
 
 def bert(**sizes: Any) -> State:
-    """Return a BERT with its word head, as ``BertForPreTraining`` saves it."""
+    """Return weights of a BERT with word head, as ``BertForPreTraining``."""
     state = {
         k: v.clone()
         for k, v in tower(sizes).state_dict().items() if 'crossatt' not in k
@@ -91,7 +91,7 @@ def test_layouts(change: Callable, tmp_path: Path, mm_log: list) -> None:
 
 
 def test_half_precision_and_no_word_head(tmp_path: Path, mm_log: list) -> None:
-    """A bare BERT, as ``BertModel`` saves it."""
+    """A bare BERT in half precision, as ``BertModel`` saves one."""
     state = {
         k[len('bert.'):]: v.half() if v.is_floating_point() else v
         for k, v in bert().items() if k.startswith('bert.')
@@ -180,7 +180,7 @@ def test_other_files(change: Callable, message: str, tmp_path: Path) -> None:
 
 
 def test_bert_of_transformers(tmp_path: Path) -> None:
-    """Their file, in shards, gives their features below the fusion."""
+    """A sharded file of transformers gives equal features below the fusion."""
     transformers = pytest.importorskip('transformers')
     model = transformers.BertModel(transformers.BertConfig(**SIZES)).eval()
     model.save_pretrained(tmp_path, max_shard_size='4KB')

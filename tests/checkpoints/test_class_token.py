@@ -1,4 +1,4 @@
-"""Class tokens between the patches are found by what training leaves."""
+"""Class tokens between the patches are found by the traces of training."""
 from argparse import Namespace
 
 import pytest
@@ -13,7 +13,7 @@ from mmvideomamba.models import VideoMamba
 
 
 def table(place: int, tokens: int = 197, channels: int = 192) -> tuple:
-    """Return a position table and a class token that grew at a place."""
+    """Return a position table with a class token grown at ``place``."""
     token = torch.randn(1, 1, channels)
     embed = 0.5 * torch.randn(1, tokens, channels)
     embed[:, place] = token[0] + 0.02 * torch.randn(channels)

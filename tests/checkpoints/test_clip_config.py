@@ -1,4 +1,4 @@
-"""Configs beside CLIP weights, against the tower that is to be filled."""
+"""Configs of CLIP weights are checked against the tower to be filled."""
 import json
 from pathlib import Path
 from typing import Any, Dict
@@ -128,7 +128,7 @@ def test_config_of_another_model_beside_a_file_of_its_own(
 
 
 def test_clip_of_transformers(tmp_path: Path) -> None:
-    """Their file, in shards, gives their features."""
+    """A sharded file of transformers gives equal features."""
     transformers = pytest.importorskip('transformers')
     torch.manual_seed(0)
     sizes = dict(

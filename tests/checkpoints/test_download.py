@@ -83,7 +83,7 @@ def test_refusals(load: Any, site: str, tmp_path: Path) -> None:
 
 
 def test_file_of_another_model(site: str, tmp_path: Path) -> None:
-    """As a local file; mmengine alone would run its code."""
+    """Weights alone are read; code in the file is refused and never run."""
     save(tmp_path, {'conv.weight': torch.ones(1)}, 'good.pth')
     found = CheckpointLoader.load_checkpoint(site + 'good.pth')
     assert found == {'conv.weight': 1}

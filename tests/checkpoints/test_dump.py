@@ -32,7 +32,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def test_samples_of_the_hosts(tmp_path: Path) -> None:
-    """What mmengine's own metric writes, from samples of both hosts."""
+    """The dump by mmengine's own metric, of samples of both hosts, is read."""
     video = ActionDataSample()
     video.set_pred_score(torch.rand(5)).set_gt_label(3)
     video.set_pred_label(torch.tensor([2]))
@@ -71,7 +71,7 @@ def test_protocols(tmp_path: Path, protocol: int) -> None:
 
 
 class Call:
-    """An object that a pickle stores as a call, and a state."""
+    """An object pickled as a call and a state."""
 
     def __init__(self, *reduced: Any) -> None:
         self.reduced = reduced
@@ -96,7 +96,7 @@ def pointers() -> Call:
 
 
 def beyond() -> Call:
-    """Return a tensor that reaches beyond its storage."""
+    """Return a tensor with a size beyond its storage."""
     function, (storage, *rest) = torch.zeros(2).__reduce_ex__(2)
     return Call(function, (storage, 0, (10**6, ), (1, ), False, rest[-1]))
 
@@ -127,7 +127,7 @@ def test_hostile_dumps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_states_of_functions_are_refused(tmp_path: Path) -> None:
-    """A pickle cannot change what later dumps are read with."""
+    """A pickle cannot change the functions used to read later dumps."""
     path = tmp_path / 'bad.pkl'
     name = b'ctorch._utils\n_rebuild_tensor_v2\n'
     for state in (b'}', b'}X\x09\0\0\0_functionNs', b'N}X\x01\0\0\0aNs\x86'):

@@ -14,7 +14,7 @@ KINDS = tuple(official_files(small_backbone()))
 
 
 def bare(**kwargs):
-    """Return a backbone at its start, of the size of ``small_backbone``."""
+    """Return an untrained backbone of the size of ``small_backbone``."""
     small = dict(
         arch=dict(embed_dims=16, num_layers=2),
         img_size=16,
@@ -253,7 +253,7 @@ def without(weights, *parts):
 
 
 def bad_files():
-    """Return (checkpoint, message) of files that must be refused."""
+    """Return (checkpoint, message) of files to be refused."""
     source = small_backbone()
     good = official_weights(source)
     return dict(

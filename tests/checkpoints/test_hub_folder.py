@@ -1,4 +1,4 @@
-"""Folders of Hugging Face: whole files, shards, and what may be missing."""
+"""Folders of Hugging Face: whole files, shards, and missing files."""
 import json
 from pathlib import Path
 from typing import Dict

@@ -44,14 +44,15 @@ def test_the_best_of_a_training(tmp_path: Path, mm_log) -> None:
 @pytest.mark.parametrize('second', [False, True])
 def test_two_trainings_in_a_folder(tmp_path: Path, second: bool,
                                    mm_log) -> None:
-    """The file is not the one with the higher number or the better score."""
+    """The file of the newest training wins over a higher number or score."""
     first = save(tmp_path / B, 1, dict(best_ckpt=B), best_score=.9)
     name_last(save(tmp_path / 'epoch_9.pth', 2, dict(best_ckpt=B), 90))
     newer = save(tmp_path / A, 3, dict(best_ckpt=A), best_score=.6)
     if second:
         name_last(save(tmp_path / 'epoch_4.pth', 4, dict(best_ckpt=A), 40))
     else:
-        # Ended before the first regular checkpoint; its best file is newest.
+        # Training ended before the first regular checkpoint: the best file is
+        # the newest file.
         assert first.exists()
     assert checkpoint_in(tmp_path) == newer
     assert f'left aside: {B}' in ''.join(mm_log)
@@ -69,7 +70,7 @@ def test_a_second_training_without_a_best(tmp_path: Path, mm_log) -> None:
 
 
 def test_several_figures(tmp_path: Path) -> None:
-    """The first figure of the training, or that asked for."""
+    """The first figure of the training is the default; others by name."""
     other = 'best_acc_mean1_epoch_2.pth'
     names = {'best_ckpt_acc/top1': A, 'best_ckpt_acc/mean1': other}
     save(tmp_path / other, 1, dict(names))
@@ -135,7 +136,7 @@ def test_damaged_files(tmp_path: Path, mm_log) -> None:
 
 @pytest.mark.parametrize('length', [0, 500])
 def test_damaged_best_file(tmp_path: Path, length: int) -> None:
-    """Another model is never taken for the best one."""
+    """A damaged best file is an error, never replaced by another model."""
     best = save(tmp_path / A, 3, {'best_ckpt': A})
     name_last(save(tmp_path / 'epoch_3.pth', 4, {'best_ckpt': A}))
     best.write_bytes(best.read_bytes()[:length])

@@ -1,4 +1,4 @@
-"""The hook gives a module its own part of a state dict, and no more."""
+"""The load hook gives a module its own part of a state dict, and no more."""
 from typing import Any, List
 
 import torch
@@ -8,7 +8,7 @@ from mmvideomamba.checkpoints import Change, register_load_hook
 
 
 class Doubled(nn.Linear):
-    """A module whose files hold the half of its weights."""
+    """A module with files of half the values of the weights."""
 
     def __init__(self) -> None:
         super().__init__(2, 2)

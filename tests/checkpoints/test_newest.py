@@ -68,7 +68,7 @@ def test_later_file_of_fewer_iterations(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('name', ['epoch_10.pth', 'iter_101.pth'])
 def test_without_last_checkpoint(tmp_path: Path, name: str) -> None:
-    """Numbers count, not their letters, and not the time of copying."""
+    """Numbers are compared as numbers, not as text or by time of copying."""
     save(tmp_path, 'epoch_9.pth', 90, 5)
     save(tmp_path, 'epoch_10.pth', 100, 4)
     if name.startswith('iter'):
@@ -118,7 +118,7 @@ def test_zeros_in_the_directory(tmp_path: Path, start: bytes) -> None:
 
 
 def test_zeros_in_all_records(tmp_path: Path) -> None:
-    """Without a single record, a file is not one without checksums."""
+    """A file with every record zeroed counts as torn."""
     whole = save(tmp_path, 'epoch_1.pth', 10, 1)
     torn = save(tmp_path, 'epoch_2.pth', 20, 2)
     content = bytearray(torn.read_bytes())
@@ -168,7 +168,7 @@ def test_missing_named_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('copied', [False, True])
 def test_moved_folder(tmp_path: Path, copied: bool) -> None:
-    """The files beside ``last_checkpoint`` count, not those it names."""
+    """Files next to ``last_checkpoint`` count, not the paths in the file."""
     old, new = tmp_path / 'old', tmp_path / 'new'
     old.mkdir()
     name_last(old, save(old, 'epoch_2.pth', 20, 1), 2)

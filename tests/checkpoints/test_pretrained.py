@@ -1,4 +1,4 @@
-"""init_cfg and mmengine's loaders, beyond what the three ways share."""
+"""init_cfg and mmengine's loaders, beyond the tests of the three ways."""
 from pathlib import Path
 from typing import Any, List, Union
 
@@ -143,7 +143,7 @@ def test_published_file_in_either_host(host_name: str, head: str, scope: str,
 
 
 def test_checkpoints_of_mmengine_are_untouched() -> None:
-    """Resuming gets the very dict, whatever the model calls its backbone."""
+    """mmengine's own file is returned as the same dict, unchanged."""
     model = recognizer()
     own = dict(
         meta=dict(mmengine_version='0.10.7'),
@@ -205,7 +205,7 @@ def test_object_storage(address: str, monkeypatch: Any) -> None:
 
 
 def test_head_alone(tmp_path: Path) -> None:
-    """The head of a published file, by an init_cfg of its own."""
+    """An init_cfg of the head loads the head of a published file."""
     weights = prefixed('module.model.', official_weights(small_backbone()))
     path = save(tmp_path, dict(state_dict_ema=weights))
     init_default_scope('mmaction')
@@ -220,7 +220,7 @@ def test_head_alone(tmp_path: Path) -> None:
 
 
 def test_model_in_a_list() -> None:
-    """The hook finds its part under any name."""
+    """The hook finds the weights of a backbone under any prefix."""
     source, model = small_backbone(), nn.ModuleList([VideoMamba(
         **{k: v for k, v in SMALL.items() if k != 'type'})])  # yapf: disable
     model.load_state_dict(prefixed('0.', source.state_dict()))

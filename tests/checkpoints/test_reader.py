@@ -1,4 +1,4 @@
-"""One reader, one wording for each fault of a file."""
+"""One reader, one error message for each fault of a file."""
 import pickle
 from argparse import Namespace
 from pathlib import Path
@@ -111,7 +111,7 @@ def test_paths(tmp_path: Path) -> None:
 
 
 class Code:
-    """An object that calls a function when unpickled."""
+    """An object with a function call in its pickle."""
 
     def __init__(self, function: Callable, *args: Any) -> None:
         self.call = function, args

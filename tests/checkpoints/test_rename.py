@@ -31,7 +31,7 @@ def test_published_names_of_the_head() -> None:
 
 
 def test_backbone_of_our_video_text_model() -> None:
-    """Its trunk lies one name deeper than in a published file."""
+    """The trunk of our model lies one name deeper than in a published file."""
     one = torch.ones(1)
     state = {
         'vision_encoder.backbone.layers.0.mixer.D': one,

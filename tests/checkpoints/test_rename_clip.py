@@ -40,7 +40,7 @@ def openai(model: CLIPTeacher) -> dict:
 
 
 def hugging_face(model: CLIPTeacher, spelling: str = 'pre_layrnorm') -> dict:
-    """Write the tower as Hugging Face's CLIPModel has it."""
+    """Return the weights of the tower under the names of CLIPModel."""
     tower = published(model)
     at = 'vision_model.embeddings.'
     file = {
@@ -96,7 +96,7 @@ LAYOUTS = dict(
 
 @pytest.mark.parametrize('layout', LAYOUTS)
 def test_layouts(layout: str, tmp_path) -> None:
-    """Through a file, as a config names it."""
+    """Weights in each layout load from a file named by ``init_cfg``."""
     source = teacher()
     path = tmp_path / 'clip.pth'
     torch.save(LAYOUTS[layout](source), path)
@@ -311,7 +311,7 @@ def test_prefixes_of_hugging_face(prefix: str, mm_log: list) -> None:
 
 
 def test_hugging_face_file_without_the_projection() -> None:
-    """As CLIPVisionModel saves it."""
+    """A file saved by CLIPVisionModel is refused with the remedy."""
     file = hugging_face(teacher())
     del file['visual_projection.weight']
     with pytest.raises(ValueError) as error:

@@ -1,4 +1,4 @@
-"""Published names of video-text models, and what a model leaves out."""
+"""Published names of video-text models, and weights left out by a model."""
 from typing import Callable, Dict
 
 import pytest

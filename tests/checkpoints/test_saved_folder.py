@@ -78,7 +78,7 @@ def test_targets(tmp_path: Path) -> None:
 
 def test_no_folder_half_written(tmp_path: Path,
                                 monkeypatch: pytest.MonkeyPatch) -> None:
-    """A save that breaks off leaves nothing to load, or the older model."""
+    """An interrupted save leaves nothing to load, or the older model."""
     place = 'mmvideomamba.checkpoints.saved_folder'
 
     def broken(error: BaseException) -> Callable:

@@ -1,7 +1,7 @@
 """Converter, ``init_cfg`` and ``load_from`` agree on files of any trainer.
 
 Real files are written for each wrapper and prefix, and loaded in the three
-ways. Each way must fill the backbone with the very weights that were saved.
+ways. Each way must fill the backbone with exactly the saved weights.
 """
 import functools
 import importlib.util
@@ -47,7 +47,7 @@ PREFIXES = ('', 'module.', '_orig_mod.', 'model.', 'backbone.', 'encoder.',
 
 
 def wrap(keys: str, weights: Weights) -> dict:
-    """Put weights below the keys 'a/b', beside what trainers keep."""
+    """Put weights below the keys 'a/b', with other entries of trainers."""
     file: Dict[str, Any] = weights
     for key in filter(None, reversed(keys.split('/'))):
         file = {key: file, 'epoch': 3, 'optimizer': dict(state={0: {}})}
@@ -79,7 +79,7 @@ def by_init_cfg(path: Path, **options: Any) -> nn.Module:
 
 @functools.lru_cache(maxsize=None)
 def shared_runner() -> Runner:
-    """Make one runner for all tests: only its model changes."""
+    """Make one runner shared by all tests, with a new model for each."""
     return Runner(
         model=recognizer(),
         work_dir=tempfile.mkdtemp(),
@@ -114,7 +114,7 @@ way = pytest.mark.parametrize('way', WAYS)
 
 
 def check(model: nn.Module, source: VideoMamba) -> None:
-    """Every tensor of the backbone is the saved one, bit by bit."""
+    """Check every tensor of the backbone against the source, bit by bit."""
     for name, value in source.state_dict().items():
         assert torch.equal(model.backbone.state_dict()[name], value), name
 
@@ -256,7 +256,7 @@ def test_ema_beside_the_model_in_one_state_dict(way: str,
 
 @way
 def test_ema_hook_of_mmengine(way: str, tmp_path: Path) -> None:
-    """It saves the averaged weights as those of the model."""
+    """mmengine's EMA hook saves the averaged weights as ``state_dict``."""
     mean, last = recognizer(), recognizer()
     for model in (mean, last):
         for parameter in model.parameters():
@@ -318,11 +318,11 @@ def test_files_that_leave_a_choice(way: str, file: Callable[[Weights], dict],
                          ['layers.1.mixer.out_proj.weight', 'norm_f.weight'])
 def test_nothing_stays_at_its_start(lost: str, prefix: str, way: str,
                                     tmp_path: Path, capsys: Any) -> None:
-    """A tensor that is not in the file is an error, whatever the prefix."""
+    """A tensor missing in the file is an error, whatever the prefix."""
     weights = official_weights(small_backbone())
     del weights[lost]
     path = save(tmp_path, dict(model=prefixed(prefix, weights)))
-    if way == 'converter':  # fitted by the model that loads the result
+    if way == 'converter':  # fitted by the model at loading
         with pytest.raises(ValueError, match=lost):
             by_converter(path)
     else:
@@ -330,7 +330,7 @@ def test_nothing_stays_at_its_start(lost: str, prefix: str, way: str,
 
 
 def bad_files(path: Path) -> Dict[str, str]:
-    """Write the faults of downloads; return what the error must say."""
+    """Write the faults of downloads; return the expected message of each."""
     torch.save(official_weights(small_backbone()), path / 'good.pth')
     whole = (path / 'good.pth').read_bytes()
     contents = {
@@ -371,7 +371,7 @@ def bad_files(path: Path) -> Dict[str, str]:
     'packed.pth', 'folder.pth', 'more.pth', 'missing.pth'
 ])
 def test_bad_files(name: str, way: str, tmp_path: Path, capsys: Any) -> None:
-    """One wording each, with the file's name and the remedy."""
+    """Each fault has one message, with the file's name and the remedy."""
     message = bad_files(tmp_path)[name]
     text = refused(way, tmp_path / name, capsys)
     assert str(tmp_path / name) in text

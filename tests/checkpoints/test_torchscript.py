@@ -12,7 +12,7 @@ from mmvideomamba.checkpoints import read_torchscript
 
 
 class Inner(nn.Module):
-    """Buffers, a plain attribute, a list and a parameter that is None."""
+    """Buffers, a plain attribute, a list, and a parameter of value None."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,12 +77,12 @@ ran = []
 
 
 def mark_as_run(*args: Any) -> None:
-    """Stand for the code that a hostile archive would run."""
+    """Stand for the code run by a hostile archive."""
     ran.append(args)
 
 
 class Call:
-    """An object that a pickle stores as a call, and a state."""
+    """An object pickled as a call and a state."""
 
     def __init__(self, *reduced: Any) -> None:
         self.reduced = reduced
@@ -99,7 +99,7 @@ class Named:
 
 
 class Pickler(pickle._Pickler):
-    """Writes names that do not exist here, and references."""
+    """Writes names missing on this machine, and persistent references."""
     dispatch = dict(pickle._Pickler.dispatch)
 
     def save_named(self, named: Named) -> None:
@@ -139,7 +139,7 @@ Pickler.dispatch[Rebuilt] = save_rebuilt
 
 @pytest.fixture
 def write(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes an archive around a value."""
+    """Return a function to write an archive around a value."""
 
     def write(value: Any, packed: bool = False, **records: bytes) -> Path:
         path = tmp_path / 'bad.pt'
@@ -166,7 +166,7 @@ def write(tmp_path: Path) -> Callable[..., Path]:
 
 
 def test_archive_by_hand(write: Callable) -> None:
-    """The hostile ones below differ from a good one in a single respect."""
+    """A good archive by hand: the hostile ones differ in a single respect."""
     assert read_torchscript(write(tensor(
         2, 0, (2, ), (1, )))) == dict(w=pytest.approx(torch.zeros(2)))
 

@@ -15,7 +15,7 @@ WEIGHTS = official_weights(MODEL)
 
 
 def same(found: Dict[str, Tensor]) -> bool:
-    """Tell whether the backbone's part is that of the model."""
+    """Tell whether the backbone's part equals the weights of the model."""
     kept, _ = select_backbone(found)
     own = MODEL.state_dict()
     return kept.keys() == own.keys() and all(
@@ -35,7 +35,7 @@ def test_state_dict_of_another_model(key: str) -> None:
     inner = {'a.weight': torch.ones(1)}
     for file in ({key: inner, 'epoch': 3}, inner, prefixed('module.', inner)):
         assert unwrap(file) == inner
-    # A tensor of that name is no wrapper.
+    # A tensor under the key of a wrapper is not a wrapper.
     flat = {key: torch.ones(1)}
     assert unwrap(flat) == flat
     assert unwrap({}) == {} and unwrap(dict(epoch=3)) == {}
@@ -71,7 +71,7 @@ def test_other_models_are_named(mm_log: List[str]) -> None:
 
 
 def test_attribute_with_both_kinds() -> None:
-    """An unknown prefix does not hide which wrapper is the EMA one."""
+    """The EMA wrapper is recognised below an unknown prefix as well."""
     other = official_weights(small_backbone())
     file = dict(
         model=prefixed('feature_extractor.', other),
@@ -131,7 +131,7 @@ def test_place_and_kind() -> None:
 
 
 def test_weight_averaging_of_lightning() -> None:
-    """It saves the averaged weights as those of the model."""
+    """Lightning's averaging saves the averaged weights as ``state_dict``."""
     other = official_weights(small_backbone())
     file = dict(
         state_dict=prefixed('model.', WEIGHTS),

@@ -1,4 +1,4 @@
-"""Errors of inputs that cannot be read."""
+"""Errors of unreadable inputs."""
 import pytest
 
 from mmvideomamba.cli.bad_inputs import report_bad_inputs

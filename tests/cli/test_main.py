@@ -12,7 +12,7 @@ from mmvideomamba.version import __version__
 
 
 def test_help(capsys: pytest.CaptureFixture) -> None:
-    """Each verb is listed, with a help that fits a terminal."""
+    """The help lists each verb, and every help fits a terminal."""
     for words in ([], *([verb] for verb in VERBS)):
         with pytest.raises(SystemExit) as ended:
             command([*words, '--help'])

@@ -20,7 +20,7 @@ def run(model: Any, inputs: Any, out: Path, *words: str) -> int:
 
 def test_videos(trained_file: Any, tmp_path: Path,
                 capsys: pytest.CaptureFixture) -> None:
-    """A video that cannot be read costs no other one."""
+    """An unreadable video is named; all other videos are explained."""
     (trained_file.folder / 'bad.mp4').write_bytes(b'none')
     out = tmp_path / 'out'
     assert run(trained_file.file, trained_file.folder, out, '--label',

@@ -64,7 +64,7 @@ def test_errors(args: list, words: str, monkeypatch) -> None:
 
 
 def test_help_names_all(capsys: pytest.CaptureFixture) -> None:
-    """The formats and the default are those of the export."""
+    """The help names the formats and defaults of the export."""
     with pytest.raises(SystemExit):
         main(['export', '--help'])
     words = capsys.readouterr().out.split()

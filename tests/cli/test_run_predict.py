@@ -47,7 +47,7 @@ def test_table_and_evaluation(trained_file: Any, tmp_path: Path,
 def test_bad_inputs_and_labels(trained_file: Any, tmp_path: Path,
                                monkeypatch: pytest.MonkeyPatch,
                                capsys: pytest.CaptureFixture) -> None:
-    """All that can be predicted is written, all else is listed."""
+    """Every readable input is predicted; every other input is listed."""
     _, file, folder = trained_file
     (folder / 'bad.mp4').write_bytes(b'no video')
     labels, out = tmp_path / 'labels.txt', tmp_path / 'out.csv'

@@ -33,7 +33,7 @@ def run(line: str, *more: str) -> int:
 
 
 def test_index_and_again(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    """What is done is said first; later calls need no --model."""
+    """Counts of changes come first; later calls need no --model."""
     words = 'index videos --out x --model m --window 4 --stride 2 --tokens'
     (folder / 'videos/bad.mp4').write_text('nothing')
     assert run(words) == 65
@@ -80,7 +80,7 @@ def test_queries(folder: Path, capsys: pytest.CaptureFixture) -> None:
 
 
 def test_unknown_words(folder: Path, capsys: pytest.CaptureFixture) -> None:
-    """A word that the model does not know is named."""
+    """A word missing in the model's vocabulary is named."""
     run('index videos --out x --model m')
     capsys.readouterr()
     for line, count in (('query x left', 1), ('query x --class left', 1),
@@ -146,7 +146,7 @@ def test_words_and_models(folder: Path) -> None:
 
 def test_model_and_videos(tmp_path: Path, make_video: Callable,
                           capsys: pytest.CaptureFixture) -> None:
-    """A real model reads real videos; the cosine and judge are its own."""
+    """A real model reads real videos; cosine and judge come from the model."""
     pytest.importorskip('tokenizers', reason='texts need tokenizers')
     file = text_model_file('retrieval', tmp_path / 'model').file
     (tmp_path / 'videos').mkdir()

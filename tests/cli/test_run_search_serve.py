@@ -1,4 +1,4 @@
-"""The verb ``search serve``: what is checked before the page opens."""
+"""The verb ``search serve``: checks before the page opens."""
 import socket
 from pathlib import Path
 from typing import Any, List
@@ -15,7 +15,7 @@ pytest.importorskip('uvicorn', reason='the page needs uvicorn')
 
 @pytest.fixture
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> List[Any]:
-    """Make an index, and note the calls that would serve the page."""
+    """Make an index, and note calls instead of serving the page."""
     calls: List[Any] = []
 
     def serve(service: Any, held: socket.socket, host: str, upload_mb: int,

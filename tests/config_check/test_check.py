@@ -25,7 +25,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     constants = huggingface_hub.constants
     monkeypatch.setattr(constants, 'HF_HUB_CACHE', str(tmp_path / 'hub'))
     monkeypatch.setattr(constants, 'HF_HUB_OFFLINE', True)
-    # load_config sets it; afterwards it goes again.
+    # load_config sets LOCAL_RANK; monkeypatch removes the variable afterwards.
     monkeypatch.setenv('LOCAL_RANK', '0')
     folder = tmp_path / 'data/quickstart'
     folder.mkdir(parents=True)
@@ -39,7 +39,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(*words: str, tool: str = 'train', config: str = QUICK) -> None:
-    """Do what a tool does before the runner is built."""
+    """Run the steps of a tool before the runner is built."""
     script = TOOLS[tool]
     args = script.build_parser().parse_args([config, *words])
     with user_errors():
@@ -151,7 +151,7 @@ def test_all_faults_are_listed(data: Path) -> None:
 
 
 def test_parts_that_are_not_used(data: Path) -> None:
-    """Their faults are warnings; their files need not exist."""
+    """Faults in unused parts are warnings; their files need not exist."""
     options = ['test_dataloader.batchsize=4', 'test_cfg.fp=1']
     start('--cfg-options', *options,
           'test_dataloader.dataset.data_root=nowhere')
@@ -207,7 +207,7 @@ def test_missing_weight_decay() -> None:
     ('dataset_type', dict(type='X'), False),
 ])
 def test_mistyped_keys_of_a_config(key: str, value: Any, found: bool) -> None:
-    """As an option of a host's tool leaves it in the config."""
+    """A mistyped key reaches the config as an option of a host's tool."""
     cfg = Config.fromfile(find_config(QUICK))
     cfg[key] = value
     faults = value_faults(cfg, True)

@@ -43,7 +43,7 @@ def test_random_weights_that_stay():
 @pytest.mark.parametrize('training', [True, False])
 @pytest.mark.parametrize('load_from', [None, 'adapters.pth'])
 def test_lora_needs_its_file(load_from, training):
-    """Also beside a checkpoint, which holds adapters alone."""
+    """A LoRA checkpoint holds adapters alone: init_cfg is needed besides."""
     cfg = config(lora=True, load_from=load_from)
     fault, = value_faults(cfg, training)
     assert fault.startswith('model.backbone.module: checkpoints of LoRAModel')

@@ -1,4 +1,4 @@
-"""Keywords of a class, through bases that pass them on."""
+"""Keywords of a class are found through bases with ``**kwargs``."""
 import functools
 from typing import Any, Callable
 

@@ -1,4 +1,4 @@
-"""Keys that no class takes are found; the configs have none."""
+"""Keys unknown to a class are found; the configs have none."""
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ def test_mistyped_keys(quick: Config, key: str, value: Any, text: str) -> None:
 
 
 def test_classes_that_take_any_keyword(quick: Config) -> None:
-    """They are not judged, and no class that cannot be found is."""
+    """Classes with ``**kwargs`` and classes not found are not judged."""
     cfg = Config(quick.to_dict())
     cfg.merge_from_dict({
         'model.cls_head.type':

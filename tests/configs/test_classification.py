@@ -143,7 +143,7 @@ def test_model(run: Run) -> None:
         dict(type='Mixup', alpha=0.8),
         dict(type='CutMix', alpha=1.0)
     ]
-    assert model.train_cfg.get('probs') is None  # one half each
+    assert model.train_cfg.get('probs') is None  # 0.5 each
     assert (model.type == 'mmvideomamba.DistilledClassifier') == run.distilled
     if run.distilled:
         head = model.distill_head
@@ -230,7 +230,7 @@ OPS = {
 
 
 def parse(text: str) -> dict:
-    """Turn 'Rot .6/8' into what the host's transform should get."""
+    """Turn 'Rot .6/8' into the config of the host's transform."""
     name, rest = text.split()
     prob, level = rest.split('/')
     kind, per_level = OPS[name]
@@ -241,7 +241,7 @@ def parse(text: str) -> dict:
             op[key] = int(op[key])
     if kind in ('Shear', 'Translate', 'Rotate'):
         op.update(FILL)
-    if name == 'Col':  # a factor of 0.1 + 0.18 per level, from which 1 goes
+    if name == 'Col':  # the host's value: 0.1 + 0.18 per level - 1
         op.update(magnitude=op['magnitude'] - 0.9, random_negative_prob=0.)
     return op
 
@@ -264,7 +264,7 @@ def test_autoaugment_v0() -> None:
 
 
 def test_autoaugment_v0_runs_on_the_host() -> None:
-    """All pairs, and the corner of 0 bits, which makes a picture black."""
+    """All pairs run, and the corner case of 0 bits gives a black picture."""
     cfg = load(RUNS[0]).train_dataloader.dataset.pipeline[3]
     augment = TRANSFORMS.build(copy.deepcopy(cfg))
     img = np.random.RandomState(0).randint(0, 256, (32, 40, 3), np.uint8)
@@ -281,7 +281,7 @@ def test_autoaugment_v0_runs_on_the_host() -> None:
 
 
 def test_repeated_augmentation_of_the_host() -> None:
-    """Three copies of a picture, an epoch as long as one without."""
+    """Three copies of a picture; the epoch has the usual length."""
     sampler = DATA_SAMPLERS.build(
         dict(
             load(RUNS[1]).train_dataloader.sampler, dataset=range(90), seed=0))

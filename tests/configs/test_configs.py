@@ -1,4 +1,4 @@
-"""Each recipe loads, names only what exists, and can be built."""
+"""Each recipe loads, names existing types and files, and can be built."""
 import copy
 import functools
 from collections import Counter
@@ -25,14 +25,14 @@ CONFIGS = ROOT / 'configs'
 FILES = sorted(
     path for path in CONFIGS.rglob('*.py')
     if '_base_' not in path.relative_to(CONFIGS).parts
-    # What README calls a copy that a user makes for videos of their own.
+    # README's name of a user's copy for own videos.
     and not path.name.startswith('mine'))
 NAMES = [str(path.relative_to(CONFIGS)) for path in FILES]
 FOLDERS = sorted({path.parent for path in FILES})
 PARTS = ('train', 'val', 'test')
 
 HOOKS = (engine.HOOKS, )
-# The registries of a `type`, by the nearest key above it.
+# Registries of a `type`, by the nearest enclosing key.
 REGISTRIES = {
     'augments': (pretrain.BATCH_AUGMENTS, engine.MODELS),
     'batch_sampler': (engine.DATA_SAMPLERS, ),
@@ -92,14 +92,14 @@ def named_types(
         path: str = '') -> Iterator[Tuple[str, Any, Tuple[Registry, ...]]]:
     """Yield the place, the value and the registries of each ``type``.
 
-    Variables of a config that the runner does not read are left out: what
-    they hold counts where it is used.
+    Variables of a config not read by the runner are left out: their values
+    count where the runner reads them.
     """
     if isinstance(node, dict):
         if 'type' in node and registries:
             yield path, node['type'], registries
         for key, value in node.items():
-            # Among hooks a key is a name, such as that of ParamSchedulerHook.
+            # Keys among hooks are names, such as the key ParamSchedulerHook.
             below = registries if registries == HOOKS else REGISTRIES.get(
                 key, registries)
             yield from named_types(value, below, f'{path}.{key}')
@@ -117,7 +117,7 @@ def knows(registry: Registry, name: str) -> bool:
 
 
 def unknown_types(cfg: Any) -> List[str]:
-    """List the types that are in none of their registries."""
+    """List the types missing in all of their registries."""
     return [
         f'{path}: {name}' for path, name, registries in named_types(cfg)
         if not any(knows(registry, name) for registry in registries)
@@ -125,10 +125,10 @@ def unknown_types(cfg: Any) -> List[str]:
 
 
 def shrink(node: Any) -> None:
-    """Give each backbone two blocks where its width alone matters."""
+    """Give each backbone two blocks where the width alone matters."""
     if isinstance(node, dict):
         if node.get('type') == 'mmpretrain.LoRAModel':
-            node['module'].pop('init_cfg')  # it reads the file at once
+            node['module'].pop('init_cfg')  # the file is read at once
         ours = node.get('type') == 'mmvideomamba.VideoMamba'
         if ours and 'out_indices' not in node:
             arch = node.get('arch', 'tiny')
@@ -214,7 +214,7 @@ def test_model_and_optimizer_build(cfg: Config) -> None:
 
 @every_config
 def test_schedule_ends_with_the_training(cfg: Config) -> None:
-    """A child that trains longer has to say so to the schedule as well."""
+    """A child config of more epochs has to lengthen the schedule as well."""
     ends = [
         one['end'] for one in schedulers(cfg)
         if one.get('by_epoch', True) and 'end' in one
@@ -225,7 +225,7 @@ def test_schedule_ends_with_the_training(cfg: Config) -> None:
 
 @every_config
 def test_variables_are_what_is_used(cfg: Config) -> None:
-    """A child that overrides a value has to rebind the inherited name."""
+    """A child config of another value has to rebind the inherited name."""
     if 'warmup_epochs' in cfg:
         ends = [one.get('end') for one in schedulers(cfg)]
         assert ends[0] == cfg.warmup_epochs
@@ -240,7 +240,7 @@ def test_variables_are_what_is_used(cfg: Config) -> None:
 
 @every_config
 def test_contradictions_end_a_run(cfg: Config) -> None:
-    """A child that sets ``custom_hooks`` replaces the inherited list."""
+    """A child config's ``custom_hooks`` replaces the inherited list."""
     if cfg.default_scope == 'mmaction':
         check = dict(type='mmvideomamba.CheckConfigHook')
         assert cfg.custom_hooks[0] == check
@@ -249,7 +249,7 @@ def test_contradictions_end_a_run(cfg: Config) -> None:
 @every_config
 @pytest.mark.parametrize('part', PARTS)
 def test_pipelines_build(cfg: Config, part: str) -> None:
-    """And a changed pipeline has arrived in the loader that uses it."""
+    """Each pipeline builds; the loader uses the pipeline of the variable."""
     loader = cfg.get(f'{part}_dataloader')
     if loader is None:
         assert part != ('train' if 'train_cfg' in cfg else 'test')
@@ -266,7 +266,7 @@ def test_pipelines_build(cfg: Config, part: str) -> None:
 
 
 def walk(node: Any, path: str = '') -> Iterator[Tuple[str, Any]]:
-    """Yield each value below dicts, with its place."""
+    """Yield each value below dicts, with its dotted path."""
     if isinstance(node, dict):
         for key, value in node.items():
             yield f'{path}.{key}', value
@@ -316,7 +316,7 @@ def read_yaml(path: Path) -> dict:
 @pytest.mark.parametrize(
     'folder', FOLDERS, ids=[str(f.relative_to(CONFIGS)) for f in FOLDERS])
 def test_metafile(folder: Path) -> None:
-    """Each folder tells mim and its readers what is in it."""
+    """README, metafile and model index list every config of the folder."""
     assert (folder / 'README.md').is_file()
     meta = read_yaml(folder / 'metafile.yml')
     place = str((folder / 'metafile.yml').relative_to(ROOT))

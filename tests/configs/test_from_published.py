@@ -73,7 +73,8 @@ def test_options_of_a_table(name: str) -> None:
     add_config_options(parser)
     original = Config.fromfile(ROOT / 'configs' / TABLES[name])
     options = options_of(sections('##')[name])
-    # Options without the part that others change come by themselves.
+    # Options not ending in ``=None`` are merged together, each ``=None``
+    # option alone.
     alone = [option for option in options if option.endswith('=None')]
     for words in ([x for x in options if x not in alone], *([x]
                                                             for x in alone)):
@@ -85,7 +86,7 @@ def test_options_of_a_table(name: str) -> None:
 
 
 def anchors_of(text: str) -> Set[str]:
-    """Return the anchors that a viewer gives to the headings of a page."""
+    """Return the anchors given by a viewer to the headings of a page."""
     headings = re.findall(r'^#+ (.*)$', text, flags=re.M)
     return {
         re.sub(r'[^\w -]', '', head.lower()).replace(' ', '-')

@@ -1,7 +1,7 @@
 """No config and no page of the docs addresses an item of a list by number.
 
 Numbers break when a base config gains a step; ``mmvideomamba.config_edit``
-finds items by type and refuses an unknown one.
+finds items by type and refuses an unknown type.
 """
 import ast
 import re
@@ -56,7 +56,7 @@ def numbered_list(node: ast.AST) -> Optional[ast.expr]:
 
 
 def numbered(source: str, strict: bool = True) -> List[str]:
-    """Return the lists that Python code addresses by number.
+    """Return the lists addressed by number in Python code.
 
     Args:
         source (str): The code.
@@ -77,7 +77,7 @@ def fences(page: str, language: str) -> Iterator[str]:
 
 
 def numbered_in_page(page: str) -> List[str]:
-    """Return what a page of the docs addresses by number."""
+    """Return the numbered items on a page of the docs."""
     wrong = IN_TEXT.findall(page)
     for code in fences(page, 'python'):
         # A block with a base config is a config.

@@ -16,7 +16,7 @@ from mmvideomamba.models import VideoMamba
 CONFIGS = Path(__file__).parents[2] / 'configs/pretraining'
 NAME = 'umt-videomamba-{}_clip-b16_32xb64-u8-800e_{}-rgb.py'
 
-# What both published runs have in common, as it takes effect.
+# Effective values shared by both published runs.
 PUBLISHED = dict(
     gpus_times_batch=32 * 64,
     epochs=800,
@@ -59,7 +59,7 @@ def step(cfg: Config, kind: str) -> dict:
 
 
 def effective(cfg: Config) -> dict:
-    """Read what the published table lists out of a config."""
+    """Read the values of the published table out of a config."""
     optim, model = cfg.optim_wrapper, cfg.model
     teacher, student = model.target_generator, model.backbone
     warmup, cosine = cfg.param_scheduler
@@ -148,7 +148,7 @@ def test_learning_rate_in_each_iteration() -> None:
 
 
 def test_crop_sizes_and_places() -> None:
-    """Four sizes, neighbours of which may be mixed, at 13 places."""
+    """Four crop sizes, neighbours may be mixed, at 13 places."""
     crop = step(read('middle', 'kinetics400'), 'MultiScaleCrop')
     crop = MultiScaleCrop(**{k: v for k, v in crop.items() if k != 'type'})
     found = set()

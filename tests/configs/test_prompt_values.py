@@ -24,7 +24,7 @@ def test_recipes(name: str, classes: int, templates: int) -> None:
     assert data.num_classes == classes
     assert data.metainfo == dict(classes=f'data/{name}/classes.txt')
     assert data.pipeline[:-1] == retrieval.test_pipeline[:-1]
-    # Towers, tokenizer and sizes are those of retrieval.
+    # Towers, tokenizer and sizes equal the values of retrieval.
     own = ('type', 'prompts', 'topk')
     assert {
         k: v

@@ -90,7 +90,7 @@ def test_views_are_published_ones(data: str, part: str, height: int,
                                   width: int) -> None:
     cfg = Config.fromfile(config_of(data))
     # An array takes the place of a video file, all other steps stay.
-    if part == 'one':  # of the inferencers and demos: that of a validation
+    if part == 'one':  # of inferencers and demos: the view of validation
         pipeline = VideoPipeline(cfg.test_pipeline, 'one')
         part = 'val'
     else:

@@ -1,4 +1,4 @@
-"""Every published video recipe has a config, whose values are effective."""
+"""Every published video recipe has a config with effective values."""
 import copy
 import functools
 import json
@@ -34,7 +34,7 @@ def scope():
 
 @functools.lru_cache(maxsize=None)
 def load(name: str) -> Config:
-    """Read a config once; tests copy what they change."""
+    """Read a config once; tests copy before changes."""
     return Config.fromfile(FOLDER / name)
 
 
@@ -199,13 +199,12 @@ def test_rates_of_a_run(name: str) -> None:
 
 def run_schedule(cfg: Config, wrapper: Any, groups: Dict[str, dict],
                  length: int) -> Dict[str, np.ndarray]:
-    """Step a config's schedule to its end; some parameters' rates.
+    """Step a config's schedule to the end; return rates of some parameters.
 
     Args:
-        cfg (Config): The config.
-        wrapper (OptimWrapper): The optimizer.
-        groups (dict[str, dict]): Its group for each parameter.
-        length (int): Iterations of an epoch.
+        cfg (Config): The config. wrapper (OptimWrapper): The optimizer. groups
+            (dict[str, dict]): Group of each parameter. length (int):
+            Iterations of an epoch.
 
     Returns:
         dict[str, np.ndarray]: Rates of each iteration.
@@ -220,7 +219,7 @@ def run_schedule(cfg: Config, wrapper: Any, groups: Dict[str, dict],
                'backbone.temporal_pos_embedding', 'cls_head.fc_cls.weight',
                'backbone.layers.0.mixer.A_log')
     rates: Dict[str, list] = {key: [] for key in watched}
-    wrapper.optimizer.step()  # else the schedules warn that they go first
+    wrapper.optimizer.step()  # avoids a warning of the schedules
     for _ in range(cfg.train_cfg.max_epochs * length):
         for key in watched:
             rates[key].append(groups[key]['lr'])
@@ -269,7 +268,7 @@ def fixtures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def write_lists(folder: Path, videos: Path, name: str, count: Any) -> None:
-    """Write annotation files of two videos, one of them with the last label.
+    """Write annotation files of two videos; the second has the last label.
 
     Args:
         folder (Path): Of the annotation files.
@@ -297,7 +296,7 @@ def small_loader(cfg: Config, row: dict, part: str, folder: Path) -> dict:
     loader = copy.deepcopy(cfg[f'{part}_dataloader'])
     loader.update(batch_size=2 if part == 'train' else 1, num_workers=0)
     loader.persistent_workers = False
-    # Serialising collects garbage, which takes longer than all the rest.
+    # Serialising collects garbage, and takes longer than all the rest.
     loader.dataset.update(
         data_root=str(folder / row['data']), serialize_data=False)
     if row.get('window'):

@@ -31,8 +31,8 @@ STAGES = dict(
     unmasked=('videomamba-middle_umt-{c}-pre_{w}xb64-u8-1e_{c}.py', 64,
               dict(vtc=1, vtm=1, mlm=1), 8e-5, 1, 0.2))
 PRE = 'retrieval/videomamba-middle_umt-25m-pre_'
-# Config: most words, batch, epochs, warm-up, rate, paragraphs, seconds,
-# weight of masked words, what chooses the checkpoint, files.
+# Config: most words, batch, epochs, warm-up, rate, paragraphs, seconds, weight
+# of masked words, figure of the best checkpoint, files.
 BEST = 'mean_recall'
 MSRVTT = ('msrvtt_ret_test1k', ) * 2
 DIDEMO = ('didemo_ret_val', 'didemo_ret_test')
@@ -61,7 +61,8 @@ SETS = {
     '8xb128-u1-10e_flickr30k': (32, 128, 10, 0, 1e-5, False, None, 0, BEST,
                                 ('flickr30k_val', 'flickr30k_test'))
 }
-# Lists for training, where a name does not follow from that for validation.
+# Lists for training, where the name does not follow from the list for
+# validation.
 TRAINING = {
     '8xb64-u8-2e_msrvtt': 'msrvtt_ret_train9k',
     '8xb32-u12-5e_msrvtt-7k': 'msrvtt_ret_train7k',
@@ -85,7 +86,7 @@ def effective(cfg: dict, kind: type, name: str) -> Any:
 
 
 def check_model(cfg: Config) -> None:
-    """Check what the losses and the judge of all models share."""
+    """Check settings of losses and judge shared by all models."""
     wanted = dict(
         embed_dims=512,
         temperature=0.07,
@@ -105,7 +106,7 @@ def check_common(cfg: Config,
                  weight_decay: float,
                  frames: int = 8,
                  judge: bool = True) -> None:
-    """Check what all published runs share."""
+    """Check the settings shared by all published runs."""
     vision = cfg.model.vision_encoder
     assert vision.backbone.arch == 'middle'
     assert vision.backbone.drop_path_rate == 0.25
@@ -129,7 +130,8 @@ def check_common(cfg: Config,
             cfg.optim_wrapper.dtype) == ('AmpOptimWrapper', 'bfloat16')
     assert cfg.optim_wrapper.loss_scale == dict(enabled=False)
     assert 'with_cp' not in vision.backbone
-    # Decayed is all but what has one axis; see test_golden_param_groups.py.
+    # Weight decay covers all but tensors of one axis; see
+    # test_golden_param_groups.py.
     assert cfg.optim_wrapper.paramwise_cfg == dict(
         flat_decay_mult=0., bypass_duplicate=True)
     # The rate is not scaled by the batch, unless asked for.
@@ -223,7 +225,7 @@ def test_pretraining(corpus: str, stage: str) -> None:
 
 
 def test_text_towers() -> None:
-    """BERT's sizes, in the arguments that TextTower gives to its config."""
+    """Sizes of BERT, as given by TextTower's arguments."""
     base, large = (
         BertConfig.of(TextTower.arch_zoo[arch]) for arch in ('base', 'large'))
     assert (base.vocab_size, base.hidden_size, base.num_hidden_layers,
@@ -242,7 +244,7 @@ def test_text_towers() -> None:
 
 
 def test_shards_as_the_docs_tell(tmp_path: Path) -> None:
-    """What docs/video_text.md shows is a whole config."""
+    """The example of docs/video_text.md is a whole config."""
     text = (CONFIGS.parent / 'docs' / 'video_text.md').read_text()
     code = [x for x in text.split('```python\n')[1:] if 'ShardSampler' in x]
     child = tmp_path / 'child.py'

@@ -26,7 +26,7 @@ def rows(folder: str) -> Dict[str, List[str]]:
 def test_zero_shot_numbers() -> None:
     numbers, short = rows('multimodal'), rows('retrieval')
     assert tuple(numbers) == tuple(short) == SETS
-    # Two of those in the paper's tables.
+    # Two rows of the paper's tables.
     assert numbers['MSRVTT'][2] == '35.6 / 58.1 / 69.5, 29.1 / 51.6 / 62.2'
     assert numbers['MSVD'][0] == '38.0 / 68.6 / 79.0, 57.5 / 79.9 / 85.4'
     meta = yaml.safe_load((CONFIGS / 'retrieval/metafile.yml').read_text())

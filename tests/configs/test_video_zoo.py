@@ -1,4 +1,4 @@
-"""Pages of the video zoo say what is published, and what can be counted."""
+"""Pages of the video zoo hold the published and the counted numbers."""
 import functools
 from typing import Dict
 
@@ -11,7 +11,7 @@ from mmvideomamba.models import VideoMamba
 
 @functools.lru_cache(maxsize=None)
 def zoo(data: str) -> Dict[str, dict]:
-    """Read the metafile of a folder, its models by name."""
+    """Read the metafile of a folder, models by name."""
     meta = yaml.safe_load((FOLDER / data / 'metafile.yml').read_text())
     return {model['Name']: model for model in meta['Models']}
 
@@ -43,7 +43,7 @@ def cost(arch: str, frames: int, size: int, classes: int) -> tuple:
 
 @every_recipe
 def test_zoo(name: str) -> None:
-    """What README and metafile say is published or can be counted."""
+    """README and metafile hold the published and the counted numbers."""
     row = ROWS[name]
     data, file = name.split('/')
     model = zoo(data)[file[:-3]]

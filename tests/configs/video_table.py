@@ -1,4 +1,4 @@
-"""The published video runs, and the names that their configs must have."""
+"""The published video runs, and the file names of their configs."""
 import csv
 import re
 from pathlib import Path
@@ -69,7 +69,7 @@ def init_word(row: dict) -> str:
 
 
 def file_name(row: dict) -> str:
-    """Return the file name that a row's config must have."""
+    """Return the file name of a row's config."""
     data = row['data']
     if data == 'lvu':
         parts = (data, row['task'].replace('_', '-'), row['window'])

@@ -29,7 +29,7 @@ def outputs_of(notebook: Any) -> Iterator[Any]:
 
 
 def texts_of(notebook: Any) -> List[str]:
-    """Return what cells print, errors among them."""
+    """Return the printed text of all cells, errors included."""
     found = []
     for output in outputs_of(notebook):
         found.append(output.get('text', ''))
@@ -39,7 +39,7 @@ def texts_of(notebook: Any) -> List[str]:
 
 
 def small_copy(committed: Any, folder: Path) -> Any:
-    """Return the notebook for few videos, and a last cell that tells."""
+    """Return the notebook for few videos, with a last cell for checks."""
     notebook = nbformat.reads(nbformat.writes(committed), as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == 'code':
@@ -111,7 +111,7 @@ def test_committed_outputs(committed: Any) -> None:
     accuracy = re.search(r'top-1 (\d+\.\d)%, frames shuffled (\d+\.\d)%',
                          ''.join(texts))
     assert accuracy, 'the test of the notebook printed no accuracy'
-    # Well above chance, which is 12.5 %, and the control near chance.
+    # Well above chance (12.5 %), and the control near chance.
     assert float(accuracy[1]) > 50 and float(accuracy[2]) < 30
 
 

@@ -1,4 +1,4 @@
-"""A file gets its name after it gave the results of the model."""
+"""A file gets its name after a run with the results of the model."""
 import json
 from pathlib import Path
 from types import SimpleNamespace
@@ -69,7 +69,7 @@ def test_a_file_of_other_weights(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_leftovers_of_an_earlier_export(tmp_path: Path) -> None:
-    """Only files that the export would write are removed."""
+    """Only files of an export's own names are removed."""
     folder = tmp_path / 'out'
     export._prepare(folder, ['pt2'])
     names = ('model.pt2', 'model.failed.pt2', 'report.md', 'report.json',
@@ -120,7 +120,7 @@ def test_a_format_that_is_not_installed(monkeypatch) -> None:
 
 
 def test_frames(tmp_path: Path) -> None:
-    """A number of frames that the model does not take is refused."""
+    """A number of frames not fitting the model is refused."""
     with pytest.raises(ValueError, match='frames=4: the model is built for 2'):
         export_model(recognizer(), {}, tmp_path, ['pt2'], frames=4)
     with pytest.raises(ValueError, match='the model takes images'):

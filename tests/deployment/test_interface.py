@@ -1,4 +1,4 @@
-"""Which axes are free, and what the metadata says."""
+"""Free axes of an export, and its metadata."""
 import json
 
 import pytest
@@ -10,7 +10,7 @@ from mmvideomamba.deployment.interface import make_interface, metadata
 
 
 def test_lengths() -> None:
-    """Views follow the batch unless they are given."""
+    """Views follow the batch unless a number of views is given."""
     wrapper = wrap(recognizer())
     free = make_interface(wrapper)
     assert free.lengths == (None, None) and free.example == (2, 3)

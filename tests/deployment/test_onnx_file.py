@@ -15,7 +15,7 @@ pytest.importorskip('onnxscript')
 
 
 def test_a_recognizer(tmp_path: Path) -> None:
-    """Axes have names; the file knows what it is."""
+    """Axes have names; the metadata describe the model."""
     model = recognizer()
     file, = export_model(model, describe(model), tmp_path, ['onnx'], rounds=0)
     assert file.path.name == 'model.onnx' and file.difference < 1e-4
@@ -45,7 +45,7 @@ def test_nodes_inside_are_counted() -> None:
 
 
 def test_opsets() -> None:
-    """Versions that cannot be written are refused."""
+    """Unsupported opset versions are refused."""
     assert check_opset(18) == 18
     with pytest.raises(ValueError, match='opset 17 .* from 18 to 25'):
         check_opset(17)

@@ -1,4 +1,4 @@
-"""The copy for export computes what the model does, without adapters."""
+"""The copy for export computes as the model does, without adapters."""
 import pytest
 import torch
 from common import assert_close
@@ -43,7 +43,7 @@ def test_adapters_of_mmpretrain(whole: bool) -> None:
 
 @pytest.mark.parametrize('way', ['around', 'inside'])
 def test_adapters_of_peft(way: str) -> None:
-    """An adapted backbone, and adapters put into one, are merged."""
+    """An adapted backbone, and adapters injected into a model, are merged."""
     peft = pytest.importorskip('peft')
     config = peft.LoraConfig(
         r=2, target_modules=['in_proj', 'x_proj'], init_lora_weights=False)

@@ -1,4 +1,4 @@
-"""Traced models run on the shapes they were traced for, and no other."""
+"""Traced models run on the traced shapes, and no other shapes."""
 import pytest
 import torch
 from common import assert_close
@@ -28,7 +28,7 @@ def test_free_axes() -> None:
 
 
 def test_a_fixed_batch() -> None:
-    """A static file takes one batch."""
+    """A static file takes the traced batch size and no other."""
     wrapper = wrap(classifier()).eval()
     program = trace(wrapper, make_interface(wrapper, batch=1))
     module = program.module()
@@ -40,7 +40,7 @@ def test_a_fixed_batch() -> None:
 
 
 def test_missing_packages() -> None:
-    """A format names what is not installed."""
+    """A format names its missing packages."""
 
     def unused(*args):
         raise AssertionError

@@ -1,4 +1,4 @@
-"""Files of torch.export that do not run have an error of one line."""
+"""Failing files of torch.export have an error of one line."""
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from mmvideomamba.deployment.program import Program
 ])
 def test_a_file_that_does_not_run(script: str, words: str, tmp_path: Path,
                                   monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error is the last line of the process of its own."""
+    """The error is the last line printed by the separate process."""
     monkeypatch.setattr(pt2_file, '_CONSUMER', script)
     path = tmp_path / 'model.pt2'
     with pytest.raises(ValueError, match=f'own: {words}') as error:
@@ -25,7 +25,7 @@ def test_a_file_that_does_not_run(script: str, words: str, tmp_path: Path,
 @pytest.mark.skipif(
     not Path('/dev/full').exists(), reason='there is no disk without room')
 def test_a_full_disk() -> None:
-    """The error is one of Python's, and does not end the process."""
+    """A full disk raises Python's OSError; the process goes on."""
     exported = torch.export.export(torch.nn.Linear(2, 2), (torch.ones(1, 2), ))
     program = Program(exported, '{}', ('features', ))
     with pytest.raises(OSError, match='No space left'):

@@ -16,7 +16,7 @@ XNNPACK = 'executorch.backends.xnnpack.partition.xnnpack_partitioner'
 
 @pytest.fixture
 def executorch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a stand-in in the place of ExecuTorch; it doubles an input."""
+    """Replace ExecuTorch by a stand-in: the output is twice the input."""
     buffer = torch.zeros(2)
 
     def execute(inputs: List[Any]) -> List[Any]:

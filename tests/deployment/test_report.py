@@ -10,7 +10,7 @@ TENSORS = dict(
 
 
 def test_report(tmp_path: Path) -> None:
-    """The Markdown holds what the JSON holds."""
+    """Markdown and JSON hold the same values."""
     row = dict(
         kind='pt2',
         path='model.pt2',

@@ -35,7 +35,7 @@ def test_a_saved_folder(folder: Path) -> None:
 
 
 def test_a_config_and_a_checkpoint(tmp_path: Path) -> None:
-    """A checkpoint without a config inside takes one beside it."""
+    """A checkpoint without a config inside is loaded with a config file."""
     cfg = dict(type='Recognizer3D', backbone=backbone(), cls_head=head())
     path = tmp_path / 'config.py'
     Config(dict(model=cfg, default_scope='mmaction')).dump(path)

@@ -52,7 +52,7 @@ def test_a_head_that_does_more() -> None:
 
 
 def test_calls_take_turns() -> None:
-    """Each round runs every call, after one round that is not counted."""
+    """Each round runs every call, after one round of warm-up."""
     order: List[str] = []
     calls = {name: lambda name=name: order.append(name) for name in 'ab'}
     found = median_times(calls, 2)
@@ -60,7 +60,7 @@ def test_calls_take_turns() -> None:
 
 
 def test_backends_beside_files() -> None:
-    """Static lengths are kept, and what cannot run is left out."""
+    """Static lengths are kept, and failing backends are left out."""
     model: nn.Module = recognizer()
     wrapper = wrap(model)
     shapes = []

@@ -1,4 +1,4 @@
-"""Wrapped models give what the tests of the hosts give."""
+"""Wrapped models give the results of the hosts' tests."""
 from typing import Any, Callable, Dict
 
 import pytest
@@ -52,7 +52,7 @@ def test_as_the_host(name: str) -> None:
 
 
 def test_teachers_stay_behind() -> None:
-    """A distilled model is exported without what taught it."""
+    """A distilled model is exported without teacher heads."""
     model = recognizer(
         type='mmvideomamba.DistilledRecognizer3D', distill_head=DISTILL)
     wrapper = wrap(model)
@@ -99,7 +99,7 @@ class _Retrieval(nn.Module):
 
 
 def test_refusals() -> None:
-    """What has no file has a reason."""
+    """A model without an export is refused with the reason."""
     with pytest.raises(ValueError, match='_Retrieval compares videos with'):
         wrap(_Retrieval())
     with pytest.raises(ValueError, match='Linear neither classifies nor'):

@@ -118,7 +118,7 @@ def export(path: Path, shape: list, metadata: Any) -> Path:
 
 @pytest.fixture
 def red(tmp_path: Path) -> Path:
-    """Return a video, wider than high, that is red at the right end."""
+    """Return a video, wider than high, red at the right end."""
     path = tmp_path / 'red.mp4'
     writer = cv2.VideoWriter(
         str(path), cv2.VideoWriter_fourcc(*'mp4v'), 10., (64, 32))
@@ -132,7 +132,7 @@ def red(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def label(monkeypatch, capsys) -> Callable[..., tuple]:
-    """Return a function that calls the script."""
+    """Return a function to call the script."""
 
     def label(*arguments: Any) -> tuple:
         monkeypatch.setattr(sys, 'argv', ['run_onnx.py', *map(str, arguments)])
@@ -246,7 +246,7 @@ def test_files_that_cannot_be_used(red: Path, tmp_path: Path,
     bare = export(tmp_path / 'bare.onnx', shape, None)
     text = tmp_path / 'text.mp4'
     text.write_text('no video')
-    # The library draws such a file as pictures of its letters.
+    # The library draws a text file as pictures of its letters.
     notes = tmp_path / 'notes.txt'
     notes.write_text('Notes on a video. ' * 99)
     cut = tmp_path / 'cut.mp4'

@@ -29,7 +29,7 @@ def scope() -> Iterator[None]:
 
 
 def predictions(head, outputs: torch.Tensor, **fields) -> List[dict]:
-    """Return what a head makes of the views (samples, views, ...)."""
+    """Return the head's predictions for the views (samples, views, ...)."""
     samples = [ActionDataSample() for _ in range(len(outputs))]
     for i, sample in enumerate(samples):
         sample.set_gt_label(fields['label'][i])
@@ -48,7 +48,7 @@ def classifier() -> VideoMambaHead:
 def by_windows(outputs: torch.Tensor,
                labels: torch.Tensor,
                twice: int = 2) -> dict:
-    """Take each segment for a window; one of them is recorded twice."""
+    """Make a window of each segment; one window is recorded twice."""
     videos, segments = outputs.shape[:2]
     order = [(v, s) for v in range(videos) for s in range(segments)]
     order.append(order[twice])
@@ -153,7 +153,7 @@ def test_scores_of_classes_are_no_number() -> None:
 
 
 def test_evaluation_of_a_dump_is_that_of_the_run() -> None:
-    """What the host's tool does with the file that --dump writes."""
+    """Offline evaluation of a file by --dump equals the run's metric."""
     rows = by_windows(LOGITS, LABELS)
     found = predictions(classifier(), rows.pop('outputs'), **rows)
     evaluator = Evaluator(dict(type='mmvideomamba.WindowAccMetric'))

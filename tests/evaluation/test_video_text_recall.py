@@ -15,7 +15,7 @@ def recall(queries: list, **kwargs) -> dict:
 
 
 def test_item_zero_is_no_hit() -> None:
-    """The case that the host's metric gets wrong."""
+    """The host's metric counts item 0 as a hit by mistake; ours does not."""
     found = recall([('t2v', [.9, .1, .3], [1])], topk=(1, 2, 3))
     assert (found['t2v/R@1'], found['t2v/R@2'], found['t2v/R@3']) == (0, 0,
                                                                       100)
@@ -56,7 +56,7 @@ def test_constant_scores_get_chance(positives: list, k: int) -> None:
 def test_expected_hit_is_the_mean_over_orders() -> None:
     generator = torch.Generator().manual_seed(0)
     orders = torch.rand(20000, 5, generator=generator).argsort(1)
-    # 2 right ones, 3 wrong ones of equal score, behind 1 better one.
+    # 2 right ones, 3 wrong ones of equal score, after 1 better one.
     share = (orders[:, :2] < 2).any(1).float().mean().item()
     assert expected_hit(1, 2, 3, 3) == pytest.approx(share, abs=0.01)
     assert expected_hit(4, 1, 0, 4) == 0
