@@ -49,9 +49,9 @@ class PlacedSampler(Sampler):
     """Turn the numbers of a sampler into places.
 
     Position i of process r among n processes is position i * n + r of the
-    training, as the host's samplers deal them out. The host's
+    training, as the host's samplers deal out the numbers. The host's
     ``InfiniteSampler`` starts at any position at once: each pass through the
-    data is shuffled by a seed of its own.
+    data is shuffled by a separate seed.
 
     Args:
         sampler (Sampler): Draws the numbers, and has all further
@@ -60,7 +60,8 @@ class PlacedSampler(Sampler):
 
     Attributes:
         own_epoch (int): For a sampler without ``set_epoch``.
-        first (int): Samples of this process that are left out at the start.
+        first (int): Samples of this process to leave out at the start, on a
+            resume.
     """
 
     def __init__(self, sampler: Any, seed: int) -> None:
@@ -84,7 +85,11 @@ class PlacedSampler(Sampler):
             yield Place(index, epoch, i * world + rank, self.seed)
 
     def _endless(self) -> Iterator[int]:
-        """Yield numbers from ``first`` on, for ever."""
+        """Yield numbers from ``first`` on, for ever.
+
+        The host's own iterator can only be advanced draw by draw; a resume in
+        a late epoch would then first shuffle every earlier pass.
+        """
         (rank, world), size = get_dist_info(), self.sampler.size
         position, done = self.first * world + rank, -1
         while True:

@@ -1,4 +1,4 @@
-"""Sampler that lets each worker read shards of its own from start to end."""
+"""Sampler for whole shards: a worker reads a shard from start to end."""
 import math
 from typing import Any, Iterator, Optional
 
@@ -10,15 +10,16 @@ from mmvideomamba.registry import DATA_SAMPLERS
 
 
 def cut(stretches: np.ndarray, start: int, end: int) -> np.ndarray:
-    """Take a part of stretches that follow each other.
+    """Take a part of consecutive stretches of samples.
 
     Args:
         stretches (np.ndarray): First sample and end of each, shape (k, 2).
         start (int): First position, counted over all stretches.
-        end (int): Position behind the last.
+        end (int): Position after the last.
 
     Returns:
-        np.ndarray: What of them lies there, shape (m, 2), none is empty.
+        np.ndarray: First sample and end of each stretch within the part,
+        shape (m, 2), none empty.
     """
     sizes = stretches[:, 1] - stretches[:, 0]
     offsets = np.cumsum(sizes) - sizes
@@ -31,15 +32,15 @@ def cut(stretches: np.ndarray, start: int, end: int) -> np.ndarray:
 class ShardSampler(Sampler):
     """Shuffle a ``CaptionDataset`` or ``ShardVideoDataset`` by shards.
 
-    In each epoch the shards are put in an order drawn from seed and epoch,
-    and cut into as many shares as there are processes and, of these, workers;
-    the shares of processes are of equal size. A share takes its shards
-    a few at a time: each of them from start to end, with the others in
-    between, and passes the samples through a buffer that shuffles them. So
-    each sample comes once per epoch, up to what ``round_up`` says, a shard is
-    opened by one worker, or by two where a cut goes through it, and nothing
-    is held that grows with the samples. Sources other than shards count as
-    shards of a thousand entries.
+    In each epoch the shards are put in an order drawn from seed and epoch.
+    The order is cut into a share per process, all of equal size, and each
+    process share into a share per worker. A worker reads ``open_shards``
+    shards at a time, each from start to end, taking turns between the shards
+    at random, and passes the samples through a shuffle buffer. So each sample
+    comes once per epoch, up to the samples repeated or left out by
+    ``round_up``; a shard is opened by a single worker, or by two workers where
+    a cut goes through the shard; and memory does not grow with the samples.
+    Sources other than shards count as shards of a thousand entries.
 
     ``ResumeHook`` and ``ModalityTrainLoop`` tell the sampler ``num_workers``
     and ``batch_size``. Without them the config repeats both from the data
@@ -50,18 +51,17 @@ class ShardSampler(Sampler):
         dataset (CaptionDataset | ShardVideoDataset): The data set.
         shuffle (bool): Whether to shuffle shards and samples. Defaults to
             True.
-        seed (int, optional): The same on each process. Defaults to None,
-            one that the processes agree on.
+        seed (int, optional): The same on each process. Defaults to None, a
+            seed drawn by rank 0 for all processes.
         round_up (bool): Whether samples from the start of the order fill up
-            the shares, so that they are of equal size; else up to a sample
-            per process is left out, others in each epoch. Defaults to True.
+            the shares to equal size; else fewer samples than processes are
+            left out, other samples in each epoch. Defaults to True.
         num_workers (int): Of the data loader. Defaults to 0.
         batch_size (int): Of the data loader. Defaults to 1.
-        open_shards (int): Shards that a worker reads in turns. Defaults to
-            4.
-        buffer_size (int): Samples that are shuffled with each other. What
-            waits are their numbers, the media are read when it is their
-            turn; 1 keeps the order within each shard. Defaults to 1000.
+        open_shards (int): Shards read by a worker in turns. Defaults to 4.
+        buffer_size (int): Samples shuffled with each other. The buffer holds
+            sample numbers only, the media are read later, in the final order;
+            1 keeps the order within each shard. Defaults to 1000.
 
     Raises:
         ValueError: If the data set tells no shards, has fewer samples than
@@ -104,7 +104,7 @@ class ShardSampler(Sampler):
         """Tell how the data loader hands out the samples.
 
         Args:
-            num_workers (int): Workers, which get batches in turns.
+            num_workers (int): Workers; the loader serves workers in turns.
             batch_size (int): Samples per batch.
 
         Raises:
@@ -117,7 +117,7 @@ class ShardSampler(Sampler):
         self.streams, self.batch_size = max(num_workers, 1), batch_size
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell what to shuffle by.
+        """Set the epoch for the next shuffle.
 
         Args:
             epoch (int): Number of the epoch.
@@ -175,7 +175,7 @@ class ShardSampler(Sampler):
 
     @staticmethod
     def _mix(shards: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Let shards take turns at random, each in its own order."""
+        """Interleave shards at random, each shard in stored order."""
         sizes = shards[:, 1] - shards[:, 0]
         turns = rng.permutation(np.repeat(np.arange(len(shards)), sizes))
         mixed = np.empty(len(turns), np.int64)

@@ -14,23 +14,23 @@ class LayerDecayOptimWrapperConstructor(
         LearningRateDecayOptimWrapperConstructor):
     """mmpretrain's layer-wise decay of learning rates, for recognizers too.
 
-    mmpretrain's constructor asks the model for the depth of its parameters,
-    which mmaction2's recognizers do not know; this one asks their backbone.
-    With ``paramwise_cfg.layer_decay_rate`` d and L blocks the learning rate
-    is multiplied by
+    mmpretrain's constructor asks the model for the depth of each parameter,
+    but mmaction2's recognizers have no ``get_layer_depth``; here the backbone
+    is asked. With ``paramwise_cfg.layer_decay_rate`` d and L blocks the
+    learning rate is multiplied by
 
     - ``d ** (L + 1)`` for the patch, class, spatial and temporal embeddings,
     - ``d ** (L - i)`` for block i = 0..L-1,
     - 1 for the final norm and the head.
 
-    This is the layer-wise decay that the published code intends. What it
-    does, and what our recipes do by default, is to shrink the embeddings'
-    rates alone: ``lr_mult`` in ``custom_keys`` with the default constructor.
-    Here ``lr_mult`` has no effect, ``decay_mult`` has.
+    The published code intends this layer-wise decay, but in fact shrinks the
+    embeddings' rates alone. Our recipes do the same by default: ``lr_mult`` in
+    ``custom_keys`` with the default constructor. Here ``lr_mult`` has no
+    effect, ``decay_mult`` has.
 
     Raises:
         ValueError: If ``layer_decay_rate`` is not in (0, 1], or the model
-            has no backbone that knows the depth of its parameters.
+            has no backbone with ``get_layer_depth``.
 
     Source: BEiT, arXiv:2106.08254, Section 3.2.
     """
@@ -45,7 +45,8 @@ class LayerDecayOptimWrapperConstructor(
         Args:
             params (list[dict]): Groups, extended in place.
             module (nn.Module): The module.
-            prefix (str): Its name in the model. Defaults to '', the model.
+            prefix (str): Name of the module in the model. Defaults to '', the
+                whole model.
             **kwargs: Passed on between the modules of a model.
 
         Raises:
@@ -64,7 +65,7 @@ class LayerDecayOptimWrapperConstructor(
 
     @staticmethod
     def _depth_of(model: nn.Module) -> partial:
-        """Return the function from a parameter's name to its depth."""
+        """Return the function from a parameter's name to a depth."""
         backbone: Any = getattr(model, 'backbone', None)
         if not hasattr(backbone, 'get_layer_depth'):
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The one backbone, for images and clips."""
+"""The VideoMamba backbone, for images and clips."""
 from .cuda_graph import graphed
 from .videomamba import VideoMamba
 

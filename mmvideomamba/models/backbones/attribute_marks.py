@@ -11,7 +11,7 @@ from torch import Tensor, nn
 _DEPTH = 3
 # Most entries of a searched container: a table of words is larger.
 _LARGEST = 1000
-# Identical objects of these types have equal contents.
+# Immutable types: an unchanged object has unchanged contents.
 _CONSTANT = (bool, int, float, str, FunctionType, BuiltinFunctionType)
 _MODULE = frozenset(vars(nn.Module()))
 

@@ -1,4 +1,4 @@
-"""Checks of clips and the embeddings of their places."""
+"""Checks of input clips, and the sum of position embeddings."""
 from typing import Optional, Tuple, Union
 
 import torch
@@ -16,14 +16,16 @@ def as_clip(x: Tensor, channels: int, frames: int, tubelet: int,
             (b, channels, h, w).
         channels (int): Channels of a frame.
         frames (int): Frames of a clip.
-        tubelet (int): Frames of a tubelet; a clip of just one is an image.
+        tubelet (int): Frames of a tubelet; a clip of a single tubelet counts
+            as an image.
         size (tuple[int, int]): Height and width, in pixels.
 
     Returns:
-        Tensor: Shape (b, channels, frames, h, w); one frame for images.
+        Tensor: Shape (b, channels, frames, h, w), with a single frame for
+        images.
 
     Raises:
-        ValueError: If the shape is another.
+        ValueError: If the shape does not fit the other arguments.
     """
     if x.dim() == 4:
         x = x.unsqueeze(2)
@@ -32,7 +34,8 @@ def as_clip(x: Tensor, channels: int, frames: int, tubelet: int,
             f'the input must have shape (b, {channels}, {frames}, {size[0]}, '
             f'{size[1]}), or (b, channels, h, w) for an image, but got '
             f'{tuple(x.shape)}')
-    # One tubelet is an image, whatever the clips of this model.
+    # A clip model takes images too: a single tubelet, with no temporal
+    # embedding added.
     if x.shape[2] not in (frames, tubelet):
         raise ValueError(
             f'the clip has {x.shape[2]} frames, but num_frames is {frames}; '
@@ -42,12 +45,13 @@ def as_clip(x: Tensor, channels: int, frames: int, tubelet: int,
 
 
 def add_places(x: Tensor, places: Tensor, times: Optional[Tensor]) -> Tensor:
-    """Add the embeddings of places, and of times to more than one tubelet.
+    """Add the spatial embedding, and for t > 1 the temporal embedding.
 
     Args:
         x (Tensor): Patches by tubelet, shape (b, t * h * w, c).
-        places (Tensor): Shape (1, h * w, c).
-        times (Tensor, optional): Shape (1, t, c). None for image models.
+        places (Tensor): Spatial embedding, shape (1, h * w, c).
+        times (Tensor, optional): Temporal embedding, shape (1, t, c). None
+            for image models.
 
     Returns:
         Tensor: Shape (b, t * h * w, c).
@@ -55,14 +59,14 @@ def add_places(x: Tensor, places: Tensor, times: Optional[Tensor]) -> Tensor:
     n = places.shape[1]
     t = x.shape[1] // n
     if t > 1 and times is not None:
-        # One sum for all places of a clip, without a pass over all samples.
+        # The two small tables are summed first: a single pass over the batch.
         places = (places.unsqueeze(1) + times.unsqueeze(2)).flatten(1, 2)
         return x + places
     return (x.unflatten(1, (t, n)) + places.unsqueeze(1)).flatten(1, 2)
 
 
 def visible_tokens(mask: Union[Tensor, VisibleTokens], x: Tensor) -> Tensor:
-    """Turn a mask into the positions that stay.
+    """Turn a mask into the positions of the visible tokens.
 
     Args:
         mask (Tensor | VisibleTokens): True where a token is dropped, bool,

@@ -1,4 +1,4 @@
-"""Fast inference of small batches: one launch for a whole forward pass."""
+"""Fast inference of small batches: a forward pass in a single launch."""
 from typing import Any, Dict, List, Optional, Tuple
 
 import torch
@@ -7,15 +7,16 @@ from torch import Tensor, nn
 
 from .layer_table import LayerTable
 
-# Runs before a capture: kernels compile, libraries take their workspace.
+# Runs before a capture: kernels compile, libraries allocate a workspace.
 _WARM_UP = 2
 
 
 class _Graph:
-    """A captured forward pass and the memory it reads and writes."""
+    """A captured forward pass with the input and output memory."""
 
     def __init__(self, module: nn.Module, x: Tensor, pool: Any) -> None:
-        # A tensor of inference mode could not be overwritten outside of it.
+        # An inference tensor could not be overwritten outside of inference
+        # mode.
         with torch.inference_mode(False), torch.no_grad(), torch.autocast(
                 'cuda',
                 dtype=torch.get_autocast_dtype('cuda'),
@@ -38,7 +39,7 @@ class _Graph:
     def replay(self, x: Tensor) -> Tuple[Tensor, ...]:
         self.x.copy_(x)
         self.graph.replay()
-        # The next replay overwrites what this one wrote.
+        # The next replay overwrites the outputs.
         return tuple(out.clone() for out in self.outs)
 
 
@@ -64,7 +65,7 @@ class _GraphedForward:
         self.graphs: Dict[tuple, Optional[_Graph]] = {}
 
     def __getstate__(self) -> dict:
-        # A copy of the module captures graphs of its own.
+        # Graphs point to the memory of the original: a copy captures anew.
         return dict(module=self.module, max_graphs=self.max_graphs)
 
     def __setstate__(self, state: dict) -> None:
@@ -106,7 +107,7 @@ class _GraphedForward:
         self._forget()
 
     def _graph(self, x: Tensor, places: List[int]) -> Optional[_Graph]:
-        """Find or capture the graph of an input like this one."""
+        """Find or capture the graph of the input's shape and dtype."""
         parameter = next(self.module.parameters())
         weights = parameter.dtype, parameter.device, places
         if weights != self.weights:
@@ -134,24 +135,23 @@ class _GraphedForward:
 
 
 def graphed(module: nn.Module, max_graphs: int = 4) -> nn.Module:
-    """Replay a module's forward pass as a CUDA graph, where that can be.
+    """Replay a module's forward pass as a CUDA graph, where possible.
 
-    Small batches spend the time in launching kernels, one by one. A graph
+    Small batches spend the time in launching single kernels. A graph
     launches all kernels at once. The first call with a new shape, dtype or
     autocast setting captures a graph, in the time of about three forward
     passes; a graph keeps the memory of a forward pass.
 
-    Calls that a graph cannot stand for run as before: on the CPU, in training
-    mode, with gradients enabled, with further arguments such as a mask, and
-    with layers that were exchanged or have hooks or adapters. Weights may
-    change in place. Moving or casting the module drops its graphs, and so
-    does another weight in a weight's place. ``del module.forward`` takes all
-    of it back.
+    Some calls run without a graph, as before: on the CPU, in training mode,
+    with gradients enabled, with further arguments (a mask for instance), and
+    with exchanged layers, hooks or adapters. Weights may change in place.
+    Moving or casting the module, or replacing a parameter's tensor, drops all
+    graphs. ``del module.forward`` undoes the call of ``graphed``.
 
     Args:
-        module (nn.Module): Maps a tensor to a tuple of tensors, and does not
-            look at their values on the CPU, such as ``VideoMamba``. Changed
-            in place.
+        module (nn.Module): Maps a tensor to a tuple of tensors, and reads no
+            tensor value on the CPU; ``VideoMamba`` for instance. Changed in
+            place.
         max_graphs (int): Graphs to keep at most; inputs of further shapes
             run without. Defaults to 4.
 

@@ -9,7 +9,7 @@ from ..layers import MambaBlock, drop_prob_of, takes_draw
 
 
 def draw_drops(backbone: Any, hidden: Tensor) -> List[Optional[Tensor]]:
-    """Draw for all drops of a pass in one launch.
+    """Draw the numbers for all drops of a pass in a single launch.
 
     Args:
         backbone (VideoMamba): The backbone.

@@ -42,7 +42,8 @@ def frozen_modules(backbone: Any) -> Iterator[nn.Module]:
         backbone (VideoMamba): The backbone.
 
     Yields:
-        nn.Module: Without the tables of the embeddings, which are parameters.
+        nn.Module: Modules; class token and position embeddings are parameters
+        of the backbone and no modules.
     """
     count = backbone.frozen_stages
     if count < 0:

@@ -261,8 +261,8 @@ class HubBackbone(
             dict: Content of ``config.json``.
 
         Raises:
-            ValueError: If the backbone has adapters or arguments that no JSON
-                can hold.
+            ValueError: If the backbone has adapters, or arguments without a
+                JSON form.
         """
         module: Any = self
         if self.not_in_json:

@@ -47,12 +47,12 @@ class LayerTable:
         model (nn.Module): The model.
         packages (Sequence[str]): Packages whose layers are known to compute
             the same in each call. Defaults to ``TRUSTED``.
-        training (bool): Whether the calls are training steps, for which the
-            layers' modes, backward hooks, and the parameters' hooks and
-            ``requires_grad`` matter as well. Defaults to False.
-        outside (Sequence[str]): Names of children that run outside of the
-            calls; hooks, classes and settings of these may be any. Defaults
-            to ().
+        training (bool): Whether the calls are training steps: the layers'
+            modes and backward hooks, and the parameters' hooks and
+            ``requires_grad``, are then compared as well. Defaults to False.
+        outside (Sequence[str]): Names of children outside of the calls;
+            hooks, classes and settings of these children are not compared.
+            Defaults to ().
     """
 
     def __init__(self,
@@ -79,7 +79,7 @@ class LayerTable:
         self._learning = self._flags()
 
     def other_attributes(self) -> AttributeMarks:
-        """Note the attributes that the table leaves out.
+        """Note the attributes left out of the table.
 
         Returns:
             AttributeMarks: As of now.
@@ -90,7 +90,7 @@ class LayerTable:
 
     def _row(self, name: str, module: nn.Module) -> _Row:
         own = vars(module)
-        # Each module has the first entry, so that there is one to read.
+        # The first name exists in every module: itemgetter needs a key.
         keys = ['_is_full_backward_hook'] + [
             key for key, value in own.items()
             if (key != 'training' or self.training) and key[:1] != '_'
@@ -176,8 +176,8 @@ class LayerTable:
             list[int]: Addresses; equal to an earlier list if no tensor was
             exchanged for another object or got another ``data``.
         """
-        # Not the objects: merged adapters and others set ``data``, and an
-        # object may get the id of a dead one.
+        # Addresses, not objects: merged adapters and others set ``data``, and
+        # a new object may get the id of a freed object.
         return [
             0 if tensor is None else tensor.data_ptr() for row in self._rows
             for tensors in (row.own['_parameters'], row.own['_buffers'])
@@ -186,7 +186,7 @@ class LayerTable:
 
 
 def _is_plain(value: Any) -> bool:
-    """Tell whether a value is a number, flag, string, or holds only such."""
+    """Tell whether a value is made of numbers, flags and strings only."""
     if isinstance(value, (tuple, list)):
         return all(map(_is_plain, value))
     if isinstance(value, dict):
@@ -195,7 +195,7 @@ def _is_plain(value: Any) -> bool:
 
 
 def _copy(value: Any) -> Any:
-    """Copy lists and dicts, which may be changed in place."""
+    """Copy lists and dicts: the model may change both in place."""
     if isinstance(value, dict):
         return {k: _copy(v) for k, v in value.items()}
     if type(value) in (tuple, list):

@@ -19,7 +19,7 @@ from .drop_draws import draw_drops
 from .frozen_stages import check_stages, freeze_stages, frozen_modules
 from .hub_backbone import HubBackbone
 
-# Functions with branches, which torch.fx cannot follow: calls are recorded.
+# torch.fx cannot follow branches inside functions: calls are recorded.
 for _name in ('as_clip', 'add_places', 'temporal_order'):
     fx.wrap(_name)
 
@@ -30,15 +30,15 @@ OUT_TYPES = ('cls_token', 'avg_featmap', 'featmap', 'raw')
 class VideoMamba(BaseModule, HubBackbone):
     """The VideoMamba backbone.
 
-    A clip is cut into tubelets, which become tokens; a class token is put in
-    front; a stack of blocks, each a norm and a bidirectional selective scan,
-    mixes them at a cost linear in their number. An image is a clip of one
-    frame.
+    A clip is cut into tubelets; each tubelet becomes a token; a class token is
+    put in front; a stack of blocks, each a norm and a bidirectional selective
+    scan, mixes the tokens at a cost linear in the number of tokens. An image
+    is a clip of a single frame.
 
-    Parameter names are those of the published checkpoints. Loading a state
+    Parameter names are the names in the published checkpoints. Loading a state
     dict inflates 2-D patch kernels and resizes both position embeddings, so
-    that any published file fits any resolution and number of frames; what was
-    changed is logged, and what does not fit raises.
+    any published file fits any resolution and number of frames; each change
+    is logged, and other differences of shape raise.
 
     Args:
         arch (str | dict): 'tiny', 'small', 'middle', 'base', or a dict with
@@ -47,36 +47,36 @@ class VideoMamba(BaseModule, HubBackbone):
             pixels. Defaults to 224.
         patch_size (int): Side of a patch, in pixels. Defaults to 16.
         patch_stride (int, optional): Distance of neighbouring patches, in
-            pixels; below ``patch_size`` they overlap. Defaults to None,
+            pixels; patches overlap below ``patch_size``. Defaults to None,
             ``patch_size``.
         num_frames (int): Frames of a clip; 1 makes an image model. Defaults
             to 8.
         tubelet_size (int): Frames of a tubelet. Defaults to 1.
         in_channels (int): Channels of the frames. Defaults to 3.
-        out_indices (int | Sequence[int]): Blocks after which to return
-            features, after the final norm; negative ones count from the end.
-            Defaults to -1.
-        stream_indices (int | Sequence[int]): Blocks after which to return
-            the residual stream as it is, float32 and not normed, behind the
-            features of ``out_indices``, which may then be empty. Defaults to
-            (), none.
+        out_indices (int | Sequence[int]): Blocks with returned features, after
+            the final norm; negative numbers count from the end. May be empty
+            if ``stream_indices`` is not. Defaults to -1.
+        stream_indices (int | Sequence[int]): Blocks with a returned residual
+            stream, float32 and without the final norm; the streams follow the
+            features of ``out_indices``. Defaults to (), none.
         out_type (str): 'cls_token' (b, c); 'avg_featmap' (b, c), the mean of
             the patch tokens; 'featmap' (b, c, t, h, w), without t for an
             image model; 'raw' (b, 1 + tokens, c). Defaults to 'cls_token'.
         drop_rate (float): Dropout of the embedded tokens. Defaults to 0.
         drop_path_rate (float): Probability of dropping the last block's
-            branch of a sample; it rises linearly from 0 over the blocks.
-            Defaults to 0.1.
+            branch of a sample; the probability rises linearly from 0 over the
+            blocks. Defaults to 0.1.
         norm_cfg (dict): ``type`` 'RMSNorm' or 'LN', and ``eps``. Defaults to
             ``dict(type='RMSNorm', eps=1e-5)``.
         scan_order (str): A name in ``SCAN_ORDERS``. Defaults to
             'spatial_first'.
-        checkpoint_layers (int): Recompute the mixers of that many first
-            blocks in backward, to save memory. Defaults to 0.
+        checkpoint_layers (int): Number of first blocks with mixers recomputed
+            in backward, to save memory. Defaults to 0.
         mixer_cfg (dict, optional): Further arguments of ``BiMambaMixer``.
             Defaults to None.
-        inflation (str): How a 2-D patch kernel gets its time axis, 'center'
-            or 'average'. Defaults to 'center'.
+        inflation (str): How a 2-D patch kernel gets a time axis: 'center'
+            puts the kernel at the middle frame, 'average' spreads the kernel
+            over all frames. Defaults to 'center'.
         frozen_stages (int): Stages that do not learn: 0 the embeddings, k
             also the first k blocks, ``num_layers`` also the final norm. No
             gradient is computed there, and nothing is dropped. Defaults to
@@ -85,10 +85,12 @@ class VideoMamba(BaseModule, HubBackbone):
             batches; see ``graphed``. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation config.
             ``dict(type='Pretrained', checkpoint=FILE)`` takes any published
-            file, with ``ema=True`` its EMA weights. Defaults to None.
+            file, with ``ema=True`` the EMA weights of the file. Defaults to
+            None.
 
     Raises:
-        ValueError: If an argument is not allowed; the message names it.
+        ValueError: If an argument is not allowed; the message names the
+            argument.
 
     Source: VideoMamba, arXiv:2403.06977, Section 3.
     """
@@ -142,7 +144,7 @@ class VideoMamba(BaseModule, HubBackbone):
                              f'but got {inflation!r}')
         self.out_indices = self._indices(out_indices, 'out_indices')
         self.stream_indices = self._indices(stream_indices, 'stream_indices')
-        # Blocks behind the last that is asked for do not run.
+        # Later blocks contribute to no output and do not run.
         self.last_index = max(
             self.out_indices + self.stream_indices, default=-1)
         if self.last_index < 0:
@@ -262,10 +264,10 @@ class VideoMamba(BaseModule, HubBackbone):
         return self
 
     def init_weights(self) -> None:
-        """Initialise, from the file of ``init_cfg`` if there is one.
+        """Initialise at random, or from the file named by ``init_cfg``.
 
         Raises:
-            FileNotFoundError: If there is no such file.
+            FileNotFoundError: If the file does not exist.
             ValueError: If the file cannot be used; the message names the
                 file and the remedy.
         """
@@ -273,7 +275,7 @@ class VideoMamba(BaseModule, HubBackbone):
 
     def fit_state_dict(self, state_dict: Dict[str, Tensor],
                        prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
-        """Fit weights that are about to be loaded; see ``Loads``.
+        """Rename and resize weights before a load; see ``Loads``.
 
         Args:
             state_dict (dict[str, Tensor]): Any published file, or the
@@ -284,7 +286,7 @@ class VideoMamba(BaseModule, HubBackbone):
             tuple: Weights of the backbone, and every change made.
 
         Raises:
-            ValueError: If they are of another model.
+            ValueError: If the weights are of another model.
         """
         if prefix and not state_dict:
             raise ValueError(
@@ -304,12 +306,13 @@ class VideoMamba(BaseModule, HubBackbone):
 
         Args:
             param_name (str): Name of the parameter in the whole model.
-            prefix (str): What stands before the backbone's own name.
-                Defaults to ''.
+            prefix (str): Prefix of the backbone's parameters in the model,
+                'backbone.' for instance. Defaults to ''.
 
         Returns:
-            tuple[int, int]: Id of the layer (0 the embeddings, i + 1 block
-            i, and one more for what follows) and number of layers.
+            tuple[int, int]: Id of the layer (0 the embeddings, i + 1 block i,
+            ``num_layers + 1`` the final norm and all parameters outside of
+            the backbone) and number of layers.
         """
         last = self.num_layers + 1
         name = param_name[len(prefix):]
@@ -335,9 +338,9 @@ class VideoMamba(BaseModule, HubBackbone):
                 Defaults to None.
 
         Returns:
-            tuple[Tensor]: One entry per ``out_indices``, after the final
-            norm, then one per ``stream_indices``, each in increasing depth;
-            shapes under ``out_type``.
+            tuple[Tensor]: An entry per ``out_indices``, after the final
+            norm, then an entry per ``stream_indices``, each in increasing
+            depth; shapes under ``out_type``.
 
         Raises:
             ValueError: If the input or the mask does not fit.
@@ -348,7 +351,8 @@ class VideoMamba(BaseModule, HubBackbone):
             raise ValueError("out_type 'featmap' cannot leave tokens out; use "
                              "'raw' with a mask")
         n = self.grid[1] * self.grid[2]
-        # Slices would get a gradient of the whole table each.
+        # A split has a single gradient of the table; two slices would each
+        # get a gradient of the whole table.
         first, places = self.pos_embed.split([1, n], dim=1)
         x = add_places(
             self.patch_embed(x), places,
@@ -367,16 +371,16 @@ class VideoMamba(BaseModule, HubBackbone):
         return tuple(self._format(out, t) for out in outs)
 
     def _trunk(self, hidden: Tensor, order: Optional[Tensor]) -> List[Tensor]:
-        """Run the blocks; return what the indices ask for."""
+        """Run the blocks; return the outputs of both kinds of indices."""
         outs: List[Tensor] = []
         streams: List[Tensor] = []
         residual: Any = None
         draws = draw_drops(self, hidden)
-        # Not a slice: it is a module, which some versions of torch.compile
-        # cannot make.
+        # No slice of the list: a slice builds a new module, and some versions
+        # of torch.compile cannot.
         for i in range(self.last_index + 1):
-            # A keyword only where there is one: another module may be in the
-            # place of a block.
+            # The keyword only where a draw exists: an exchanged block may not
+            # take the keyword.
             given = {} if draws[i] is None else dict(draw=draws[i])
             hidden, residual = self.layers[i](hidden, residual, order, **given)
             # This block added the branch of the block before.
@@ -385,7 +389,8 @@ class VideoMamba(BaseModule, HubBackbone):
             if i - 1 in self.stream_indices:
                 streams.append(residual)
         last = self.last_index
-        # The drop of the block that would have added this branch.
+        # A branch is dropped by the next block, or after the last block by
+        # the backbone.
         owner = self if last == self.num_layers - 1 else self.layers[last + 1]
         if last in self.out_indices:
             normed, residual = drop_add_norm(owner.drop_path, self.norm_f,

@@ -1,4 +1,4 @@
-"""Self-distillation: a small trained model teaches a larger one."""
+"""Self-distillation: a small trained teacher guides a larger student."""
 from .distilled_classifier import DistilledClassifier
 from .distilled_recognizer import DistilledRecognizer3D
 from .token_distill_head import TokenDistillHead

@@ -10,12 +10,12 @@ from .token_distill_head import build_distill_head, class_and_all_tokens
 
 @MODELS.register_module()
 class DistilledClassifier(ImageClassifier):
-    """An image classifier that a trained one teaches.
+    """Train an image classifier with labels and a frozen teacher.
 
-    The loss of its head and that of ``distill_head`` are added. In all else it
-    is mmpretrain's ``ImageClassifier``, with the same names of weights, so
-    what it learnt is loaded into a plain one; the ``distill_head`` is left out
-    then.
+    The classification loss and the loss of ``distill_head`` are added. In all
+    else the class is mmpretrain's ``ImageClassifier``, with the same parameter
+    names: a plain ``ImageClassifier`` loads the trained weights and leaves
+    out the ``distill_head``.
 
     Args:
         *args: Arguments of ``ImageClassifier``. The backbone must have the
@@ -35,11 +35,11 @@ class DistilledClassifier(ImageClassifier):
         self.distill_head = build_distill_head(distill_head, self.backbone)
 
     def loss(self, inputs: Tensor, data_samples: List) -> Dict[str, Tensor]:
-        """Compute both losses from one pass of each model.
+        """Compute both losses from a single pass of student and teacher.
 
         Args:
-            inputs (Tensor): Images as both models get them, mixed if they
-                are, shape (b, 3, h, w).
+            inputs (Tensor): Images for both models, after a mixup or CutMix
+                of the data preprocessor, shape (b, 3, h, w).
             data_samples (list[DataSample]): With labels or scores.
 
         Returns:

@@ -10,10 +10,10 @@ from .token_distill_head import build_distill_head, class_and_all_tokens
 
 @MODELS.register_module()
 class DistilledRecognizer3D(Recognizer3D):
-    """A video recognizer that a trained one teaches.
+    """Train a video recognizer with labels and a frozen teacher.
 
     As ``DistilledClassifier``, on clips: the teacher takes as many frames of
-    the same size, and cuts them into the same tubelets.
+    the same size, and cuts the clip into the same tubelets.
 
     Args:
         *args: Arguments of ``Recognizer3D``, no neck among them.
@@ -37,7 +37,7 @@ class DistilledRecognizer3D(Recognizer3D):
 
     def loss(self, inputs: Tensor, data_samples: List,
              **kwargs: Any) -> Dict[str, Tensor]:
-        """Compute both losses from one pass of each model.
+        """Compute both losses from a single pass of student and teacher.
 
         Args:
             inputs (Tensor): Clips as both models get them, shape

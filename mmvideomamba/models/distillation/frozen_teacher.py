@@ -1,4 +1,4 @@
-"""A trained backbone that is only looked at: its build, weights and tokens."""
+"""The frozen teacher of a distillation: build, weights and tokens."""
 from typing import Optional, Union
 
 import torch
@@ -15,7 +15,8 @@ def all_tokens(backbone: nn.Module, x: Tensor) -> Tensor:
     """Run a backbone for every token of its last output.
 
     Args:
-        backbone (nn.Module): With an ``out_type``, whatever it is set to.
+        backbone (nn.Module): With an ``out_type``, of any value; the value is
+            restored after the pass.
         x (Tensor): Images (b, 3, h, w) or clips (b, 3, t, h, w).
 
     Returns:
@@ -30,14 +31,14 @@ def all_tokens(backbone: nn.Module, x: Tensor) -> Tensor:
 
 
 def layout(backbone: nn.Module) -> dict:
-    """Return what a backbone takes in, and how it cuts that into tokens.
+    """Return a backbone's input size and token grid.
 
     Args:
         backbone (nn.Module): A VideoMamba, or a transformer of a host.
 
     Returns:
         dict: ``img_size`` (h, w), ``num_frames`` and ``grid`` (t, h, w),
-        without those that the backbone does not tell.
+        without the entries that the backbone has no attribute for.
     """
     embed = getattr(backbone, 'patch_embed', None)
     grid = getattr(backbone, 'grid', None) or getattr(embed, 'init_out_size',
@@ -58,14 +59,14 @@ def summary(backbone: nn.Module) -> str:
 
 
 def check_tokens(backbone: nn.Module, role: str) -> None:
-    """Refuse a backbone that cannot return all tokens.
+    """Refuse a backbone without an output of all tokens.
 
     Args:
         backbone (nn.Module): Teacher or student.
-        role (str): Its part, for the message.
+        role (str): 'teacher' or 'student', for the message.
 
     Raises:
-        ValueError: If it has no ``out_type`` or no ``embed_dims``.
+        ValueError: If the backbone has no ``out_type`` or no ``embed_dims``.
     """
     if not (hasattr(backbone, 'out_type') and hasattr(backbone, 'embed_dims')):
         raise ValueError(
@@ -75,17 +76,17 @@ def check_tokens(backbone: nn.Module, role: str) -> None:
 
 
 class FrozenTeacher:
-    """Hold a teacher outside of the model that learns from it.
+    """Hold a teacher outside of the student's module tree.
 
-    It is no ``nn.Module``: the weights of the teacher are in no state dict,
-    in no optimizer, and no call of ``train`` reaches it.
+    The class is not an ``nn.Module``: the weights of the teacher are in no
+    state dict, in no optimizer, and no call of ``train`` reaches the teacher.
 
     Args:
         model (dict | nn.Module): A registered backbone, or a classifier or
             recognizer, whose backbone is taken. A module is taken as it is.
-        checkpoint (str, optional): File of its weights, of the whole model or
-            of the backbone, ours or published; read when first needed. Must
-            be given with a config. Defaults to None.
+        checkpoint (str, optional): File of the teacher's weights, of the whole
+            model or of the backbone, ours or published; read when first
+            needed. Must be given with a config. Defaults to None.
 
     Raises:
         ValueError: If there are no weights, or no tokens to learn from.
@@ -142,10 +143,10 @@ class FrozenTeacher:
             f'{self.checkpoint}', 'current')
 
     def check_student(self, student: nn.Module) -> None:
-        """Refuse a student that sees other images or cuts them otherwise.
+        """Refuse a student with another input size or token grid.
 
         Args:
-            student (nn.Module): The backbone that learns.
+            student (nn.Module): The backbone in training.
 
         Raises:
             ValueError: If a size differs; both backbones are named.
@@ -167,7 +168,8 @@ class FrozenTeacher:
         """Return the tokens of images or clips.
 
         Args:
-            x (Tensor): What the student gets.
+            x (Tensor): The student's input, images (b, 3, h, w) or clips
+                (b, 3, t, h, w).
 
         Returns:
             Tensor: Shape (b, 1 + n, c).

@@ -1,4 +1,4 @@
-"""The head whose features follow those of a frozen teacher."""
+"""Head that fits the student's tokens to a frozen teacher's."""
 from typing import Callable, Dict, List, Optional, Tuple, Union
 
 import torch.nn.functional as F
@@ -32,14 +32,15 @@ class TokenDistillHead(Sequential):
     The student's tokens, class token included, pass a norm and a linear
     layer to the width of the teacher; both sides are brought to length 1, and
     the loss is the mean over images and tokens of ``2 - 2 <s, t>``. Only
-    training needs the head. Its weights have the published names,
+    training needs the head. The weights of the head have the published names,
     ``distill_head.0.weight``, ``distill_head.1.weight`` and
-    ``distill_head.1.bias``; those of the teacher are not saved.
+    ``distill_head.1.bias``; the weights of the teacher are not saved.
 
     Args:
         in_channels (int): Width c of the student.
         teacher (dict | nn.Module): A registered backbone with
-            ``out_type='raw'``, or a classifier or recognizer with one.
+            ``out_type='raw'``, or a classifier or recognizer around a
+            backbone with ``out_type='raw'``.
         checkpoint (str, optional): File of the teacher's weights, see
             ``FrozenTeacher``; not needed for inference. Defaults to None.
         norm_cfg (dict): Norm before the linear layer. Defaults to
@@ -83,7 +84,7 @@ class TokenDistillHead(Sequential):
         """Initialise the head, and load the teacher before training starts.
 
         Raises:
-            FileNotFoundError: If there is no such file for the head.
+            FileNotFoundError: If the file for the head does not exist.
             ValueError: If a checkpoint cannot be used, or does not fit.
         """
         init_from_file(self, super().init_weights)
@@ -93,7 +94,7 @@ class TokenDistillHead(Sequential):
 
     def fit_state_dict(self, state_dict: Dict[str, Tensor],
                        prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
-        """Fit a head that is about to be loaded; see ``Loads``.
+        """Pick the head's weights before a load; see ``Loads``.
 
         Args:
             state_dict (dict[str, Tensor]): File of a distilled model, or the
@@ -104,7 +105,8 @@ class TokenDistillHead(Sequential):
             tuple: Weights of the head, and no change.
 
         Raises:
-            ValueError: If there is no such head, or one of another width.
+            ValueError: If the file has no ``distill_head``, or a
+                ``distill_head`` of another width.
         """
         if not prefix and '1.weight' not in state_dict:
             source = unwrap(state_dict)
@@ -113,8 +115,8 @@ class TokenDistillHead(Sequential):
                 for k in self.state_dict() if f'distill_head.{k}' in source
             }
             if not state_dict:
-                raise ValueError('the checkpoint has no distill_head.*; it is '
-                                 'not one of a distilled model')
+                raise ValueError('the checkpoint has no distill_head.*; take '
+                                 'a checkpoint of a distilled model')
         weight = state_dict.get('1.weight')
         if weight is not None and weight.shape != self[1].weight.shape:
             raise ValueError(
@@ -130,14 +132,14 @@ class TokenDistillHead(Sequential):
         return super()._apply(fn, recurse)
 
     def check_student(self, backbone: nn.Module) -> None:
-        """Refuse a student that this head and its teacher do not fit.
+        """Refuse a student of another size than head and teacher.
 
         Args:
             backbone (nn.Module): The student's backbone.
 
         Raises:
-            ValueError: If image size, token grid or width differ, or its
-                features are not the class token.
+            ValueError: If image size, token grid or width differ, or the
+                student's ``out_type`` is not 'cls_token'.
         """
         self.teacher.check_student(backbone)
         if backbone.embed_dims != self.in_channels:
@@ -166,7 +168,8 @@ class TokenDistillHead(Sequential):
 
         Args:
             tokens (Tensor): The student's, shape (b, 1 + n, c).
-            x (Tensor): The images or clips that it got.
+            x (Tensor): The student's input, images (b, 3, h, w) or clips
+                (b, 3, t, h, w).
 
         Returns:
             Tensor: Weighted loss, a scalar.
@@ -187,11 +190,11 @@ class TokenDistillHead(Sequential):
 
 def build_distill_head(cfg: Union[dict, nn.Module],
                        student: nn.Module) -> TokenDistillHead:
-    """Build a head and check that it fits a student.
+    """Build a head and check the student's sizes against the teacher's.
 
     Args:
-        cfg (dict | nn.Module): The head or its config.
-        student (nn.Module): The backbone that learns.
+        cfg (dict | nn.Module): The head or the config of a head.
+        student (nn.Module): The backbone in training.
 
     Returns:
         TokenDistillHead: The head.
@@ -209,8 +212,8 @@ def class_and_all_tokens(backbone: nn.Module, x: Tensor) -> tuple:
         x (Tensor): Images (b, 3, h, w) or clips (b, 3, t, h, w).
 
     Returns:
-        tuple: What a head takes, a tuple of the class token (b, c), and all
-        tokens (b, 1 + n, c).
+        tuple: The input of a classification head, a tuple of the class token
+        (b, c), and all tokens (b, 1 + n, c).
     """
     tokens = all_tokens(backbone, x)
     return (tokens[:, 0], ), tokens

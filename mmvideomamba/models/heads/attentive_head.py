@@ -1,4 +1,4 @@
-"""Head that pools tokens by attention, for mmaction2's recognizers."""
+"""Head with attentive pooling of tokens, for mmaction2's recognizers."""
 from typing import Any, Tuple
 
 from torch import Tensor
@@ -21,8 +21,8 @@ class AttentiveHead(VideoMambaHead):
         in_channels (int): Channels c of the tokens.
         *args: Further arguments of ``VideoMambaHead``, from ``loss_cls`` on.
         num_heads (int): Heads of the attention. Defaults to 4.
-        **kwargs: Of ``VideoMambaHead``, too, such as ``dropout_ratio`` and
-            ``average_clips``.
+        **kwargs: Of ``VideoMambaHead``, too, for example ``dropout_ratio``
+            and ``average_clips``.
 
     Raises:
         ValueError: If ``num_heads`` does not divide ``in_channels``, or, in
@@ -44,7 +44,7 @@ class AttentiveHead(VideoMambaHead):
         """Score the classes.
 
         Args:
-            x (tuple[Tensor]): Features of the backbone; the last one,
+            x (tuple[Tensor]): Features of the backbone; the last entry,
                 (b, n, c) or (b, c, t, h, w), is used.
 
         Returns:

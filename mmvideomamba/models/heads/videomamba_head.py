@@ -14,27 +14,27 @@ from mmvideomamba.upload import upload
 
 @MODELS.register_module()
 class VideoMambaHead(BaseHead):
-    """Classify the last feature of a backbone with one linear layer.
+    """Classify the last feature of a backbone with a linear layer.
 
     Args:
         num_classes (int): Number of classes.
         in_channels (int): Channels c of the feature.
         loss_cls (dict): Loss on the scores. Defaults to
             ``dict(type='CrossEntropyLoss')``.
-        multi_class (bool): Whether a video has several classes, each with a
-            probability of its own, the sigmoid of the score. Needs another
-            loss, such as ``dict(type='BCELossWithLogits')``. Defaults to
+        multi_class (bool): Whether a video has several classes, each with an
+            independent probability, the sigmoid of the score. Needs another
+            loss, for example ``dict(type='BCELossWithLogits')``. Defaults to
             False.
         *args: Further arguments of mmaction2's ``BaseHead``, from
             ``label_smooth_eps`` on.
         dropout_ratio (float): Dropout before the layer. Defaults to 0.
         init_std (float): Standard deviation of the initial weights. Defaults
             to 0.02.
-        label_map (Sequence[int], optional): Rows to take when a larger
-            published head is loaded, one per class; for a 710-class Kinetics
-            head and 400 classes the first 400 rows are taken without it.
-            Defaults to None.
-        **kwargs: Of ``BaseHead``, too, such as ``average_clips`` and
+        label_map (Sequence[int], optional): Rows to take from a larger
+            published head, a row per class. Defaults to None: of a 710-class
+            Kinetics head for 400 classes the first 400 rows are taken; other
+            heads must have ``num_classes`` rows.
+        **kwargs: Of ``BaseHead``, too, for example ``average_clips`` and
             ``label_smooth_eps``. Of ``topk`` only the k below the number of
             classes are shown in the log.
 
@@ -79,17 +79,17 @@ class VideoMambaHead(BaseHead):
         nn.init.zeros_(self.fc_cls.bias)
 
     def init_weights(self) -> None:
-        """Initialise, from the file of ``init_cfg`` if there is one.
+        """Initialise at random, or from the file named by ``init_cfg``.
 
         Raises:
-            FileNotFoundError: If there is no such file.
+            FileNotFoundError: If the file does not exist.
             ValueError: If the file cannot be used, or has no head.
         """
         init_from_file(self, super().init_weights)
 
     def fit_state_dict(self, state_dict: Dict[str, Tensor],
                        prefix: str) -> Tuple[Dict[str, Tensor], List[Change]]:
-        """Fit a head that is about to be loaded; see ``Loads``.
+        """Pick and cut the head's weights before a load; see ``Loads``.
 
         Args:
             state_dict (dict[str, Tensor]): Any file with a head, or the
@@ -97,10 +97,11 @@ class VideoMambaHead(BaseHead):
             prefix (str): Name of the head in the whole model, or ''.
 
         Returns:
-            tuple: Weights of the head, and what was cut.
+            tuple: Weights of the head, and the list of cut tensors.
 
         Raises:
-            ValueError: If there is no head, or one of other classes.
+            ValueError: If the file has no head, or the shape of the head in
+                the file does not fit.
         """
         stored = f'{prefix}fc_cls.'
         if not prefix and 'fc_cls.weight' not in state_dict:
@@ -132,7 +133,7 @@ class VideoMambaHead(BaseHead):
         """Score the classes.
 
         Args:
-            x (tuple[Tensor]): Features of the backbone; the last one,
+            x (tuple[Tensor]): Features of the backbone; the last entry,
                 (b, c), is used.
 
         Returns:
@@ -171,7 +172,8 @@ class VideoMambaHead(BaseHead):
         labels = upload(
             torch.stack([x.gt_label for x in data_samples]), cls_scores.device)
         losses: Dict[str, Tensor] = {}
-        # One class each, also of a single one; else a share of every class.
+        # A class index per sample, also with a single class in all; otherwise
+        # the label holds a probability for every class.
         if labels.shape != cls_scores.shape or not (labels.is_floating_point()
                                                     or self.num_classes > 1):
             labels = labels.flatten()
@@ -189,9 +191,9 @@ class VideoMambaHead(BaseHead):
     def _accuracies(self, scores: Tensor, labels: Tensor) -> Dict[str, Tensor]:
         """Count labels among the best k scores, for each of ``topk``.
 
-        The host counts in numpy, and waits for the device. Of equal scores
-        that of the last class counts as the best here; the host's sort leaves
-        the order of more than 16 classes open.
+        The host counts in numpy, and waits for the device. Among equal scores
+        the last class counts as the best here; the host's sort leaves the
+        order of more than 16 classes open.
 
         Args:
             scores (Tensor): Shape (b, num_classes).
@@ -244,7 +246,7 @@ class VideoMambaHead(BaseHead):
 
 
 def _rows(head: VideoMambaHead, count: int) -> Optional[Tensor]:
-    """Return the rows of a larger head to take, or None if it fits as is."""
+    """Return the rows to take from a larger head; None takes all rows."""
     if head.label_map is not None and count != head.num_classes:
         rows = torch.as_tensor(head.label_map)
         if rows.min() < 0 or rows.max() >= count:
@@ -259,7 +261,7 @@ def _rows(head: VideoMambaHead, count: int) -> Optional[Tensor]:
 
 def _take_published_head(
         state_dict: Dict[str, Any]) -> Tuple[str, Dict[str, Tensor]]:
-    """Find the head of a whole model: its name there, and its weights."""
+    """Find the head of a whole model: name prefix and weights."""
     source = unwrap(state_dict)
     found = published_head(source)
     if not found:

@@ -1,4 +1,4 @@
-"""Head that predicts a number, for mmaction2's recognizers."""
+"""Regression head for mmaction2's recognizers."""
 from typing import Any, Dict
 
 import torch
@@ -12,10 +12,10 @@ from .videomamba_head import VideoMambaHead
 
 @MODELS.register_module()
 class VideoMambaRegressionHead(VideoMambaHead):
-    """Predict one number from the last feature of a backbone.
+    """Predict a single number from the last feature of a backbone.
 
-    A linear layer with one output and the mean squared error. In a test the
-    outputs of the views of a video are averaged.
+    A linear layer with a single output and the mean squared error. In a test
+    the outputs of the views of a video are averaged.
 
     Args:
         in_channels (int): Channels c of the feature.
@@ -25,7 +25,7 @@ class VideoMambaRegressionHead(VideoMambaHead):
     Source: VideoMamba, arXiv:2403.06977, Section 4.3.
     """
 
-    # Told from classifiers by this, see ``CheckConfigHook``.
+    # ``CheckConfigHook`` tells regression from classification by this flag.
     predicts_number = True
 
     def __init__(self, in_channels: int, **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class VideoMambaRegressionHead(VideoMambaHead):
             dict: ``loss_mse``.
 
         Raises:
-            ValueError: If a label is not one number.
+            ValueError: If a label is not a float tensor of shape (1, ).
         """
         for sample in data_samples:
             label = sample.gt_label
@@ -61,7 +61,7 @@ class VideoMambaRegressionHead(VideoMambaHead):
 
         Args:
             cls_scores (Tensor): Predictions, shape (videos * views, 1).
-            data_samples (list[ActionDataSample]): One per video.
+            data_samples (list[ActionDataSample]): A sample per video.
 
         Returns:
             list[ActionDataSample]: With ``pred_score``, shape (1, ).

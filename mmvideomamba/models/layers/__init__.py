@@ -1,4 +1,4 @@
-"""Building blocks of the backbone; they know nothing of tasks or hosts."""
+"""Building blocks of the backbone, independent of tasks and hosts."""
 from .add_norm import (AddLayerNorm, AddRMSNorm, build_add_norm, drop_add,
                        drop_add_norm, takes_draw)
 from .attentive_pool import AttentivePool

@@ -9,7 +9,7 @@ from mmvideomamba.ops import add_rms_norm
 from mmvideomamba.ops.norm.reference import add_dropped
 from .plain_layer import is_untouched
 
-# Functions with branches, which torch.fx cannot follow: calls are recorded.
+# torch.fx cannot follow branches inside functions: calls are recorded.
 for _name in ('add_rms_norm', '_add_layer_norm'):
     fx.wrap(_name)
 

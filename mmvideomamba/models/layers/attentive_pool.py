@@ -12,7 +12,7 @@ from mmvideomamba.registry import MODELS
 class AttentivePool(BaseModule):
     """Pool tokens with a learned query.
 
-    ``y = norm(q + attention(q, norm(x), norm(x)))``: one query per model, no
+    ``y = norm(q + attention(q, norm(x), norm(x)))``: a single query, no
     positions, several heads. A neck for mmpretrain's classifiers, and a part
     of ``AttentiveHead``.
 

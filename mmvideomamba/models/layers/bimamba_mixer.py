@@ -16,14 +16,14 @@ _BothParams = Tuple[Optional[ScanParams], Optional[ScanParams]]
 
 
 class BiMambaMixer(BaseModule):
-    """Mix tokens with two selective scans, one in each direction.
+    """Mix tokens with a forward and a backward selective scan.
 
-    ``(v, z) = in_proj(x)``; both directions scan ``v`` with weights of their
-    own (the backward ones end in ``_b``), their sum is gated by ``silu(z)``
-    and projected back: ``out_proj((y_f + y_b) * silu(z))``. Token 0 sees only
-    itself in the forward direction.
+    ``(v, z) = in_proj(x)``; each direction scans ``v`` with separate weights
+    (names of backward weights end in ``_b``); the sum of both scans is gated
+    by ``silu(z)`` and projected back: ``out_proj((y_f + y_b) * silu(z))``.
+    Token 0 sees only itself in the forward direction.
 
-    Parameter names and shapes are those of the published mixer.
+    Parameter names and shapes equal the published mixer's.
 
     Where all layers are plain, one op computes the whole mixer from the
     weights. Where a layer is not (an adapter, a hook, a parametrisation, a
@@ -44,14 +44,15 @@ class BiMambaMixer(BaseModule):
         bias (bool): Bias of ``in_proj`` and ``out_proj``. Defaults to False.
         dt_init_range (tuple[float, float], optional): Draw initial step
             sizes log-uniformly from this range, as Mamba does. Defaults to
-            None: step biases start at 0 and weights are normal, which is
-            what the published VideoMamba training starts from.
+            None: step biases start at 0 and weights are normal, as in the
+            published VideoMamba training.
         dt_init_floor (float): Least initial step size under
             ``dt_init_range``. Defaults to 1e-4.
         scan_order (str): A name in ``MIXER_ORDERS``. 'spatiotemporal_v1'
-            runs the forward scan in stored order and the backward one in
-            temporal-first order; 'spatiotemporal_v2' sums both pairs, with
-            the weights shared. Defaults to 'spatial_first'.
+            runs the forward scan in stored order and the backward scan in
+            temporal-first order; 'spatiotemporal_v2' sums both directions of
+            both orders, with the weights shared by the orders. Defaults to
+            'spatial_first'.
         backend (str): Backend of the ops. Defaults to 'auto'.
         init_cfg (dict, optional): mmengine's initialisation config. Defaults
             to None.
@@ -122,17 +123,19 @@ class BiMambaMixer(BaseModule):
                 step = torch.empty_like(module.bias).uniform_(low, high)
                 step = step.exp().clamp(min=floor)
                 with torch.no_grad():
-                    # The inverse of softplus, so that the steps come out.
+                    # The inverse of softplus: the scan's softplus then gives
+                    # the drawn steps.
                     module.bias.copy_(step + torch.log(-torch.expm1(-step)))
 
     def direction(self, end: str) -> Direction:
         """Collect the layers and weights of a direction.
 
         Args:
-            end (str): '' of the forward direction, '_b' of the backward one.
+            end (str): '' for the forward direction, '_b' for the backward
+                direction.
 
         Returns:
-            Direction: Layers as they are now, adapters included.
+            Direction: The current layers, adapters included.
         """
         layers = self._modules
         return Direction(layers['conv1d' + end], layers['x_proj' + end],
@@ -142,7 +145,7 @@ class BiMambaMixer(BaseModule):
                          bool(end))
 
     def scans(self) -> List[Tuple[str, bool]]:
-        """List the scans that the mixer sums, before the gate.
+        """List the scans summed by the mixer, before the gate.
 
         Returns:
             list[tuple[str, bool]]: Of each scan the direction, '' or '_b',
@@ -159,8 +162,8 @@ class BiMambaMixer(BaseModule):
 
         Args:
             x (Tensor): Tokens in stored order, shape (b, l, c).
-            order (Tensor, optional): Index into the tokens that gives the
-                temporal-first sequence, int64, shape (l, ) or (b, l). Needed
+            order (Tensor, optional): Index of the temporal-first sequence
+                into the stored tokens, int64, shape (l, ) or (b, l). Needed
                 by every ``scan_order`` but 'spatial_first'. Defaults to None.
 
         Returns:
@@ -171,7 +174,7 @@ class BiMambaMixer(BaseModule):
         if order is None:
             raise ValueError(
                 f'scan_order {self.scan_order!r} needs the index `order`')
-        # Before the order is expanded to all samples.
+        # Inverted before the expansion: once instead of once per sample.
         back = _inverse(order).expand(x.shape[:2])
         order = order.expand(x.shape[:2])
         if self.scan_order == 'temporal_first':
@@ -198,7 +201,7 @@ class BiMambaMixer(BaseModule):
         return out_proj(y)
 
     def is_plain(self) -> bool:
-        """Tell whether the weights say all that the mixer does.
+        """Tell whether an op may compute the mixer from the weights alone.
 
         Returns:
             bool: False if the mixer or a layer has a hook, or a layer has to
@@ -209,7 +212,7 @@ class BiMambaMixer(BaseModule):
             for name, layer in self._modules.items() if layer is not None)
 
     def _tell_called(self, x: Tensor) -> None:
-        """Say once which layer is not plain, if there is one."""
+        """Log once the name of a layer that is not plain."""
         if not being_traced(x):
             tell_called(part for part in self.named_children()
                         if not is_plain_part(*part))
@@ -250,10 +253,10 @@ class BiMambaMixer(BaseModule):
         ]
 
     def _fused(self, x: Tensor, ends: Sequence[str]) -> Optional[_BothParams]:
-        """Return weights that stand for the layers of both directions.
+        """Return the weights of both directions for a fused op.
 
-        A direction that is not named has None. The result is None if a layer
-        has to be called.
+        A direction without a name in ``ends`` has None. The result is None if
+        a layer has to be called.
         """
         if being_traced(x):
             return None
@@ -267,7 +270,7 @@ class BiMambaMixer(BaseModule):
 
 
 def _inverse(order: Tensor) -> Tensor:
-    """Return the index that puts tokens taken by an index (..., l) back."""
+    """Return the inverse of a permutation index, shape (..., l)."""
     places = torch.arange(order.shape[-1], device=order.device)
     return order.scatter(-1, order, places.expand(order.shape))
 

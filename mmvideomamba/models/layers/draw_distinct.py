@@ -17,7 +17,8 @@ def draw_distinct(weights: Tensor, count: int) -> Tensor:
 
     Returns:
         Tensor: In the order of the draws, int64, shape (b, count). On a GPU
-        anything, for weights outside these limits.
+        weights are not checked, and not-allowed weights give arbitrary
+        places.
 
     Raises:
         ValueError: If weights on the CPU are not allowed.

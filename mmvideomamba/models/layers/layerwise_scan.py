@@ -10,11 +10,12 @@ from mmvideomamba.ops import (ScanParams, being_traced, causal_conv1d,
 from mmvideomamba.ops.runtime.host import being_exported
 from .plain_layer import is_plain, is_plain_conv, is_untouched
 
-# Functions with branches, which torch.fx cannot follow: calls are recorded.
+# torch.fx cannot follow branches inside functions: calls are recorded.
 for _name in ('selective_scan', '_expect', '_in_state_dtype'):
     fx.wrap(_name)
 
-# Whether the ops take a bias, where they do not take both.
+# x_proj must have no bias and dt_proj must have a bias, or no op can stand in;
+# a layer without an entry may have or lack a bias.
 _BIASES = dict(x_proj=False, dt_proj=True)
 
 
@@ -31,7 +32,7 @@ def is_plain_part(name: str, layer: nn.Module) -> bool:
     """Tell whether an op may take the weights of a mixer's layer.
 
     Args:
-        name (str): Name in the mixer, which tells what the ops compute.
+        name (str): Name in the mixer: the name tells the op's computation.
         layer (nn.Module): The layer.
 
     Returns:
@@ -44,7 +45,7 @@ def is_plain_part(name: str, layer: nn.Module) -> bool:
 
 
 class Direction(NamedTuple):
-    """Layers and weights of one scan direction of a mixer.
+    """Layers and weights of a mixer's scan direction.
 
     Attributes:
         conv1d (nn.Module): Short convolution, (b, d, l) to (b, d, l + k - 1)
@@ -86,7 +87,7 @@ class Direction(NamedTuple):
     def params(self) -> ScanParams:
         """Collect the weights for an op in the place of plain layers.
 
-        The op takes ``A_log`` as it is, with ``log_rates``.
+        The op gets ``A_log`` itself, with ``log_rates=True``.
         """
         return ScanParams(self.conv1d.weight, self.conv1d.bias,
                           self.x_proj.weight, self.dt_proj.weight,
@@ -100,7 +101,7 @@ def _in_state_dtype(weight: Tensor) -> Tensor:
 
 
 def _expect(layer: str, y: Tensor, like: Tensor, channels: int) -> Tensor:
-    """Check that a layer returned (b, l, channels) for tokens (b, l, ...)."""
+    """Check a layer's output (b, l, channels) for tokens (b, l, ...)."""
     shape = (*like.shape[:2], channels)
     if y.shape != shape:
         raise ValueError(
@@ -132,7 +133,7 @@ def _steps(rank: Tensor,
 
 
 class ScanInputs(NamedTuple):
-    """Arguments of ``ops.selective_scan`` for one direction of a mixer.
+    """Arguments of ``ops.selective_scan`` for a direction of a mixer.
 
     Attributes:
         u (Tensor): Convolved content, shape (b, l, d).
@@ -152,7 +153,7 @@ class ScanInputs(NamedTuple):
 def scan_inputs(v: Tensor,
                 direction: Direction,
                 backend: str = 'auto') -> ScanInputs:
-    """Compute what a direction of a mixer scans, layer by layer.
+    """Compute the scan inputs of a mixer's direction, layer by layer.
 
     Args:
         v (Tensor): Content, shape (b, l, d).
@@ -178,13 +179,13 @@ def scan_inputs(v: Tensor,
 def _share_a_scan(directions: Sequence[Direction]) -> bool:
     """Tell whether an export may scan two directions as two groups.
 
-    The layers then see the tokens of a reverse direction reversed, which
-    would change the result of a hook that looks at places.
+    The layers then see the tokens of a reverse direction reversed: a hook on a
+    layer would read wrong positions, so hooks rule the shared scan out.
     """
     if len(directions) != 2 or not being_exported():
         return False
     first, second = directions
-    # The weights are fake tensors by now, so that no layer counts as plain.
+    # ``is_plain`` would always fail: the weights are fake tensors by now.
     return first.d_state == second.d_state and all(
         is_untouched(layer, kind) for direction in directions
         for layer, kind in ((direction.conv1d, nn.Conv1d),
@@ -197,7 +198,7 @@ def _shared_scan(v: Tensor, directions: Sequence[Direction],
     """Scan in two directions at once, as two groups of channels.
 
     A runtime of exported graphs spends much of a scan on starting small
-    operators, and the exporter on their number.
+    operators, and an export takes longer with more operators.
 
     Args:
         v (Tensor): Content, shape (b, l, d).
@@ -213,7 +214,7 @@ def _shared_scan(v: Tensor, directions: Sequence[Direction],
             direction._replace(reverse=False), backend)
         for direction in directions
     ]
-    # Under a tracer, the steps hold their biases.
+    # Under a tracer the steps hold the biases already, see ``_steps``.
     u = torch.cat([part.u for part in parts], -1)
     delta = torch.cat([part.delta for part in parts], -1)
     B = torch.stack([part.B for part in parts], 2)
@@ -232,11 +233,11 @@ def layerwise_scan(xz: Tensor,
                    backend: str = 'auto') -> Tensor:
     """Compute ``ops.bidirectional_selective_scan`` layer by layer.
 
-    Layers that are not plain are called, with whatever is attached to them.
+    Layers that are not plain are called, with hooks and adapters.
 
     Args:
         xz (Tensor): Content and gate, shape (b, l, 2 * d).
-        directions (Sequence[Direction]): The directions to sum, at least one.
+        directions (Sequence[Direction]): The directions to sum, 1 or 2.
         backend (str): Backend of the ops. Defaults to 'auto'.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One block of the trunk: add, norm, mix."""
+"""A block of the trunk: add, norm, mix."""
 from typing import Optional, Tuple
 
 from mmcv.cnn.bricks import DropPath
@@ -16,11 +16,11 @@ class MambaBlock(BaseModule):
 
     ``residual = residual + drop_path(hidden)`` and
     ``hidden = mixer(norm(residual))``. The returned stream does not yet hold
-    the returned branch; the next block, or the trunk's end, adds it. So
-    ``drop_path_rate`` drops the branch of the block before.
+    the returned branch; the next block, or the trunk's end, adds the branch.
+    So ``drop_path_rate`` drops the branch of the block before.
 
-    ``normed`` changes nothing: a place for hooks on the mixer's input
-    (b, l, c), as of Grad-CAM, whose layers return a single tensor.
+    ``normed`` is an identity on the mixer's input (b, l, c), a place for
+    hooks: Grad-CAM, for instance, needs a layer with a single output tensor.
 
     Args:
         embed_dims (int): Channels c.
@@ -31,7 +31,7 @@ class MambaBlock(BaseModule):
         mixer_cfg (dict, optional): Further arguments of ``BiMambaMixer``.
             Defaults to None.
         with_cp (bool): Recompute the mixer in backward instead of storing
-            what is inside it. Defaults to False.
+            the intermediate tensors. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation config. Defaults
             to None.
 
@@ -53,7 +53,7 @@ class MambaBlock(BaseModule):
         self.mixer = BiMambaMixer(embed_dims, **(mixer_cfg or {}))
 
     def drop_prob(self) -> float:
-        """Return the drop probability for which ``forward`` takes a ``draw``.
+        """Return the drop probability for the ``draw`` of ``forward``.
 
         Returns:
             float: 0 where nothing is dropped, and where ``drop_path`` has to
@@ -72,7 +72,7 @@ class MambaBlock(BaseModule):
             hidden (Tensor): Branch of the block before, or the embedded
                 tokens, shape (b, l, c).
             residual (Tensor, optional): Stream, shape (b, l, c), float32.
-                None in the first block, which drops nothing.
+                None in the first block; the first block drops nothing.
             order (Tensor, optional): Temporal-first index for the mixer.
                 Defaults to None.
             draw (Tensor, optional): Uniform numbers, shape (b, ), float32,

@@ -22,7 +22,7 @@ def is_untouched(layer: nn.Module, kind: Type[nn.Module]) -> bool:
 
     Args:
         layer (nn.Module): The layer.
-        kind (type): The class; one derived from the class is another.
+        kind (type): The class; a derived class does not count.
 
     Returns:
         bool: Whether a call runs ``kind.forward`` and nothing else.
@@ -38,9 +38,9 @@ def is_untouched(layer: nn.Module, kind: Type[nn.Module]) -> bool:
 
 
 def drop_prob_of(layer: nn.Module) -> float:
-    """Return the probability by which a plain ``DropPath`` drops a sample.
+    """Return the drop probability of a plain ``DropPath``.
 
-    An op may drop in the place of such a layer, as of a plain one.
+    An op may drop samples in the place of a plain ``DropPath``.
 
     Args:
         layer (nn.Module): The layer.
@@ -60,16 +60,16 @@ def drop_prob_of(layer: nn.Module) -> float:
 def is_plain(layer: nn.Module,
              kind: Type[nn.Module],
              bias: Optional[bool] = None) -> bool:
-    """Tell whether class and weights say all that a layer does.
+    """Tell whether an op may compute a layer from the weights alone.
 
-    An op that fuses several layers takes the weights and calls no layer. Plain
-    layers allow it; adapters, hooks, parametrisations, pruning, quantisation
-    and exchanged layers work only if a layer is called.
+    A fused op takes the weights of several layers and calls no layer. Plain
+    layers allow the fusion; adapters, hooks, parametrisations, pruning,
+    quantisation and exchanged layers work only if a layer is called.
 
     Args:
         layer (nn.Module): The layer.
-        kind (type): ``nn.Linear``, ``nn.Conv1d`` or ``nn.Conv3d``, which the
-            op computes; children do not count.
+        kind (type): The class computed by the op: ``nn.Linear``,
+            ``nn.Conv1d`` or ``nn.Conv3d``; derived classes do not count.
         bias (bool, optional): Whether the op takes a bias. Defaults to None,
             with or without.
 
@@ -95,7 +95,7 @@ def is_plain_conv(layer: nn.Module, kind: Type[nn.Module], stride: _Sizes,
     Args:
         layer (nn.Module): The layer.
         kind (type): ``nn.Conv1d`` or ``nn.Conv3d``.
-        stride (tuple[int, ...]): Stride that the op computes.
+        stride (tuple[int, ...]): Stride of the op.
         padding (tuple[int, ...]): Zeros at both ends of each axis.
         groups (int): Groups of channels.
 
@@ -111,7 +111,7 @@ def is_plain_conv(layer: nn.Module, kind: Type[nn.Module], stride: _Sizes,
 
 
 def tell_called(layers: Iterable[Tuple[str, nn.Module]]) -> None:
-    """Say once which layer keeps an op from standing for all of a mixer.
+    """Log once the first layer that prevents a fused mixer.
 
     Args:
         layers (Iterable[tuple[str, nn.Module]]): Layers to be called, by

@@ -1,8 +1,8 @@
-"""The order in which the mixers visit the tokens of a clip.
+"""Scan orders: the sequence of a clip's tokens in the mixers.
 
 Tokens are stored spatial-first: all locations of frame 0, then of frame 1,
 and so on. A mixer may gather them into temporal-first order (all frames of
-location 0, then of location 1, ...) and put its result back. The class token
+location 0, then of location 1, ...) and put the result back. The class token
 stays first. Source: VideoMamba, arXiv:2403.06977, Section 3.2 and Table 3.
 """
 from typing import List, Optional
@@ -10,10 +10,10 @@ from typing import List, Optional
 import torch
 from torch import Tensor
 
-# What one mixer can do.
+# The orders of a single mixer.
 MIXER_ORDERS = ('spatial_first', 'temporal_first', 'spatiotemporal_v1',
                 'spatiotemporal_v2')
-# What a trunk can do: the above in every block, or a mixture by depth.
+# The orders of a trunk: a mixer order in every block, or a mixture by depth.
 SCAN_ORDERS = MIXER_ORDERS + ('spatial_then_temporal', 'temporal_then_spatial',
                               'alternating')
 
@@ -49,21 +49,21 @@ def temporal_order(num_tubelets: int,
                    num_patches: int,
                    visible: Optional[Tensor] = None,
                    device: Optional[torch.device] = None) -> Tensor:
-    """Return the index that gathers a sequence into temporal-first order.
+    """Return the index to gather a sequence into temporal-first order.
 
     Args:
         num_tubelets (int): Token frames t.
         num_patches (int): Locations of a frame, h * w.
-        visible (Tensor, optional): Spatial-first positions of the tokens
-            that are there, shape (b, v), rising in each row. Defaults to
-            None, all of them.
+        visible (Tensor, optional): Spatial-first positions of the visible
+            tokens, shape (b, v), rising in each row. Defaults to None, all
+            tokens.
         device (torch.device, optional): Where to put the index. Defaults to
             None, the device of ``visible`` or the CPU.
 
     Returns:
         Tensor: Index with the class token at 0, int64, shape (1 + t * h * w)
         or (b, 1 + v). Place i of the temporal-first sequence takes the token
-        at ``index[i]`` of the spatial-first one.
+        at place ``index[i]`` of the spatial-first sequence.
     """
     if visible is None:
         visible = torch.arange(num_tubelets * num_patches, device=device)

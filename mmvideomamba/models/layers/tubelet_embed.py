@@ -15,9 +15,10 @@ class TubeletEmbed(BaseModule):
     """Embed tubelets of pixels as tokens.
 
     A 3-D convolution whose kernel is ``(tubelet_size, patch_size,
-    patch_size)``. Where patches do not overlap it is computed as one matrix
-    product, unless ``proj`` has to be called, as ``is_plain_conv`` tells. The
-    parameters live in ``proj``, as in the published model.
+    patch_size)``. Without overlap of patches the convolution is computed as a
+    single matrix product, unless ``proj`` has to be called, see
+    ``is_plain_conv``. The parameters live in ``proj``, as in the published
+    model.
 
     Args:
         in_channels (int): Channels of the clip. Defaults to 3.
@@ -47,14 +48,14 @@ class TubeletEmbed(BaseModule):
 
     def grid(self, frames: int, height: int,
              width: int) -> Tuple[int, int, int]:
-        """Return the token grid (t, h, w) of a clip of that size."""
+        """Return the token grid (t, h, w) of a clip of the given size."""
         sides = zip((frames, height, width), self.kernel_size, self.stride)
         t, h, w = ((side - kernel) // stride + 1
                    for side, kernel, stride in sides)
         return t, h, w
 
     def _is_product(self) -> bool:
-        """Tell whether a matrix product gives what ``proj`` gives."""
+        """Tell whether a matrix product may replace the call of ``proj``."""
         return (self.stride == self.kernel_size
                 and is_plain_conv(self.proj, nn.Conv3d, self.stride,
                                   (0, 0, 0), 1)
@@ -76,8 +77,8 @@ class TubeletEmbed(BaseModule):
         k, p, q = self.kernel_size
         x = x[:, :, :t * k, :h * p, :w * q]
         x = x.reshape(*x.shape[:2], t, k, h, p, w, q)
-        # One copy moves the pixels and casts for the product. Autocast leaves
-        # float64 as it is, and knows no meta tensors.
+        # A single copy moves the pixels and casts for the product. Autocast
+        # leaves float64 alone, and does not handle meta tensors.
         kept = x.is_meta or x.dtype == torch.float64
         dtype = x.dtype if kept else compute_dtype(x)
         x = x.permute(0, 2, 4, 6, 1, 3, 5, 7).to(

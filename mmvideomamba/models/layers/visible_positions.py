@@ -15,14 +15,14 @@ class VisibleTokens(NamedTuple):
     Args:
         mask (Tensor): True = dropped, bool, shape (b, n), without the class
             token.
-        positions (Tensor): Of the tokens that are not dropped, rising in each
-            row, int64, shape (b, v).
+        positions (Tensor): Of the visible tokens, rising in each row, int64,
+            shape (b, v).
     """
     mask: Tensor
     positions: Tensor
 
     def with_class_token(self) -> Tensor:
-        """Return the positions behind a class token, and its own first.
+        """Return the class token's position 0, then the others plus 1.
 
         Returns:
             Tensor: int64, shape (b, 1 + v).
@@ -63,11 +63,11 @@ def counted(mask: Tensor) -> VisibleTokens:
     if not len(mask):
         return VisibleTokens(mask, mask.long())
     counts = (~mask).sum(1)
-    # One look at the device; every row must keep as many tokens.
+    # Both counts come in a single transfer: each transfer makes the host wait.
     low, high = torch.stack(torch.aminmax(counts)).tolist()
     if low != high:
-        raise ValueError('every sample must keep as many tokens, but the '
-                         f'mask keeps {counts.tolist()}')
+        raise ValueError('every sample must keep the same number of tokens, '
+                         f'but the mask keeps {counts.tolist()}')
     if low == 0:
         raise ValueError('the mask drops every token')
     return known_count(mask, low)
@@ -102,8 +102,8 @@ def from_positions(rows: Sequence[Tensor], num_tokens: int) -> VisibleTokens:
     """
     kept = [len(row) for row in rows]
     if len(set(kept)) > 1:
-        raise ValueError('every sample of a batch must keep as many tokens, '
-                         f'but the masks keep {kept}')
+        raise ValueError('every sample of a batch must keep the same number '
+                         f'of tokens, but the masks keep {kept}')
     positions = torch.stack(list(rows))
     mask = torch.ones(
         len(rows), num_tokens, dtype=torch.bool, device=positions.device)

@@ -245,8 +245,8 @@ def stack_masks(masks: Sequence[Union[Tensor, np.ndarray]],
                 'tokens; give the mask transform the grid of the student')
     kept = [int((~mask).sum()) for mask in tensors]
     if len(set(kept)) > 1:
-        raise ValueError('every sample of a batch must keep as many tokens, '
-                         f'but the masks keep {kept}')
+        raise ValueError('every sample of a batch must keep the same '
+                         f'number of tokens, but the masks keep {kept}')
     if kept and kept[0] in (0, num_tokens):
         raise ValueError(f'the masks keep {kept[0]} of {num_tokens} tokens; '
                          'change the mask ratio')

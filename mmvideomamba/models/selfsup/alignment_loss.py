@@ -1,4 +1,4 @@
-"""Distance of a student's features from its teacher's."""
+"""Distance between a student's features and the teacher's."""
 from typing import Optional
 
 import torch.nn.functional as F
@@ -17,8 +17,8 @@ class AlignmentLoss(BaseModule):
         kind (str): 'l2', ``2 - 2 <s, t>``, the squared distance of features
             of length 1; 'mse', the mean squared error; 'smooth_l1', Huber's
             with beta 1. Defaults to 'l2'.
-        normalize (bool): Whether to bring both to length 1 here, where they
-            are not yet. Defaults to False.
+        normalize (bool): Whether to bring both sets of features to length 1
+            first. Defaults to False: the caller passes features of length 1.
         loss_weight (float): Factor. Defaults to 1.
 
     Raises:
@@ -50,8 +50,8 @@ class AlignmentLoss(BaseModule):
         Args:
             pred (Tensor): Features of the student, shape (..., c).
             target (Tensor): Features of the teacher, same shape.
-            mask (Tensor, optional): For the host's heads, which pass it;
-                must be None.
+            mask (Tensor, optional): Must be None; an argument because the
+                host's heads pass a mask. Defaults to None.
 
         Returns:
             Tensor: Scalar, float32 (float64 for float64).
@@ -60,8 +60,8 @@ class AlignmentLoss(BaseModule):
             ValueError: If a mask is given.
         """
         if mask is not None:
-            raise ValueError('AlignmentLoss takes features that are selected '
-                             'already, and no mask')
+            raise ValueError('AlignmentLoss takes features of visible tokens, '
+                             'selected beforehand, and no mask')
         if pred.dtype.itemsize < 4:
             pred, target = pred.float(), target.float()
         if self.normalize:

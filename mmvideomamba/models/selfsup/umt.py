@@ -14,7 +14,7 @@ from ..masking import (MaskedTeacher, NoteMaskPositions, TeacherTargets,
 
 
 def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:
-    """Let the config of a student that names no output have the published."""
+    """Add the published outputs to a student's config without outputs."""
     if isinstance(backbone, dict) and not ({'out_indices', 'stream_indices'}
                                            & backbone.keys()):
         return dict(backbone, out_indices=(), stream_indices=-2)
@@ -22,7 +22,7 @@ def _with_published_tap(backbone: Union[dict, nn.Module]) -> Any:
 
 
 class Alignment(NamedTuple):
-    """What the student sees, and how near it comes to its teacher.
+    """The student's mask and similarity to the teacher, per patch.
 
     Args:
         mask (Tensor): True = dropped, bool, shape (b, t, h, w).
@@ -39,32 +39,33 @@ class Alignment(NamedTuple):
 class UMT(BaseSelfSupervisor):
     """Unmasked teacher: align a masked student with a frozen teacher.
 
-    The teacher sees all patches of a clip; the student sees few, and is
-    trained to say of these, and of the clip's class token, what the teacher
-    says. Only visible tokens enter the student. Nothing is reconstructed.
+    The teacher sees all patches of a clip; the student sees few patches, and
+    is trained to match the teacher's features of the visible patches and of
+    the clip's class token. Only visible tokens enter the student. Dropped
+    patches are not reconstructed.
 
     Args:
         backbone (dict): The student, a ``VideoMamba`` with
             ``out_type='raw'``. A config with neither ``out_indices`` nor
             ``stream_indices`` gets the published choice,
             ``out_indices=(), stream_indices=-2``: the residual stream before
-            the last block, not normed, so that the last block and the final
-            norm are not trained at all, and are frozen here;
-            ``out_indices=-1`` trains all.
+            the last block, without the final norm. Last block and final norm
+            then get no gradient, and are frozen here; ``out_indices=-1``
+            trains all.
         neck (dict): The decoder, ``UMTDecoder``.
         head (dict): mmpretrain's ``MIMHead`` with an ``AlignmentLoss``.
-        target_generator (dict): The teacher, such as ``CLIPTeacher``: called
-            with clips, it returns ``features`` (k, b, 1 + t * n, c) and
-            ``attention`` (b * t, n). Whatever it is, its parameters need no
-            gradient here, and it stays in evaluation mode.
+        target_generator (dict): The teacher, for example a ``CLIPTeacher``: a
+            call with clips returns ``features`` (k, b, 1 + t * n, c) and
+            ``attention`` (b * t, n). A teacher of any class is frozen here and
+            stays in evaluation mode.
         *args: Further arguments of mmpretrain's ``BaseSelfSupervisor``, from
             ``pretrained`` on.
         mask_source (str): 'attention' draws the mask in the model from the
             teacher's attention; 'data' takes the ``mask`` of the data
             samples, see ``TokenMask``. Defaults to 'attention'.
-        mask_ratio (float): Share of the patches of a frame that the
-            attention masks; unused for 'data'. Defaults to 0.8.
-        **kwargs: Of ``BaseSelfSupervisor``, too, such as
+        mask_ratio (float): Share of a frame's patches to drop by attention;
+            unused for 'data'. Defaults to 0.8.
+        **kwargs: Of ``BaseSelfSupervisor``, too, for example
             ``data_preprocessor``.
 
     Raises:
@@ -121,7 +122,10 @@ class UMT(BaseSelfSupervisor):
         return self
 
     def _freeze_unused(self) -> None:
-        """Freeze what no loss can reach, so that no optimizer waits for it."""
+        """Freeze parameters without a gradient.
+
+        DistributedDataParallel would wait for the gradients otherwise.
+        """
         student = self.backbone
         student.layers[student.last_index + 1:].requires_grad_(False)
         if not student.out_indices:
@@ -133,7 +137,7 @@ class UMT(BaseSelfSupervisor):
 
         Args:
             inputs (Tensor): Normalised clips (b, 3, frames, h, w), or with
-                an axis of one clip per sample, (b, 1, 3, frames, h, w).
+                a view axis of length 1, (b, 1, 3, frames, h, w).
             data_samples (list[BaseDataElement], optional): With ``mask`` if
                 ``mask_source`` is 'data'.
 
@@ -147,13 +151,13 @@ class UMT(BaseSelfSupervisor):
         return dict(loss=self.head.loss(decoded, targets.features))
 
     def extract_feat(self, inputs: Tensor) -> Tuple[Tensor, ...]:
-        """Extract the features of a student that sees every patch.
+        """Extract the student's features from all patches.
 
         Args:
             inputs (Tensor): As for ``loss``.
 
         Returns:
-            tuple[Tensor]: What the backbone returns.
+            tuple[Tensor]: The backbone's outputs, a tensor per index.
         """
         return self.backbone(merge_single_view(inputs))
 
@@ -192,7 +196,7 @@ class UMT(BaseSelfSupervisor):
                 inputs: Tensor,
                 data_samples: Optional[List[BaseDataElement]] = None,
                 masked: bool = True) -> Alignment:
-        """Tell where the student looks and how well it is aligned.
+        """Return mask, teacher attention and similarity per patch.
 
         Args:
             inputs (Tensor): As for ``loss``.

@@ -1,4 +1,4 @@
-"""From the student's tokens to the space of its teacher."""
+"""From the student's tokens to the teacher's feature space."""
 from typing import Optional, Sequence, Union
 
 import torch
@@ -27,16 +27,16 @@ class _Level(nn.Module):
 class UMTDecoder(BaseModule):
     """Decode each level of a student by a linear layer.
 
-    A fixed sine-cosine code of its place in the whole clip is added to each
-    token; then a linear layer and a LayerNorm follow, and the features are
-    brought to length 1. Parameters have the published names.
+    A fixed sine-cosine embedding of the position in the whole clip is added to
+    each token; then a linear layer and a LayerNorm follow, and the features
+    are brought to length 1. Parameters have the published names.
 
     Args:
         in_channels (int): Channels c of the student.
         out_channels (int): Channels of the teacher's features.
         num_levels (int): Levels k of the student. Defaults to 1.
-        norm (str): 'l2' for features of length 1, or 'none', as the
-            multimodal model has it. Defaults to 'l2'.
+        norm (str): 'l2' for features of length 1, or 'none', as in the
+            multimodal model. Defaults to 'l2'.
         init_cfg (dict, optional): mmengine's initialisation config. Defaults
             to None.
 

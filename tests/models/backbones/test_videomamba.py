@@ -675,7 +675,8 @@ def mask_of(*rows: str) -> torch.Tensor:
 
 BAD_MASKS = [
     (mask_of('xx' + '.' * 14, 'x' + '.' * 15),
-     'every sample must keep as many tokens, but the mask keeps [14, 15]'),
+     'every sample must keep the same number of tokens, but the mask keeps '
+     '[14, 15]'),
     (mask_of('x' * 16, 'x' * 16), 'the mask drops every token'),
     (mask_of('.' * 16,
              '.' * 16).float(), 'mask must be bool of shape (2, 16)'),

@@ -39,7 +39,7 @@ def test_no_sample() -> None:
 
 
 @pytest.mark.parametrize('rows, text', [
-    ([[0, 1], [1, 1]], r'as many tokens, but the mask keeps \[1, 0\]'),
+    ([[0, 1], [1, 1]], r'number of tokens, but the mask keeps \[1, 0\]'),
     ([[1, 1], [1, 1]], 'the mask drops every token'),
 ])
 def test_wrong_numbers(rows: list, text: str) -> None:

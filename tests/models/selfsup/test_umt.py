@@ -262,7 +262,7 @@ def keep(*counts) -> list:
 @pytest.mark.parametrize('data_samples,text', [
     (None, 'TokenMask'),
     (samples([None, None]), 'TokenMask'),
-    (keep(3, 4), r'as many tokens, but the masks keep \[3, 4\]'),
+    (keep(3, 4), r'number of tokens, but the masks keep \[3, 4\]'),
     (keep(0, 0), 'keep 0 of 64'),
     (keep(64, 64), 'keep 64 of 64'),
     (samples(torch.zeros(2, 16, dtype=torch.bool)), r'shape \(16,\).*64'),
@@ -277,7 +277,7 @@ def test_bad_masks_do_not_reach_the_device() -> None:
     """They are refused on the CPU, before a step that may be captured."""
     model = tiny_umt(mask_source='data')
     batch = dict(inputs=[*CLIPS], data_samples=keep(3, 4))
-    with pytest.raises(ValueError, match='as many tokens, but the masks keep'):
+    with pytest.raises(ValueError, match='number of tokens, but the masks keep'):
         model.data_preprocessor(batch, True)
 
 
