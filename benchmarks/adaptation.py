@@ -22,6 +22,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from wrapped_page import wrapped
+
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from adaptation_data import CLASSES, make_data
@@ -323,7 +325,7 @@ def main() -> None:
     start = time.time()
     found = measure(args)
     found['minutes'] = (time.time() - start) / 60
-    text = render(found, METHODS, EPOCHS, len(CLASSES))
+    text = wrapped(render(found, METHODS, EPOCHS, len(CLASSES)))
     print(text)
     if args.out:
         args.out.with_suffix('.json').write_text(json.dumps(found, indent=1))

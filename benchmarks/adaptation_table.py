@@ -37,7 +37,8 @@ def render(found: dict, grids: Dict[str, List[float]], epochs: Dict[int, int],
     trained = ', '.join(f'{e} with {n} clips a class'
                         for n, e in epochs.items())
     lines = [
-        f'Command: `python {" ".join(sys.argv)}`', '',
+        '# Adaptation to new motions', '', f'    python {" ".join(sys.argv)}',
+        '',
         f'{processor()}, {os.cpu_count()} cores, a thread a run; mmvideomamba '
         f'{mmvideomamba.__version__}, torch {torch.__version__}, Python '
         f'{platform.python_version()}; {time.strftime("%Y-%m-%d")}. '

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Callable, Dict, List, Tuple
 from unittest import mock
 
+from wrapped_page import wrapped
+
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
 from gpu_common import Clock, cell, device_name, table, versions
@@ -238,9 +240,12 @@ def main() -> None:
     if args.device == 'cpu':
         device = platform.machine()
     found = ', '.join(f'{k} {v}' for k, v in versions().items())
-    print(f'    python {" ".join(sys.argv)}\n\n{device}; {found}; '
-          f'{time.strftime("%Y-%m-%d")}. Training step with AdamW, frames of '
-          '224 pixels, bfloat16; medians.\n')
+    print(
+        wrapped(
+            '# Layers that are called\n\n'
+            f'    python {" ".join(sys.argv)}\n\n{device}; {found}; '
+            f'{time.strftime("%Y-%m-%d")}. Training step with AdamW, frames '
+            'of 224 pixels, bfloat16; medians.\n'))
     head = ['size', 'layers', 'ms', 'of fused', 'peak GiB']
     print(table(head, rows(args)), '\n', flush=True)
     head = ['size', 'ms', 'ms without the check', 'ms of the check', 'share']

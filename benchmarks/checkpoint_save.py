@@ -156,9 +156,10 @@ def main() -> None:
     finally:
         shutil.rmtree(args.folder)
     lines = [
-        f'Command: `python benchmarks/checkpoint_save.py --archs '
+        '# The save of a checkpoint', '',
+        '    python benchmarks/checkpoint_save.py --archs '
         f'{" ".join(args.archs)} --repeat {args.repeat} --disk '
-        f'"{args.disk}"`', '',
+        f'"{args.disk}"', '',
         f'{cpu_name()}, {disk} on a {args.disk}; mmvideomamba '
         f'{mmvideomamba.__version__}, mmengine {mmengine.__version__}, torch '
         f'{torch.__version__}, Python {platform.python_version()}; '

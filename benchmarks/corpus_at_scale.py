@@ -360,6 +360,7 @@ def main() -> None:
         found[kind] = results.get()
         process.join()
     names = list(dict.fromkeys(k for rows in found.values() for k in rows))
+    print('# A corpus of 25 million captions\n')
     print(f'{args.captions} captions, {args.ranks} ranks x {args.workers} '
           f'workers, batches of {BATCH}; torch {torch.__version__}, Python '
           f'{platform.python_version()}, SQLite {sqlite3.sqlite_version}, '

@@ -15,6 +15,7 @@ from typing import Callable, Dict, List, Optional
 
 import torch
 from vit import ViT
+from wrapped_page import wrapped
 
 import mmvideomamba
 from mmvideomamba.models import VideoMamba
@@ -88,7 +89,7 @@ def bf16_report() -> str:
 
 def show(lines: List[str], out: Optional[Path]) -> None:
     """Print a report, and write a file if named."""
-    table = '\n'.join(lines)
+    table = wrapped('\n'.join(lines))
     print(table)
     if out:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -149,10 +150,12 @@ def main() -> None:
     args = parser.parse_args()
     table = rows(args)
     show([
-        f'Command: `python benchmarks/cpu_models.py --arch {args.arch} '
+        '# Models on a CPU',
+        '',
+        f'    python benchmarks/cpu_models.py --arch {args.arch} '
         f'--frames {args.frames} --img-size {args.img_size} '
         f'--batch {args.batch} --repeat {args.repeat}'
-        f'{" --quick" if args.quick else ""}`',
+        f'{" --quick" if args.quick else ""}',
         '',
         f'{cpu_report()}; mmvideomamba {mmvideomamba.__version__}, torch '
         f'{torch.__version__}, Python {platform.python_version()}; '

@@ -32,6 +32,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
+from wrapped_page import wrapped
+
 # Ahead, as what an older checkout puts in the place of a module of torchvision
 # for pytorchvideo would load torchvision at a bad moment.
 import torchvision.transforms.v2  # isort: skip  # noqa: F401
@@ -361,7 +363,8 @@ def main(arguments: Optional[List[str]] = None) -> None:
         Reader(args.folder).serve()
         return
     with tempfile.TemporaryDirectory() as temporary:
-        page = measure((args.folder or Path(temporary)).resolve(), args)
+        folder = (args.folder or Path(temporary)).resolve()
+        page = wrapped(measure(folder, args))
     print(page)
     if args.out:
         args.out.parent.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,7 @@ from typing import Any, Dict, List
 
 import torch
 from mmengine.registry import MODELS, DefaultScope
+from wrapped_page import wrapped
 
 import mmvideomamba  # noqa: F401, heals the hosts
 from mmvideomamba.deployment import FORMATS, export_model
@@ -202,7 +203,7 @@ def table(results: List[Dict[str, Any]], args: argparse.Namespace) -> str:
     rows = [row for r in results for row in cells(r, base)]
     found = ', '.join(f'{k} {v}' for k, v in versions().items())
     lines = [
-        f'Command: `{args.command}`', '',
+        '# Full-size exports', '', f'    {args.command}', '',
         f'{processor()}, {args.threads} thread(s); {found}. A view of a video '
         f'or an image, dynamic batch; median of {args.rounds} round(s), files '
         'and eager backends in turns. The whole export has tracing, writing, '
@@ -210,7 +211,7 @@ def table(results: List[Dict[str, Any]], args: argparse.Namespace) -> str:
         f'| {" | ".join(head)} |', '|---' * len(head) + '|'
     ]
     lines += [f'| {" | ".join(row)} |' for row in rows]
-    return '\n'.join(lines) + '\n'
+    return wrapped('\n'.join(lines) + '\n')
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Callable, List
 
 import torch
 from gpu_common import Clock, Entry, device_name, parse, table, versions
+from wrapped_page import wrapped
 
 from mmvideomamba.models import VideoMamba
 
@@ -63,8 +64,8 @@ def main() -> None:
             f'{entry["gib"]:.2f}' if 'gib' in entry else ''
         ])
     found = ', '.join(f'{k} {v}' for k, v in versions().items())
-    text = '\n'.join([
-        'Command: `python benchmarks/frozen_stages.py`', '',
+    text = wrapped('\n'.join([
+        '# Frozen stages', '', '    python benchmarks/frozen_stages.py', '',
         f'{device_name(args.device)}; {found}. VideoMamba-Tiny, 8 clips of 8 '
         'frames of 224 px, bfloat16 autocast, loss, backward and AdamW; '
         f'median of at most {args.repeat} steps.', '',
@@ -72,7 +73,7 @@ def main() -> None:
             'frozen_stages', 'frozen', 'ms a step', 'ratio',
             'GiB, largest at once'
         ], rows), ''
-    ])
+    ]))
     print(text)
     if not args.tiny:
         args.out.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from typing import Any, Callable, Dict, List, Tuple
 
 import torch
 from cpu_models import cpu_name
+from wrapped_page import wrapped
 
 import mmvideomamba
 
@@ -225,9 +226,9 @@ def page(title: str,
             command line of this process.
     """
     found = ', '.join(f'{k} {v}' for k, v in versions().items())
-    return '\n'.join([
+    return wrapped('\n'.join([
         f'# {title}', '', f'    python {command or shlex.join(sys.argv)}', '',
         f'{device_name(device)}; host: {cpu_name()}, {os.cpu_count()} '
         f'processors; {found}; {time.strftime("%Y-%m-%d")}. {about}', '',
         lines, ''
-    ])
+    ]))

@@ -16,6 +16,8 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any, Dict, List
 
+from wrapped_page import wrapped
+
 import mmvideomamba  # isort: skip  # heals the hosts, goes first
 import torch
 from cpu_models import cpu_name
@@ -117,14 +119,16 @@ def main() -> None:
     ratios = [a / b for a, b in zip(seconds[True], seconds[False])]
     device = cpu_name() if args.device == 'cpu' else \
         torch.cuda.get_device_name()
-    text = f'''Command: `python benchmarks/guard_overhead.py --blocks {args.blocks} --steps {args.steps} --threads {args.threads} --device {args.device}`
+    text = wrapped(f'''# The guard against bad losses
+
+    python benchmarks/guard_overhead.py --blocks {args.blocks} --steps {args.steps} --threads {args.threads} --device {args.device}
 
 {device}, threads: {args.threads}; mmvideomamba {mmvideomamba.__version__}, torch {torch.__version__}, Python {platform.python_version()}; {time.strftime('%Y-%m-%d')}. `{args.config}`, random clips, step alone, without loading, {'wall' if training.on_gpu else 'processor'} time; medians of {args.blocks} blocks of {args.steps} steps each, in turns in one run.
 
 | ms a step without guard | with guard | ratio of the medians | median of the ratios |
 |---|---|---|---|
 | {1e3 * median(seconds[False]):.2f} | {1e3 * median(seconds[True]):.2f} | {median(seconds[True]) / median(seconds[False]):.4f} | {median(ratios):.4f} |
-'''  # noqa: E501
+''')  # noqa: E501
     print(text)
     if args.out is not None:
         args.out.write_text(text)

@@ -23,6 +23,8 @@ import tempfile
 from pathlib import Path
 from typing import Dict, List, NamedTuple
 
+from wrapped_page import wrapped
+
 ROOT = Path(__file__).parents[1]
 HOSTS = 'mmvideomamba, mmaction.models, mmvideomamba.models'
 TOOLS = ('tools/train.py', 'tools/test.py', 'tools/deployment/export.py',
@@ -224,7 +226,8 @@ def main() -> None:
         ' --before FOLDER' if args.before else '') + f' --runs {args.runs}'
     with tempfile.TemporaryDirectory() as folder:
         entries = {**ENTRIES, **commands(Path(folder))}
-        text = report(measure(folders, args.runs, entries), titles, command)
+        costs = measure(folders, args.runs, entries)
+        text = wrapped(report(costs, titles, command))
     if args.out:
         args.out.write_text(text)
     print(text)

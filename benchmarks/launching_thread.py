@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from cpu_models import cpu_name
 from torch.utils.data import DataLoader, Dataset
+from wrapped_page import wrapped
 
 from mmvideomamba.engine.worker_priority import give_way
 
@@ -183,10 +184,11 @@ def report(args: argparse.Namespace) -> str:
             found[case].append(measure(case, args))
     free = max(found[cases[0]])[0]
     lines = [
-        f'Command: `python benchmarks/launching_thread.py --workers '
+        '# The thread that launches kernels', '',
+        '    python benchmarks/launching_thread.py --workers '
         f'{args.workers} --batch-size {args.batch_size} --milliseconds '
         f'{args.milliseconds:g} --seconds {args.seconds:g} --rounds '
-        f'{args.rounds} --nice {" ".join(map(str, args.nice))}`', '',
+        f'{args.rounds} --nice {" ".join(map(str, args.nice))}', '',
         f'{cpu_name()}, {len(os.sched_getaffinity(0))} cores; torch '
         f'{torch.__version__}, OpenCV {cv2.__version__}, Python '
         f'{platform.python_version()}; {time.strftime("%Y-%m-%d")}. Batches '
@@ -201,7 +203,7 @@ def report(args: argparse.Namespace) -> str:
         lines.append(f'| {case.name} | {rate:.0f} ({middle:.0f}) | '
                      f'{rate / free:.2f} | ' +
                      (f'{clips:.0f} |' if case.workers else '- |'))
-    return '\n'.join(lines) + '\n'
+    return wrapped('\n'.join(lines) + '\n')
 
 
 def main() -> None:

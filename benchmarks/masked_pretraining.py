@@ -153,9 +153,11 @@ def main() -> None:
     if torch.cuda.is_available():
         where = f'{torch.cuda.get_device_name()}, bfloat16'
     lines = [
-        f'Command: `python benchmarks/masked_pretraining.py --arch {args.arch}'
+        '# Masked distillation by mask ratio',
+        '',
+        f'    python benchmarks/masked_pretraining.py --arch {args.arch}'
         f' --teacher {args.teacher} --frames {args.frames} --img-size '
-        f'{args.img_size} --batch {args.batch} --repeat {args.repeat}`',
+        f'{args.img_size} --batch {args.batch} --repeat {args.repeat}',
         '',
         f'{where}; mmvideomamba {mmvideomamba.__version__}, torch '
         f'{torch.__version__}, Python {platform.python_version()}; '

@@ -4,6 +4,7 @@ from typing import Dict, List, NamedTuple, Optional
 
 import matplotlib
 from gpu_common import Entry, Results, cell, table
+from wrapped_page import wrapped
 
 matplotlib.use('Agg')
 
@@ -250,6 +251,6 @@ def write(results: Results, folder: Path) -> str:
                 models_table(results, suite, columns)
             ]
     text = '\n'.join(parts) + '\n'
-    (folder / 'models_gpu.md').write_text(text)
+    (folder / 'models_gpu.md').write_text(wrapped(text))
     plots(results, folder)
     return text

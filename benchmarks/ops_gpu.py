@@ -12,6 +12,7 @@ from typing import Callable, Iterator, List, Tuple
 import torch
 from gpu_common import Clock, Entry, Results, cell, parse, table
 from torch import Tensor
+from wrapped_page import wrapped
 
 from mmvideomamba.ops import (ScanParams, add_rms_norm, bidirectional_mixer,
                               bidirectional_selective_scan)
@@ -290,7 +291,7 @@ def main() -> None:
         torch.manual_seed(0)
         measure_all(args, results)
     text = render(results)
-    (args.out / 'ops_gpu.md').write_text(text)
+    (args.out / 'ops_gpu.md').write_text(wrapped(text))
     print(text)
 
 

@@ -26,6 +26,7 @@ from cpu_models import cpu_name
 from made_videos import KINETICS, encode, moving_picture
 from skimage import data
 from skimage.metrics import structural_similarity
+from wrapped_page import wrapped
 
 from mmvideomamba.datasets.preparation.copied_picture import PictureMaker
 from mmvideomamba.datasets.preparation.video_copy import (CopySettings,
@@ -223,8 +224,8 @@ def main() -> None:
         names = ' '.join(video.name for video in args.videos)
         lines = [
             '# Training copies of videos: size, loss and time', '',
-            '`python benchmarks/prepared_videos.py --out results.md' +
-            (f' --videos {names}`' if names else '`'), '',
+            '    python benchmarks/prepared_videos.py --out results.md' +
+            (f' --videos {names}' if names else ''), '',
             f'{cpu_name()}, one core, shared with other work; Python '
             f'{platform.python_version()}, PyAV {av.__version__}, '
             f'scikit-image {version("scikit-image")}.', '', NOTES, '',
@@ -234,7 +235,7 @@ def main() -> None:
         for title, videos in groups.items():
             lines += table(title, videos, folder)
             lines += ['; '.join(map(describe, videos)), '']
-    args.out.write_text('\n'.join(lines))
+    args.out.write_text(wrapped('\n'.join(lines)))
 
 
 if __name__ == '__main__':

@@ -17,6 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple
 
+from wrapped_page import wrapped
+
 import mmvideomamba  # isort: skip  # noqa: F401  heals the hosts, goes first
 import torch
 from cpu_models import cpu_name
@@ -196,8 +198,8 @@ def machine() -> str:
 def report(runs: List[Run], args: argparse.Namespace, clips: int) -> str:
     """Write the page."""
     lines = [
-        'Command: `python benchmarks/relevance.py '
-        f'{" ".join(sys.argv[1:])}`', '',
+        '# Deletion and insertion curves', '',
+        f'    python benchmarks/relevance.py {" ".join(sys.argv[1:])}', '',
         f'{machine()}; torch {torch.__version__}, Python '
         f'{platform.python_version()}; {date.today()}.', '',
         f'Models of `{CONFIG}`, best checkpoints: ' + '; '.join(
@@ -220,7 +222,7 @@ def report(runs: List[Run], args: argparse.Namespace, clips: int) -> str:
         ]
         lines.append(f'| {name} | ' + ' | '.join(cells) + ' |')
     lines += [''] + [f'- {verdict(runs, method)}' for method in METHODS]
-    return '\n'.join(lines) + '\n'
+    return wrapped('\n'.join(lines) + '\n')
 
 
 def main() -> None:

@@ -335,7 +335,8 @@ def main(argv: List[str]) -> None:
         device_name(args.device) if bench.device.type == 'cuda' else
         f'{cpu_name()}, threads: {args.threads}')
     lines = [
-        f'Command: `python benchmarks/rerank.py {" ".join(argv)}`', '',
+        '# The judge of video-text retrieval', '',
+        f'    python benchmarks/rerank.py {" ".join(argv)}', '',
         f'{machine}; ' + ', '.join(f'{k} {v}' for k, v in versions().items()) +
         f'; {platform.system()}; {time.strftime("%Y-%m-%d")}. One run each.',
         '', f'Judge of `{CONFIGS[args.size]}`: '

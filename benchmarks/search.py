@@ -185,7 +185,8 @@ def main(argv: List[str]) -> None:
         for precision in args.precisions
     ]
     lines = [
-        f'Command: `python benchmarks/search.py {" ".join(argv)}`', '',
+        '# Exact search over windows on the disk', '',
+        f'    python benchmarks/search.py {" ".join(argv)}', '',
         f'{cpu_name()}, {args.threads} of {os.cpu_count()} cores; numpy '
         f'{version("numpy")}, Python {platform.python_version()}; '
         f'{platform.system()}; {time.strftime("%Y-%m-%d")}. Load of the '

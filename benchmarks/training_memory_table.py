@@ -7,6 +7,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from gpu_common import table
 from training_memory_cases import MODELS_ZOO, SIDE, Case, recipe
+from wrapped_page import wrapped
 
 from mmvideomamba.analysis.training_memory import (STEPS, step_memory,
                                                    training_sizes)
@@ -191,7 +192,7 @@ def _section(device: str, about: dict, entries: Dict[str, dict]) -> str:
     place = about['device']
     if device == 'cpu':
         place = f'{about["processor"]}, {about["threads"]} threads of torch'
-    lines = [f'### {"CPU" if device == "cpu" else "GPU"}', '']
+    lines = [f'## {"CPU" if device == "cpu" else "GPU"}', '']
     for precision in WORDS:
         if any(name.endswith(precision) for name in entries):
             lines += [Rows(device, precision, entries).text(), '']
@@ -257,7 +258,7 @@ def write(out: Path) -> str:
         about, entries = stored(out, device)
         if entries:
             lines.append(_section(device, about, entries))
-    text = '\n'.join(lines).rstrip() + '\n'
+    text = wrapped('\n'.join(lines).rstrip() + '\n')
     (out / 'which_model.md').write_text(text)
     return text
 

@@ -79,6 +79,7 @@ def main() -> None:
             if name == 'now':
                 options += args.cfg_options_now
             found[name].append(train(root.resolve(), args.config, options))
+    print('# A training before and after\n')
     print(f'{args.config}, {args.epochs} epochs, {args.rounds} rounds in '
           f'turns, one thread; torch {torch.__version__}, Python '
           f'{platform.python_version()}, {os.cpu_count()} cores of '

@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument('--every', type=int, default=1000, help='a line')
     parser.add_argument('--reader', choices=list(READERS), default='pyav')
     args = parser.parse_args()
+    print('# Many opened videos\n')
     print(f'Processor: {cpu_name()}; {reader_version(args.reader)}.\n')
     print('| opens | of them good | RSS, MiB | handles |\n|---|---|---|---|')
     good = 0

@@ -19,6 +19,7 @@ import argparse
 import functools
 import os
 import platform
+import shlex
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 from cpu_models import cpu_name
+from wrapped_page import wrapped
 
 from mmvideomamba.datasets.video import MediaError
 from mmvideomamba.datasets.video.choice import (READERS, open_video,
@@ -265,6 +267,7 @@ def main() -> None:
         reader_version(name) for name in columns if name in READERS)
     titles = columns + ['gain'] * (BEFORE in columns)
     lines = [
+        '# Readers of videos', '', f'    python {shlex.join(sys.argv)}', '',
         f'Processor: {cpu_name()}; Python {platform.python_version()}; '
         f'{versions}. Milliseconds of processor time to open a file and '
         'decode frames, median; in brackets the ratio to plain decord.', '',
@@ -284,7 +287,7 @@ def main() -> None:
             times = measure(readers, make_long_video(folder), 64,
                             min(2, args.rounds))
             lines.append(row(LONG, 64, times, columns))
-    text = '\n'.join(lines) + '\n'
+    text = wrapped('\n'.join(lines) + '\n')
     print(text)
     if args.out:
         args.out.write_text(text)

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Dict, List, NamedTuple, Sequence
 
+from wrapped_page import wrapped
+
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import mmpretrain.models  # noqa: F401  registers the classifiers
 import torch
@@ -228,9 +230,9 @@ def main() -> None:
         'recipe'
     ]
     lines = rows(args)
-    text = '\n'.join([
-        '# Training steps with a teacher, or with texts', '',
-        f'Command: `{command}`', '',
+    text = wrapped('\n'.join([
+        '# Training steps with a teacher, or with texts', '', f'    {command}',
+        '',
         f'{device_name(args.device)}; {found}; {time.strftime("%Y-%m-%d")}. '
         'Models, optimizers and mixed precision (bfloat16) of the recipes, '
         'frames of 224 px, texts of the longest length, random weights and '
@@ -239,7 +241,7 @@ def main() -> None:
         'far below 100 %, launches bound the step. Peak: largest memory of '
         'tensors at once, with weights and optimizer.', '',
         table(head, lines), ''
-    ])
+    ]))
     if not (args.tiny or args.only):
         args.out.mkdir(parents=True, exist_ok=True)
         (args.out / 'video_text_steps.md').write_text(text)
