@@ -1,4 +1,4 @@
-"""Data sets raise, replace or report media that cannot be read."""
+"""Data sets raise, replace or report unreadable media."""
 import json
 import random
 from pathlib import Path
@@ -44,7 +44,7 @@ def pipeline() -> list:
 
 
 def videos(names: List[str], tmp_path: Path, **kwargs: Any) -> Any:
-    """Build a data set; the label of a video is its number."""
+    """Build a data set; the label of a video is the number in the name."""
     lines = [f'{name}.mp4 {name.split("_")[0]}' for name in names]
     (tmp_path / 'list.txt').write_text('\n'.join(lines))
     return CheckedVideoDataset(

@@ -1,4 +1,4 @@
-"""What is told about bad media."""
+"""Reports of bad media: file, reason, and share of all files."""
 from bad_media_run import medium
 from mmaction.structures import ActionDataSample
 

@@ -19,7 +19,7 @@ PIPELINE = [dict(type='LoadImageFromFile'), PackInputs()]
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Write 6 pictures, one of which is cut off."""
+    """Write 6 pictures; the file of picture 2 is cut off."""
     for i in range(6):
         (tmp_path / 'train' / f'c{i % 2}').mkdir(parents=True, exist_ok=True)
         picture = np.full((8, 8, 3), i * 20, np.uint8)

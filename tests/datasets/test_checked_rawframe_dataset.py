@@ -23,7 +23,7 @@ GOOD = 'a 6 0\nsub/b 2 2\n'
 
 
 def write_frames(folder: Path, frames: int, start: int = 1) -> None:
-    """Write images whose grey level is their number, times eight."""
+    """Write images of grey level 8 times the frame number."""
     folder.mkdir(parents=True)
     for i in range(frames):
         image = np.full((16, 24, 3), 8 * i, np.uint8)
@@ -37,7 +37,7 @@ def numbers(sample: dict) -> List[int]:
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return a function that makes a data set from the text of its file."""
+    """Return a function to write an annotation file and build the data set."""
     write_frames(tmp_path / 'a', 6)
     write_frames(tmp_path / 'sub/b', 2)
 

@@ -1,4 +1,4 @@
-"""A faulty annotation file is refused as a whole, with what is wrong."""
+"""A faulty annotation file is refused as a whole, with all reasons."""
 import copy
 from pathlib import Path
 from typing import Any, Callable
@@ -18,7 +18,7 @@ Make = Callable[..., CheckedVideoDataset]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return a function that makes a data set from the text of its file."""
+    """Return a function to write an annotation file and build the data set."""
     (tmp_path / 'sub').mkdir()
     for name in ('a.mp4', 'b.mp4', 'sub/c.mp4'):
         (tmp_path / name).touch()
@@ -195,7 +195,7 @@ def test_classes_of_samples(make: Make, text: str, options: dict, wanted: list,
 
 
 def test_balanced_classes(make: Make) -> None:
-    """Of nine samples the rare one counts twice."""
+    """Among nine samples the single sample of a rare class counts twice."""
     text = 'a.mp4 0\n' * 8 + 'b.mp4 1\n'
     balanced = ClassBalancedDataset(make(text), oversample_thr=4 / 9)
     assert balanced.repeat_indices == [*range(8), 8, 8]

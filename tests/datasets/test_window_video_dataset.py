@@ -19,7 +19,7 @@ Make = Callable[..., CheckedVideoDataset]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Return a function that reads lines of an annotation file."""
+    """Return a function to write an annotation file and build the data set."""
     for name in ('a.mp4', 'b.mp4'):
         (tmp_path / name).touch()
 
@@ -149,7 +149,7 @@ def test_names_and_number_of_classes_agree(make: Make) -> None:
 
 
 class Count:
-    """A step that counts its runs and hands out an array to spoil."""
+    """A step counting its runs, with an array for the caller to overwrite."""
 
     def __init__(self) -> None:
         self.runs = 0

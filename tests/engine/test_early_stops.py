@@ -1,4 +1,4 @@
-"""A training with early stopping ends where the uninterrupted one does."""
+"""Early stopping ends a resumed training like an uninterrupted training."""
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def run(folder: Path, *hooks: Any, save_best: Any = None, **early: Any) -> int:
 @pytest.mark.parametrize('iteration', [5, 9])
 @pytest.mark.parametrize('save_best', [None, 'toy/acc'])
 def test_counts_go_on(tmp_path: Path, save_best: Any, iteration: int) -> None:
-    """Also behind a checkpoint with the validation in it."""
+    """Counts go on, also after a checkpoint with the validation included."""
     assert run(
         tmp_path / 'cut', Stop(iteration), save_best=save_best) == iteration
     assert run(tmp_path / 'cut', save_best=save_best) == 12

@@ -1,4 +1,4 @@
-"""A wrapped model is taken out, another one stays."""
+"""The inner model of a wrapper is returned; a plain model is unchanged."""
 from mmengine.model import MMDistributedDataParallel
 from torch import nn
 

@@ -23,7 +23,7 @@ def late(monkeypatch: Any) -> Tuple[LateMessageHub, LateDevice]:
 
 
 def history(hub: MessageHub, key: str = 'loss') -> List[float]:
-    """Return what has arrived, without a look."""
+    """Return the scalars arrived so far, without fetching more."""
     return hub._log_scalars[key].data[0].tolist()
 
 
@@ -109,7 +109,7 @@ def test_missing_history(late: Tuple) -> None:
 def test_hub_is_given_back(late: Tuple) -> None:
     hub, _ = late
     hub.add_late(dict(loss=torch.ones(())))
-    assert take_over(hub) is hub  # a training after one that has failed
+    assert take_over(hub) is hub  # a training after a failed training
     assert history(hub) == [0, 1]
     hub.add_late(dict(loss=torch.ones(())))
     give_back(hub)

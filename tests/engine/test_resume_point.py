@@ -68,7 +68,7 @@ def test_address_is_not_looked_at(tmp_path: Path) -> None:
 
 def test_other_processes_tell_nothing(tmp_path: Path,
                                       monkeypatch: Any) -> None:
-    """They get the outcome of the first process."""
+    """Other processes get the outcome of the first process."""
 
     def receive(outcome: list) -> None:
         outcome[:] = sent

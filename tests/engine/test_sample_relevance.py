@@ -35,7 +35,7 @@ def clip(seed: int, views: int = 1) -> torch.Tensor:
 
 
 def dropping_model() -> Any:
-    """A recognizer that draws random numbers in each training step."""
+    """A recognizer with random drop paths in each training step."""
     return micro_models.recognizer(
         backbone=micro_models.backbone(drop_path_rate=0.5))
 
@@ -281,7 +281,7 @@ def test_models_without_relevance(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_images_of_a_classifier(tmp_path: Path) -> None:
-    """The hook draws an image in true colours, its relevance below."""
+    """The hook draws an image in true colours above the relevance map."""
     visualizer = Visualizer.get_instance(f'images-{tmp_path.name}')
     hook = FrameStripHook(True, 1, out_dir=str(tmp_path), relevance='gradient')
     hook._visualizer = visualizer
@@ -297,6 +297,6 @@ def test_images_of_a_classifier(tmp_path: Path) -> None:
     blue = (drawn == [200, 0, 0]).all(-1).sum()
     assert 220 * 220 < blue < 230 * 230
     grey = ((drawn == drawn[..., :1]).all(-1) & (drawn[..., 0] > 0)).sum()
-    # The whole image is a single patch, all of its relevance in a colour.
+    # The whole image is a single patch, coloured by its relevance.
     below = drawn[-100, 112]
     assert len(set(below.tolist())) == 3 and grey < blue

@@ -1,4 +1,4 @@
-"""Flags of any process are known to all, one call later."""
+"""A flag of any process is known to all processes one call later."""
 from pathlib import Path
 
 import pytest

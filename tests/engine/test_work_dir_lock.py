@@ -1,4 +1,4 @@
-"""A working folder is held by one living training."""
+"""A working folder is held by a single living training."""
 import fcntl
 import json
 import multiprocessing
@@ -30,7 +30,7 @@ def hold(folder: str, pipe: Any) -> None:
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[Any]:
-    """Another process that holds the folder."""
+    """Another process holding the folder."""
     ours, theirs = FORK.Pipe()
     process = FORK.Process(target=hold, args=(str(tmp_path), theirs))
     process.start()

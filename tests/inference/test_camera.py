@@ -11,7 +11,7 @@ from mmvideomamba.inference.camera import read_camera
 
 
 class Capture:
-    """A camera that shows red frames and tells a frame rate."""
+    """A camera with red frames and a frame rate."""
 
     fps, left, opened, released = 0., 1000, True, False
 

@@ -1,4 +1,4 @@
-"""Clips decoded in groups are those that are decoded together."""
+"""Clips decoded in groups equal clips decoded together."""
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -74,7 +74,7 @@ def test_same_views(kinds: List[Any], kind: int, clips: float,
 
 @VideoReader.register
 class Reader:
-    """An open video that notes whether it is closed."""
+    """An open video with a flag for closing."""
 
     time_limit, path, closed = None, 'a.mp4', False
     size = (48, 64)
@@ -112,7 +112,7 @@ def test_unknown_size(tmp_path: Path) -> None:
         filename_tmpl='{}.png',
         start_index=1,
         modality='RGB')
-    # As PyAV's container, which the host's step opens: its size is in bytes.
+    # Like PyAV's container, opened by the host's step: ``size`` is in bytes.
     container = type('Container', (), dict(size=9))()
     for sample in (folder, dict(folder, modality='Flow'), dict(array=0),
                    dict(video_reader=container)):

@@ -10,7 +10,7 @@ from mmvideomamba.inference.frame_folder import find_frames
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Callable[..., str]:
-    """Return a function that makes empty files in a folder."""
+    """Return a function to make empty files in a folder."""
 
     def make(*names: str) -> str:
         for name in names:

@@ -44,7 +44,7 @@ def test_arrays_and_dicts_stay() -> None:
     assert array is FRAMES and found['array'] is FRAMES
     paths = dict(filename=Path('a.mp4'), label=3)
     assert list_inputs(paths) == [dict(filename='a.mp4', label=3)]
-    # What is listed already is not changed again.
+    # A list of inputs is not changed again.
     assert list_inputs(list_inputs('a.mp4')) == ['a.mp4']
 
 

@@ -57,7 +57,7 @@ def test_steps_that_read(config: tuple, source: str, expected: list) -> None:
 
 @pytest.fixture
 def kinds(make_video: Callable[..., Path], tmp_path: Path) -> List[Any]:
-    """Return a video as a file, an array, a folder and dicts of these."""
+    """Return a video as a file, an array, a folder and dicts of each."""
     path = str(make_video(frames=9, fps=2.))
     with open_video(path) as reader:
         frames = reader.get_frames(range(9))

@@ -23,7 +23,7 @@ def samples(*views: int) -> List[dict]:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a recognizer that notes how many views pass at a time."""
+    """Return a recognizer noting the number of views of each pass."""
     model = tiny_recognizer()
     extract, model.passes = model.extract_feat, []
 

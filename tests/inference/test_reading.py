@@ -1,4 +1,4 @@
-"""A bad input among several costs its own result only."""
+"""A bad input among several loses its own result only."""
 from typing import Any, List
 
 import pytest
@@ -10,7 +10,7 @@ from mmvideomamba.inference.reading import (for_readable, read_batches,
 
 
 def read(item: str) -> dict:
-    """Refuse inputs that begin with 'bad'."""
+    """Refuse inputs with a name of 'bad...'."""
     if item.startswith('bad'):
         raise MediaError(item, 'is damaged')
     return dict(sample=item)

@@ -95,7 +95,7 @@ def test_data_set_of_a_config() -> None:
 
 
 def test_two_pipelines(model: Any, mm_log: List[str]) -> None:
-    """The function takes the host's, the inferencer that of the tool."""
+    """The function takes the host's pipeline, the inferencer the tool's."""
     cfg = config(test_pipeline=STEPS)
     inferencer = build_inference(model, cfg)
     assert [s['type'] for s in inferencer.pipeline.steps

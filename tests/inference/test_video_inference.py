@@ -1,4 +1,4 @@
-"""What views cost is said once; results hold names and errors."""
+"""The cost of views is logged once; results hold names and errors."""
 from typing import Any, List
 
 import numpy as np

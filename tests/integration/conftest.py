@@ -31,7 +31,7 @@ def caption_clips(make_once: Callable) -> Path:
 
 @pytest.fixture(autouse=True)
 def restore_determinism() -> Iterator[None]:
-    """Undo what a runner in this process sets for the whole process."""
+    """Undo the settings of a runner for the whole process."""
     before = torch.are_deterministic_algorithms_enabled()
     yield
     torch.use_deterministic_algorithms(before)

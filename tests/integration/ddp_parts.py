@@ -13,7 +13,7 @@ from mmvideomamba.datasets.transforms import TokenMask
 
 @TRANSFORMS.register_module()
 class SampleMask(TokenMask):
-    """Draw a mask that depends on the number of the sample alone."""
+    """Draw a mask from the number of the sample alone."""
 
     def transform(self, results: dict) -> dict:
         np.random.seed(results['sample_idx'])
@@ -22,7 +22,7 @@ class SampleMask(TokenMask):
 
 @HOOKS.register_module()
 class LossHook(Hook):
-    """Write the mean loss of all processes, one per iteration."""
+    """Write the mean loss of all processes for each iteration."""
 
     def before_train(self, runner) -> None:
         self.losses = []

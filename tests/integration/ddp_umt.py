@@ -1,5 +1,5 @@
-# Masked distillation whose loss does not depend on the number of processes:
-# fixed views, and masks that the sample decides on.
+# Masked distillation with a loss independent of the number of processes: fixed
+# views, and masks drawn by sample number.
 _base_ = './tiny_umt.py'
 
 custom_imports = dict(imports=['mmvideomamba', 'ddp_parts'])

@@ -1,4 +1,4 @@
-"""Hook that ends a training as a power cut would."""
+"""Hook to end a training as a power cut would."""
 import os
 import signal
 

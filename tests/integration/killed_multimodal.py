@@ -1,5 +1,5 @@
-# The same run, with workers and checkpoints of iterations, which kills its
-# own process within the second epoch.
+# The run of tiny_multimodal.py with workers and checkpoints of iterations; the
+# process is killed within the second epoch.
 _base_ = './tiny_multimodal.py'
 
 train_dataloader = dict(num_workers=1)

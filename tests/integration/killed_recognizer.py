@@ -1,4 +1,4 @@
-# The same run, which kills its own process within the second epoch.
+# The run of tiny_recognizer.py, killed within the second epoch.
 _base_ = './tiny_recognizer.py'
 
 custom_imports = dict(imports=['mmvideomamba', 'kill_hook'])

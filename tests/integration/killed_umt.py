@@ -1,5 +1,4 @@
-# The same run, which kills its own process within the second epoch, and
-# draws no pictures.
+# The run of tiny_umt.py, killed within the second epoch, without pictures.
 _base_ = './tiny_umt.py'
 
 custom_imports = dict(imports=['mmvideomamba', 'kill_hook'])

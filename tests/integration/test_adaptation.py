@@ -60,8 +60,8 @@ def small(name: str) -> Config:
 @pytest.fixture
 def make(clips: Path, tmp_path: Path, source: Path,
          monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Return a function that builds a runner of a recipe."""
-    # yapf formats it for each log and checkpoint, which is slow.
+    """Return a function to build a runner of a recipe."""
+    # yapf formats the config for each log and checkpoint, and is slow.
     monkeypatch.setattr(Config, 'pretty_text',
                         property(lambda cfg: str(cfg.to_dict())))
     data = tmp_path / 'data'
@@ -72,7 +72,7 @@ def make(clips: Path, tmp_path: Path, source: Path,
             'train': [f'{n} {n[0]}' for n in NAMES[:4]],
             'val': [f'{n} {n[0]}' for n in NAMES[4:6]]
         }
-        if name == BALANCED:  # a class has one video, and a damaged one
+        if name == BALANCED:  # a class has one video; add a damaged one
             bad = tmp_path / 'bad.mp4'
             bad.write_bytes(b'no video')
             lists['train'] = [f'{n} 0' for n in NAMES[:6]]
@@ -94,7 +94,7 @@ def make(clips: Path, tmp_path: Path, source: Path,
                     'test.txt', 'val.txt'),
                 data_prefix=dict(video=str(data)),
                 num_classes=2,
-                serialize_data=False,  # it collects garbage: slow
+                serialize_data=False,  # slow: collects garbage
                 metainfo=dict(classes=['a', 'b']))
         if name == BALANCED:
             inside = cfg.train_dataloader.dataset
@@ -115,7 +115,7 @@ def make(clips: Path, tmp_path: Path, source: Path,
 
 
 def train(runner: Runner, source: Path, name: str) -> None:
-    """Train, and compare what learnt with what the recipe lets learn."""
+    """Train; check that exactly the recipe's trainable weights changed."""
     iterations = []
     runner.model.register_forward_hook(lambda *_: iterations.append(1))
     runner.train()

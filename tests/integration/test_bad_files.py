@@ -1,4 +1,4 @@
-"""Real files that cannot be read cost a sample each, not the run."""
+"""Each unreadable real file costs a sample, not the run."""
 import json
 import os
 import shutil

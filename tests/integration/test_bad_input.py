@@ -1,4 +1,4 @@
-"""A user who gives bad input to a real entry point is told what it is."""
+"""Real entry points name the fault of bad input."""
 from pathlib import Path
 
 import pytest
@@ -33,7 +33,7 @@ ANNOTATIONS = {
 
 
 def options(part: str, ann_file: Path, folder: Path) -> list:
-    """Return the options that give a loader another list of videos."""
+    """Return the options for another list of videos in a loader."""
     return [
         '--cfg-options', f'{part}.dataset.ann_file={ann_file}',
         f'{part}.dataset.data_prefix.video={folder}', f'{part}.num_workers=0'
@@ -79,7 +79,7 @@ def test_video_in_testing(clips: Path, bad_videos: Path, tmp_path: Path,
 
 def test_process_ends_with_the_message(clips: Path, bad_videos: Path,
                                        tmp_path: Path) -> None:
-    """As a user sees it: the video is read by a worker of the loader."""
+    """A worker of the loader reads the video, as in a user's training."""
     (tmp_path / 'ann.txt').write_text('whole.mp4 0\naudio.mp4 1\n')
     done = run_tool(
         'train.py',
@@ -125,7 +125,7 @@ def test_video_in_the_inferencer(bad_videos: Path, name: str) -> None:
 
 
 def test_checkpoint_of_another_model(tmp_path: Path) -> None:
-    """Nothing is loaded without a word from a file that does not fit."""
+    """A file not fitting the model is an error, never loaded silently."""
     path = tmp_path / 'other.pth'
     torch.save(dict(state_dict=dict(weight=torch.zeros(1))), path)
     with pytest.raises(ValueError, match='checkpoint does not fit'):

@@ -18,8 +18,8 @@ pytestmark = pytest.mark.slow
 NAME = 'quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py'
 CLASSES = [f'{way} from {place}' for way in ('left', 'right')
            for place in ('top', 'bottom', 'east', 'west')]  # yapf: disable
-# A step of the training changes the weights, and the lists are those of the
-# fixture ``clips``.
+# A step of the training changes the weights; the lists come from the fixture
+# ``clips``.
 OPTIONS = ('model.backbone.arch.num_layers=1', 'train_cfg.max_epochs=1',
            'train_cfg.val_interval=1', 'train_dataloader.num_workers=0',
            'val_dataloader.num_workers=0',
@@ -65,7 +65,7 @@ def folder(clips: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=folder)
     assert done.returncode == 0, done.stderr
     mmvideomamba.save_pretrained(folder / 'run/epoch_1.pth', folder / 'saved')
-    # What is loaded below has no other source.
+    # The folder ``saved`` is the only source of the tests below.
     shutil.rmtree(folder / 'run')
     return folder
 
@@ -92,7 +92,7 @@ def scores(folder: Path, clip_paths: List[Path]) -> np.ndarray:
 
 @pytest.fixture(scope='module')
 def exported(folder: Path) -> Dict[str, Path]:
-    """Return the files of the loaded model by their format."""
+    """Return the exported files of the loaded model by format."""
     done = run_python(
         ROOT / 'tools/deployment/export.py',
         'saved',

@@ -1,7 +1,8 @@
 """The image recipes in mmpretrain's own tools, from pictures to a video.
 
-One small classifier is trained by the stock script, then tested, asked,
-used as a teacher by ``mim``, and turned into the start of a recognizer.
+One small classifier is trained by the stock script, then tested, used for
+prediction, used as a teacher by ``mim``, and turned into the start of a
+recognizer.
 """
 from pathlib import Path
 from typing import Iterator
@@ -42,14 +43,14 @@ SHORT = [
 
 @pytest.fixture
 def image_scope() -> Iterator[None]:
-    """Ask mmpretrain as in a process of its own, whatever ran before."""
+    """Set mmpretrain's scope, whatever scope earlier tests have left."""
     with DefaultScope.overwrite_default_scope('mmpretrain'):
         yield
 
 
 @pytest.fixture(scope='module')
 def digits(tmp_path_factory) -> Path:
-    """Return a folder with data/digits and a classifier trained on it."""
+    """Return a folder with data/digits and a trained classifier."""
     folder = tmp_path_factory.mktemp('digits')
     tool = load_script('tools/data/digits/make_digits.py')
     tool.write_digits(folder / 'data/digits', train_ratio=0.2)
@@ -75,7 +76,7 @@ def checkpoint(digits: Path) -> Path:
 
 @pytest.fixture
 def config(digits: Path) -> Config:
-    """Return the config of the classifier, its data found from anywhere."""
+    """Return the classifier's config with absolute paths of the data."""
     cfg = Config.fromfile(digits / 'teacher' / PLAIN.name)
     for part in ('train', 'val', 'test'):
         cfg[f'{part}_dataloader'].dataset.data_root = str(digits /
@@ -124,7 +125,7 @@ def test_get_model_and_its_features(image_scope: None, checkpoint: Path,
 
 
 def test_models_by_name() -> None:
-    """mmpretrain finds our recipes once it is given our index."""
+    """mmpretrain finds our recipes after registering our index."""
     ModelHub.register_model_index(ROOT / 'model-index.yml', config_prefix=ROOT)
     model = get_model(
         'videomamba-tiny_8xb512-300e_in1k', backbone=dict(img_size=32))
@@ -132,7 +133,7 @@ def test_models_by_name() -> None:
 
 
 def test_mim_trains_a_student(digits: Path, checkpoint: Path, capsys) -> None:
-    """Its checkpoint serves a plain classifier; the log tells what is not."""
+    """The checkpoint fits a plain classifier; dropped keys are logged."""
     work_dir = digits / 'student'
     done = run_python(
         '-m',
@@ -176,7 +177,7 @@ def test_mim_trains_a_student(digits: Path, checkpoint: Path, capsys) -> None:
 
 
 def recognizer(clips: Path, work_dir: Path, **init_cfg) -> Config:
-    """Return the config of a recognizer, its clips found from anywhere."""
+    """Return the config of a recognizer with absolute paths of the clips."""
     cfg = Config.fromfile(RECOGNIZER)
     for part in ('train', 'val', 'test'):
         dataset = cfg[f'{part}_dataloader'].dataset
@@ -190,7 +191,7 @@ def recognizer(clips: Path, work_dir: Path, **init_cfg) -> Config:
 
 
 def test_image_to_video(checkpoint: Path, clips: Path, tmp_path: Path) -> None:
-    """A trained classifier starts a recognizer, which is then trained."""
+    """A recognizer starts from a trained classifier, and is trained."""
     runner = Runner.from_cfg(
         recognizer(
             clips,
@@ -239,7 +240,7 @@ def test_still_clip_of_an_image_model(checkpoint: Path,
 
 def test_distilled_recognizer_trains(trained: Path, clips: Path,
                                      tmp_path: Path) -> None:
-    """The recognizer of these tests teaches a narrower one."""
+    """The recognizer of the other tests teaches a narrower recognizer."""
     cfg = recognizer(clips, tmp_path / 'distilled')
     teacher = dict(cfg.model.backbone)
     cfg.model.backbone.init_cfg = teacher['init_cfg'] = None

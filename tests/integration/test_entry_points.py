@@ -23,7 +23,7 @@ TOOL = load_script('tools/test.py')
 
 
 def tool_scores(cfg: Config, checkpoint: str, views: Any) -> np.ndarray:
-    """Return the scores that ``tools/test.py`` writes for the video."""
+    """Return the scores of the video written by ``tools/test.py``."""
     path = Path(cfg.work_dir, 'config.py')
     path.parent.mkdir(exist_ok=True)
     cfg.dump(path)

@@ -76,7 +76,7 @@ def make_config(root: Path, work_dir: Path) -> Config:
 
 
 class Record(Hook):
-    """Keep what training and validation report."""
+    """Keep the reports of training and validation."""
 
     def __init__(self) -> None:
         self.losses, self.metrics = [], {}

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope='module')
 def dumped(clips: Path, trained: Path) -> list:
-    """Return the predictions of the test tool, one per clip of val.txt."""
+    """Return the predictions of the test tool for the clips of val.txt."""
     path = clips / 'predictions.pkl'
     done = run_tool(
         'test.py',

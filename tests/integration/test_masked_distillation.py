@@ -35,21 +35,21 @@ def test_the_student_learns_and_the_teacher_does_not(pretrained: Path) -> None:
     changed = {k for k in first if not torch.equal(first[k], last[k])}
     assert not any('target_generator' in k for k in changed)
     assert any('neck' in k for k in changed)
-    # As published, the last block stays as it was.
+    # As published, the last block keeps the initial weights.
     assert any('backbone.layers.0.mixer' in k for k in changed)
     assert not any('backbone.layers.1.' in k for k in changed)
 
 
 def test_pictures(pretrained: Path) -> None:
     pictures = sorted(pretrained.rglob('alignment_0_*.png'))
-    # 12 iterations, one of three drawn.
+    # 12 iterations, every third one drawn.
     assert len(pictures) == 4
     assert cv2.imread(str(pictures[0])).shape[0] > 5 * 96
 
 
 def test_killed_and_resumed_run_ends_with_the_same_weights(
         clips: Path, pretrained: Path) -> None:
-    """Frames, crops, dropped paths and masks are drawn as without it."""
+    """Frames, crops, dropped paths and masks are drawn as without a kill."""
     folder = clips / 'killed_umt'
     killed = run_tool(
         'train.py', HERE / 'killed_umt.py', '--work-dir', folder, cwd=clips)
@@ -85,7 +85,7 @@ def run_ddp(clips: Path, processes: int, gpus: str) -> tuple:
     'gpus', ['', pytest.param('0,1', marks=pytest.mark.gpu)],
     ids=['cpu', 'gpu'])
 def test_two_processes_have_the_loss_of_one(clips: Path, gpus: str) -> None:
-    """On the same batch; the weights after it are the same as well."""
+    """On the same batch; the weights after the step are equal as well."""
     if gpus and torch.cuda.device_count() < 2:
         pytest.skip('fewer than two CUDA devices are available')
     one, weights = run_ddp(clips, 1, gpus[:1])
@@ -123,12 +123,12 @@ def fine_tune(clips: Path, checkpoint: Path, frames: int) -> Path:
 
 
 def report_of(checkpoint: Path) -> str:
-    """Return the log of the run that a checkpoint is from."""
+    """Return the log of a checkpoint's run."""
     return next(checkpoint.parent.rglob('*.log')).read_text()
 
 
 def test_chain_to_64_frames(clips: Path, pretrained: Path) -> None:
-    """Pretraining, 8 frames from it, 64 frames from these."""
+    """Pretraining, then 8 frames, then 64 frames from the 8-frame model."""
     eight = fine_tune(clips, pretrained / 'epoch_3.pth', 8)
     report = report_of(eight)
     assert 'dropped   neck.clip_decoder.0.head.weight' in report

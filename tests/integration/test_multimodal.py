@@ -1,4 +1,4 @@
-"""Video-text pretraining goes on where it was interrupted."""
+"""Video-text pretraining goes on from the interrupted iteration."""
 import json
 import os
 import signal
@@ -24,10 +24,10 @@ NAMES = [f'loss_{name}' for name in ('uta', 'vtc', 'vtm', 'mlm')]
 
 
 class Watch(Hook):
-    """Note modality and losses; end the process in effect, if told to.
+    """Note modality and losses; interrupt before iteration ``last``, if given.
 
     Args:
-        last (int, optional): Iteration that does not happen any more.
+        last (int, optional): First iteration not to run.
     """
 
     def __init__(self, last: int = None) -> None:
@@ -100,7 +100,7 @@ def test_a_resumed_pretraining_repeats_an_uninterrupted_one(
 
 @pytest.fixture
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Add up in the same order in this process and in those it starts."""
+    """Add up in the same order in this process and in all subprocesses."""
     monkeypatch.setenv('OMP_NUM_THREADS', '1')
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -110,7 +110,7 @@ def one_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def test_killed_within_an_epoch_and_resumed(folder: Path,
                                             one_thread: None) -> None:
-    """Order and losses go on bit by bit, without the workers it had."""
+    """Order and losses go on bit by bit, after the workers are gone."""
     killed = run_tool(
         'train.py',
         HERE / 'killed_multimodal.py',
@@ -185,7 +185,7 @@ def test_two_processes_take_turns_and_go_on(folder: Path) -> None:
         assert before == whole[:3] and after == whole[3:]
     one, other = (torch.tensor(whole) for whole, *_ in ranks)
     assert torch.equal(one[:, 0], other[:, 0])
-    # VTC is of all pairs, VTM of those of a process.
+    # The VTC loss covers all pairs, the VTM loss the pairs of a process.
     vtc, vtm = 1 + NAMES.index('loss_vtc'), 1 + NAMES.index('loss_vtm')
     assert torch.equal(one[:, vtc], other[:, vtc])
     assert not (one[:, vtm] == other[:, vtm]).any()

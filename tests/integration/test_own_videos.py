@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 
 NAME = 'videomamba-micro_1xb8-u8-25e_custom-rgb'
 NUMBER = 'videomamba-tiny_1xb8-u8-25e_custom-number-rgb'
-# Shorter than the config's, without processes that read.
+# Shorter than the config's schedule, without worker processes.
 SHORT = ('train_cfg.max_epochs=1', 'train_cfg.val_interval=1',
          'train_dataloader.num_workers=0', 'val_dataloader.num_workers=0',
          'train_dataloader.batch_size=4')
@@ -37,7 +37,7 @@ def folders(clips: Path, tmp_path: Path) -> Path:
 
 
 def test_templates_are_judged_alike() -> None:
-    """By the best class alone, of which there may be two."""
+    """Templates choose by top-1 accuracy alone: two classes are enough."""
     tiny, micro = (
         Config.fromfile(ROOT / f'configs/recognition/custom/{name}.py')
         for name in (NAME.replace('micro', 'tiny'), NAME))

@@ -16,7 +16,7 @@ pytest.importorskip('tokenizers', reason='texts need tokenizers')
 pytestmark = pytest.mark.slow
 RECIPES = ROOT / 'configs/question_answering'
 NAME = 'videomamba-middle_umt-25m-pre_8xb32-u12-10e_{}.py'
-# What a clip's name says, from COLOUR-WAY-GROUND-NUMBER.mp4.
+# The name of a clip, COLOUR-WAY-GROUND-NUMBER.mp4, gives the answers.
 ASKED = ('a disc of what colour', 'goes what way', 'over what')
 BERT = dict(
     vocab_size=256,
@@ -31,7 +31,7 @@ BERT = dict(
 
 
 class Watch(Hook):
-    """Note the losses and what a validation found."""
+    """Note the losses and the metrics of validation."""
 
     def __init__(self) -> None:
         self.losses: List[float] = []
@@ -51,7 +51,7 @@ class Watch(Hook):
 
 
 def write_questions(data: Path) -> None:
-    """Ask about each clip, and mix its caption with those of others."""
+    """Ask about each clip, and mix its caption with captions of others."""
     answers = set()
     for split in ('train', 'val'):
         entries = json.loads((data / f'{split}.json').read_text())
@@ -111,7 +111,7 @@ def folder(caption_clips: Path, monkeypatch) -> Path:
 
 
 def pretrained(cfg: Config, path: str) -> VideoTextModel:
-    """Save a model as pretraining leaves it."""
+    """Save a model in the state after pretraining."""
     model = VideoTextModel(
         vision_encoder=cfg.model.vision_encoder,
         text_encoder={

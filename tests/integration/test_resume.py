@@ -1,4 +1,4 @@
-"""A training that is killed and resumed equals one that was not."""
+"""A killed and resumed training equals an uninterrupted training."""
 import signal
 from pathlib import Path
 

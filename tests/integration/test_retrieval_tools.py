@@ -35,7 +35,7 @@ SMALL = {
 
 @pytest.fixture(scope='module')
 def trained(caption_clips: Path) -> Path:
-    """Train; return the folder that holds data/."""
+    """Train; return the parent folder of data/."""
     done = run_python(
         ROOT / 'tools/train.py',
         CONFIG,
@@ -47,7 +47,7 @@ def trained(caption_clips: Path) -> Path:
 
 
 def metrics_of(folder: Path) -> Dict[str, float]:
-    """Read the metrics that a test logged."""
+    """Read the metrics logged by a test."""
     log, = folder.glob('*/*.json')
     found = json.loads(log.read_text())
     return {k: v for k, v in found.items() if 'time' not in k}
@@ -65,7 +65,7 @@ def test_training_validates(trained: Path) -> None:
 
 def run_test(trained: Path, folder: Path, processes: int, config: object,
              *options: str) -> 'subprocess.CompletedProcess[str]':
-    """Test the trained model on one process or several."""
+    """Test the trained model on one or several processes."""
     arguments = (ROOT / 'tools/test.py', config, trained / 'train/epoch_1.pth',
                  '--work-dir', folder, *options)
     if processes == 1:

@@ -1,4 +1,4 @@
-"""Each stage of the recipes starts from our own checkpoint of the last one.
+"""Each stage of the recipes starts from the checkpoint of the stage before.
 
 Image model, 8 frames, 16 frames, larger frames, long videos with classes and
 with numbers: the recipes themselves, made small, in the hosts' own tools.
@@ -104,15 +104,14 @@ def stage(name: str, folder: Path, lists: Path, start: Path, **kwargs) -> Path:
     """Train a small form of a recipe for an epoch with the stock tool.
 
     Args:
-        name (str): Recipe.
-        folder (Path): Working folder.
-        lists (Path): From the fixture.
-        start (Path): Checkpoint of the stage before.
-        **kwargs: ``frames``, ``size``, ``kind`` (list), ``whole`` (whether
-            the head goes on too).
+        name (str): Recipe. folder (Path): Working folder. lists (Path): From
+            the fixture. start (Path): Checkpoint of the stage before.
+            **kwargs: ``frames``, ``size``, ``kind`` (list), ``whole`` (whether
+            the head's weights are kept too).
 
     Returns:
-        Path: The config; its checkpoint is ``epoch_1.pth`` beside it.
+        Path: The config; the checkpoint ``epoch_1.pth`` lies in the same
+            folder.
     """
     cfg = Config.fromfile(RECIPES / name)
     frames, size = kwargs['frames'], kwargs['size']
@@ -142,7 +141,7 @@ def tensors(folder: Path) -> Dict[str, torch.Tensor]:
 
 
 def goes_on(folder: Path, source: Path, key: str = WATCHED) -> None:
-    """Check that a stage started from the weights of another.
+    """Check a stage against the weights of the stage before.
 
     Two steps at the recipes' rates move a weight by less than 5e-3; another
     start would differ by 0.05.
@@ -228,7 +227,7 @@ def test_chain(
 
 
 def check_test(path: Path, figure: str) -> None:
-    """Test with all views; the dump holds what the log says."""
+    """Test with all views; dump and log hold the same figure."""
     folder = path.parent
     dump = folder / 'dump.pkl'
     with mock.patch('sys.stdout'):

@@ -24,7 +24,7 @@ COUNT = 8  # videos, images
 
 
 class Watch(Hook):
-    """Note losses and what the validation found."""
+    """Note losses and the metrics of validation."""
 
     def __init__(self) -> None:
         self.losses: List[Dict[str, float]] = []
@@ -190,7 +190,7 @@ def test_prompts(folder: Path, path: Path) -> None:
     log, = Path('work').glob('*/*.log')
     text = log.read_text()
     assert f'3 classes by {3 * templates} prompts' in text
-    # Whatever the class, one name of it is in the vocabulary.
+    # Each class has one name within the vocabulary.
     assert 'cannot tell them apart' not in text
 
 

@@ -1,4 +1,4 @@
-"""Everything works on a machine for which decord has no wheel."""
+"""Everything works on a machine without a wheel of decord."""
 import ast
 import importlib
 import sys

@@ -1,5 +1,5 @@
-# A recognizer and clips so small that a run takes seconds. The tools are
-# started in the folder that holds data/, see conftest.py.
+# A recognizer and clips small enough for a run of seconds. The tools are
+# started in the parent folder of data/, see conftest.py.
 _base_ = [
     '../../configs/_base_/models/videomamba_tiny.py',
     '../../configs/_base_/default_runtime.py'

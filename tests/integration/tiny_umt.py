@@ -1,5 +1,5 @@
-# Masked distillation so small that a run takes seconds, on the clips of
-# tiny_recognizer.py; its teacher is random.
+# Masked distillation small enough for a run of seconds, on the clips of
+# tiny_recognizer.py; the teacher is random.
 _base_ = './tiny_recognizer.py'
 
 backbone = _base_.model.backbone
@@ -41,5 +41,5 @@ test_dataloader = test_cfg = test_evaluator = None
 
 default_hooks = dict(
     checkpoint=dict(save_best=None),
-    # Drawing must not change what the training draws at random.
+    # Drawing must not change the random draws of the training.
     visualization=dict(type='mmvideomamba.AlignmentHook', interval=3))

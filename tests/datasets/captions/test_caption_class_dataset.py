@@ -15,7 +15,7 @@ ENTRIES = [
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable:
-    """Return a function that writes a list and reads it."""
+    """Return a function to write an annotation file and build the data set."""
 
     def make(entries: Any = ENTRIES, **kwargs: Any) -> CaptionClassDataset:
         for name in 'abcd':

@@ -14,7 +14,7 @@ from mmvideomamba.datasets.video.errors import MediaError
 
 
 def test_no_list_of_samples_in_python(folder: Path) -> None:
-    """What grows with the file is in arrays, which workers share."""
+    """Everything of the file's size is in arrays, shared by the workers."""
     dataset = build(folder, *FILES)
     for reader in dataset.readers:
         for value in vars(reader).values():
@@ -43,7 +43,7 @@ def test_unreadable_media_are_replaced(folder: Path, mm_log) -> None:
     (folder / '1.png').write_bytes(b'no image')
     dataset = build(folder, 'a.json', bad_media='replace', max_bad_share=0.5)
     found = {dataset[Place(1, position=i)]['text'] for i in range(8)}
-    # The text goes with its picture.
+    # A replacement takes text and picture of the same entry.
     assert found == {'a cat', 'an elk'}
     assert sum('1.png is damaged' in x for x in mm_log) == 8
     with pytest.raises(MediaError, match='1.png is damaged'):
@@ -70,14 +70,14 @@ def test_many_missing_files(tmp_path: Path, share: float) -> None:
     for position in range(600):
         place = Place(position % 100, position // 100, position, seed=3)
         sample = data[place]
-        # The text goes with its picture.
+        # Text and picture come from the same entry.
         text = sample['data_samples'].text
         assert text == f'grey {int(sample["inputs"][0][0, 0, 0])}'
         assert text == again[place]['data_samples'].text
 
 
 def test_sample_of_a_shard_is_a_bad_medium(folder: Path) -> None:
-    """Its name tells the shard."""
+    """The error of an undecodable picture names shard and member."""
     samples = shard_samples()
     samples[1]['.png'] = b'no image'
     write_shard(folder / 'b-0.tar', samples)
@@ -90,7 +90,7 @@ def test_sample_of_a_shard_is_a_bad_medium(folder: Path) -> None:
 @pytest.mark.parametrize('ending', ['json', 'jsonl', 'tar'])
 def test_a_bad_entry_costs_one_sample(tmp_path: Path, mm_log,
                                       ending: str) -> None:
-    """Known at the start or not, it is counted, and the bound holds."""
+    """Bad entries are counted, found early or late; max_bad_share holds."""
     lines = [
         json.dumps(dict(image=f'{i}.png', caption=f'grey {i}'))
         for i in range(30)

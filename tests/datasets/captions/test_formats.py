@@ -15,7 +15,7 @@ def test_every_form_says_the_same(folder: Path, name: str) -> None:
     dataset = build(folder, name)
     assert len(dataset) == 3
     check([dataset[i] for i in range(3)])
-    # As a spawned worker gets it.
+    # As pickled for a spawned worker.
     dataset = pickle.loads(pickle.dumps(dataset))
     check([dataset[i] for i in (0, 1, 2)])
 
@@ -54,7 +54,7 @@ def test_options_that_a_format_does_not_take(folder: Path, name: str,
 
 
 def test_adding_a_format(folder: Path, monkeypatch) -> None:
-    """A reader and a row are all that a format needs."""
+    """A new format needs a reader and a row of the table, nothing else."""
 
     class TabRecords:
         """Lines of a path, a tab and a caption."""

@@ -27,7 +27,7 @@ CHOICES = [
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable:
-    """Return a function that writes a file and reads it."""
+    """Return a function to write a question file and build the data set."""
 
     def make(kind: type, entries: Any, **kwargs: Any) -> Any:
         for name in 'ab':
@@ -75,7 +75,7 @@ def test_choices(build) -> None:
 
 
 def changed(entry: dict, **kwargs: Any) -> list:
-    """Return a file whose second entry lacks what is None."""
+    """Return two entries; keys given as None are missing in the second."""
     new = {**entry, **kwargs}
     return [entry, {k: v for k, v in new.items() if v is not None}]
 

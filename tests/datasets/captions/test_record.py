@@ -27,7 +27,7 @@ def test_missing_file_or_folder(tmp_path: Path) -> None:
 
 
 class Opener:
-    """Count how often a file is opened, in a list that is shared."""
+    """Count the openings of a file, in a list shared by all copies."""
     opened: list = []
 
     def __call__(self) -> int:

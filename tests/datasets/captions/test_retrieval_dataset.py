@@ -9,7 +9,7 @@ from mmvideomamba.datasets import RetrievalDataset
 
 @pytest.fixture
 def build(tmp_path: Path) -> Callable[..., RetrievalDataset]:
-    """Return a function that writes a caption file and reads it."""
+    """Return a function to write a caption file and build the data set."""
 
     def make(entries: Any, **kwargs: Any) -> RetrievalDataset:
         for name in 'abc':
@@ -50,9 +50,9 @@ def test_training_samples(build) -> None:
     samples = [found.get_data_info(i) for i in range(len(found))]
     assert [s['text'] for s in samples
             ] == ['a cat', 'a kitten', 'a dog', 'a pet', 'a pet']
-    # No worker gets lists that only evaluation needs.
+    # Lists needed for evaluation alone are not sent to the workers.
     assert not found.texts and not found.texts_of_video
-    # Texts of one video are positives, and videos of one text.
+    # Texts of one video are positives, and so are videos of one text.
     assert [s['pair_id'] for s in samples] == [0, 0, 1, 0, 0]
 
 
@@ -138,7 +138,7 @@ def test_captions_that_join_most_pairs_are_told(build, mm_log) -> None:
 
 def test_random_texts(build) -> None:
     found = build(ENTRIES, train_texts='random')
-    # A video is a sample, with its texts of all entries.
+    # Each video is one sample, with the texts of all entries of the video.
     samples = [found.get_data_info(0) for _ in range(60)]
     assert len(found) == 3
     assert {s['text'] for s in samples} == {'a cat', 'a kitten', 'a pet'}

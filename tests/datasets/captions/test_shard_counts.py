@@ -82,7 +82,7 @@ def test_faults_are_kept(folder: Path) -> None:
 
 
 def test_shards_that_are_gone(folder: Path) -> None:
-    """Those of other patterns are no matter."""
+    """Missing shards of other patterns are not reported."""
     (folder / 'n.json').write_text(
         json.dumps({
             name: dict(samples=1, bytes=1)

@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 class Note:
-    """Keep what tells samples and workers apart."""
+    """Keep grey level, shard and worker of each sample."""
 
     def __call__(self, results: dict) -> Dict[str, Any]:
         info = get_worker_info()
@@ -68,7 +68,7 @@ def config(folder: Path, num_workers: int, **sampler: Any) -> dict:
 @pytest.mark.parametrize('num_workers', [0, 1, 2])
 def test_the_hosts_loader_reads_all(folder: Path, monkeypatch, world: int,
                                     num_workers: int) -> None:
-    """In each epoch, each pair once, and a shard in one worker's hands."""
+    """An epoch reads each pair once, and each shard in one worker."""
     for epoch in range(2):
         batches: List[int] = []
         greys: Counter = Counter()
@@ -121,7 +121,7 @@ def work(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes(folder: Path) -> None:
-    """One counts for both, errors reach both, and they share the pairs."""
+    """One process counts for both; errors reach both, and pairs are shared."""
     write_shard(folder / 'cut.tar', pairs(1, 2))
     cut_off(folder / 'cut.tar', 1)
     spawn(work, (str(folder), ), 2)
@@ -134,7 +134,7 @@ def test_two_processes(folder: Path) -> None:
 
 
 def test_a_copy_for_a_worker_does_not_grow(tmp_path: Path) -> None:
-    """What a process keeps is as large for 3 pairs as for 300."""
+    """The pickled data set is as large for 3 pairs as for 300."""
     sizes = []
     for count in (3, 300):
         folder = tmp_path / f'{count:03d}'
@@ -143,7 +143,7 @@ def test_a_copy_for_a_worker_does_not_grow(tmp_path: Path) -> None:
         dataset = CaptionDataset([dict(ann_file='a.tar')], [], 'image',
                                  str(folder))
         assert len(dataset) == count
-        dataset[count - 1]  # What it found meanwhile does not go along.
+        dataset[count - 1]  # Records read so far are not pickled.
         sizes.append(len(pickle.dumps(dataset)))
     # A number takes some bytes more.
     assert abs(sizes[1] - sizes[0]) < 10
@@ -161,14 +161,14 @@ def test_few_shards_stay_open(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_shard_that_ends_early(folder: Path, mm_log) -> None:
-    """It is named, with what is left of it."""
+    """A cut shard is named, with the number of samples left."""
     cut_off(folder / 'a-1.tar', 6)
     pattern = str(folder / 'a-*.tar')
     match = r'a-1.tar ends early \(.*\) after 6 samples; copy it again'
     with pytest.raises(ShardCutError, match=match):
         ShardRecords(pattern)
     kept = dict(count_file=str(folder / 'counts.json'))
-    for _ in range(2):  # The next start says it again.
+    for _ in range(2):  # The next start reports the shard again.
         mm_log.clear()
         records = ShardRecords(pattern, on_short='skip', **kept)
         assert len(records) == 20
@@ -206,7 +206,7 @@ def test_shard_that_lost_some_since_it_was_counted(folder: Path, mm_log,
         write_shard(folder / 'a-1.tar', pairs(*range(5, 11)))
     else:
         cut_off(folder / 'a-1.tar', 6)
-    # The strict one does not take another pair instead.
+    # The strict data set does not take another pair instead.
     assert strict[10]['grey'] == 10
     match = 'a-1.tar .* counted with 9: 3 samples are lost; copy it again'
     for index in (11, 13):
@@ -222,7 +222,7 @@ def test_shard_that_lost_some_since_it_was_counted(folder: Path, mm_log,
 
 
 def test_damaged_header(folder: Path) -> None:
-    """It is no end of the shard."""
+    """A damaged header is an error, not the end of the shard."""
     path = folder / 'a-1.tar'
     with tarfile.open(path) as file:
         start = file.getmembers()[8].offset
@@ -252,7 +252,7 @@ def test_no_sample(tmp_path: Path) -> None:
 @pytest.mark.parametrize('on_short', ['raise', 'skip'])
 def test_shard_that_is_gone(folder: Path, mm_log, broken: bool,
                             on_short: str) -> None:
-    """Since it was counted, or behind a link."""
+    """A shard deleted after the count, or a broken link, is reported."""
 
     def build() -> ShardRecords:
         return ShardRecords(
@@ -264,7 +264,7 @@ def test_shard_that_is_gone(folder: Path, mm_log, broken: bool,
     (folder / 'a-1.tar').unlink()
     if broken:
         (folder / 'a-1.tar').symlink_to('nowhere')
-    for _ in range(2):  # The next start says it again.
+    for _ in range(2):  # The next start reports the shard again.
         mm_log.clear()
         if on_short == 'raise':
             with pytest.raises(

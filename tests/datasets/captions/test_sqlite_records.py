@@ -60,7 +60,7 @@ def test_database_without_index(folder: Path, mm_log) -> None:
 
 
 def test_damaged_database(folder: Path) -> None:
-    """A row that cannot be read is a bad medium."""
+    """An unreadable row is a bad medium."""
     data = build(folder, 'a.sqlite')
     with sqlite3.connect(folder / 'a.sqlite') as database:
         database.execute('DROP TABLE annos')

@@ -42,7 +42,7 @@ def test_formats(tmp_path: Path, form: int) -> None:
 
 
 def test_plain_headers() -> None:
-    """tarfile reads what is not plain; a wrong check sum is not."""
+    """A plain header is parsed; a header of wrong checksum is not plain."""
     info = tarfile.TarInfo('a.png')
     info.size = 1000
     header = info.tobuf(tarfile.GNU_FORMAT)
@@ -68,7 +68,7 @@ def test_early_ends(tmp_path: Path, size: int) -> None:
 
 
 def test_size_below_zero(tmp_path: Path) -> None:
-    """It does not lead back to the same header for ever."""
+    """A negative size does not lead back to the same header for ever."""
     info = tarfile.TarInfo('a.png')
     header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
     header[124:136] = b'\xff' * 10 + b'\xfc\x00'  # -1024

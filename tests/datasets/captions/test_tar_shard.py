@@ -23,7 +23,7 @@ def test_headers_are_read_as_far_as_needed(shard: Path) -> None:
 
 
 def test_parts_of_a_sample(tmp_path: Path) -> None:
-    """A text wins over a JSON caption; the name ends at its first dot."""
+    """A text wins over a JSON caption; a name ends at the first dot."""
     path = tmp_path / 'p.tar'
     write_shard(path, [{
         '.json': b'{"caption": "json"}',

@@ -1,4 +1,4 @@
-"""A report for people, one for programs, and cleaned lists."""
+"""A report for people, a report for programs, and cleaned lists."""
 import json
 from pathlib import Path
 

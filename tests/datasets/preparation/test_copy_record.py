@@ -1,4 +1,4 @@
-"""The record of copies: kept after a kill, for one run and its settings."""
+"""The record of copies survives a kill, and is bound to run and settings."""
 import errno
 import os
 from pathlib import Path

@@ -104,7 +104,7 @@ def test_same_video_in_a_list() -> None:
     checks = check(media, b=dict(file_id='r/a.mp4'), c=dict(digest='x'))
     assert brief(duplicate_faults([media],
                                   checks)) == [('duplicate', 'train.txt', 2)]
-    media.form = 'captions'  # which may name a video again
+    media.form = 'captions'  # captions of one video are not duplicates
     assert not duplicate_faults([media], checks)
 
 

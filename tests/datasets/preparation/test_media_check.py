@@ -99,7 +99,7 @@ def test_lost_end_that_nobody_can_see(tmp_path: Path, reader: str) -> None:
 
 
 class Counting(VideoReader):
-    """A reader without a way of its own to decode all frames."""
+    """A reader without its own method to decode all frames."""
 
     name = 'counting'
 

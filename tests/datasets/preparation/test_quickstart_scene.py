@@ -40,7 +40,7 @@ def test_object_is_where_its_place_says() -> None:
         found = columns.mean(), rows.mean()
         wanted = (scene.centre[0] + x * scene.radius,
                   scene.centre[1] + y * scene.radius)
-        # What sticks out of the frame moves the mean.
+        # Pixels cut off at the border of the frame move the mean.
         assert np.allclose(found, wanted, atol=0.1 * scene.radius)
 
 

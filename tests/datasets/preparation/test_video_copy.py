@@ -37,7 +37,7 @@ KINDS: Dict[str, Tuple[str, Tuple[int, int]]] = {
 
 @pytest.fixture(scope='module')
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make one video of each kind, and one that is to be turned."""
+    """Make one video of each kind, and one with a display rotation."""
     folder = tmp_path_factory.mktemp('videos')
     for name, (options, size) in KINDS.items():
         make(folder / name, options, size)
@@ -53,7 +53,7 @@ def make(path: Path,
          options: str,
          size: Tuple[int, int] = (64, 48),
          inputs: str = '') -> None:
-    """Encode frames that show their numbers."""
+    """Encode frames with their numbers drawn in."""
     raw = b''.join(draw(i, size).tobytes() for i in range(FRAMES))
     done = run_ffmpeg(
         '-f',
@@ -74,7 +74,7 @@ def make(path: Path,
 
 
 def opened(path: Path) -> PyAVReader:
-    """Open a video, for its frames as they are decoded."""
+    """Open a video with PyAV, for access to the decoded frames."""
     video = open_video(path, 'pyav')
     assert isinstance(video, PyAVReader)
     return video
@@ -144,7 +144,7 @@ def test_audio(videos: Path, tmp_path: Path) -> None:
         before = [bytes(p) for p in one.demux(audio=0) if p.size]
         packets = [p for p in other.demux(audio=0) if p.size]
         assert [bytes(p) for p in packets] == before[-len(packets):]
-        # What the encoder needs to begin is shown before the first frame.
+        # The encoder's priming packet lies before the first frame.
         assert 0 <= len(before) - len(packets) <= 1
     settings = CopySettings(drop_audio=True)
     assert copy_video(source, target, settings).audio == 'dropped'

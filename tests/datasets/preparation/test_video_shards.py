@@ -1,4 +1,4 @@
-"""Videos packed into shards come out as they went in, all of them."""
+"""Videos are packed into shards unchanged, every video once."""
 import errno
 import os
 import tarfile
@@ -123,7 +123,7 @@ def test_goes_on_behind_finished_shards(folder: Path, monkeypatch) -> None:
         write(folder)
     before = states(folder)
     assert before and all(name.endswith('.tar') for name in before)
-    # Of a process that was killed.
+    # Left by a killed process.
     draft = folder / 'out' / f'train-{len(before):06d}.tar.unfinished'
     draft.write_bytes(b'half')
     monkeypatch.undo()

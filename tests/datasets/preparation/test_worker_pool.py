@@ -1,4 +1,4 @@
-"""A task that hangs or crashes costs its own result only."""
+"""A hanging or crashing task loses its own result only."""
 import functools
 import io
 import os

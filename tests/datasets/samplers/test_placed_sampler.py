@@ -1,4 +1,4 @@
-"""Numbers of samples carry their place to the workers."""
+"""Sample numbers carry epoch, position and seed to the workers."""
 import pickle
 
 from mmengine.dataset import DefaultSampler
@@ -8,7 +8,7 @@ from mmvideomamba.datasets.samplers import Place, PlacedSampler, placed_sampler
 
 
 class Note(Dataset):
-    """Samples tell what they were asked for."""
+    """Samples return the number, epoch, position and seed of their request."""
     metainfo: dict = {}
 
     def __len__(self) -> int:

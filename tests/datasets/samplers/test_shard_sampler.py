@@ -1,4 +1,4 @@
-"""Shares of shards: nothing twice, nothing lost, each worker its own."""
+"""Shares of shards: every sample once, own shards for each worker."""
 from collections import Counter
 from typing import Any, Dict, List
 
@@ -15,7 +15,7 @@ OWNER = np.repeat(np.arange(len(SIZES)), SIZES)
 
 
 class Shards:
-    """A data set that consists of sizes.
+    """A data set of shard sizes alone.
 
     Args:
         sizes (list[int]): Samples of each shard.
@@ -83,7 +83,7 @@ def test_every_sample_once(monkeypatch, world: int, num_workers: int,
 @pytest.mark.parametrize('num_workers', [1, 2, 4])
 def test_workers_have_shards_of_their_own(monkeypatch, world: int,
                                           num_workers: int) -> None:
-    """No shard has more than one reader, but where a cut goes through it."""
+    """Each shard has one reader, except shards cut between two readers."""
     readers = []
     for sampler in ranks(
             monkeypatch, world, num_workers=num_workers, batch_size=8):
@@ -114,7 +114,8 @@ def test_the_buffer_is_bounded_and_shuffles() -> None:
     order = np.array(list(build([500], open_shards=1, buffer_size=50)))
     moved = np.abs(order - np.arange(500))
     assert 20 < moved.max() < 50
-    # What waits is a block, so its place is known without what was before.
+    # The buffer is shuffled block by block, so a sample's block is known
+    # without the samples before.
     assert (order // 50 == np.arange(500) // 50).all()
 
 

@@ -21,7 +21,7 @@ def frames(count: int = 3, height: int = 48, width: int = 64) -> list:
 
 
 def normalised(clip: np.ndarray) -> torch.Tensor:
-    """Return (frames, 3, h, w) as the model gets it."""
+    """Return (frames, 3, h, w) normalised as for the model."""
     pixels = (np.stack(clip) - np.array(MEAN)) / np.array(STD)
     return torch.from_numpy(pixels).permute(0, 3, 1, 2)
 
@@ -89,7 +89,7 @@ def test_box_of_a_narrow_frame_is_the_largest_in_the_middle(
 
 
 def erased(prob: float = 1., count: int = 3) -> np.ndarray:
-    """Return normalised frames (count, h, w, 3); what stays is zero."""
+    """Return normalised frames (count, h, w, 3): zero where not erased."""
     clip = np.broadcast_to(np.float32(MEAN), (count, 40, 60, 3)).copy()
     found = ClipRandomErasing(prob)(dict(imgs=clip))['imgs']
     return (found - np.float32(MEAN)) / np.float32(STD)

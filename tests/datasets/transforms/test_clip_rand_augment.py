@@ -74,7 +74,8 @@ def test_operations_are_drawn_evenly_and_again() -> None:
     expected = 4 * count / 15
     for name in OPERATIONS:
         assert abs(names[name] - expected) < 6 * expected**0.5, name
-    # With replacement: 1 - 14 * 13 * 12 / 15^3 of the clips repeat one.
+    # With replacement: 1 - 14 * 13 * 12 / 15^3 of the clips repeat an
+    # operation.
     repeated = sum(len({name for name, _ in ops}) < 4 for ops in drawn)
     assert repeated / count == pytest.approx(
         1 - 14 * 13 * 12 / 15**3, abs=0.03)
@@ -169,7 +170,7 @@ def test_geometry_is_bicubic_and_turns_around_the_middle() -> None:
     image[10, 15] = 255
     turned = apply('Rotate', 90., image)
     assert tuple(np.argwhere(turned[..., 0] > 200)[0]) == (5, 10)
-    # The kernel undershoots beside an edge, a linear one does not.
+    # The cubic kernel undershoots next to an edge, a linear kernel does not.
     edge = np.full((9, 20, 3), 50, np.uint8)
     edge[:, 10:] = 200
     assert apply('TranslateX', 0.025, edge).min() < 50

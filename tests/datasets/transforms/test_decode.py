@@ -1,4 +1,4 @@
-"""A bad video gives one error that names it, wherever it is read."""
+"""A bad video gives one error naming the file, at every step of reading."""
 import re
 import threading
 from pathlib import Path
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def from_memory(folder: Path, **kwargs) -> OpenVideo:
-    """Return a transform that gets bytes, as from an object store."""
+    """Return a transform reading bytes, as from an object store."""
     transform = OpenVideo(io_backend='petrel', **kwargs)
     transform.file_client = SimpleNamespace(
         get=lambda path: Path(path).read_bytes())
@@ -163,7 +163,7 @@ def test_colon_in_a_relative_name(folder: Path, monkeypatch) -> None:
 
 
 def test_hung_decoder_is_bad_media(folder: Path, monkeypatch) -> None:
-    """A thread that waits is left behind; the file is not tried again."""
+    """A hung thread is abandoned; the file is not tried again."""
     gate = threading.Event()
     # The first video of a process takes longer, to import the reader.
     OpenVideo()(dict(filename=str(folder / 'whole.mp4')))
@@ -244,7 +244,7 @@ class Videos(Dataset):
     'name',
     ['missing.mp4', 'zero.mp4', 'lost.avi', 'short.mp4', 'damaged.mp4'])
 def test_error_leaves_a_worker_whole(folder: Path, name: str) -> None:
-    """Type and message pass from the process that reads to the training."""
+    """Type and message of an error pass from the worker to the training."""
     loader = DataLoader(
         Videos(folder / 'whole.mp4', folder / name),
         num_workers=1,

@@ -1,4 +1,4 @@
-"""Frames of an array are those that were sampled."""
+"""The sampled frames are taken from an array."""
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""Draws in a worker are those of the steps, and fit the pixels."""
+"""Draws in a worker equal the draws of the steps, and fit the pixels."""
 import copy
 import random
 from typing import Any, Dict, List

@@ -13,7 +13,7 @@ ROWS = TABLES['test_crops']
 
 
 def sample(height: int, width: int, frames: int = 1) -> dict:
-    """Return frames each pixel of which holds its number, row and column."""
+    """Return frames with the pixel values (row, row, column)."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     imgs = [np.stack([y, y, x], axis=-1) for i in range(frames)]
     return dict(imgs=imgs, img_shape=(height, width), modality='RGB')

@@ -30,7 +30,7 @@ def test_whole_images_pass_and_cut_ones_do_not(ending: str) -> None:
 
 
 def test_preview_of_a_cut_jpeg_is_no_end() -> None:
-    """The preview in a header has a start and an end of its own."""
+    """The end marker of a preview in the header is not the image's end."""
     image = cv2.imencode('.jpg', np.zeros((40, 60, 3), np.uint8))[1].tobytes()
     whole = image[:2] + image + image[2:]
     check_whole_image('a', whole)
@@ -55,7 +55,7 @@ def bomb(ending: str) -> bytes:
 
 @pytest.mark.parametrize('ending', ['.jpg', '.png', '.gif'])
 def test_absurd_sizes_are_refused(tmp_path: Path, ending: str) -> None:
-    """By each step that reads images, before memory is taken."""
+    """Each step reading images refuses absurd sizes before allocation."""
     path = tmp_path / f'img_00001{ending}'
     path.write_bytes(bomb(ending))
     frames = dict(

@@ -35,7 +35,7 @@ def test_sizes(height: int, width: int, side: int, expected: tuple) -> None:
     np.testing.assert_allclose(found['scale_factor'], ratios, rtol=1e-6)
     resized = cv2.resize(frame, expected[::-1], interpolation=cv2.INTER_LINEAR)
     assert np.array_equal(found['imgs'][0], resized)
-    # A clip of the right size keeps its pixels.
+    # A clip of the right size keeps the pixels unchanged.
     assert np.array_equal(resized, frame) == ((height, width) == expected)
 
 

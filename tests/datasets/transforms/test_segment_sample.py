@@ -99,7 +99,7 @@ def test_test_of_raw_frames(total_frames: int, num_clips: int) -> None:
 
 
 def test_training_on_raw_frames() -> None:
-    """Long videos as before; a short one is padded on the left."""
+    """raw_frames changes short videos alone: padding on the left."""
     draws = []
     for raw_frames in (False, True):
         np.random.seed(3)

@@ -88,7 +88,7 @@ def test_window_over_the_end_is_cut() -> None:
 
 @pytest.mark.parametrize('test_mode', [False, True])
 def test_window_behind_the_end_is_the_last_frame(test_mode: bool) -> None:
-    """One warning per video; a window that begins in the last is none."""
+    """One warning per video; none for a window starting in the last frame."""
     sampler = UniformWindowSample(4, 2, test_mode=test_mode)
     row = window(dict(total_frames=100, fps=10., start_sec=11., end_sec=15.))
     with mock.patch.object(uniform_window_sample, 'print_log') as log:
@@ -119,7 +119,7 @@ def whole(**changes) -> dict:
 
 
 def test_whole_video_is_its_windows() -> None:
-    """A video of 3 s has the clips of its windows, one after another."""
+    """A video of 3 s has the clips of all windows, one after another."""
     sampler = UniformWindowSample(4, 2, test_mode=True, window=1., stride=0.75)
     found = sampler(whole())
     parts = [

@@ -33,7 +33,7 @@ def test_missing_reader_names_what_to_install(monkeypatch) -> None:
 
 
 class Refusing(PyAVReader):
-    """A reader that reads no file but the sample clip."""
+    """A reader refusing every file but the sample clip."""
 
     def __init__(self, source, path, num_threads=1):
         super().__init__(source, path, num_threads)
@@ -43,7 +43,7 @@ class Refusing(PyAVReader):
 
 @pytest.fixture
 def refusing(monkeypatch):
-    """Put a reader first that refuses each file."""
+    """Put a reader first in the table, refusing each file."""
     readers = dict(
         refusing=ReaderInfo('test_choice', 'Refusing', 'av', ''), **READERS)
     monkeypatch.setattr(choice, 'READERS', readers)

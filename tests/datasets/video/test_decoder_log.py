@@ -23,7 +23,7 @@ def paths(monkeypatch: pytest.MonkeyPatch) -> Iterator[list]:
 
 
 def test_copy_of_a_library(paths: list) -> None:
-    """The copy in the wheel of the library, or that of the system."""
+    """decoder_log opens the wheel's own libavutil, or the system's."""
     paths += [
         '/venv/av.libs/libavutil-1.so', '/opencv/decord.libs/libavutil-2.so',
         '/usr/lib/libavutil.so.57'
@@ -34,7 +34,7 @@ def test_copy_of_a_library(paths: list) -> None:
 
 
 def test_copy_of_pyav_is_left_alone(paths: list) -> None:
-    """PyAV gathers the log of its copy, which may be the system's."""
+    """PyAV gathers the log of its own libavutil, maybe the system's."""
     paths += ['/usr/lib/libavutil.so.57']
     assert decoder_log('') is None
 
@@ -48,7 +48,7 @@ def test_system_without_a_list(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Util:
-    """A libavutil that knows the callback set last."""
+    """A libavutil remembering the last callback."""
 
     av_log_default_callback = 'default'
 
@@ -61,7 +61,7 @@ class Util:
 
 def test_lines_reach_python_inside_blocks_alone(
         monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread of a decoder that waits for Python's lock could block all."""
+    """A decoder's thread waiting for Python's lock could block all threads."""
     monkeypatch.setattr(module.atexit, 'register', lambda *args: None)
     util = Util()
     log = module.DecoderLog(util)
@@ -77,7 +77,7 @@ def test_lines_reach_python_inside_blocks_alone(
 
 
 def test_end_of_an_unreleased_file(video_kinds: VideoKinds) -> None:
-    """A user's own capture ends while its decoder's threads have lines."""
+    """A user's capture may end while threads of the decoder write lines."""
     path = str(video_kinds.get('h264.mp4').path)
     with OpenCVReader(path, path) as reader:
         reader.get_frames([0])

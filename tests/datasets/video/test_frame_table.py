@@ -1,4 +1,4 @@
-"""The index of a long .mp4 file is a table only where it is right."""
+"""The index of a long .mp4 file is used as a table only where right."""
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from mmvideomamba.datasets.video.pyav_reader import PyAVReader
 
 @pytest.fixture(autouse=True)
 def all_files_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Treat each file as a long one."""
+    """Treat every file as a long file."""
     monkeypatch.setattr(frame_table, 'LONG', 0)
 
 
@@ -37,7 +37,7 @@ def test_index_of_some_fragments(video_kinds: VideoKinds) -> None:
 @pytest.mark.parametrize('name', ['hevc.mp4', 'h264.mp4'])
 def test_index_without_key_frames(video_kinds: VideoKinds, tmp_path: Path,
                                   name: str) -> None:
-    """An index that calls all packets key packets is not taken."""
+    """An index marking all packets as key packets is not used."""
     data = video_kinds.get(name).path.read_bytes()
     path = tmp_path / name
     path.write_bytes(data.replace(b'stss', b'free'))

@@ -74,7 +74,7 @@ def test_wrong_time_is_refused(library: Library) -> None:
 
 def test_complaint_is_judged(library: Library,
                              monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a log, or with lines in it, PyAV's frames decide."""
+    """Frames are trusted with an empty log; else PyAV's frames decide."""
     library.late = 1
     assert read_number(library.get_frames([2])[0]) == 3  # an empty log
     monkeypatch.setattr(indexed_reader, 'decoder_log', lambda _: None)
@@ -135,10 +135,10 @@ def test_closed(library: Library) -> None:
 
 
 def test_matrix_that_a_library_misses(video_kinds: VideoKinds) -> None:
-    """A picture that the library does not turn is refused at once."""
+    """A picture not turned by the library is refused at once."""
 
     class Straight(Library):
-        """Library that knows no display matrix."""
+        """Library without support of display matrices."""
 
         def _open(self) -> None:
             super()._open()

@@ -31,7 +31,7 @@ TS = {
 CUT = {'hevc_cut.mkv', 'hevc_cut.ts', 'mpeg2_cut.ts'}
 # The libraries are known to show another picture, or other frames.
 SPECIAL = {'mirrored.mp4', 'mirrored_turned.mov', 'cropped.mp4', 'rpza.mov'}
-# Kinds that a reader may refuse; the reader has to read all others.
+# Kinds a reader may refuse; the reader has to read all others.
 REFUSED: Dict[str, set] = {
     'pyav': set(),
     'torchcodec':
@@ -42,13 +42,13 @@ REFUSED: Dict[str, set] = {
     },
     'opencv': NO_TIMES | CUT | SPECIAL,
 }
-# Files that may end early, as the container does not tell the length.
+# Files allowed to end early: the container does not store the length.
 UNANNOUNCED = {
     'h264.ts', 'open_gop.ts', 'mbaff.ts', 'clock_wrap.ts', 'mpeg2_cut.ts'
 }
 # FFmpeg drops the length told by a file of another size than announced.
 LENGTH_DROPPED = {'wmv2.wmv'}
-# Files with damage that still decodes to some picture.
+# Files with damage, decoded to some picture without an error.
 UNNOTICED = {'prores.mov', 'full_range.mp4'}
 # A pixel of a damaged picture is off by more than readers differ.
 WRONG_PIXEL = 60
@@ -96,7 +96,7 @@ def check_frames(video: Video, reader: str) -> np.ndarray:
 
 @pytest.mark.parametrize('reader', list(READERS))
 def test_reader_is_tested(reader: str) -> None:
-    """Say which readers the matrix leaves out, and why."""
+    """Skip an uninstalled reader with the reason."""
     try:
         reader_class(reader)
     except ImportError as error:

@@ -46,7 +46,7 @@ def test_colours_are_rgb(video_kinds: VideoKinds) -> None:
 
 def test_pipe_in_place_of_the_file(video_kinds: VideoKinds,
                                    tmp_path: Path) -> None:
-    """A pipe that takes the place of an open file is not waited for."""
+    """A pipe in place of an open file is refused, not waited for."""
     path = tmp_path / 'pipe.mp4'
     path.write_bytes(video_kinds.get('h264.mp4').path.read_bytes())
     with OpenCVReader(str(path), str(path)) as reader:

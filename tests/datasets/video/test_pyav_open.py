@@ -1,4 +1,4 @@
-"""What the header of a file tells is what the pictures tell."""
+"""The file's header and the pictures give the same facts."""
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from mmvideomamba.datasets.video import MediaError, pyav_reader
 from mmvideomamba.datasets.video.pyav_open import is_mp4, open_stream
 from mmvideomamba.datasets.video.pyav_reader import PyAVReader
 
-# Kinds of H.264 with another stream, or of which the header tells a part.
+# Kinds of H.264 with another stream, or with an incomplete header.
 UNTOLD = {'cover.mp4', 'dash.mp4', 'fragmented.mp4'}
 MP4 = [name for name in KINDS if name.endswith(('mp4', 'mov'))]
 
@@ -34,7 +34,7 @@ def test_header_tells_the_same(video_kinds: VideoKinds, name: str,
 
 
 def test_shape_of_pixels(video_kinds: VideoKinds, tmp_path: Path) -> None:
-    """The stream of pictures tells what the header leaves out."""
+    """The pixel aspect missing in the header is read from the pictures."""
     path, wide = tmp_path / 'a.mp4', 'h264_metadata=sample_aspect_ratio=4/3'
     run_ffmpeg('-i', video_kinds.path('h264.mp4'), '-c', 'copy', '-bsf:v',
                wide, path)

@@ -13,7 +13,7 @@ from mmvideomamba.datasets.video.pyav_packets import (FrameCheck, TableError,
 
 
 def test_moments() -> None:
-    """The time at which a key frame is shown comes first, the start last."""
+    """Seek targets: latest display time of a key frame first, start last."""
     keys = np.array([True, False, True, False, True])
     times = np.arange(5) * 10
     table = FrameTable(keys, times, times + 5, np.arange(5))

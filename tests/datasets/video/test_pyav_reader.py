@@ -21,7 +21,7 @@ from mmvideomamba.datasets.video.pyav_reader import PyAVReader
 # Kinds of .mp4 file, with and without open groups of pictures and edit lists.
 SOUGHT = ('h264.mp4', 'pyramid.mp4', 'hevc.mp4', 'mpeg4_b_frames.mp4',
           'uneven.mp4', 'edit_list_cut.mp4', 'av1.mp4', 'prores.mov')
-# Kinds with and without pictures to leave out, of which a few are asked for.
+# Kinds with and without droppable pictures, for requests of few frames.
 SPARSE = ('prepared.mp4', 'no_b_frames.mp4', 'h264.mp4', 'h264.mkv',
           'pyramid.mp4', 'open_gop.mp4', 'open_gop.ts', 'one_key_frame.mp4',
           'uneven.mp4', 'edit_list_cut.mp4', 'mbaff.mp4', 'hevc.mp4',
@@ -70,7 +70,8 @@ def test_decoder_is_emptied_behind_the_last_frame(video_kinds: VideoKinds,
 
             monkeypatch.setattr(video, '_packets_from', counted)
             assert numbers(video, [4]) == [4]
-            # Frames 0, 4 and 8 are followed by those in between.
+            # Packets of frames 0, 4 and 8 are followed by the frames in
+            # between.
             sent[name] -= int(video.table.order[4])
             assert video._drains is (name == 'prepared.mp4')
     assert sent['prepared.mp4'] == 0 < sent['mbaff.mp4']
@@ -84,7 +85,7 @@ def test_packets_are_freed(video_kinds: VideoKinds) -> None:
 
 
 def test_header_without_facts(video_kinds: VideoKinds, monkeypatch) -> None:
-    """A decoder that loses frames gets to know more from the pictures."""
+    """After lost frames the decoder reads the facts from the pictures."""
     read = PyAVReader._read_sought
 
     def lose(self: PyAVReader, indices: List[int]) -> Dict[int, np.ndarray]:
@@ -165,7 +166,7 @@ def test_wrong_length_is_an_error(video_kinds: VideoKinds) -> None:
 @pytest.mark.parametrize('keep', [0, 64 << 20])
 def test_pictures_of_short_files_are_kept(video_kinds: VideoKinds, keep: int,
                                           monkeypatch) -> None:
-    """Without a table a file is decoded once, or twice if it is large."""
+    """Without a table a file is decoded once, or twice if large."""
     monkeypatch.setattr(pyav_reader, 'KEEP_BYTES', keep)
     walks: List[int] = []
     walk = PyAVReader._walk
@@ -218,7 +219,7 @@ def test_fork_with_an_open_video(video_kinds: VideoKinds) -> None:
 
 def test_threads_read_side_by_side(video_kinds: VideoKinds,
                                    tmp_path: Path) -> None:
-    """A complaint of one file is not put down to another."""
+    """An error in one file is not attributed to another file."""
     good = video_kinds.path('h264.mp4')
     bad = damage(good, tmp_path / 'bad.mp4')
     found: Dict[str, list] = dict(good=[], bad=[])
@@ -255,7 +256,7 @@ def test_damage_in_the_middle(tmp_path: Path, reader: str) -> None:
 
 def test_no_frame_is_sought(tmp_path: Path,
                             monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file with one key frame would be decoded again for each block."""
+    """Seeking in a file with one key frame would decode all for each block."""
     path = encode(tmp_path / 'a.mp4', '-c:v', 'libx264', '-g', '999')
     monkeypatch.setattr(pyav_reader, 'STEP', 10)
     steps: List[int] = []
@@ -270,10 +271,10 @@ def test_no_frame_is_sought(tmp_path: Path,
 
 
 def test_file_shrinks(tmp_path: Path, monkeypatch) -> None:
-    """To cut an open file, with the index, is damage, if it is not kept."""
+    """A cut of an open file is damage, if the packet index is not kept."""
     monkeypatch.setattr(frame_table, 'KEEP_PACKETS', 0)
     path = tmp_path / 'shrinks.mp4'
-    # Larger than what the library reads ahead.
+    # Larger than the library's read-ahead.
     encode(path, *'-c:v libx264 -qp 0 -g 4 -s 640x480 -vf noise=c0s=9'.split())
     with opened(path) as video:
         os.truncate(path, path.stat().st_size // 3)

@@ -1,4 +1,4 @@
-"""Pictures are turned as their display matrix asks."""
+"""Pictures are turned by their display matrix."""
 from typing import Any, Iterator
 
 import numpy as np
@@ -37,11 +37,11 @@ def test_other_angles_are_refused() -> None:
 
 
 class LateStream:
-    """A container in which a stream begins amid the packets."""
+    """A container with a stream beginning amid the packets."""
 
     def demux(self, streams: Any) -> Iterator[int]:
         yield from (1, 2)
-        # What PyAV does depends on a byte behind its list of streams.
+        # PyAV's behaviour depends on a byte after its list of streams.
         raise IndexError('list index out of range')
 
 

@@ -1,4 +1,4 @@
-"""A call that takes too long ends with an error, and is remembered."""
+"""A slow call ends with an error, and the file is remembered."""
 import threading
 
 import pytest

@@ -1,4 +1,4 @@
-"""The files of the matrix are of the kinds that their names promise."""
+"""The files of the matrix are of the kinds promised by their names."""
 import av
 import pytest
 from video_kinds import VideoKinds
@@ -12,7 +12,7 @@ def packets(path: str) -> list:
 
 @pytest.mark.parametrize('name', ['open_gop.mp4', 'open_gop.ts', 'hevc.mp4'])
 def test_open_gop(video_kinds: VideoKinds, name: str) -> None:
-    """Frames behind a key frame in the file are shown in front of it."""
+    """Frames after a key frame in the file are shown before the key frame."""
     found = packets(video_kinds.get(name).path)
     keys = [i for i, p in enumerate(found) if p.is_keyframe]
     assert len(keys) > 2

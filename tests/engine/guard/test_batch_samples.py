@@ -1,4 +1,4 @@
-"""Samples of a batch are named, and those with bad values found."""
+"""Samples of a batch are named; samples with bad values are found."""
 from typing import Any
 
 import pytest

@@ -1,4 +1,4 @@
-"""A step is repeated exactly, eagerly, and its fault named."""
+"""A step is repeated exactly, eagerly, and the fault is named."""
 from pathlib import Path
 from typing import Any, List
 

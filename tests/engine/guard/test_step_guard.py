@@ -14,7 +14,7 @@ NAN, INF = float('nan'), float('inf')
 
 
 class Scaled(OptimWrapper):
-    """As the host's AmpOptimWrapper, which needs a GPU."""
+    """Scales losses like the host's AmpOptimWrapper, but without a GPU."""
 
     def __init__(self, scale: float = 8., **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -92,7 +92,7 @@ def test_scaler_skips_in_a_row() -> None:
     records = train(weight, wrapper, guard, INF, INF, 0., INF, INF, INF, 0.)
     assert [x[2:] for x in records] == [[0, 1], [0, 2], [0, 0], [0, 1], [0, 2],
                                         [1, 3], [1, 0]]
-    # One good step of Adam, before the fault.
+    # A single good step of Adam, before the fault.
     assert torch.allclose(weight.detach(), torch.full((2, ), 0.899))
 
 
@@ -123,7 +123,7 @@ def test_clipping_that_raises() -> None:
 
 
 def test_verdict_on_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fused kernels of torch, which exist on a CPU too, are told."""
+    """Torch's fused kernels, available on a CPU too, get the verdict."""
     monkeypatch.setattr(StepGuard, '_on_device', lambda *_: True)
     weight = nn.Parameter(torch.ones(2))
     optimizer = torch.optim.AdamW([weight], lr=0.1, fused=True)

@@ -27,7 +27,7 @@ class Preprocessor(nn.Module):
 
 
 class Explainer(nn.Module):
-    """A model that explains, as UMT does, from the pixels alone."""
+    """A model with UMT's ``explain``, from the pixels alone."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,7 +79,7 @@ def test_hands_pictures_to_the_visualizer() -> None:
 
 
 def test_frames_as_decoded(monkeypatch) -> None:
-    """Clips that the GPU augments; a copy has no frames of its own."""
+    """Clips for augmentation on the GPU; a copy holds no frames."""
     monkeypatch.setattr(clip_maker, 'clip_augment', clips_by_hand)
     draws = encode(ClipDraws(box=(0, 0, 16, 16), size=(16, 16)))
     frames = torch.full((2, 16, 16, 3), 7, dtype=torch.uint8)

@@ -29,7 +29,7 @@ def run(folder: Path, by_epoch: bool = True, **kwargs: Any) -> Runner:
 @pytest.mark.parametrize('pin_memory', [True, False])
 def test_loader_and_preprocessor(tmp_path: Path, monkeypatch: Any,
                                  by_epoch: bool, pin_memory: bool) -> None:
-    """The loader that the training reads is set, behind ResumeHook."""
+    """The loader made by ResumeHook gets the setting."""
     monkeypatch.setattr(UPLOADS, lambda _: True)
     runner = run(tmp_path, by_epoch, pin_memory=pin_memory)
     assert runner.model.data_preprocessor._non_blocking

@@ -34,7 +34,8 @@ def test_training_replaces_and_tells(tmp_path: Path) -> None:
     found = listed(tmp_path)
     assert found.keys() == {'1_bad', '4_bad'}
     entry = found['1_bad']
-    # Once a epoch for itself, and more where it was drawn.
+    # Counted once per epoch for the file itself, and for each draw as a
+    # replacement.
     assert entry['epochs'].keys() == {'1', '2', '3'}
     assert entry['count'] == sum(entry['epochs'].values()) >= 3
     assert (entry['fault'], entry['policy'],
@@ -63,7 +64,7 @@ def test_resumed_training_draws_the_same(tmp_path: Path, loader: dict) -> None:
 
 
 def test_training_goes_on_within_an_epoch(tmp_path: Path) -> None:
-    """Of videos and images, each list with bad files of its own."""
+    """A training on videos and images, each list with bad files, goes on."""
 
     def start(folder: Path, **kwargs: Any) -> Any:
         checkpoint = dict(type='CheckpointHook', interval=3, by_epoch=False)
@@ -244,7 +245,7 @@ def test_validation_between_iterations(tmp_path: Path) -> None:
 
 
 def test_wrappers_with_a_list_of_numbers(tmp_path: Path) -> None:
-    """Two sets side by side, one through a list of plain numbers."""
+    """Two data sets in ConcatDataset, the second through a Subset."""
     one, other = (video_set(
         tmp_path, name, names, bad_media='report', test_mode=True)
                   for name, names in dict(
@@ -298,7 +299,7 @@ def work(rank: int, folder: str) -> None:
         for metric in runner._test_evaluator:
             metric.collect_device = device
         found[device] = runner.test()
-    # The bad files are of one process alone, as far as it can see.
+    # Only one process knows the bad files.
     runner = build(
         path, [*map(str, range(15)), '15_bad'],
         [Iterations(path / f'{rank}.txt')],

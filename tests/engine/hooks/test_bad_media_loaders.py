@@ -36,5 +36,5 @@ def test_places_are_told_once(tmp_path: Path) -> None:
     assert tell_places(loader, 3) is sampler is loader.batch_sampler.sampler
     assert [(place.position, place.seed) for batch in loader.batch_sampler
             for place in batch] == [(0, 3), (1, 3)]
-    # Others are left as they are.
+    # Loaders without a policy are left unchanged.
     assert tell_places(DataLoader(range(3)), 3) is None

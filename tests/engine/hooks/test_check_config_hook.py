@@ -1,4 +1,4 @@
-"""A config that contradicts itself ends before the first batch."""
+"""Contradictions in a config end the run before the first batch."""
 import copy
 from pathlib import Path
 from typing import Any, Callable
@@ -25,7 +25,7 @@ BLENDING = dict(
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., None]:
-    """Return a function that trains or tests with changes of a config."""
+    """Return a function to train or test with changes of a config."""
     (tmp_path / 'a.mp4').touch()
     (tmp_path / 'ann.txt').write_text('a.mp4 2\n')
 
@@ -43,7 +43,7 @@ def run(tmp_path: Path) -> Callable[..., None]:
                 data_root=str(tmp_path),
                 data_prefix=dict(video=''),
                 num_classes=3,
-                serialize_data=False,  # it collects garbage, which is slow
+                serialize_data=False,  # slow: collects garbage
                 pipeline=[dict(type='UniformSample', clip_len=4)]))
         if wrapped:
             data['dataset'] = dict(
@@ -104,7 +104,7 @@ def test_config_that_fits(run: Callable) -> None:
             'loader.dataset.regression': True,
             'loader.dataset.num_classes': None
         })
-    # A data set need not know its classes.
+    # The classes of a data set may be unknown.
     run(**{'loader.dataset.num_classes': None})
     run(**SEVERAL, **{'loader.dataset.multi_class': True})
 

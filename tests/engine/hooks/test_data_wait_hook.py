@@ -17,7 +17,7 @@ ITERATIONS = dict(train_cfg=dict(by_epoch=False, max_iters=7, val_interval=2))
 
 
 class Clock:
-    """A clock of seconds that steps, hooks and validations move on."""
+    """A clock in seconds, advanced by steps, hooks and validations."""
 
     def __init__(self) -> None:
         self.now = 0.

@@ -1,4 +1,4 @@
-"""Bad steps leave weights and checkpoints as they were, and end the run."""
+"""Bad steps change neither weights nor checkpoints, and end the run."""
 from pathlib import Path
 from typing import Any, Dict
 
@@ -79,7 +79,7 @@ def test_fault_that_does_not_reproduce(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('fault', ['output', 'gradient', 'loss'])
 def test_accumulated_gradients(tmp_path: Path, fault: str) -> None:
-    """All batches of a bad update are repeated up to the bad one."""
+    """All batches of a bad update are repeated up to the bad batch."""
     watch = Watch()
     runner = build(
         tmp_path,
@@ -148,7 +148,7 @@ def test_skips_are_no_steps_for_statistics(tmp_path: Path) -> None:
 
 
 def test_weights_that_overflow(tmp_path: Path) -> None:
-    """An update by finite gradients can be bad: it is not saved."""
+    """An update by finite gradients can be bad: no checkpoint is saved."""
     diverge(
         build(
             tmp_path,
@@ -205,7 +205,7 @@ def test_bad_arguments() -> None:
 
 
 def test_before_checkpoint_of_ours(tmp_path: Path) -> None:
-    """A hook that saves asks first."""
+    """A hook of ours calls before_checkpoint before saving."""
 
     class Saves(CheckpointHook):
 

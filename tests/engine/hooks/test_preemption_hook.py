@@ -1,4 +1,4 @@
-"""A signal ends a training at the next step, with its state saved."""
+"""A signal ends a training at the next step, after saving a checkpoint."""
 import os
 import signal
 from pathlib import Path
@@ -105,7 +105,7 @@ def test_stops_at_the_next_step(tmp_path: Path, place: str, iteration: int,
 ])
 def test_iteration_loop(tmp_path: Path, place: str, iteration: int,
                         state: Optional[tuple]) -> None:
-    """A validation lies within the one epoch of the training."""
+    """A loop by iterations has one epoch, with validations inside."""
     saver = Saver()
     runner = runner_of(
         tmp_path,
@@ -287,7 +287,7 @@ def run_places(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes_agree(tmp_path: Path) -> None:
-    """Only one gets the signal, and has a longer validation."""
+    """Only one process gets the signal, and has a longer validation."""
     spawn(run_places, (str(tmp_path), ), 2)
     one, other = (torch.load(tmp_path / f'{rank}.pth') for rank in range(2))
     assert one == other == [(PREEMPTED, (0, 2)), (PREEMPTED, (2, 6)),

@@ -66,7 +66,7 @@ def test_loops_that_are_built_are_exchanged() -> None:
         assert isinstance(loop.dataloader, ResumableLoader)
         assert loop.dataloader.dataset.key is None
     before = one._val_loop.dataloader
-    hook.before_run(one)  # the runner calls it for each kind of run
+    hook.before_run(one)  # once for each kind of run
     assert one._val_loop.dataloader is before
 
 

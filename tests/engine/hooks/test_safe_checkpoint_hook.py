@@ -34,7 +34,7 @@ def quick_start(monkeypatch: Any) -> None:
 
 
 def build(folder: Path, resume: bool = False, **kwargs: Any) -> Runner:
-    """Build a runner; the hook keeps one checkpoint and the best one."""
+    """Build a runner; the hook keeps the last and the best checkpoint."""
     rest = {
         k: kwargs.pop(k)
         for k in ('epochs', 'hooks', 'names', 'train_cfg', 'load_from')
@@ -84,11 +84,11 @@ def same_state(one: Path, other: Path) -> bool:
 
 
 class Moments:
-    """Count the moments of saves, and end the training in one of them.
+    """Count the moments of saves, and end the training at a chosen moment.
 
     Args:
-        chosen (int): Number of the moment, from 1. Defaults to 0, none.
-        end (Callable, optional): Called then.
+        chosen (int): Number of the moment, from 1. Defaults to 0, none. end
+            (Callable, optional): Called at the chosen moment.
     """
 
     def __init__(self,
@@ -141,8 +141,8 @@ def train_whole(tmp_path: Path, monkeypatch: Any) -> Tuple[Path, range]:
     start, end = (
         moments.seen.index(f'half of {folder}/epoch_{n}.pth.unfinished')
         for n in (2, 3))
-    # Six of the checkpoint, three of the best one, and six of the checkpoint
-    # that knows the best one.
+    # Six moments of the checkpoint, three of the best file, and six of the
+    # checkpoint with the name of the best file.
     assert end - start == 15
     return folder, range(start + 1, end + 1)
 
@@ -176,9 +176,9 @@ def test_ended_at_each_moment_of_a_save(tmp_path: Path, monkeypatch: Any,
         if end is die:
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
         else:
-            # A file that cannot be removed is no reason to end.
+            # A failing removal does not end the training.
             assert ended != moments.seen[moment - 1].startswith('remove')
-        # All files under their names are complete, and the newest is found.
+        # All files under final names are complete, and the newest is found.
         for path in folder.glob('*.pth'):
             check_file(path)
         numbers = [int(p.stem[6:]) for p in folder.glob('epoch_*.pth')]
@@ -186,8 +186,8 @@ def test_ended_at_each_moment_of_a_save(tmp_path: Path, monkeypatch: Any,
         assert found.path == folder / f'epoch_{max(numbers)}.pth'
         assert not found.passed_over
         assert list(folder.glob('best_*'))
-        # The host's loop does not repeat the validation that is due, so the
-        # best file of it remains unknown.
+        # The host's loop does not repeat the due validation, so its best file
+        # remains unknown.
         hub = load(found.path)['message_hub']['runtime_info']
         due = hub['keep_ckpt_ids'] == [2] and '_1.pth' in hub['best_ckpt']
         # The resumed training leaves the same files and weights.
@@ -238,7 +238,7 @@ def test_save_now(tmp_path: Path, resume: bool) -> None:
 
 
 def info(folder: Path) -> dict:
-    """Return what the last checkpoint knows about checkpoints."""
+    """Return the last checkpoint's entries about checkpoints."""
     hub = load(folder / last(folder))['message_hub']['runtime_info']
     keys = [k for k in hub if 'ckpt' in k or k.startswith('best_score')]
     return {
@@ -280,7 +280,7 @@ def test_same_files_as_the_host(tmp_path: Path, settings: dict) -> None:
             place = tmp_path / kind / 'other/work'
         train(folder, **given)
         (folder / 'last_checkpoint').rename(place / 'last_checkpoint')
-        # The name of a published file ends with a sum of its content.
+        # The name of a published file ends with a hash of the content.
         names = {name.split('-')[0] for name in files(place)}
         assert names > {'last_checkpoint'}
         found.append((names, last(place), info(place)))
@@ -340,7 +340,7 @@ def test_moved_folder(tmp_path: Path, copied: bool) -> None:
 
 
 def test_other_trainings_are_left_alone(tmp_path: Path) -> None:
-    """Files that the training does not know are never removed."""
+    """Files of other trainings are never removed."""
     train(tmp_path / 'one', epochs=2)
     two = tmp_path / 'two'
     two.mkdir()
@@ -535,7 +535,7 @@ def work(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_two_processes(tmp_path: Path) -> None:
-    """All processes end, the first one tells; all resume from one file."""
+    """All processes end, rank 0 with the fault; all resume from one file."""
     spawn(work, (str(tmp_path), ), 2)
     one, other = (json.loads((tmp_path / rank).read_text()) for rank in '01')
     assert one[0][0] == 4 and 'written (too little space)' in one[0][1]

@@ -17,7 +17,7 @@ GIB = 2**30
 
 
 class Clock:
-    """A clock that a step moves on by 2 s, the first one by 20 s."""
+    """A clock advanced by 20 s in the first step, by 2 s in later steps."""
 
     def __init__(self) -> None:
         self.now = 100.
@@ -210,7 +210,7 @@ def test_waits_for_a_gpu_three_times(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def recipe() -> Any:
-    """Return a runner's part that the line about memory reads."""
+    """Return the part of a runner needed for the line about memory."""
     cfg = Config(
         dict(
             model=dict(backbone=dict()),

@@ -1,4 +1,4 @@
-"""A training holds the working folder, and no second one enters."""
+"""One training holds a working folder; a second training is refused."""
 import multiprocessing
 import time
 from pathlib import Path
@@ -58,7 +58,7 @@ def take(folder: str, force: bool, pipe: Any) -> None:
 
 
 class Other:
-    """Another process that takes the folder."""
+    """Another process taking the folder."""
 
     def __init__(self, folder: Path, force: bool = False) -> None:
         ours, theirs = FORK.Pipe()

@@ -35,7 +35,7 @@ class Seen(Line):
 
 @pytest.mark.parametrize('resume', [True, False])
 def test_training_and_validation(tmp_path: Path, resume: bool) -> None:
-    """In the loaders of the host, and in those of ``ResumeHook``."""
+    """Loaders of the host, and loaders of ``ResumeHook``, get the priority."""
     loader = dict(
         batch_size=2,
         num_workers=1,

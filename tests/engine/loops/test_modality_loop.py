@@ -1,4 +1,4 @@
-"""Videos and images take turns, in an order that survives a restart."""
+"""Videos and images alternate, in an order unchanged by a restart."""
 import random
 from collections import Counter
 from pathlib import Path
@@ -46,7 +46,7 @@ class Stream(IterableDataset):
 
 
 class Toy(BaseModel):
-    """Note what it sees and what it loses."""
+    """Note the inputs and the losses of each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,8 +70,8 @@ class Stop(Hook):
     """End the process in effect.
 
     Args:
-        epoch (int): Number of the epoch.
-        batch (int): Number of the batch that is not trained on any more.
+        epoch (int): Number of the epoch. batch (int): Number of the first
+            batch not to be trained on.
     """
 
     def __init__(self, epoch: int, batch: int) -> None:
@@ -83,7 +83,7 @@ class Stop(Hook):
 
 
 class Reads(Hook):
-    """Count the samples that a run reads, and its epochs."""
+    """Count the samples read by a run, and its epochs."""
 
     def before_train(self, runner) -> None:
         self.count, self.epochs = 0, []
@@ -148,7 +148,7 @@ def test_an_epoch_takes_each_batch_once(whole: List[tuple]) -> None:
     epochs = [[frames for frames, _ in whole[i:i + 8]]
               for i in range(0, 32, 8)]
     assert all(Counter(epoch) == {4: 5, 1: 3} for epoch in epochs)
-    # Neither one modality after the other, nor every epoch alike.
+    # The modalities are mixed, and epochs have different orders.
     assert len({tuple(epoch) for epoch in epochs}) > 1
     assert all(epoch != sorted(epoch) for epoch in epochs)
 
@@ -167,7 +167,7 @@ def test_a_process_with_its_own_seed_keeps_the_turns(whole: List[tuple],
 
 def test_resumed_training_repeats_an_uninterrupted_one(whole: List[tuple],
                                                        tmp_path: Path) -> None:
-    """Order and losses are those of the training that went through."""
+    """Order and losses equal the uninterrupted training."""
     before = train(tmp_path, 'killed', (Stop(2, 1), ))
     assert len(before) == 17 and before == whole[:17]
     after = train(tmp_path, 'resumed', resume=True)
@@ -197,7 +197,7 @@ def test_killed_and_resumed_within_an_epoch(whole: List[tuple], tmp_path: Path,
 @pytest.mark.slow
 def test_workers_do_not_change_what_is_drawn(whole: List[tuple],
                                              tmp_path: Path) -> None:
-    """Neither their number, nor whether they live on, nor a restart."""
+    """Draws do not depend on the number and lifetime of workers."""
     workers = dict(num_workers=2, persistent_workers=True)
     checkpoint = dict(interval=5, by_epoch=False)
     before = train(

@@ -1,4 +1,4 @@
-"""Samples depend on their place in the training, on nothing read before."""
+"""Samples depend on epoch and position alone, not on earlier reads."""
 import pickle
 import random
 from multiprocessing.reduction import ForkingPickler
@@ -39,7 +39,7 @@ class Noise(Dataset):
 
 
 class Spread(SequentialSampler):
-    """Note the sizes that ShardSampler asks for."""
+    """Note the sizes asked for by ShardSampler."""
     told: tuple = ()
     streams = 1
 
@@ -70,7 +70,7 @@ def test_an_epoch_from_its_middle() -> None:
     whole = list(loader())
     assert numbers(whole) == [[0, 1], [2, 3], [4, 5], [6]]
     rest = loader()
-    random.random()  # What was drawn before does not matter.
+    random.random()  # earlier draws do not matter
     rest.start_at(2)
     assert list(rest) == whole[2:]
     assert list(rest) == whole[2:]
@@ -251,7 +251,7 @@ def test_seeded_data_set_can_be_copied() -> None:
 
 
 def test_workers_can_be_spawned() -> None:
-    """A spawned worker gets its parts as bytes."""
+    """A spawned worker gets the loader's parts as bytes."""
     one = loader(num_workers=2)
     parts = (one.dataset, one.worker_init_fn)
     assert len(ForkingPickler.loads(ForkingPickler.dumps(parts))) == 2

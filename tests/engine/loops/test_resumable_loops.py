@@ -46,7 +46,7 @@ class Draws(Dataset):
 
 
 class Toy(BaseModel):
-    """A model that draws random numbers in the forward pass."""
+    """A model with random numbers in the forward pass."""
 
     def __init__(self) -> None:
         super().__init__()

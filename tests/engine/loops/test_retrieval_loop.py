@@ -23,15 +23,15 @@ from mmvideomamba.engine.loops.retrieval_loop import Pairs
 from mmvideomamba.evaluation import VideoTextRecall
 from mmvideomamba.models.multimodal import RetrievalScores
 
-# Of 3 videos (rows) and 4 texts. Text 1 is nearest to video 0, not to its
-# own; all other texts are nearest to a video of theirs.
+# Similarity of 3 videos (rows) and 4 texts. Text 1 is nearest to video 0
+# instead of video 1; every other text is nearest to a matching video.
 DUAL = torch.tensor([[.9, .8, .1, .2], [.1, .3, .7, .1], [.2, .1, .2, .6]])
 # The judge finds the right partner each time.
 JUDGED = torch.tensor([[5., 1, 0, 0], [0, 6, 5, 0], [0, 0, 0, 4]])
 
 
 class Videos(Dataset):
-    """Numbers of videos, and which texts belong to them."""
+    """Numbers of videos, and the matching texts of each."""
     metainfo: dict = {}
     texts = ['a', 'b', 'c', 'd']
     videos_of_text = [[0], [1], [1], [2]]
@@ -65,7 +65,7 @@ class Scorer:
 
 
 class Model(nn.Module):
-    """A model whose videos are their numbers."""
+    """A model with numbers as videos."""
 
     def tokenize(self, texts: List[str]) -> None:
         assert texts == ['a'] and not self.training
@@ -92,7 +92,8 @@ def build(kind: type, **kwargs: Any) -> Any:
 
 def test_recalls_of_judge_and_encoders() -> None:
     found = build(RetrievalTestLoop).run()
-    # A video has its own text first, three texts of four their video.
+    # Every video has a matching text first, three of four texts a matching
+    # video.
     assert found['v2t_emb/R@1'] == 100 and found['t2v_emb/R@1'] == 75
     assert found['v2t/R@1'] == found['t2v/R@1'] == 100
     assert found['mean_recall'] == 100
@@ -123,7 +124,7 @@ def test_hooks_are_called_as_by_the_host(kind: type, stage: str) -> None:
 
 @pytest.mark.parametrize('world', [1, 3, 4])
 def test_queries_are_shared_by_the_processes(monkeypatch, world: int) -> None:
-    """The metric cuts off what comes twice: query i is of process i % w."""
+    """Query i belongs to process i % world; the metric drops repetitions."""
     taken: Dict[int, List[tuple]] = {}
     for rank in range(world):
         monkeypatch.setattr(retrieval_loop.dist, 'get_dist_info', lambda:
@@ -147,7 +148,7 @@ def test_queries_are_shared_by_the_processes(monkeypatch, world: int) -> None:
 
 
 def test_bad_videos_leave_the_candidates() -> None:
-    """And with them the texts that have no other video."""
+    """Texts without a good video leave together with the bad videos."""
     data = SimpleNamespace(
         texts=['a', 'b', 'c', 'd'],
         videos_of_text=[[0], [1, 2], [1], [2]],
@@ -183,7 +184,7 @@ def test_evaluation_without_a_bad_video(monkeypatch) -> None:
 
 
 class RealScorer(Scorer):
-    """Score videos by their numbers, which stand in their texts."""
+    """Score videos by number; a text holds the number of its video."""
 
     def add_videos(self, inputs: torch.Tensor, ids: List[int]) -> None:
         self.added += zip(ids, inputs[:, 0].int().tolist())
@@ -225,7 +226,7 @@ def test_bad_files_of_a_real_set(tmp_path: Path) -> None:
         dict(video=f'{n}.mp4', caption=[f'a {n[0]}', f'the {n[0]}'])
         for n in names
     ]
-    # A text that has another video.
+    # A text with a second, good video.
     entries.append(dict(video=['4_bad.mp4', '3.mp4'], caption='with 3'))
     (tmp_path / 'x.json').write_text(json.dumps(entries))
     steps = [FakeDecode(), PackActionInputs(algorithm_keys=('video_index', ))]

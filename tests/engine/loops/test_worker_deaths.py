@@ -1,4 +1,4 @@
-"""A worker that dies costs its sample, not the run."""
+"""A dying worker loses its sample, not the run."""
 import os
 import signal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Layer-wise learning rates that reach the blocks."""
+"""Layer-wise learning rates down to the blocks."""
 import copy
 from pathlib import Path
 
@@ -19,7 +19,7 @@ LAYERS = 3
 
 @pytest.fixture
 def cfg() -> Config:
-    """Return a recipe's optimizer with what the docs say to change."""
+    """Return a recipe's optimizer with the changes from the docs."""
     found = Config.fromfile(FOLDER / RECIPE)
     found.merge_from_dict({
         'optim_wrapper.constructor': NAME,
@@ -102,7 +102,7 @@ def test_model_must_know_its_depth(cfg: Config) -> None:
 
 
 def test_rates_below_lora(cfg: Config) -> None:
-    """Adapters learn at the rate of their block."""
+    """Adapters learn at the rate of the enclosing block."""
     recognizer(cfg)  # changes the config
     cfg.model.backbone.pop('init_cfg')
     cfg.model.backbone = dict(

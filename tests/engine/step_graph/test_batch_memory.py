@@ -1,4 +1,4 @@
-"""Copies of batches: same values, fixed places, layouts that tell."""
+"""Copies of batches: same values, fixed places, a layout per structure."""
 import collections
 from typing import Any, Dict, NamedTuple
 
@@ -35,8 +35,8 @@ def test_values_and_places() -> None:
     sample = memory.batch['data_samples'][1]
     assert sample.gt_label.tolist() == [0.5, 7.]
     assert sample.inner.gt_label.tolist() == [1]
-    # Names of files change from batch to batch, and a default of a loss is
-    # not their value.
+    # File names change from batch to batch: neither a recorded name nor the
+    # loss's default may be used.
     for use in (bool, str, float, len, 'x'.__add__, lambda x: x == 'y'):
         with pytest.raises((RuntimeError, TypeError)):
             use(sample.get('filename', 'default'))

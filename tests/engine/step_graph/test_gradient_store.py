@@ -18,7 +18,7 @@ def test_take_adds_to_earlier_batches() -> None:
     }
     places = [x.data_ptr() for x in store.views]
     ones = [torch.ones_like(p) for p in parameters]
-    # A transposed gradient has the values of a plain one.
+    # A transposed gradient has the same values as a contiguous gradient.
     ones[0] = torch.arange(6.).view(3, 2).t()
     store.take(ones)
     assert not store.waiting()

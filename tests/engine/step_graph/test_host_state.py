@@ -1,4 +1,4 @@
-"""State of the host that a graph would fix is noticed."""
+"""Changes of host state, fixed by a graph at capture, are noticed."""
 import random
 from typing import Any, Callable
 

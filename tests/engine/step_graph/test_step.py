@@ -1,4 +1,4 @@
-"""Recorded steps are those of the host, and leave by themselves."""
+"""Recorded steps equal the host's steps, and are dropped after changes."""
 import copy
 from types import SimpleNamespace
 from typing import Any, Dict, List

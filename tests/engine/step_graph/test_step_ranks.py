@@ -1,4 +1,4 @@
-"""Recorded steps on two processes are those of the host's wrapper."""
+"""Recorded steps on two processes equal the steps of the host's wrapper."""
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,4 @@
-"""Graphs of updates follow the optimizer and what belongs to it."""
+"""Graphs of updates follow changes of the optimizer and its settings."""
 from typing import Any, Callable, List
 
 import pytest

@@ -1,4 +1,4 @@
-"""Relevance of the frames and places that a model saw."""
+"""Relevance of frames and patches for a prediction."""
 from typing import Any
 
 import cv2
@@ -12,7 +12,7 @@ from mmvideomamba.inference.relevance import relevance
 
 
 def test_videos(trained_file: Any) -> None:
-    """Frames, numbers and relevance are those of the scored views."""
+    """Frame numbers and relevance belong to the scored views."""
     (trained_file.folder / 'bad.mp4').write_bytes(b'none')
     predictor = Predictor(trained_file.file, 'cpu')
     found = list(predictor.explain(trained_file.folder, 'walk', 'attribution'))

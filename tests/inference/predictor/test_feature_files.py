@@ -1,4 +1,4 @@
-"""Files of features are whole, and of one kind."""
+"""Files of features are complete, and of one kind."""
 from pathlib import Path
 from typing import Any
 

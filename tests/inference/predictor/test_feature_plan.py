@@ -1,4 +1,4 @@
-"""Windows cover a video, wherever it ends."""
+"""Windows cover a video up to any end."""
 import numpy as np
 import pytest
 

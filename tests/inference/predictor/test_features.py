@@ -57,7 +57,7 @@ def test_windows(trained_file: Any) -> None:
 
 
 def test_frames(trained_file: Any) -> None:
-    """Rows of frames are means of patches; those past the end are left out."""
+    """Rows of frames are means of patches, without frames past the end."""
     _, file, folder = trained_file
     predictor = Predictor(file, 'cpu', batch_size=2)
     found = next(predictor.features(folder / 'a.mp4', 'frame', interval=2))

@@ -25,7 +25,7 @@ def test_folders(folder: Path) -> None:
         (folder / 'in/x.png').unlink()
         expand_inputs(folder / 'in', True)
     assert 'png' in str(caught.value)
-    # Images without videos are the frames of one.
+    # A folder of images without videos is one folder of frames.
     frames = folder / 'frames'
     frames.mkdir()
     (frames / 'img_1.jpg').touch()

@@ -47,7 +47,7 @@ def test_numbers_of_the_test(trained_file: Any, tmp_path: Path) -> None:
 
 
 def test_frames_and_times(trained_file: Any) -> None:
-    """The frames are those of the pipeline, the times those of the rate."""
+    """Frames come from the pipeline, times from the frame rate."""
     _, file, folder = trained_file
     predictor = Predictor(file, 'cpu', workers=0)
     found = next(predictor.predict(folder / 'a.mp4'))

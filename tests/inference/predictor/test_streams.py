@@ -27,7 +27,7 @@ def test_all_parts(workers: int) -> None:
 
 
 def test_a_part_ahead_and_closed() -> None:
-    """A long input waits for its parts to be taken, and is closed."""
+    """A long input is read one part ahead, and closed at the end."""
     made: List[int] = []
     closed = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Tables hold what was predicted."""
+"""Tables hold the predictions."""
 import csv
 import json
 import sys
@@ -54,7 +54,7 @@ def test_parquet(tmp_path: Path) -> None:
 
 
 def test_checks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A table that cannot be written is refused before the work."""
+    """A path not fit for a table is refused before the work."""
     with pytest.raises(ValueError, match='x.xml: the ending'):
         check_table(tmp_path / 'x.xml')
     (tmp_path / 'x.csv').mkdir()

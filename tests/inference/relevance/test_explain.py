@@ -1,4 +1,4 @@
-"""Relevance lies where a class comes from, and the model stays as it was."""
+"""Relevance lies on the evidence of a class; the model stays unchanged."""
 from typing import Any
 
 import micro_models
@@ -36,7 +36,7 @@ def red_model(frames: int, **kwargs: Any) -> nn.Module:
 @pytest.mark.parametrize('method', ['gradient', 'attribution'])
 @pytest.mark.parametrize('frames', [1, FRAMES])
 def test_the_red_patch(frames: int, method: str, order: str) -> None:
-    """Of a class and the opposite one, one comes from the red patch."""
+    """The red patch is the evidence of exactly one of two opposite classes."""
     model = red_model(frames, scan_order=order)
     x = picture(frames)
     maps = torch.cat([relevance(model, x, label, method) for label in (0, 1)])
@@ -45,8 +45,8 @@ def test_the_red_patch(frames: int, method: str, order: str) -> None:
     seen = maps.sum(0)
     assert seen[red] > 3 * seen[blue]
     if method == 'gradient':
-        # The content of a token holds some of the next three, by the
-        # convolution; the gradient is taken in front of it.
+        # The convolution mixes the next three tokens into a token's content;
+        # the gradient is taken before the convolution.
         assert seen[red] == seen.amax()
 
 

@@ -78,7 +78,7 @@ def test_the_row_times_the_content_is_what_the_mixer_computes(
 
 
 def test_places_are_mapped_back() -> None:
-    """A token's content stands in the token's place, whatever the order.
+    """The content of token i is at position i, for every scan order.
 
     With a convolution of one tap, content depends on no other token.
     """
@@ -95,7 +95,7 @@ def test_places_are_mapped_back() -> None:
 
 
 def test_layers_with_hooks_are_called() -> None:
-    """As an adapter is, which adds to what a layer returns."""
+    """Layers with hooks are called, as for an adapter."""
     mixer = make_mixer('spatial_first')
     x = torch.randn(1, L, 6).double()
     before = class_row(mixer, x).weights

@@ -41,7 +41,7 @@ def test_a_distilled_classifier() -> None:
 
 
 def test_refusals(tmp_path: Path) -> None:
-    """A pretraining, no model, and files that are gone."""
+    """Pretraining, configs without a model, and lost files are refused."""
     with pytest.raises(ValueError, match='UMT serves for a pretraining'):
         plain_model(config(PRETRAINING))
     with pytest.raises(ValueError, match='the config has no model'):

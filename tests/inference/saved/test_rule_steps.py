@@ -1,4 +1,4 @@
-"""A pipeline made from a rule has that rule."""
+"""A pipeline made from a rule gives the rule back."""
 from typing import Any, Dict, List
 
 import pytest

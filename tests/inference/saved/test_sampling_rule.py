@@ -20,7 +20,7 @@ from mmvideomamba.inference.saved.sampling_rule import sampling_rule
 
 consumer = load_script('docs/consumers/run_onnx.py')
 DATA = ROOT / 'configs' / '_base_' / 'datasets'
-# Pipelines of leaf configs that are not those of their data set.
+# Leaf configs with pipelines different from their data set's.
 LEAVES = ('pretraining/quickstart/clip-micro_1xb64-15e_quickstart-frames.py',
           'classification/videomamba-middle_res448-pre_16xb32-10e_in1k-'
           'res576.py', 'retrieval/videomamba-middle_umt-25m-pre_8xb128-u1-'
@@ -32,7 +32,7 @@ LEAVES = ('pretraining/quickstart/clip-micro_1xb64-15e_quickstart-frames.py',
 def pipelines() -> Dict[str, List[dict]]:
     """Return the pipelines of validations and tests.
 
-    Of pipelines that differ in numbers alone, the shortest stands for all.
+    Of pipelines equal except for numbers, the shortest is taken.
     """
     found: Dict[str, Any] = {}
     files = [
@@ -203,7 +203,7 @@ BEYOND = [
             type='mmvideomamba.UniformWindowSample',
             test_mode=True,
             window=None)), 'length of the windows'),
-    # Views that are not of one square size, or that a step refuses.
+    # Views of several or non-square sizes, and views refused by a step.
     (steps_of(UNIFORM, RESIZE), 'another size'),
     (steps_of(UNIFORM, dict(type='Resize', scale=(32, 24),
                             keep_ratio=False)), '32 x 24'),

@@ -117,7 +117,7 @@ def test_prompts(tmp_path: Path, make_video: Callable) -> None:
 
 
 def test_multiple_choice(tmp_path: Path, make_video: Callable) -> None:
-    """The scores of options are those of the model that was saved."""
+    """Scores of options equal the scores of the model before saving."""
     cfg = small_config('captions', tmp_path / 'bert')
     cfg.model.type = 'mmvideomamba.VideoTextMC'
     model, loaded = saved_pair(cfg, tmp_path)

@@ -1,4 +1,4 @@
-"""Queries: order, videos that are gone, the judge, neighbours."""
+"""Queries: order, missing videos, the judge, neighbours."""
 import os
 from pathlib import Path
 from typing import Any, List, Tuple
@@ -29,7 +29,7 @@ def test_order_and_times(index: VideoIndex, model: Any) -> None:
 
 def test_one_of_a_long_video(index: VideoIndex, videos: Path,
                              model: Any) -> None:
-    """The best of each video is found behind many windows of one."""
+    """The best window of each video is found, despite 500 windows of one."""
     (videos / 'long.mp4').write_text('1 0\n' * 500)
     index.add(videos, model)
     hits = index.query('right', 4, predictor=model, per_video=1)
@@ -62,7 +62,8 @@ def test_judge(index: VideoIndex, videos: Path, model: Any, tmp_path: Path,
     hits = index.query('right', 4, rerank=3, predictor=model)
     assert short(hits) == [('a.mp4', 2), ('a.mp4', 1), ('a.mp4', 0),
                            ('b.mp4', 0)]
-    # By the logits, which the probabilities of the stand-in contradict.
+    # Order by the logits; the stand-in's probabilities are the other way
+    # round.
     found = [one.probability for one in hits[:3]]
     assert found == pytest.approx([.98, .99, 1], abs=1e-3)
     assert hits[3].probability is None
@@ -72,7 +73,7 @@ def test_judge(index: VideoIndex, videos: Path, model: Any, tmp_path: Path,
         return
     (videos / 'a.mp4').write_text('1 0\n')
     hits = index.query('right', 4, rerank=4, predictor=model)
-    assert short(hits)[0] == ('b.mp4', 0)  # the only one that was judged
+    assert short(hits)[0] == ('b.mp4', 0)  # the only judged video
     assert 'has 1 windows now, but 3 in the index' in hits.notes[1]
 
 

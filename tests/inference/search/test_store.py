@@ -16,7 +16,7 @@ FORK = multiprocessing.get_context('fork')
 
 
 def add_slowly(folder: Path, videos: Path, model: Any) -> None:
-    """Index so that a kill finds half of a video, or of a line."""
+    """Index slowly, so that a kill leaves half a video or half a line."""
     write = store._write_all
 
     def slowly(number: int, data: Any) -> None:
@@ -41,7 +41,7 @@ def test_killed(tmp_path: Path, videos: Path, model: Any) -> None:
         run.start()
         journal = folder / 'data-1' / store.JOURNAL
         vectors = folder / 'data-1' / store.VECTORS
-        # A few lines on, while rows are there that do not count yet.
+        # Wait for a few lines, and for rows not yet in the journal.
         enough, end = journal.stat().st_size + 2000, time.monotonic() + 60
         while (journal.stat().st_size < enough
                or vectors.stat().st_size <= 16 * read_journal(journal)[1]):
@@ -114,7 +114,7 @@ def test_damage(index: VideoIndex) -> None:
 @pytest.mark.parametrize('name', [store.TOKENS, store.JOURNAL])
 def test_full_disk(index: VideoIndex, videos: Path, model: Any, name: str,
                    monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names what is kept; the next call goes on."""
+    """The error tells the number of videos kept; the next call goes on."""
     for i in range(4):
         (videos / f'v{i}.mp4').write_text('1 0\n')
     write, calls = store._write_all, []

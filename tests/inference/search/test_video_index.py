@@ -1,4 +1,4 @@
-"""Videos enter, change, move and leave; what else is refused."""
+"""Videos are added, changed, moved and removed; misuse is refused."""
 import json
 import os
 import shutil
@@ -61,7 +61,7 @@ def test_new_changed_moved_removed(index: VideoIndex, videos: Path,
 
 def test_same_size_and_time_but_other_content(index: VideoIndex, videos: Path,
                                               model: Any) -> None:
-    """Not every file of the size and time of a lost one is the lost one."""
+    """A new file with size and time of a lost file is not taken as moved."""
     state = (videos / 'b.mp4').stat()
     (videos / 'b.mp4').unlink()
     (videos / 'x.mp4').write_text('1 1\n')
@@ -91,7 +91,7 @@ def test_other_folders_stay(index: VideoIndex, tmp_path: Path,
     assert len(index.videos) == 4
     (tmp_path / 'single.mp4').unlink()
     assert index.remove_missing() == [str(tmp_path / 'single.mp4')]
-    shutil.rmtree(tmp_path / 'videos')  # a disk that is not there now
+    shutil.rmtree(tmp_path / 'videos')  # a disk not mounted
     assert index.remove_missing() == [] and len(index.videos) == 3
 
 
@@ -153,7 +153,7 @@ def test_interrupted(index: VideoIndex, videos: Path, model: Any) -> None:
 
 def test_room_of_dropped_videos(index: VideoIndex, videos: Path,
                                 model: Any) -> None:
-    """The matrix is copied when much of it is of dropped videos."""
+    """The matrix is copied when dropped videos take much room."""
     reader = VideoIndex.open(index.folder)
     (videos / 'a.mp4').unlink()
     added = index.add(videos, model)
@@ -163,7 +163,7 @@ def test_room_of_dropped_videos(index: VideoIndex, videos: Path,
     assert (index.folder / 'data-2/vectors.bin').stat().st_size == 3 * 16
     hits = index.query(unit([-1, 0])[0], 9)
     assert len(hits) == 3 and hits[0].video.endswith('c.mp4')
-    # A reader from before sees what it opened, less the lost file.
+    # An open reader keeps the old matrix, without the lost file.
     old = reader.query(unit([-1, 0])[0], 9)
     assert old[:3] == hits and old.missing == [str(videos / 'a.mp4')]
     reader.reload()

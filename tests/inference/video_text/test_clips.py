@@ -45,7 +45,7 @@ def read(item: Any, *cut: Any, group: int = 3, steps: list = STEPS) -> tuple:
 @pytest.mark.parametrize('most', [1, 2**27])
 def test_clips_of_the_test(sampler: dict, most: int, make_video: Callable,
                            monkeypatch: pytest.MonkeyPatch) -> None:
-    """A window is read as the test reads a video of its frames."""
+    """A window is read like a whole video of the same frames in the test."""
     monkeypatch.setattr(clips_file, 'MOST_BYTES', most)
     steps = [STEPS[0], sampler, *STEPS[2:]]
     path = str(make_video(frames=37))
@@ -78,7 +78,7 @@ def test_each_frame_once(make_video: Callable,
     monkeypatch.setattr(clips_file, 'MOST_BYTES', 5 * 3 * 64 * 48)
     _, found = read(path, 2., .5)
     assert len(found) == 9
-    sizes = [size for size in asked if size != [0]]  # asked for its size
+    sizes = [size for size in asked if size != [0]]  # [0] asks for the size
     assert max(map(len, sizes)) <= 5
     numbers = [i for part in sizes for i in part]
     assert len(numbers) == len(set(numbers)) and numbers == sorted(numbers)

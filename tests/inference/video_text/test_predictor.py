@@ -1,4 +1,4 @@
-"""Numbers are those of the test, whatever the form of model and video."""
+"""Scores equal the test's, for every form of model and video."""
 import json
 from pathlib import Path
 from typing import Any, Callable, Dict, List
@@ -105,7 +105,7 @@ def test_windows(text_models: Dict[str, TextFile], three_videos: Path) -> None:
 def test_bad_videos_among_others(text_models: Dict[str, TextFile],
                                  three_videos: Path, workers: int,
                                  batch_size: int) -> None:
-    """Others keep their embeddings and the order."""
+    """Good videos keep embeddings and order."""
     (three_videos / 'aa.mp4').write_bytes(b'no video')
     found = predictor(
         text_models['retrieval'], workers=workers, batch_size=batch_size)
@@ -126,7 +126,7 @@ def test_bad_videos_among_others(text_models: Dict[str, TextFile],
 
 def test_a_damaged_end(text_models: Dict[str, TextFile], three_videos: Path,
                        monkeypatch: pytest.MonkeyPatch) -> None:
-    """A video that fails after its first windows is bad as a whole."""
+    """A video failing after the first windows is bad as a whole."""
     get_frames = VideoReader.get_frames
 
     def fails(self: Any, indices: Any) -> np.ndarray:
@@ -196,7 +196,7 @@ def test_match(text_models: Dict[str, TextFile],
 
 
 def test_answers(text_models: Dict[str, TextFile], three_videos: Path) -> None:
-    """The best answer is that of tools/test.py, by file and by folder."""
+    """The best answer equals tools/test.py's, by file and by folder."""
     one = text_models['questions']
     questions = ['a square moves?', 'Left or right', 'green']
     found = predictor(one)
@@ -242,7 +242,7 @@ def test_part_of_a_video(text_models: Dict[str, TextFile],
 @pytest.mark.parametrize('kind', ['choice', 'retrieval'])
 def test_choices(text_models: Dict[str, TextFile], three_videos: Path,
                  kind: str) -> None:
-    """Scores are those of the test of multiple choice."""
+    """Scores equal the scores of the multiple-choice test."""
     found, judge = predictor(text_models[kind]), text_models['choice'].model
     judge.load_state_dict(text_models[kind].model.state_dict())
     init_default_scope('mmaction')
@@ -290,7 +290,7 @@ def test_fingerprint(text_models: Dict[str, TextFile], tmp_path: Path) -> None:
 
 def test_mistakes(text_models: Dict[str, TextFile], three_videos: Path,
                   make_video: Callable) -> None:
-    """Each is one line that names value and remedy."""
+    """Each mistake gives a one-line error with value and remedy."""
     video = str(three_videos / 'a.mp4')
     asks, finds = (
         predictor(text_models[k]) for k in ('questions', 'retrieval'))
@@ -321,7 +321,7 @@ def test_mistakes(text_models: Dict[str, TextFile], three_videos: Path,
 
 def test_missing_files(text_models: Dict[str, TextFile],
                        tmp_path: Path) -> None:
-    """Vocabulary and answers of a saved folder that was taken apart."""
+    """A saved folder without vocabulary or answers is refused."""
     folder = mmvideomamba.save_pretrained(text_models['questions'].file,
                                           tmp_path / 'saved')
     (folder / 'answers.json').unlink()

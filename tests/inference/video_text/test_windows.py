@@ -1,4 +1,4 @@
-"""Windows cover a video to the end; frames are those on the screen."""
+"""Windows cover a video to the end; each window has its displayed frames."""
 import numpy as np
 import pytest
 
@@ -20,13 +20,13 @@ from mmvideomamba.inference.video_text.windows import (check_part,
 ])
 def test_cut(duration: float, window: float, stride: float,
              expected: list) -> None:
-    """All windows have one length, and the last ends with the video."""
+    """All windows have the same length, and the last ends with the video."""
     np.testing.assert_allclose(
         cut_video(duration, window, stride), expected, atol=1e-9)
 
 
 def test_frames() -> None:
-    """A frame counts while it is on the screen, whatever the rate is."""
+    """A frame counts while displayed, at even and uneven rates."""
     even = np.arange(40) / 10
     assert frames_between(even, 0, 4) == (0, 40)
     assert frames_between(even, 1, 2) == (10, 20)

@@ -1,4 +1,4 @@
-"""Changes of attributes that are no plain values are noticed."""
+"""Changes of attributes other than plain values are noticed."""
 import copy
 import functools
 import random

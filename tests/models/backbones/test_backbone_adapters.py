@@ -1,4 +1,4 @@
-"""Adapters, quantisation and pruning of a backbone do what they say."""
+"""Adapters, quantisation and pruning of a backbone take effect."""
 import sys
 from pathlib import Path
 
@@ -64,7 +64,7 @@ def test_lora_of_peft(clip, name, dora):
 def test_lora_on_convolutions(clip, name):
     model = backbone()
     before = model(clip)[0]
-    # A rank that the groups of the short convolutions divide.
+    # The rank must be divisible by the groups of the short convolution.
     rank = {} if name == 'proj' else dict(rank_pattern={name: 32})
     model = adapted(model, [name], **rank)
     y = model(clip)[0]
@@ -91,7 +91,8 @@ def test_lora_on_a_parameter(clip):
     assert (y - before).abs().max() > 1e-4
     y.square().sum().backward()
     trained = {k: p for k, p in model.named_parameters() if p.requires_grad}
-    # The class token stands first: no state reaches it in the last block.
+    # The class token is the first token: no state reaches token 0 in the last
+    # block.
     assert all(p.grad.abs().max() > 0 for k, p in trained.items()
                if 'layers.0' in k)
     assert len(trained) == 4
@@ -130,7 +131,7 @@ def test_lora_of_mmpretrain(clip):
 
 
 def test_dynamic_int8(clip):
-    """The layers round as quantised layers of their own do."""
+    """Dynamic quantisation rounds the layers of the backbone."""
     model = backbone()
     before = model(clip)[0]
     quantised = torch.ao.quantization.quantize_dynamic(
@@ -160,7 +161,7 @@ def test_weight_only_int8_of_torchao(clip, monkeypatch):
 
 
 class Doubled(torch.Tensor):
-    """A weight that counts twice in a product, as one with a scale would."""
+    """A weight doubled in products, like a quantised weight with a scale."""
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):

@@ -56,7 +56,7 @@ def test_other_batch_sizes(backend, device):
 
 
 def as_on_a_gpu(monkeypatch):
-    """Let torch.compile take the ops whole on a CPU, as it does on a GPU."""
+    """Let torch.compile trace the ops whole on a CPU, as on a GPU."""
     for module in (drop_draws, tubelet_embed, bimamba_mixer, layerwise_scan):
         monkeypatch.setattr(module, 'being_traced', lambda _: '')
 

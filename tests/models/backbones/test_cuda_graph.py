@@ -1,4 +1,4 @@
-"""What a graphed module does without a GPU; tests/gpu replays graphs."""
+"""Graphed modules without a GPU; tests/gpu replays graphs."""
 import copy
 import pickle
 

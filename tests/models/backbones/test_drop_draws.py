@@ -1,4 +1,4 @@
-"""All blocks' draws in one launch."""
+"""The DropPath draws of all blocks in one launch."""
 import torch
 from common import small_backbone
 from torch import nn

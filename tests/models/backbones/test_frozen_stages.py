@@ -180,7 +180,7 @@ def one_rank():
 
 @pytest.mark.parametrize('stages', [0, 2])
 def test_all_that_learns_is_used(one_rank, stages):
-    """As processes that train together need it, every step anew."""
+    """DDP requires a gradient of every trainable parameter in each step."""
     inner = backbone(frozen_stages=stages)
     model = MMDistributedDataParallel(inner, find_unused_parameters=False)
     for _ in range(2):

@@ -48,7 +48,7 @@ def test_a_change(change):
     assert table.same()
     change(model)
     assert not table.same()
-    # Neither is what was changed before something to rely on.
+    # A model with a lasting change gets no valid table either.
     if change in CHANGES[4:]:
         assert not LayerTable(model).same()
 

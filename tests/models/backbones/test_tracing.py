@@ -171,7 +171,7 @@ def test_gradients_of_torch_func():
     loss(parameters, x).backward()
     for name, parameter in parameters.items():
         assert_close(found[name], parameter.grad, 'gradient', name=name)
-    # A gradient for each sample, which sum to that of the batch.
+    # Gradients per sample sum to the gradient of the batch.
     each = torch.func.vmap(
         torch.func.grad(lambda p, x: loss(p, x[None])), (None, 0))(parameters,
                                                                    x)

@@ -21,7 +21,7 @@ CLASSIFIERS = ('image_classifier', 'image_classifier_overlap',
 
 
 def golden_backbone(name: str, **kwargs) -> VideoMamba:
-    """Build the model of a golden file and load its weights."""
+    """Build the model of a golden file, with weights from the file."""
     cfg = golden(name).config['model']
     stride = cfg.get('stride', cfg['patch_size'])
     model = VideoMamba(
@@ -101,7 +101,7 @@ def test_golden_stochastic_depth(monkeypatch):
     model.train()
     assert_close(logits(), data['out/logits_train'], floor=GOLDEN_FLOOR)
     assert not list(draws)
-    # Layers that are called draw for themselves.
+    # Layers with hooks are called, and each layer draws its own numbers.
     draws = iter(data['draw/uniform'])
     monkeypatch.setattr(torch, 'rand',
                         lambda shape, **kwargs: next(draws).view(shape))
@@ -275,7 +275,7 @@ def deep(**kwargs) -> VideoMamba:
                                              ((2, ), (0, 1, 2)), ((1, 2), -3),
                                              ((0, 1), (1, ))])
 def test_stream_indices(indices, streams, masked, norm):
-    """The stream as the next block receives it, or the trunk's end."""
+    """The stream enters the next block, or leaves the trunk."""
     cfg = dict(norm_cfg=dict(type=norm))
     model = deep(out_indices=indices, stream_indices=streams, **cfg)
     every = deep(out_indices=range(3), **cfg)
@@ -365,7 +365,7 @@ PARAMETERS = [
 
 @pytest.fixture
 def no_init(monkeypatch):
-    """Leave parameters as allocated: only their number is asked for."""
+    """Leave parameters as allocated: only the number of weights counts."""
     for name in ('normal_', 'uniform_', 'trunc_normal_', 'kaiming_uniform_'):
         monkeypatch.setattr(torch.nn.init, name, lambda x, *_, **__: x)
 
@@ -577,7 +577,7 @@ def test_layer_depth():
 
 
 def fixed_weights(model: VideoMamba) -> None:
-    """Fill all weights from a formula, so that no generator matters."""
+    """Fill all weights from a formula, independent of any generator."""
     for i, parameter in enumerate(model.parameters()):
         wave = torch.sin(torch.arange(parameter.numel()) * 0.37 + i).view(
             parameter.shape)

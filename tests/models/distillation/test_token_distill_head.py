@@ -1,4 +1,4 @@
-"""Self-distillation: parity, the frozen teacher, and what does not fit."""
+"""Self-distillation: parity, the frozen teacher, and refused teachers."""
 import argparse
 import copy
 import re
@@ -37,7 +37,7 @@ def golden_backbone(role: str, data) -> VideoMamba:
 
 @pytest.fixture
 def published():
-    """Return the golden file, its student, and the head with its teacher."""
+    """Return the golden file, and the student and head built from the file."""
     data = golden('distill_student')
     student = golden_backbone('student', data)
     head = TokenDistillHead(48, golden_backbone('teacher', data))
@@ -132,7 +132,7 @@ def test_teacher_is_frozen_and_out_of_sight() -> None:
     assert {n for n, _ in head.named_parameters()} == set(head.state_dict())
     head.train()
     assert not head.teacher.backbone.training
-    # It follows to another dtype, as it would to another device.
+    # The teacher follows to another dtype, as to another device.
     head.double()
     assert head.teacher.backbone.cls_token.dtype == torch.float64
     other = copy.deepcopy(head)
@@ -176,7 +176,7 @@ def test_teacher_from_a_file(tmp_path, kind) -> None:
 
 
 def test_teacher_may_be_a_classifier_of_the_host(tmp_path) -> None:
-    """A vision transformer, with a grid and a width of its own."""
+    """A vision transformer of another grid and width can be the teacher."""
     teacher = dict(
         type='ImageClassifier',
         backbone=dict(
@@ -241,7 +241,7 @@ def test_teacher_of_other_tokens(change, message) -> None:
         head.check_student(student)
     text = str(error.value)
     assert f'set the same {message} (' in text
-    # Both are named, with their sizes.
+    # Student and teacher are named, with their sizes.
     assert text.count('VideoMamba (width 16, img_size') == 2
     assert '(1, 2, 2)' in text
 
@@ -253,7 +253,7 @@ def test_head_of_another_width() -> None:
 
 
 def test_checkpoint_of_another_teacher(tmp_path) -> None:
-    """Its distill_head leads to another width, and both are named."""
+    """The distill_head of another width is refused, with both widths."""
     head = image_head()
     wide = small_backbone(num_frames=1, arch=dict(embed_dims=24, num_layers=2))
     other = image_head(teacher=wide)
@@ -277,7 +277,7 @@ def test_bad_teacher_checkpoints(tmp_path, file) -> None:
     weights = official_weights(small_backbone(num_frames=1, arch=arch))
     if file == 'foreign':
         weights = dict(conv=torch.ones(1))
-    if file == 'training':  # published ones keep their command line
+    if file == 'training':  # published files hold the command line
         weights['args'] = argparse.Namespace(lr=1)
     if file != 'missing':
         torch.save(dict(model=weights), path)
@@ -316,7 +316,7 @@ def test_teacher_without_weights_or_tokens() -> None:
 
 
 def test_tokens_that_differ_only_when_they_are_there() -> None:
-    """A backbone that does not tell its grid is found out at the loss."""
+    """Token shapes are compared at the loss, for a backbone without a grid."""
     student, x = small_backbone(num_frames=1), torch.randn(2, 3, 16, 16)
     with pytest.raises(ValueError, match=r'shape \(2, 5, 16\).*\(2, 4, 16\)'):
         image_head().loss(all_tokens(student, x)[:, 1:], x)

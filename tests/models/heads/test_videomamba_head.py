@@ -56,7 +56,7 @@ def make_recognizer(classes=5, backbone=None, head=None):
 
 
 def identity_head(classes, average):
-    """Return a head that passes its input through."""
+    """Return a head with the identity as classifier."""
     head = VideoMambaHead(
         num_classes=classes, in_channels=classes, average_clips=average)
     with torch.no_grad():
@@ -163,7 +163,7 @@ def test_label_out_of_range(label):
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
 def test_half_precision(dtype):
-    """numpy, which counts the hits of the host, knows no bfloat16."""
+    """The host counts hits in numpy, and numpy has no bfloat16."""
     head = VideoMambaHead(num_classes=5, in_channels=4)
     x = (torch.randn(2, 4), )
     wanted = head.loss(x, samples([0, 4]))
@@ -211,7 +211,7 @@ def test_equal_scores():
 @pytest.mark.parametrize('count', [1, 2])
 @pytest.mark.parametrize('smooth', [0., 0.1])
 def test_losses_are_those_of_the_host(classes, count, smooth):
-    """Indices and soft labels, also of one video, and of one class."""
+    """Losses equal the host's for indices and soft labels, also of 1 class."""
     head = VideoMambaHead(
         num_classes=classes, in_channels=4, label_smooth_eps=smooth)
     scores = torch.randn(count, classes)
@@ -237,7 +237,7 @@ def test_a_single_class_with_a_probability():
 
 
 def test_weights_of_classes_follow_the_scores():
-    """They are copied to the device once, not in each step."""
+    """Class weights are copied to the device once, not in each step."""
     loss = dict(type='CrossEntropyLoss', class_weight=[1., 2., 3.])
     head = VideoMambaHead(3, 4, loss)
     assert head.loss_cls.class_weight.device.type == 'cpu'
@@ -316,7 +316,7 @@ def test_backbone_file_leaves_the_head_fresh(tmp_path):
 
 
 def test_own_checkpoint(tmp_path):
-    """Load what mmengine saved, also at another size."""
+    """A checkpoint saved by mmengine loads, also at another size."""
     path = str(tmp_path / 'epoch_1.pth')
     model = make_recognizer()
     for parameter in model.parameters():

@@ -1,4 +1,4 @@
-"""A head that predicts one number."""
+"""A head predicting one number."""
 from typing import Iterator
 
 import pytest

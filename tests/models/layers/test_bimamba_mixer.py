@@ -52,7 +52,7 @@ def test_golden_float64(variant, length):
 
 
 def small_mixer(**kwargs) -> BiMambaMixer:
-    """Return a float64 mixer without a single weight at its start."""
+    """Return a float64 mixer with every weight moved from its start."""
     mixer = BiMambaMixer(8, d_state=4, **kwargs).double()
     with torch.no_grad():
         for parameter in mixer.parameters():

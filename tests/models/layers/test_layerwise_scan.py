@@ -1,4 +1,4 @@
-"""A mixer whose layers are called gives what the fused op gives."""
+"""A mixer with called layers gives the result of the fused op."""
 import pytest
 import torch
 from common import assert_close, gradients
@@ -170,7 +170,7 @@ def test_autocast(backend, device):
 
 @pytest.mark.parametrize('hooked', [False, True])
 def test_an_export_scans_both_directions_at_once(hooked, monkeypatch):
-    """A layer that is not plain sees the tokens in stored order."""
+    """A layer with a hook sees the tokens in stored order."""
     monkeypatch.setattr(exported, 'CHUNK', 4)
     mixer = BiMambaMixer(16, d_state=4).eval().requires_grad_(False)
     if hooked:

@@ -1,4 +1,4 @@
-"""Layers that an op may leave out, and layers to be called."""
+"""Layers an op may replace by their weights, and layers to be called."""
 import pytest
 import torch
 import torch.nn.utils.prune as prune

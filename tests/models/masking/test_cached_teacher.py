@@ -124,7 +124,7 @@ def test_broken_entry_is_named(tmp_path: Path) -> None:
 
 
 def test_in_the_model(tmp_path: Path) -> None:
-    """Attention masks are drawn anew, from what was stored."""
+    """Attention masks are drawn anew, from the stored attention."""
     plain = tiny_umt()
     teacher = dict(TINY, img_size=32)
     model = tiny_umt(

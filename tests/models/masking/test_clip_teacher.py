@@ -67,7 +67,7 @@ def test_tower_is_trainable_and_the_teacher_takes_its_weights() -> None:
     assert unused == []
     teacher = CLIPTeacher(
         TINY, img_size=16, num_levels=1, with_cls_token=False, norm='none')
-    # As a classifier of mmpretrain saves it.
+    # Names as saved by a classifier of mmpretrain.
     teacher.load_state_dict({
         **{
             f'backbone.{k}': v

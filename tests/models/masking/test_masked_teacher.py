@@ -35,7 +35,7 @@ class Numbers(nn.Module):
 
 
 def teacher(source: str, ratio: Optional[float] = None) -> MaskedTeacher:
-    """Mask a teacher that attends to the middle of three patches alone."""
+    """Mask a teacher with all attention on the middle of three patches."""
     attention = torch.tensor([[0., 1., 0.]]).repeat(4, 1)
     return MaskedTeacher(Numbers(attention), GRID, source, ratio)
 

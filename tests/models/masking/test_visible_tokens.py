@@ -36,7 +36,7 @@ def test_as_many_in_each_frame() -> None:
 def test_more_attention_is_seen_more_often() -> None:
     weights = torch.tensor([[8., 4., 2., 1.]]).repeat(20000, 1)
     seen = (~draw_mask_from_attention(weights, 1, 0.75)).float().mean(0)
-    # One is drawn: as often as its share of the weights.
+    # A single token is drawn: with the probability of its weight.
     assert (seen - weights[0] / 15).abs().max() < 0.02
 
 
@@ -109,7 +109,7 @@ def noted(masks: list, num_tokens: int = 3) -> list:
 
 
 def test_positions_noted_by_the_data_preprocessor() -> None:
-    """They do for a step whose samples hold tensors alone."""
+    """Noted positions replace the masks, for steps on tensors alone."""
     cpu = torch.device('cpu')
     rows = [[True, False, False], [False, True, False]]
     samples = noted([np.array(rows[0]), torch.tensor(rows[1])])

@@ -119,7 +119,7 @@ def golden_inputs(kind: str) -> torch.Tensor:
 
 
 def draws(case: str) -> SimpleNamespace:
-    """Return stand-ins for torch's generators that hand out what was drawn."""
+    """Return stand-ins of torch's generators for the recorded draws."""
     data = golden(NAME)
     queue = [
         data[f'{case}/draw/{name}']

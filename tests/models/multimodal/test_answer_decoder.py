@@ -20,7 +20,7 @@ TINY = dict(
     num_attention_heads=2,
     intermediate_size=16,
     max_position_embeddings=16,
-    # Apart from each other, so that a ranking is one.
+    # A wide spread keeps scores apart, for a unique ranking.
     initializer_range=0.5)
 WORDS = [[5, 6, 3], [5, 7, 3], [5, 3], [8, 9, 6, 3], [9, 3], [10, 5, 7, 3]]
 
@@ -52,7 +52,7 @@ def questions() -> tuple:
 
 
 def log_probs(decoder, words: list, states, mask) -> torch.Tensor:
-    """Say one answer, word by word, each time from the start."""
+    """Score one answer word by word, each time from the first word."""
     total, said = torch.zeros(()), [2]
     for word in words:
         logits = decoder(torch.tensor([said]), states[None], mask[None])[0, -1]
@@ -141,7 +141,7 @@ def test_losses_by_brute_force(decoder, questions) -> None:
 @pytest.mark.parametrize('pair_batch', [512, 4])
 def test_ranking_by_brute_force(decoder, questions, topk: int,
                                 pair_batch: int) -> None:
-    # First words that differ, so that the choice by them is unique.
+    # Distinct first words make the choice by first words unique.
     words = [[w] + rest for w, (_, *rest) in zip((5, 7, 11, 8, 9, 10), WORDS)]
     states, mask = questions
     found = rank_answers(decoder, answers(words), states, mask, 0, topk,

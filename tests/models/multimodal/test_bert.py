@@ -25,7 +25,7 @@ def tower() -> TextTower:
 @pytest.mark.parametrize('act', ['gelu', 'gelu_new', 'relu', 'silu'])
 def test_layers_without_cross_attention_are_those_of_transformers(
         act: str) -> None:
-    """All layers of a BERT, and the head that says words."""
+    """All layers of a BERT, and the head for masked words, are equal."""
     transformers = pytest.importorskip('transformers')
     torch.manual_seed(0)
     sizes = dict(SIZES, hidden_act=act)
@@ -44,7 +44,7 @@ def test_layers_without_cross_attention_are_those_of_transformers(
 
 
 def test_fusion_is_that_of_transformers(tower: TextTower) -> None:
-    """Cross-attention in each layer of a decoder that may look ahead."""
+    """Cross-attention of each layer equals a decoder without causal mask."""
     transformers = pytest.importorskip('transformers')
     decoder = build_decoder(tower).eval()
     theirs = transformers.BertLMHeadModel(
@@ -87,7 +87,7 @@ def test_first_weights() -> None:
 
 @torch.no_grad()
 def test_trace_takes_other_batches(tower: TextTower) -> None:
-    """No size of a traced model is that of the example."""
+    """A traced model takes other sizes than the example's."""
     vision = torch.randn(2, 3, 8)
     example = torch.randn(2, 5, 8), MASK, vision
     traced = torch.jit.trace_module(tower, dict(fuse=example))

@@ -1,4 +1,4 @@
-"""Lines of a log that are not repeated."""
+"""Lines of a log without repetition."""
 from mmvideomamba.models.multimodal import log_once
 
 

@@ -19,7 +19,7 @@ def test_golden_similarity(case: str, vision: int) -> None:
 
 
 def test_similarity_stays_in_float32() -> None:
-    """Autocast does not round it; the losses and negatives hang on it."""
+    """Similarities stay float32 under autocast, for losses and negatives."""
     data = golden(NAME)
     inputs = data['sim/in/vision3'], data['sim/in/text'], 0.05
     with torch.autocast('cpu', dtype=torch.bfloat16):

@@ -9,7 +9,7 @@ from mmvideomamba.models.multimodal.progress_bar import Progress
 
 
 class Terminal(io.StringIO):
-    """A file that says so."""
+    """A file with ``isatty()`` true."""
 
     def isatty(self) -> bool:
         return True

@@ -59,10 +59,9 @@ def recalls(found: retrieval.RetrievalScores) -> dict:
 
 
 def tie_bounds(row: torch.Tensor, positives: list, k: int) -> tuple:
-    """Tell whether a right item is in the first k in each, and in some, order.
+    """Tell whether the first k hold a right item in all, and in some, orders.
 
-    The items of equal score, such as all that were not judged, may come in
-    any order.
+    Items of equal score, such as all items not judged, may come in any order.
     """
     best = row[positives].max()
     better = int((row > best).sum())
@@ -87,7 +86,7 @@ def test_golden_matrices(topk: int, pair_batch: int, place) -> None:
 
 @pytest.mark.parametrize('topk', [128, 3])
 def test_golden_recalls(topk: int) -> None:
-    """Also where most pairs are not judged, so that ties could decide."""
+    """Recalls equal the golden ones; unjudged pairs make ties."""
     scored = scores(topk, progress=False)
     found = recalls(scored)
     judged = dict(img=scored.t2v, txt=scored.v2t)
@@ -102,7 +101,7 @@ def test_golden_recalls(topk: int) -> None:
                 if kind == 'rerank':
                     low, high = bounds.tolist()
                     assert low - 0.005 <= wanted <= high + 0.005
-                    # No tie lies across a k here, so there is one value.
+                    # No tie crosses rank k, so the recall has one value.
                     assert low == high
                 assert found[f'{name}{suffix}/R@{k}'] == pytest.approx(
                     wanted, abs=0.005)
@@ -171,7 +170,7 @@ def work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2)
-    # One process has more videos than the other.
+    # Process 0 has more videos than process 1.
     share = ((0, 3, 2), (1, ))[rank]
     found = scores(3, share, text_batch=4, progress=False)
     torch.save([*found], os.path.join(folder, f'{rank}.pth'))
@@ -185,7 +184,7 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     wanted = scores(3, text_batch=4, progress=False)
     for rank in range(2):
         found = torch.load(tmp_path / f'{rank}.pth')
-        # Other videos share a batch, which changes the rounding.
+        # Batches hold other videos: rounding differs.
         for one, other in zip(found, wanted, strict=True):
             torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
 

@@ -31,7 +31,7 @@ class Encoder(nn.Module):
 
 
 class Model(nn.Module):
-    """A judge that looks from each word at each visual token."""
+    """A judge with cross-attention from each word to each visual token."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -119,7 +119,7 @@ def test_scores_of_a_loop_over_pairs(pair_batch: int, video_batch: int,
 
 @pytest.mark.parametrize('videos, texts', [(1, TEXTS), (VIDEOS, 1), (1, 1)])
 def test_one_video_or_one_text(videos: int, texts: int) -> None:
-    """The directions differ in the pairs that are judged."""
+    """The two directions judge different pairs."""
     found = fill(Model(), range(videos), topk=2).score(NAMES[:texts])
     for scores, most in ((found.v2t, texts), (found.t2v, videos)):
         assert ((scores != -100).sum(1) == min(2, most)).all()
@@ -192,7 +192,7 @@ def test_pairs_that_nobody_judged(monkeypatch) -> None:
 
 
 def test_states_that_fill_the_device_stay(monkeypatch) -> None:
-    """They are uploaded batch by batch, with the same scores."""
+    """States larger than free memory are uploaded by batch; equal scores."""
     whole = fill(Model(), range(VIDEOS), topk=3).score(NAMES)
     monkeypatch.setattr(retrieval, 'free_bytes', lambda _: 0)
     monkeypatch.setattr(retrieval.TextStates, 'to', None)

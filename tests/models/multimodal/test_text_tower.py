@@ -64,7 +64,7 @@ def test_texts_of_several_videos() -> None:
 
 @pytest.mark.parametrize('first', [False, True])
 def test_both_forms_of_attention(first: bool) -> None:
-    """Without a gradient the attention is a fused one."""
+    """Attention is fused without gradients, and gives equal features."""
     torch.manual_seed(0)
     model, vision = tower(), torch.randn(2, 5, 6)
     ids = torch.randint(5, 20, (2, 4))

@@ -1,4 +1,4 @@
-"""Tokens come back as they were put, and their memory is told before."""
+"""Tokens come back as stored; their memory is stated before the run."""
 import tempfile
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def test_tokens_come_back(storage: str, dtype: str, tmp_path: Path,
     store.renumber({0: 1, 1: 0, 2: 2})
     assert store.take([0], CPU).equal(wanted[[1]])
     assert sorted(store) == [0, 1, 2] and store.count(0) == 5
-    # Nothing is left behind, even by a process that is killed.
+    # No file is left over, even by a killed process.
     assert not list(tmp_path.iterdir())
 
 
@@ -67,7 +67,7 @@ def test_sum_is_stated_once_before_it_is_needed(mm_log, monkeypatch) -> None:
 ])
 def test_sum_that_does_not_fit_is_refused(storage: str, shared: int,
                                           fits: bool, monkeypatch) -> None:
-    """Processes of a machine share its memory, but not that of a GPU."""
+    """Processes of a machine share the memory of the host, not of a GPU."""
     monkeypatch.setattr(token_store, 'free_bytes', lambda _: 1000)
     monkeypatch.setattr(token_store, 'processes_per_node', lambda _: shared)
     store = TokenStore(storage)

@@ -65,7 +65,7 @@ def test_bad_tokenizers(folder: Path) -> None:
 ])
 def test_what_is_no_vocabulary(folder: Path, content: bytes,
                                match: str) -> None:
-    """The host adds tokens that lack, which the tower does not know."""
+    """The host would add missing tokens, unknown to the text tower."""
     (folder / 'vocab.txt').write_bytes(content)
     with pytest.raises(ValueError, match=match):
         TextTokenizer(str(folder))(['a'])

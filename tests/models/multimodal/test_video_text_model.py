@@ -69,14 +69,14 @@ def test_golden_losses_and_gradients(case: str, monkeypatch, place) -> None:
         check_close(gradient, wanted, 'gradient', key)
     for prefix in cfg['params_without_gradient_prefixes']:
         names = [k for k in found if k.startswith(own_key(prefix))]
-        if prefix.endswith('.layer'):  # those for fusion are meant
+        if prefix.endswith('.layer'):  # layers for fusion are meant
             names = [k for k in names if 'crossattention' in k]
         assert names and not any(found[k] is not None and found[k].any()
                                  for k in names), prefix
 
 
 def test_golden_retrieval_mode(monkeypatch, place) -> None:
-    """The same trunk without a word head and a teacher, from its own file."""
+    """The trunk without word head and teacher, from a golden file."""
     data, case = golden(NAME), 'retrieval_mode'
     model = golden_model(
         dict(
@@ -132,7 +132,7 @@ def test_golden_text_features(place) -> None:
                                                  ('image', True, 0.5)])
 def test_alignment_of_images_only(kind: str, aligned: bool,
                                   seen: float) -> None:
-    """The loss leaves videos out, which are masked all the same."""
+    """Videos are left out of the alignment loss, and masked all the same."""
     masks = dict(
         video=dict(source='attention', ratio=0.75),
         image=dict(source='attention', ratio=0.5))

@@ -23,7 +23,7 @@ ANSWERS = ['red', 'blue', 'red disc', 'blue disc']
 
 @pytest.fixture
 def build(tmp_path: Path):
-    """Return a function that builds the model beside its files."""
+    """Return a function to build the model from words and answers."""
     (tmp_path / 'vocab.txt').write_text('\n'.join(WORDS))
     (tmp_path / 'answers.json').write_text(json.dumps(ANSWERS))
 
@@ -52,7 +52,7 @@ def samples() -> List[BaseDataElement]:
 
 
 def test_loading_a_pretrained_file(build) -> None:
-    """The towers are those of the file, the decoder starts from it."""
+    """Towers come from the file; the decoder starts from the text tower."""
     data, model = golden(NAME), build()
     source = golden_model(dict(CASE, loss_weight=dict(vtc=1.)), teacher=None)
     own, wanted = model.state_dict(), source.state_dict()
@@ -66,7 +66,7 @@ def test_loading_a_pretrained_file(build) -> None:
     head = 'cls.predictions.transform.dense.weight'
     assert torch.equal(own[f'text_decoder.{head}'],
                        data[f'sd/text_encoder.{head}'])
-    # What a runner does before it loads a file.
+    # A runner calls init_weights before loading a file.
     model.init_weights()
     assert all(torch.equal(v, own[k]) for k, v in model.state_dict().items())
 

@@ -38,7 +38,7 @@ def test_teacher_of_a_finer_patch_but_the_same_grid() -> None:
 
 
 class OwnTeacher(nn.Module):
-    """Another teacher with the same interface, trainable as it comes."""
+    """Another teacher with the same interface, with trainable weights."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,12 +74,12 @@ def test_any_teacher_is_frozen_and_in_evaluation_mode() -> None:
     assert torch.equal(teacher(x)[0], teacher(x)[0])
     wrapper.backward(model.loss(x, None)['loss'])
     wrapper.step()
-    # Neither a gradient nor weight decay nor a batch statistic reached it.
+    # The teacher stays: no gradient, weight decay or batch statistics.
     for key, value in teacher.state_dict().items():
         assert torch.equal(value, before[key]), key
     trained = {n for n, p in model.named_parameters() if p.grad is not None}
     wanted = {n for n, p in model.named_parameters() if p.requires_grad}
-    assert trained == wanted  # what several processes wait for
+    assert trained == wanted  # DDP waits for gradients of all these
     assert not model.eval().backbone.training
 
 
@@ -143,7 +143,7 @@ def test_mixed_precision() -> None:
 
 
 def test_what_is_never_trained_is_frozen() -> None:
-    """So that several processes need not search for it."""
+    """Parameters without gradient are frozen, as DDP requires."""
     model = tiny_umt()
     model.loss(torch.randn(2, 3, 4, 32, 32), None)['loss'].backward()
     for name, parameter in model.named_parameters():
@@ -274,7 +274,7 @@ def test_bad_masks_of_the_data(data_samples: list, text: str) -> None:
 
 
 def test_bad_masks_do_not_reach_the_device() -> None:
-    """They are refused on the CPU, before a step that may be captured."""
+    """Bad masks are refused on the CPU, before a step may be captured."""
     model = tiny_umt(mask_source='data')
     batch = dict(inputs=[*CLIPS], data_samples=keep(3, 4))
     with pytest.raises(ValueError, match='number of tokens, but the masks keep'):

@@ -53,7 +53,7 @@ def test_golden_student(case: str) -> None:
 
 @pytest.mark.parametrize('case', CASES)
 def test_golden_student_with_the_last_block(case: str) -> None:
-    """The published path without fused kernels: its last tap is not normed."""
+    """The published path without fused kernels: the last tap has no norm."""
     data = golden(STUDENT)
     student, decoder = student_and_decoder(case, stream_indices=-1)
     mask = data[f'{case}/in/mask'][:, 1:]
@@ -146,7 +146,7 @@ def test_golden_step_with_attention_mask(case: str, drawn) -> None:
         model.target_generator(x).features,
         data['attention/teacher_features'],
         floor=GOLDEN_FLOOR)
-    # As mmaction2's pipelines deliver it, with one clip per sample.
+    # Batches of mmaction2's pipelines: one clip per sample.
     loss = model(x.unsqueeze(1), mode='loss')['loss']
     assert_close(loss, data[f'{case}/loss'], floor=GOLDEN_FLOOR)
     loss.backward()
