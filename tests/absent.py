@@ -1,4 +1,4 @@
-"""Packages that look as if they were not installed."""
+"""Make installed packages look absent."""
 import importlib.abc
 import sys
 from importlib.machinery import ModuleSpec
@@ -8,7 +8,7 @@ import pytest
 
 
 class HidingFinder(importlib.abc.MetaPathFinder):
-    """Find what another finder finds, except for some packages.
+    """Find modules by another finder, except for some packages.
 
     Args:
         finder (Any): A finder of ``sys.meta_path``.

@@ -1,4 +1,4 @@
-"""A tiny training and test on videos of which some cannot be read."""
+"""A tiny training and test on videos, some of them unreadable."""
 import json
 import os
 import random
@@ -36,7 +36,7 @@ def medium(file: str, **kwargs: Any) -> BadMedium:
 
 
 class FakeDecode:
-    """Fail by the file's name; else give the number in it."""
+    """Fail for names with 'bad' or 'hung'; else give the name's number."""
 
     def __call__(self, results: dict) -> dict:
         name = Path(results['filename']).stem
@@ -60,7 +60,7 @@ class Toy(BaseModel):
     def forward(self, inputs: Any, data_samples: Any, mode: str) -> Any:
         numbers = [int(x) for x in inputs]
         labels = [int(x.gt_label) for x in data_samples]
-        assert numbers == labels  # each has its own frames
+        assert numbers == labels  # each video has its own frames
         if mode == 'loss':
             self.seen.append(labels)
             return dict(loss=(self.weight * torch.stack(inputs)).sum())
@@ -70,7 +70,7 @@ class Toy(BaseModel):
 
 
 class Numbers(BaseMetric):
-    """Tell which numbers have come, in which order."""
+    """Give the numbers of all samples, in the order of arrival."""
     default_prefix = 'all'
 
     def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
@@ -94,7 +94,7 @@ class Stop(Hook):
 
 def video_set(folder: Path, name: str, names: List[str],
               **kwargs: Any) -> CheckedVideoDataset:
-    """Build a data set; the label of a video is its number."""
+    """Build a data set; the label of a video is the number in the name."""
     lines = [f'{one}.mp4 {one.split("_")[0]}' for one in names]
     path = folder / f'{name}.txt'
     # Renamed into place: the processes of a run write the same list, and one

@@ -1,4 +1,4 @@
-"""Video files that cannot be used, and what the user is told about them."""
+"""Unusable video files, and the errors for them."""
 import os
 import subprocess
 from pathlib import Path
@@ -6,15 +6,15 @@ from typing import Dict, NamedTuple, Type
 
 import imageio_ffmpeg
 
-FRAMES = 30  # of a video that is not short
+FRAMES = 30  # of a video of usual length
 
 
 class Fault(NamedTuple):
-    """How a bad file is refused.
+    """The error for a bad file.
 
     Args:
         error (type): The exception.
-        text (str): Regular expression for a part of its message.
+        text (str): Regular expression for a part of the message.
     """
     error: Type[Exception]
     text: str
@@ -22,7 +22,7 @@ class Fault(NamedTuple):
 
 BYTES_LOST = Fault(ValueError, r'is cut off: \d+ bytes are left of the \d+')
 END_LOST = Fault(ValueError, 'is (cut off|damaged)')
-# Files that cannot be opened, by name.
+# Unreadable files, by name.
 FAULTS: Dict[str, Fault] = {
     'missing.mp4': Fault(FileNotFoundError, 'does not exist'),
     'zero.mp4': Fault(ValueError, r'is empty \(0 bytes\)'),
@@ -40,7 +40,7 @@ FAULTS: Dict[str, Fault] = {
 
 
 def ffmpeg(*arguments: str) -> None:
-    """Run ffmpeg and raise if it fails."""
+    """Run ffmpeg; a failure is an error."""
     subprocess.run([
         imageio_ffmpeg.get_ffmpeg_exe(), '-y', '-loglevel', 'error', *arguments
     ],
@@ -61,7 +61,7 @@ def cut(source: Path, path: Path, share: float = 0.6) -> None:
 
 
 def make_bad_videos(folder: Path) -> None:
-    """Write the files of ``FAULTS``, good ones, and two that do open.
+    """Write the files of ``FAULTS``, sound files, and two with late faults.
 
     Args:
         folder (Path): Where to write. ``whole.*`` and ``fast.mp4`` are good,

@@ -1,4 +1,4 @@
-"""Clips from draws, by the transforms that define them."""
+"""Clips from draws, by the reference transforms."""
 from typing import List, Optional, Sequence
 
 import cv2

@@ -1,4 +1,4 @@
-"""What several tests share: golden files, tolerances, devices, inputs."""
+"""Shared by several tests: golden files, tolerances, devices, inputs."""
 import functools
 import json
 import os
@@ -17,8 +17,8 @@ GOLDEN = Path(__file__).parent / 'data' / 'golden'
 
 # The only tolerances of numeric comparisons: the largest error allowed, as a
 # share of the largest magnitude of the expected array, by the dtype of the
-# computation. 'chain' is for results that pass through several roundings to
-# that dtype, such as a whole mixer.
+# computation. 'chain' is for results with several roundings to the dtype, such
+# as a whole mixer.
 TOLERANCES = {
     torch.float64: dict(forward=1e-9, gradient=1e-9, chain=1e-9),
     torch.float32: dict(forward=2e-5, gradient=1e-4, chain=1e-4),
@@ -29,10 +29,10 @@ TOLERANCES = {
 # all cancels, and float32 ends where float64 goes on.
 NOISE = dict(mamba_ssm=1e-5)
 UNDERFLOW = 1e-30
-# Added to the limit for golden arrays, which are float32 themselves.
+# Added to the limit for golden arrays, stored as float32.
 GOLDEN_FLOOR = 1e-6
 
-# Ways in which a download ends badly: what is left of the bytes of a file.
+# Failed downloads: the bytes left of a file's bytes.
 SPOILED = dict(
     cut=lambda whole: whole[:-500],
     empty=lambda whole: b'',
@@ -72,7 +72,7 @@ class Golden:
     """A file of reference outputs; entries are read as tensors.
 
     Args:
-        name (str): File name without its ending.
+        name (str): File name without the ending.
     """
 
     def __init__(self, name: str) -> None:
@@ -107,7 +107,7 @@ def device_of(backend: str) -> Tuple[Optional[torch.device], str]:
         backend (str): A name in ``BACKENDS``.
 
     Returns:
-        tuple: The device, or None and the reason why there is none.
+        tuple: The device, or None and the reason.
     """
     reason = ''
     for name in ('cuda', 'cpu') if torch.cuda.is_available() else ('cpu', ):
@@ -120,7 +120,7 @@ def device_of(backend: str) -> Tuple[Optional[torch.device], str]:
 
 
 def skip_slow(backend: str, elements: int) -> None:
-    """Skip a shape that would take minutes under Triton's interpreter."""
+    """Skip a shape taking minutes under Triton's interpreter."""
     interpreted = os.environ.get('TRITON_INTERPRET', '0') == '1'
     if backend == 'triton' and interpreted and elements > 30_000:
         pytest.skip('too large for the interpreter of Triton')
@@ -143,15 +143,15 @@ def gradients(outputs: Tensor, inputs: Dict[str, Tensor],
 
 
 def leaves(tensors: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Return detached copies that require a gradient."""
+    """Return detached copies with ``requires_grad`` set."""
     return {k: t.detach().clone().requires_grad_() for k, t in tensors.items()}
 
 
 def small_backbone(**kwargs: Any) -> VideoMamba:
-    """Return a backbone of two blocks, no weight of which is at its start.
+    """Return a backbone of two blocks with random changes of all weights.
 
     Args:
-        **kwargs: Arguments of ``VideoMamba`` that differ.
+        **kwargs: Changed arguments of ``VideoMamba``.
     """
     small = dict(
         arch=dict(embed_dims=16, num_layers=2),
@@ -187,13 +187,13 @@ def official_weights(model: VideoMamba, classes: int = 5) -> Dict[str, Tensor]:
 
 
 def official_files(model: VideoMamba) -> Dict[str, dict]:
-    """Return the kinds of published files that may hold a backbone.
+    """Return all kinds of published files with a backbone inside.
 
     Args:
         model (VideoMamba): Any backbone.
 
     Returns:
-        dict[str, dict]: Name of the kind to what ``torch.save`` would store.
+        dict[str, dict]: Name of the kind to the argument of ``torch.save``.
     """
     whole = official_weights(model)
     trunk = official_weights(model, classes=0)
@@ -225,12 +225,12 @@ def official_files(model: VideoMamba) -> Dict[str, dict]:
 
 
 def cyclic(values: List, index: int):
-    """Take an entry of a list as if it went on forever."""
+    """Return ``values[index]``, repeating the list without end."""
     return values[index % len(values)]
 
 
 def on_threads(run: Callable, threads: int) -> Tuple[Any, Any]:
-    """Return what a function gives on several threads, and on one.
+    """Return a function's results on several threads and on one thread.
 
     Args:
         run (Callable): Called twice, without arguments.

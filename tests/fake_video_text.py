@@ -1,7 +1,7 @@
 """A stand-in for ``VideoTextPredictor``: numbers in files in place of films.
 
-A file of lines 'x y' is a video with a window for each line, and its vector
-looks into the direction (x, y). The judge prefers windows with few tokens.
+A file of lines 'x y' is a video with a window for each line; the window's
+embedding has the direction (x, y). The judge prefers windows with few tokens.
 """
 import os
 import zlib
@@ -38,7 +38,7 @@ def unit(points: Any) -> np.ndarray:
 
 
 class FakePredictor:
-    """See the module; ``read`` lists the files that were opened."""
+    """Stand-in of the module; ``read`` lists the opened files."""
 
     embed_dim, token_shape = DIM, TOKENS
     can = frozenset(['search', 'rerank'])

@@ -17,7 +17,7 @@ BAD = float('nan')
 
 
 class Points(Dataset):
-    """Samples with paths; those of ``bad`` hold NaN."""
+    """Samples with paths; samples of ``bad`` hold NaN."""
 
     def __init__(self, size: int = 16, bad: Sequence[int] = ()) -> None:
         rng = torch.Generator().manual_seed(0)
@@ -68,7 +68,7 @@ class GuardedNet(BaseModel):
     """A small model.
 
     Args:
-        fault (str): 'output', 'gradient' or 'loss' makes it bad in the
+        fault (str): 'output', 'gradient' or 'loss' is made NaN in the
             iterations of ``iterations``.
         iterations (Sequence[int]): From 1 on.
         norm (bool): Whether the model has running statistics.

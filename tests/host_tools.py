@@ -1,4 +1,4 @@
-"""The hosts' own scripts, and the config that they are run with."""
+"""The hosts' own scripts, and the test configs."""
 import os
 import runpy
 import subprocess
@@ -15,7 +15,7 @@ from mmvideomamba.compat import multimodal_trouble
 
 HERE = Path(__file__).parent / 'integration'
 ROOT = Path(__file__).parents[1]
-# Where these processes find the package, and the parts of the configs here.
+# Import path of subprocesses: the package, and the parts of test configs.
 PATH = os.pathsep.join([str(ROOT), str(HERE)])
 CONFIG = HERE / 'tiny_recognizer.py'
 KILLED_CONFIG = HERE / 'killed_recognizer.py'
@@ -42,12 +42,12 @@ def run_tool(tool: str,
              *arguments,
              cwd: Path,
              host: str = 'mmaction') -> 'subprocess.CompletedProcess[str]':
-    """Run a script in a process of its own, on the CPU."""
+    """Run a script in a separate process, on the CPU."""
     return run_python(tools_of(host) / tool, *arguments, cwd=cwd)
 
 
 def run_python(*arguments, cwd: Path) -> 'subprocess.CompletedProcess[str]':
-    """Run Python in a process of its own, on the CPU."""
+    """Run Python in a separate process, on the CPU."""
     return Python(arguments, cwd, PYTHONPATH=PATH).wait()
 
 
@@ -55,18 +55,18 @@ def run_ranks(processes: int,
               *arguments,
               cwd: Path,
               gpus: str = '') -> 'subprocess.CompletedProcess[str]':
-    """Run a tool in processes that compute together.
+    """Run a tool in several ranks of one process group.
 
     Args:
         processes (int): Number of ranks.
         *arguments: Path of the tool and its options.
         cwd (Path): Working folder.
-        gpus (str): Their numbers, split by commas. Defaults to '', the CPU.
+        gpus (str): GPU numbers, split by commas. Defaults to '', the CPU.
 
     Returns:
         subprocess.CompletedProcess: With the output of all ranks.
     """
-    # TF32 keeps 10 bits of a product, which would hide a difference.
+    # TF32 keeps 10 bits of a product: too few to see a difference.
     return preloaded_python.run_ranks([*arguments, '--launcher', 'pytorch'],
                                       processes,
                                       cwd,
@@ -76,6 +76,6 @@ def run_ranks(processes: int,
 
 
 def run_tool_here(tool: str, *arguments) -> None:
-    """Run a script in this process, where its errors can be looked at."""
+    """Run a script in this process, for a look at raised errors."""
     with mock.patch.object(sys, 'argv', [tool, *map(str, arguments)]):
         runpy.run_path(str(TOOLS / tool), run_name='__main__')

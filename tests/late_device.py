@@ -6,11 +6,11 @@ from torch import Tensor
 
 
 class LateDevice:
-    """Copies to the host, which arrive at a call of ``arrive``.
+    """Copies to the host arrive only at a call of ``arrive``.
 
     Args:
-        monkeypatch (MonkeyPatch): All numbers in tensors are on the device
-            then.
+        monkeypatch (MonkeyPatch): Used to place all numbers in tensors on the
+            device.
     """
 
     def __init__(self, monkeypatch: Any) -> None:

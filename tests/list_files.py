@@ -3,7 +3,7 @@ from pathlib import Path
 
 
 def write(name: str, *lines: str) -> Path:
-    """Write lines into a file, with the folders around it.
+    """Write lines into a file; make the parent folders.
 
     Args:
         name (str): Path of the file.

@@ -1,4 +1,4 @@
-"""Models of a moment for the tests of exports: 5 tokens, one block."""
+"""Tiny models for the tests of exports: 5 tokens, one block."""
 from typing import Any
 
 import torch
@@ -42,14 +42,14 @@ def build(cfg: dict, scope: str) -> Any:
 
 
 def scramble(model: nn.Module) -> nn.Module:
-    """Move all weights, so that none is at its start."""
+    """Add noise to all weights, including zero initial values."""
     for parameter in model.parameters():
         parameter.data += 0.3 * torch.randn_like(parameter)
     return model
 
 
 def recognizer(cls_head: Any = None, **kwargs: Any) -> Any:
-    """Build a recognizer; arguments of its config may differ."""
+    """Build a recognizer; arguments change the config."""
     cfg = dict(
         type='Recognizer3D',
         backbone=backbone(),

@@ -1,4 +1,4 @@
-"""The backbone written as its formulas: one sample at a time, no batching."""
+"""The backbone by the formulas: one sample at a time, no batching."""
 from typing import Dict, List, Optional, Sequence
 
 import torch
@@ -10,7 +10,7 @@ from mmvideomamba.ops import ScanParams
 
 
 def naive_norm(x: Tensor, weight: Tensor, bias: Optional[Tensor]) -> Tensor:
-    """RMSNorm without a bias, LayerNorm with one."""
+    """RMSNorm without a bias, LayerNorm with a bias."""
     if bias is not None:
         x = x - x.mean(-1, keepdim=True)
     x = x / (x.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt() * weight
@@ -30,7 +30,7 @@ def scan_params(weights: Dict[str, Tensor], end: str) -> ScanParams:
 
 def naive_mixer(weights: Dict[str, Tensor], x: Tensor, order: str,
                 temporal_first: Sequence[int]) -> Tensor:
-    """Mix tokens (1, l, c); ``temporal_first`` lists them in that order."""
+    """Mix tokens (1, l, c); ``temporal_first`` gives the temporal order."""
     xz = x @ weights['in_proj.weight'].T
     forward, backward = scan_params(weights, ''), scan_params(weights, '_b')
     index = torch.tensor(temporal_first)

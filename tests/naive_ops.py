@@ -1,4 +1,4 @@
-"""The ops written as their formulas, one token after the other."""
+"""The ops by the formulas, one token after the other."""
 from typing import Optional, Tuple
 
 import torch
@@ -26,7 +26,7 @@ def naive_scan(u: Tensor,
     b, l, d = u.shape
 
     def weights(x: Tensor) -> Tensor:
-        """Return those of all tokens and channels, (b, l, d, n)."""
+        """Return the weights of all tokens and channels, (b, l, d, n)."""
         if x.dim() == 2:
             return x.expand(b, l, -1, -1)
         x = x if x.dim() == 4 else x[:, :, None]
@@ -75,7 +75,7 @@ def naive_conv(x: Tensor,
 
 def naive_bidirectional(xz: Tensor, forward: Optional[ScanParams],
                         backward: Optional[ScanParams]) -> Tensor:
-    """Do what stands between a mixer's projections, by flipping tokens."""
+    """Compute all steps between a mixer's projections, by flipping tokens."""
     v, z = xz.chunk(2, -1)
     total = torch.zeros_like(v)
     for p, flip in ((forward, False), (backward, True)):

@@ -5,7 +5,7 @@ import torch
 
 
 def differences(one: Any, other: Any, place: str) -> List[str]:
-    """List where two nested containers differ, tensors bit by bit.
+    """List the differences of two nested containers, tensors bit by bit.
 
     Args:
         one (Any): Dicts, lists, tensors and plain values.

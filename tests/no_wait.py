@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-# Ops that bring a value, or a number of values, to the host.
+# Ops reading a value, or a number of values, on the host.
 _READS = {
     '_local_scalar_dense', 'bincount', 'equal', 'is_nonzero', 'item',
     'masked_select', 'multinomial', 'nonzero', 'nonzero_static',
@@ -20,12 +20,12 @@ class HostWaits(RuntimeError):
 
 
 class NoWait(TorchDispatchMode):
-    """Refuse ops of a step that make a host wait for the device.
+    """Refuse ops of a step with a wait of the host for the device.
 
-    Tensors on ``device`` stand for tensors on a GPU; 'meta' has no values to
-    look at. Refused are looks at values, outputs of a shape by values,
-    boolean indices, and copies from or to the device. Tensors on the CPU may
-    do anything among themselves.
+    Tensors on ``device`` stand for tensors on a GPU; tensors on 'meta' have no
+    values. Refused are reads of values, outputs of a shape by values, boolean
+    indices, and copies from or to the device. Tensors on the CPU may do
+    anything among themselves.
 
     Args:
         device (str): Type of the device.

@@ -1,11 +1,11 @@
-"""A driver for Triton that takes notes instead of launching kernels."""
+"""A driver for Triton: notes launches instead of running kernels."""
 import contextlib
 import gc
 from typing import Any, Callable, Dict, Iterator, List
 
 
 class Driver:
-    """Stands for a GPU; ``launches`` are what a launcher was given."""
+    """Stands for a GPU; ``launches`` are the arguments of the launcher."""
 
     def __init__(self) -> None:
         self.device = 0
@@ -48,7 +48,7 @@ def noting_driver() -> Iterator[Driver]:
 
 
 def forget(kernel: Any) -> None:
-    """Drop what a cached_launch kernel compiled, while its driver is there."""
+    """Drop a kernel's compiled launches, before the driver is removed."""
     kernel._compiled.clear()
     kernel.fn.device_caches.clear()
     # Kernels ask the driver to unload them.

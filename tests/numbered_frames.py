@@ -1,4 +1,4 @@
-"""Frames that show a number, and files of such frames."""
+"""Frames with a drawn number, and video files of numbered frames."""
 import subprocess
 from pathlib import Path
 from typing import Iterator, Optional, Tuple
@@ -33,7 +33,7 @@ def draw(index: int, size: Tuple[int, int] = SIZE) -> np.ndarray:
 
 
 def read_number(frame: np.ndarray) -> int:
-    """Read the number that a frame shows.
+    """Read the number drawn in a frame.
 
     A frame turned by 180 degrees or mirrored shows the bits in reverse; an
     upright frame shows the bits from top to bottom.
@@ -57,7 +57,7 @@ def run_ffmpeg(
         *arguments: object,
         content: Optional[bytes] = None
 ) -> 'subprocess.CompletedProcess[bytes]':
-    """Run ffmpeg to its end."""
+    """Run ffmpeg and wait for the end."""
     command = [imageio_ffmpeg.get_ffmpeg_exe(), '-v', 'error', '-y']
     return subprocess.run([*command, *map(str, arguments)],
                           input=content,

@@ -13,7 +13,7 @@ NAMES = ('jump', 'run', 'walk', 'sit', 'stand', 'turn', 'wave', 'lie')
 
 
 class Trained(NamedTuple):
-    """A checkpoint with its videos."""
+    """A checkpoint with videos of the training."""
     cfg: Config
     file: Path
     folder: Path

@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 from unittest import mock
 
-# Neither a host nor this package. A library that is not installed is skipped.
+# Hosts and this package are left out. An uninstalled library is skipped.
 LIBRARIES = ('torch', 'torch._dynamo', 'torch.distributed.tensor',
              'torch.utils.tensorboard', 'torchvision', 'av', 'cv2',
              'matplotlib.pyplot', 'numba', 'pandas', 'scipy.ndimage',
              'scipy.stats', 'sklearn.metrics', 'tokenizers', 'triton', 'yapf')
-# Libraries with thread pools of their own get one thread each.
+# Libraries with thread pools get one thread each.
 ONE_THREAD = dict.fromkeys(('MKL_NUM_THREADS', 'OMP_NUM_THREADS',
                             'OPENBLAS_NUM_THREADS', 'OPENCV_FOR_THREADS_NUM'),
                            '1')

@@ -1,4 +1,4 @@
-"""Models whose classes depend on the red patches of their input alone."""
+"""Models with class scores from the red patches of the input alone."""
 from typing import Any, Sequence
 
 import mmaction.models  # noqa: F401, registers the recognizer

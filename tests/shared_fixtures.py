@@ -25,8 +25,8 @@ from mmvideomamba.ops import (BACKENDS, causal_conv1d, selective_scan,
 def short_waits() -> None:
     """Let torch wait half a second instead of five for a worker to end.
 
-    A loader's iterator that an error keeps alive is collected later, and the
-    test running at the time would wait for its workers.
+    An iterator of a loader kept alive by an error is collected later; the test
+    running at the time would wait for the workers.
     """
     for module in (loader_parts, loader_parts.worker):
         assert module.MP_STATUS_CHECK_INTERVAL == 5.
@@ -36,7 +36,7 @@ def short_waits() -> None:
 @pytest.fixture(autouse=True, scope='session')
 def compiled_kernels(pytestconfig: pytest.Config,
                      tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compile the CPU kernels in one worker, to be loaded by the others.
+    """Compile the CPU kernels in one worker; the others load the kernels.
 
     Two processes must not write numba's index of compiled kernels at once.
     """
@@ -52,7 +52,7 @@ def compiled_kernels(pytestconfig: pytest.Config,
 
 
 def write_list(path: Path, names: list) -> None:
-    """Write the annotation file of clips named after their label."""
+    """Write the annotation file of clips; a name starts with the label."""
     path.write_text(''.join(f'{name} {name[0]}\n' for name in names))
 
 
@@ -94,7 +94,7 @@ def make_clips(folder: Path) -> None:
 def clips(make_once: Callable) -> Path:
     """Return a folder with data/: 8 clips for training, 4 for validation.
 
-    The clips of class 1 are those of class 0, mirrored.
+    Clips of class 1 are the mirrored clips of class 0.
     """
     return make_once('clips', make_clips)
 
@@ -140,7 +140,7 @@ def seed() -> None:
 
 @pytest.fixture(params=BACKENDS)
 def backend(request) -> str:
-    """Name each backend in turn; skip those that cannot run here."""
+    """Name each backend in turn; skip backends unable to run here."""
     device, reason = device_of(request.param)
     if device is None:
         pytest.skip(reason)
@@ -149,7 +149,7 @@ def backend(request) -> str:
 
 @pytest.fixture
 def device(backend: str) -> torch.device:
-    """Return the device on which the backend runs."""
+    """Return the device of the backend."""
     return device_of(backend)[0]
 
 
@@ -173,7 +173,7 @@ def place(request: pytest.FixtureRequest,
 
 @pytest.fixture
 def mm_log() -> List[str]:
-    """Return the list that collects the lines of mmengine's logger."""
+    """Return a list collecting the lines of mmengine's logger."""
     lines: List[str] = []
 
     class Collect(logging.Handler):
@@ -191,7 +191,7 @@ def mm_log() -> List[str]:
 
 @pytest.fixture
 def make_video(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that encodes a small clip.
+    """Return a function to encode a small clip.
 
     A bright square moves from left to right over a noisy ground.
     """

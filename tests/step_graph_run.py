@@ -62,7 +62,7 @@ class StepNet(BaseModel):
 
 
 def batches(sizes: Sequence[int], device: str = 'cpu') -> List[dict]:
-    """Make batches of these sizes."""
+    """Make batches of the given sizes."""
     rng = torch.Generator().manual_seed(1)
     found = []
     for size in sizes:
@@ -205,6 +205,6 @@ def check_ranks(folder: Path) -> None:
         for name in ('unfit', 'failed', 'slow'):
             assert found[name]['left'] and not found[name]['graphs'], name
         assert 'sum of the gradients' in found['slow']['reason']
-    # After the processes have agreed, one goes on without graphs.
+    # After the processes have agreed, one process goes on without graphs.
     assert one['hook']['reason'] and not one['hook']['left']
     assert other['hook']['graphs'] and not other['hook']['reason']

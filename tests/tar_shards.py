@@ -9,13 +9,13 @@ import numpy as np
 
 
 def picture(value: int) -> bytes:
-    """Return a PNG of one grey, 4 x 6."""
+    """Return a PNG of 4 x 6 pixels of one grey level."""
     image = np.full((4, 6, 3), value, np.uint8)
     return cv2.imencode('.png', image)[1].tobytes()
 
 
 def write_shard(path: Path, samples: List[Dict[str, bytes]]) -> None:
-    """Write samples, each with its parts by ending."""
+    """Write samples; the parts of a sample are named by ending."""
     with tarfile.open(path, 'w') as file:
         for number, parts in enumerate(samples):
             for ending, content in parts.items():
@@ -25,7 +25,7 @@ def write_shard(path: Path, samples: List[Dict[str, bytes]]) -> None:
 
 
 def write_members(path: Path, names: Iterable[str]) -> None:
-    """Write files of one byte each."""
+    """Write files of a single byte."""
     with tarfile.open(path, 'w') as file:
         for name in names:
             member = tarfile.TarInfo(name)
@@ -34,7 +34,7 @@ def write_members(path: Path, names: Iterable[str]) -> None:
 
 
 def pairs(*values: int) -> List[Dict[str, bytes]]:
-    """Return pictures with their grey as caption."""
+    """Return pictures with the grey level as caption."""
     return [{'.png': picture(v), '.txt': b'grey %d' % v} for v in values]
 
 

@@ -1,4 +1,4 @@
-"""A file is complete or not there, whatever happens while it is written."""
+"""A file is complete or absent, also after a failure during writing."""
 import os
 from pathlib import Path
 from typing import Any

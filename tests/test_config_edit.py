@@ -116,7 +116,7 @@ edit(_base_, 'val_pipeline', 'Flip', prob=0.1)
         for steps in pipelines(cfg, part):
             extra = ['Erase'] if part == 'train' else []
             assert [x.type for x in steps] == types + extra
-    # Each list has a copy of its own.
+    # Each list has its own copy of the step.
     assert pipelines(cfg, 'val')[0][3].prob == 0.1
     assert pipelines(cfg, 'train')[0][3].prob == cfg.flip.prob == 0.5
 
@@ -260,7 +260,7 @@ def test_option_keys(load: Callable, key: str, want: List[str]) -> None:
 
 
 def test_option_keys_of_all_pipelines(load: Callable) -> None:
-    """The keys are those that mmengine merges."""
+    """The keys of option_keys are keys for mmengine's merge."""
     cfg = load('')
     keys = option_keys(cfg, '*_pipeline.Sample.clip_len')
     assert len(keys) == 6

@@ -14,7 +14,7 @@ from mmvideomamba.extras import declared, requirements
 
 ROOT = Path(__file__).parents[1]
 FILES = ['docker/Dockerfile', 'docker/cpu.Dockerfile']
-# Python of the base images of PyTorch, those of Ubuntu 24.04.
+# Python of PyTorch's base images, based on Ubuntu 24.04.
 IMAGE_PYTHON = '3.12'
 
 
@@ -85,7 +85,7 @@ def test_copied_files(path: str) -> None:
     for source in sources[:-1]:
         assert (ROOT / source).is_file() and source not in _ignored()
     assert text.index('pip install ".${EXTRAS') < text.index('COPY . .')
-    # The wheel needs these folders, by the links in .mim.
+    # The wheel needs the folders behind the links in .mim.
     assert not {'configs', 'tools', 'demo', 'mmvideomamba'} & set(_ignored())
 
 

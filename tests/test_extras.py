@@ -1,4 +1,4 @@
-"""Each missing extra is one line with a command that works."""
+"""A missing extra gives one line with a working command."""
 import ast
 import importlib.metadata
 import re
@@ -54,7 +54,7 @@ def _packages(command: str) -> List[Requirement]:
 
 @pytest.mark.parametrize('extra', NAMES)
 def test_commands(extra: str) -> None:
-    """A command holds what setup.cfg asks for, and never this package."""
+    """A command holds setup.cfg's requirements, and never this package."""
     packages = _packages(install_command(extra))
     declared = [
         Requirement(text) for name, text in extras.declared().rows
@@ -69,7 +69,7 @@ def test_commands(extra: str) -> None:
 
 
 def test_a_wheel(wheel: Message) -> None:
-    """Metadata as setuptools writes it; markers of other machines count."""
+    """setuptools' metadata is read; markers of other machines count."""
     for text in ('torch>=2.6', 'moviepy==1.0.3; extra == "demo"',
                  'a<2,>=1; python_version >= "3.0" and extra == "demo"',
                  'b; (sys_platform == "no" or os_name == "no") and '
@@ -95,7 +95,7 @@ def test_another_setup_cfg(wheel: Message, tmp_path: Path,
 
 def test_a_broken_package(tmp_path: Path,
                           monkeypatch: pytest.MonkeyPatch) -> None:
-    """A package that cannot be loaded is not called missing."""
+    """A package failing at import is called broken, not missing."""
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / 'broken_a.py').write_text('raise ImportError("no lib\\nx")')
     (tmp_path / 'broken_b.py').write_text('import no_such_package')
@@ -113,7 +113,7 @@ def _tokenizer(folder: Path) -> Any:
     return TextTokenizer(str(folder), 8, vocab_size=6, positions=8).word_pieces
 
 
-# What a user does, packages that are absent, and the extra in the error.
+# The call of a user, the absent packages, and the extra in the error.
 CALLS: List[Tuple[Callable[[Path], Any], Tuple[str, ...], str]] = [
     (lambda folder: clip_set.ffmpeg_binary.__wrapped__(), ('imageio_ffmpeg', ),
      'quickstart'),

@@ -1,4 +1,4 @@
-"""Free memory is what the machine and the job's limit leave."""
+"""Free memory is the smaller of the machine's and the job's."""
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ def test_machine(root: Path) -> None:
 
 
 def test_tightest_limit_of_a_job(root: Path) -> None:
-    """That of the job, not of the step within; files in its cache give way."""
+    """The job's limit counts, the step has none; cached files are free."""
     write(root / 'proc/self/cgroup', '0::/job/step\n')
     for group, limit in (('job', 5 * GIB), ('job/step', 'max')):
         folder = root / 'sys/fs/cgroup' / group

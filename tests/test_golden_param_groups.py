@@ -51,7 +51,7 @@ def classifier():
 
 
 def skeleton(weights):
-    """Return modules that hold parameters of these names and shapes."""
+    """Return modules with parameters of the given names and shapes."""
     root = nn.Module()
     for name, value in weights.items():
         *path, last = name.split('.')
@@ -65,7 +65,7 @@ def skeleton(weights):
 
 
 def schedule(weight_decay, embed_lr_mult=1.):
-    """Read the config as a recipe would change it."""
+    """Read the schedule with the changes of a recipe."""
     cfg = Config.fromfile(SCHEDULE).optim_wrapper
     cfg.optimizer.update(lr=LR, weight_decay=weight_decay)
     keys = cfg.paramwise_cfg.custom_keys
@@ -118,7 +118,7 @@ def test_image():
             return name.replace('head.', 'head.fc.')
         return f'backbone.{name}'
 
-    # The table is that of a model with fewer blocks.
+    # The table was recorded for a model with fewer blocks.
     table = TABLES['image_wd_0.1']['params']
     found = groups(classifier(), schedule(0.1))
     names = {rename(row['name']) for row in table}

@@ -31,7 +31,7 @@ COMMON: Dict[type, Tuple[List[str], List[str]]] = {
 # A class in the place of another host class than the parent.
 STANDS_FOR = dict(CheckedRawframeDataset=RawframeDataset)
 
-# Departures, with their reasons.
+# Departures from the host's order, with reasons.
 OWN_ORDER = dict(
     VideoMambaRegressionHead='it predicts one number, not num_classes')
 
@@ -132,7 +132,7 @@ def test_fault_is_found() -> None:
 ])
 def test_data_sets_take_the_arguments_in_a_row(ours: type, host: type,
                                                values: tuple) -> None:
-    """Attributes equal those of the host's data set."""
+    """A data set by positional arguments equals the host's."""
     mine = ours('list.txt', [], *values, lazy_init=True)
     theirs = type('Host', (host, ), dict(load_data_list=list))(
         'list.txt', [], *values, lazy_init=True)
@@ -146,7 +146,7 @@ def test_data_sets_take_the_arguments_in_a_row(ours: type, host: type,
     }
 
 
-# Settings to be shown, as given, where they differ from the defaults.
+# Non-default settings, to be shown in the repr as given.
 SETTINGS: Dict[str, dict] = dict(
     ClipRandAugment=dict(magnitude=5, num_layers=3),
     ClipRandomErasing=dict(erase_prob=0.5, mean=[1., 2., 3.]),

@@ -1,4 +1,4 @@
-"""Imports point one way: the table of rooms, held for every file."""
+"""Imports point one way: the table of rooms holds for every file."""
 import ast
 import sys
 from pathlib import Path
@@ -15,7 +15,7 @@ BASIC = {'torch', 'numpy', 'einops'}
 ENGINE = BASIC | {'mmengine', 'mmcv'}
 KERNELS = {'numba', 'llvmlite', 'triton', 'mamba_ssm', 'causal_conv1d'}
 
-# Room: what it may import from outside, and which of our rooms.
+# Room: packages allowed from outside, and allowed rooms of the package.
 ROOMS: Dict[str, Tuple[set, set]] = {
     '__init__': (set(), {'compat', 'late_names', 'version'}),
     'late_names': (set(), set()),
@@ -129,7 +129,7 @@ ROOMS: Dict[str, Tuple[set, set]] = {
         'free_memory', 'ops.clip_augment', 'process_group', 'registry',
         'signals', 'user_error', 'visualization'
     }),
-    # Imported by the hook that draws, once relevance is asked for.
+    # Imported by the drawing hook, at the first request of relevance.
     'engine.sample_relevance': (ENGINE, {
         'engine', 'inference.relevance', 'user_error'
     }),
@@ -170,13 +170,13 @@ ROOMS: Dict[str, Tuple[set, set]] = {
 
 
 def module_of(path: Path) -> str:
-    """Return the module name below the package, '' for its own file."""
+    """Return the module name below the package, '' for the package itself."""
     parts = path.relative_to(ROOT / PACKAGE).with_suffix('').parts
     return '.'.join(parts)
 
 
 def room_of(module: str) -> str:
-    """Return the room that a module name lies in, the longest that fits."""
+    """Return the room of a module name: the longest matching name."""
     rooms = [r for r in ROOMS if f'{module}.'.startswith(f'{r}.')]
     return max(rooms, key=len, default='')
 
@@ -191,7 +191,7 @@ def absolute(path: Path, node: ast.ImportFrom) -> str:
 
 
 def imports_of(path: Path, tree: ast.AST) -> Iterator[str]:
-    """Yield the full name of every module that a file imports."""
+    """Yield the full name of every module imported by a file."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -201,7 +201,7 @@ def imports_of(path: Path, tree: ast.AST) -> Iterator[str]:
 
 
 def check(path: Path, source: str) -> List[str]:
-    """Return the imports of a file that the table forbids."""
+    """Return the imports of a file forbidden by the table."""
     room = room_of(module_of(path))
     assert room, f'{path} is in no room of the table: add it to ROOMS'
     outside, ours = ROOMS[room]
@@ -238,7 +238,7 @@ def test_no_import_dodges_a_cycle(path: Path) -> None:
 
 @pytest.mark.parametrize('path', FILES, ids=module_of)
 def test_kernel_packages_have_their_files(path: Path) -> None:
-    """What may be missing is imported only in the files named after it."""
+    """Optional packages are imported only in files named after them."""
     names = set(imports_of(path, ast.parse(path.read_text())))
     tops = {name.partition('.')[0] for name in names}
     kernels = dict(
@@ -275,5 +275,5 @@ def test_kernel_packages_have_their_files(path: Path) -> None:
     ('datasets/transforms/new.py', 'import tools.train', ['tools.train']),
 ])
 def test_the_check_itself(path: str, source: str, wrong: List[str]) -> None:
-    """The table catches what it is there to catch."""
+    """The check finds forbidden imports, and no others."""
     assert check(ROOT / PACKAGE / path, source) == wrong

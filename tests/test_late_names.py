@@ -1,4 +1,4 @@
-"""Packages import their names late, and a wrong name is an AttributeError."""
+"""Packages import names late, and a wrong name is an AttributeError."""
 import importlib
 
 import pytest

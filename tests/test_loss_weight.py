@@ -1,4 +1,4 @@
-"""Weights of losses that cannot be meant."""
+"""Unusable weights of losses are refused."""
 from typing import Any
 
 import pytest

@@ -1,4 +1,4 @@
-"""The comparison of the tests finds what differs."""
+"""The comparison of nested containers finds the differences."""
 import torch
 from nested import differences
 

@@ -1,4 +1,4 @@
-"""The mode that fails where a host would wait."""
+"""The mode NoWait fails where a host would wait."""
 from typing import Callable
 
 import pytest

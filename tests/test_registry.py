@@ -1,4 +1,4 @@
-"""Registered classes are found by their names, and are public."""
+"""Registered classes are found by name, and are public."""
 import importlib
 import subprocess
 import sys

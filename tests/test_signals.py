@@ -1,4 +1,4 @@
-"""The first signal is noted, the second acts, others keep their handlers."""
+"""The first signal is noted, the second acts; other handlers are kept."""
 import os
 import signal
 import threading

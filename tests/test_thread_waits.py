@@ -13,7 +13,7 @@ from mmvideomamba.thread_waits import POLICY, let_threads_sleep
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the device folder of a machine before any import of torch."""
     monkeypatch.setattr(thread_waits, 'DEVICES', tmp_path)
-    # An undo of setenv also takes away what the function sets.
+    # The undo of setenv also removes the variables set by the function.
     for name in (POLICY, 'CUDA_VISIBLE_DEVICES'):
         monkeypatch.setenv(name, '')
         monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""No part of the package reads a file in a way that could run its code."""
+"""No part of the package reads a file in a way able to run code in it."""
 import ast
 from pathlib import Path
 from typing import Iterator
@@ -11,7 +11,7 @@ FILES = sorted(
      for path in (ROOT / folder).rglob('*.py') if '.mim' not in path.parts),
     key=str)
 
-# Functions and types that run, or may run, code of what they read.
+# Functions and types able to run code from files.
 UNSAFE = ('pickle.load', 'pickle.loads', 'pickle.Unpickler', 'dill.',
           'cloudpickle.', 'joblib.', 'shelve.', 'marshal.', 'mmengine.load',
           'mmengine.fileio.load', 'fileio.load', 'torch.jit.load', 'eval',
@@ -20,27 +20,27 @@ UNSAFE = ('pickle.load', 'pickle.loads', 'pickle.Unpickler', 'dill.',
           'pandas.read_pickle', 'Config.fromstring', 'torch.package.',
           'torch.export.load', 'importlib.util.spec_from_file_location',
           'mmengine.utils.import_modules_from_strings')
-# Calls that are safe by an argument, which has to be there.
+# Calls made safe by an argument, to be given in every call.
 GUARDED = {
     'torch.load': 'weights_only',
     'np.load': 'allow_pickle',
     'numpy.load': 'allow_pickle'
 }
-# Each exception has its line in docs/compatibility.md.
+# Each exception has a line in docs/compatibility.md.
 ALLOWED = {
     # The names of a pickle are looked up in a table, and nowhere else.
     ('mmvideomamba/checkpoints/plain_pickle.py', 'pickle.Unpickler'),
-    # Tries torch's default on a file of its own.
+    # The names in a pickle are looked up in a table, and nowhere else.
     ('mmvideomamba/doctor/traps.py', 'torch.load'),
     ('mmvideomamba/compat/checkpoint_types.py', 'torch.load'),
-    # Times a file that the same export has just written.
+    # Times a file just written by the same export.
     ('mmvideomamba/deployment/pt2_file.py', 'torch.export.load'),
-    # Opens the file that the user names; the docs warn of a stranger's.
+    # Opens the file named by the user; the docs warn of a stranger's file.
     ('mmvideomamba/inference/predictor/exported_file.py', 'torch.export.load'),
     # Names of the package and the hosts, others by an explicit option.
     ('mmvideomamba/engine/guard/replay_tool.py',
      'mmengine.utils.import_modules_from_strings'),
-    # A host's tool, which the user names.
+    # A host's tool, named by the user.
     ('tools/run_host.py', 'runpy.run_path'),
 }
 
@@ -56,7 +56,7 @@ def dotted(node: ast.AST) -> str:
 
 
 def imported(tree: ast.AST) -> dict:
-    """Return the full names behind the names that a file imports."""
+    """Return the full name of every name imported by a file."""
     names = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -69,7 +69,7 @@ def imported(tree: ast.AST) -> dict:
 
 
 def unsafe_uses(source: str) -> Iterator[str]:
-    """Yield the names of unsafe readers that a file uses."""
+    """Yield the names of unsafe readers used by a file."""
     tree = ast.parse(source)
     names = imported(tree)
     calls = {id(n.func): n for n in ast.walk(tree) if isinstance(n, ast.Call)}

@@ -1,4 +1,4 @@
-"""A user's error is one line, and code can catch it."""
+"""A user's error is one line, and can be caught as a ValueError."""
 import subprocess
 import sys
 

@@ -18,7 +18,7 @@ KINDS = dict(
 
 
 class TextFile(NamedTuple):
-    """A checkpoint, its model and its config."""
+    """A checkpoint, with model and config."""
     file: Path
     model: Any
     cfg: Config

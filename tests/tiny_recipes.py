@@ -45,9 +45,9 @@ def recipe(name: str,
 
     Args:
         name (str): Of ``RECIPES``.
-        folder (Path): Where the list of videos is written.
+        folder (Path): Folder for the list of videos.
         video (Path): The video.
-        seconds (float): Its length. Defaults to 3.
+        seconds (float): Length of the video. Defaults to 3.
 
     Returns:
         Config: With a small model.

@@ -1,4 +1,4 @@
-"""A training of milliseconds, for hooks that save and end trainings."""
+"""A training of milliseconds, for saving and ending hooks."""
 from itertools import count
 from pathlib import Path
 from typing import Any, List

@@ -74,7 +74,7 @@ def samples(masks: Iterable) -> List[BaseDataElement]:
 
 
 def tiny_umt(teacher: dict = {}, decoder: dict = {}, **kwargs) -> UMT:
-    """Build a small model by its config, the parts changed as given."""
+    """Build a small model from a config, with the given changes."""
     init_default_scope('mmaction')
     tower = dict(
         width=16, num_layers=2, num_heads=2, patch_size=8, out_channels=12)

@@ -88,7 +88,7 @@ KINDS: Dict[str, Kind] = {
     Kind(H264 + '-g 16 -bf 0'),
     'one_key_frame.mp4':
     Kind(H264 + '-g 999 -bf 3'),
-    # As a set is prepared for fast reading: B frames that no frame needs.
+    # Prepared for fast reading: B frames are never references.
     'prepared.mp4':
     Kind(H264 + '-g 12 -bf 3 -tune fastdecode -x264-params '
          'open-gop=0:b-adapt=0:scenecut=0:b-pyramid=none'),
@@ -190,7 +190,8 @@ KINDS: Dict[str, Kind] = {
     'edit_list_delay.mp4':
     Kind('-map 0 -map 1:v -c:v copy -c:a aac',
          TONE + '-itsoffset 0.5 -i {h264.mp4}'),
-    # Cut at a key frame: the pictures behind it refer to lost ones.
+    # Cut at a key frame: the pictures after the key frame refer to lost
+    # pictures.
     'hevc_cut.mkv':
     copied('hevc.mp4', '-ss 1.4', complete=False),
     'hevc_cut.mp4':
@@ -285,7 +286,7 @@ class VideoKinds:
     """The files of ``KINDS``, encoded on first use.
 
     Args:
-        folder (Path): Where the files are; several processes may share it.
+        folder (Path): Folder of the files, shared by several processes.
     """
 
     def __init__(self, folder: Path) -> None:

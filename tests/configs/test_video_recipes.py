@@ -202,9 +202,10 @@ def run_schedule(cfg: Config, wrapper: Any, groups: Dict[str, dict],
     """Step a config's schedule to the end; return rates of some parameters.
 
     Args:
-        cfg (Config): The config. wrapper (OptimWrapper): The optimizer. groups
-            (dict[str, dict]): Group of each parameter. length (int):
-            Iterations of an epoch.
+        cfg (Config): The config.
+        wrapper (OptimWrapper): The optimizer.
+        groups (dict[str, dict]): Group of each parameter.
+        length (int): Iterations of an epoch.
 
     Returns:
         dict[str, np.ndarray]: Rates of each iteration.

@@ -104,14 +104,15 @@ def stage(name: str, folder: Path, lists: Path, start: Path, **kwargs) -> Path:
     """Train a small form of a recipe for an epoch with the stock tool.
 
     Args:
-        name (str): Recipe. folder (Path): Working folder. lists (Path): From
-            the fixture. start (Path): Checkpoint of the stage before.
-            **kwargs: ``frames``, ``size``, ``kind`` (list), ``whole`` (whether
+        name (str): Recipe.
+        folder (Path): Working folder.
+        lists (Path): From the fixture.
+        start (Path): Checkpoint of the stage before.
+        **kwargs: ``frames``, ``size``, ``kind`` (list), ``whole`` (whether
             the head's weights are kept too).
 
     Returns:
-        Path: The config; the checkpoint ``epoch_1.pth`` lies in the same
-            folder.
+        Path: The config; the same folder holds ``epoch_1.pth``.
     """
     cfg = Config.fromfile(RECIPES / name)
     frames, size = kwargs['frames'], kwargs['size']

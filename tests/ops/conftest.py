@@ -1,4 +1,4 @@
-"""Make memory that an op forgot to write visible."""
+"""Show memory left unwritten by an op."""
 from typing import Any, Callable
 
 import pytest
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def _poisoned(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Fill what an allocator returns with NaN, integers with their lowest."""
+    """Fill new tensors with NaN, integers with the lowest value."""
 
     def allocate(*args: Any, **kwargs: Any) -> Tensor:
         tensor = make(*args, **kwargs)

@@ -223,7 +223,7 @@ def test_wrong_kernels_are_avoided_in_their_dtype(gpu_ops, caplog):
             with torch.autocast('cpu', torch.bfloat16):
                 assert picked(op=op) != 'triton'
         assert picked(half) == 'triton'
-        # A named backend is taken at its name.
+        # A named backend is used without a check of the verdict.
         caplog.clear()
         for _ in range(2):
             op = 'bidirectional_mixer'
@@ -264,7 +264,7 @@ def test_the_question_is_a_constant_of_compiled_graphs(gpu_ops, monkeypatch,
 
 
 def test_first_call_of_two_backends_is_traced(monkeypatch):
-    """A trace that begins before any backend was imported has no break."""
+    """A trace started before the first import of backends has no break."""
     monkeypatch.setattr(dispatch, '_loaded', set())
     monkeypatch.setattr(dispatch, '_functions', {})
 

@@ -1,4 +1,4 @@
-"""The adapter's own work, on stand-ins that hold the stock kernels' rules.
+"""The adapter's own work, on stand-ins with the stock kernels' rules.
 
 The stock packages need a GPU; with one, the tests of all backends run them.
 """
@@ -35,7 +35,7 @@ def stock_scan(u: Tensor,
                delta_bias: Optional[Tensor] = None,
                delta_softplus: bool = False,
                return_last_state: bool = False):
-    """Stand for the stock scan: what it accepts, and what it computes."""
+    """Stand for the stock scan: same checks of arguments, same results."""
     b, d, l = u.shape
     n = A.shape[1]
     assert u.numel() and n <= 256

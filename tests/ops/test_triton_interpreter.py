@@ -22,7 +22,7 @@ CASES = {
         'test_backend_is_the_definition[triton-(1, 9, 65, 16)-True-'
         'torch.float32]',
         'test_optional_inputs[triton-absent3-False]',
-        # Long enough for chunks that run side by side.
+        # Long enough for several chunks side by side.
         'test_extreme_steps[triton-True-steps4]',
         'test_strides_do_not_matter[triton]',
         'test_odd_offsets_do_not_matter[triton]',

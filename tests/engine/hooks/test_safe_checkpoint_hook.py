@@ -87,8 +87,8 @@ class Moments:
     """Count the moments of saves, and end the training at a chosen moment.
 
     Args:
-        chosen (int): Number of the moment, from 1. Defaults to 0, none. end
-            (Callable, optional): Called at the chosen moment.
+        chosen (int): Number of the moment, from 1. Defaults to 0, none.
+        end (Callable, optional): Called at the chosen moment.
     """
 
     def __init__(self,

@@ -70,8 +70,8 @@ class Stop(Hook):
     """End the process in effect.
 
     Args:
-        epoch (int): Number of the epoch. batch (int): Number of the first
-            batch not to be trained on.
+        epoch (int): Number of the epoch.
+        batch (int): Number of the first batch not to be trained on.
     """
 
     def __init__(self, epoch: int, batch: int) -> None:

@@ -51,7 +51,7 @@ def close(found: Tensor, wanted: Tensor, tolerance: Tolerance,
 
 
 def low(x: Tensor) -> Tensor:
-    """Round so that all three dtypes hold the numbers exactly."""
+    """Round to numbers held exactly by all three dtypes."""
     return x.bfloat16().half().double()
 
 

@@ -68,7 +68,7 @@ def test_published_sizes(backend, device, l, dtype):
     k = cyclic(WIDTHS, i + j)
     skip_slow(backend, 4 * 2 * l * 6 * k)
     index = 3 * i + j
-    # 5 is prime to the number of switches: all have their turn.
+    # 5 is prime to the number of switches: every combination has a turn.
     silu, bias, last, initial, final = cyclic(SWITCHES, 5 * index)
     inputs = make_inputs(l, k, bias, initial)
     activation = cyclic(['silu', 'swish'], index) if silu else None
@@ -123,7 +123,7 @@ def test_final_states_are_written_where_asked():
     _, states = causal_conv1d_fn(
         **inputs, return_final_states=True, final_states_out=out)
     assert states is out and torch.equal(out, inputs['x'][..., -3:])
-    # Not a view of the input, which a caller may overwrite.
+    # The states are a copy: a caller may overwrite the input.
     _, states = causal_conv1d_fn(**inputs, return_final_states=True)
     inputs['x'].zero_()
     assert torch.equal(states, out)

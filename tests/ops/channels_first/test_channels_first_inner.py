@@ -142,7 +142,7 @@ def test_given_weights_of_every_token():
 
 
 class ForeignBlock(nn.Module):
-    """A Mamba block as code written for the packages has it.
+    """A Mamba block as in code written for the packages.
 
     Args:
         fused (bool): Call ``mamba_inner_fn`` instead of the two others.

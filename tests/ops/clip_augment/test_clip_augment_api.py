@@ -35,7 +35,7 @@ def test_each_operation(device):
 
 
 def test_frames_without_contrast(device):
-    """Statistics with a single value leave a frame as it is."""
+    """Statistics of a single value leave a frame unchanged."""
     frames = torch.full((1, 5, 7, 3), 9, dtype=torch.uint8)
     names = ('AutoContrast', 'Equalize', 'Contrast')
     draws = [make_draws(frames, operations=((n, 0.3), )) for n in names]

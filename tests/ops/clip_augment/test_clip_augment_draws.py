@@ -1,4 +1,4 @@
-"""Draws of a clip and their row of numbers."""
+"""Draws of a clip and the row of numbers for the kernels."""
 import pytest
 import torch
 

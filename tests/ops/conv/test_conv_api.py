@@ -142,7 +142,7 @@ def test_repeated_runs_are_equal_bit_by_bit(backend, device):
 
 
 def test_large_values(backend, device):
-    # Far out, silu is 0 or the identity, and its slope 0 or 1.
+    # For large |x|, silu is 0 or the identity, with a slope of 0 or 1.
     x = torch.tensor([-1e4, -100., 100., 1e4], device=device)
     inputs = leaves(
         dict(x=x.view(1, 4, 1), weight=torch.ones(1, 1, device=device)))
@@ -228,7 +228,8 @@ def test_kernels_of_many_very_long_sequences(monkeypatch):
     compare(found, wanted, torch.float32)
 
 
-# What a grid, or places of 32 bits, just hold, and one more.
+# Sizes just within the limit of a grid, or of offsets of 32 bits, and one
+# more.
 @pytest.mark.parametrize('l,d,wide', [(8 * 65535, 1, False),
                                       (8 * 65535 + 1, 1, False),
                                       (2**21, 512, False), (2**21, 513, True)])

@@ -191,8 +191,8 @@ def test_strides_and_repeats(backend, device):
 
 
 def test_frozen_weights(backend, device):
-    # As in a frozen trunk: only the input needs a gradient, or only one
-    # weight does.
+    # As in a frozen trunk: a gradient for the input alone, or for one weight
+    # alone.
     inputs = cast(make_inputs(2, 9, 12, 4), torch.float32, device)
     _, wanted = run(inputs, backend=backend)
     for name in ('x', 'in_weight', 'A_b'):

@@ -1,4 +1,4 @@
-"""What only the compiled CPU form of the mixer promises."""
+"""Properties of the compiled CPU form of the mixer alone."""
 import types
 
 import numpy as np
@@ -23,7 +23,7 @@ def results():
 
 @pytest.mark.parametrize('threads', [2, 5])
 def test_threads_do_not_matter(threads):
-    # To the bit, but for the products of matrices, which are torch's.
+    # Equal bit by bit, except for the matrix products, computed by torch.
     found, wanted = on_threads(results, threads)
     for a, b in zip(found, wanted):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)

@@ -1,4 +1,4 @@
-"""What only the compiled CPU form promises."""
+"""Properties of the compiled CPU form of the norm alone."""
 import types
 
 import numpy as np

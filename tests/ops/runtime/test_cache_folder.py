@@ -58,7 +58,7 @@ def test_kernels_of_triton(folder: Path, tmp_path: Path, home: str, named: str,
     (tmp_path / home).mkdir()
     monkeypatch.setenv('HOME', str(tmp_path / home))
     for variable in ('TRITON_CACHE_DIR', 'TRITON_HOME'):
-        # Set first, so that a change of the function is undone.
+        # Set first, so that monkeypatch undoes a change made by the function.
         monkeypatch.setenv(variable, 'given' if variable == named else '')
     allowed = os.access
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""Second derivatives that a backend cannot give are an error."""
+"""Second derivatives missing in a backend are an error."""
 import pytest
 import torch
 from common import assert_close

@@ -1,4 +1,4 @@
-"""When an op must consist of operators that torch sees."""
+"""Conditions for an op to consist of operators visible to torch."""
 import pytest
 import torch
 from torch import nn
@@ -13,14 +13,14 @@ from mmvideomamba.ops.runtime.host import _FLOP_COUNTER, constant_result
 
 
 class Mode(TorchDispatchMode):
-    """Any other mode, such as a user's own counter."""
+    """Any other dispatch mode, such as a user's own counter."""
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         return func(*args, **(kwargs or {}))
 
 
 class Weight(torch.Tensor):
-    """A tensor with operators of its own."""
+    """A tensor subclass with other operators."""
 
 
 @pytest.mark.parametrize('x', [
@@ -111,7 +111,7 @@ def test_an_export():
 
 
 def test_constant_result_is_that_of_torch():
-    """The mark is torch's, which its compiler looks for."""
+    """constant_result sets the mark looked for by torch's compiler."""
 
     def ours():
         return 1

@@ -1,4 +1,4 @@
-"""Compiled kernels: kept where it is possible, by several processes."""
+"""Compiled kernels are kept on disk where possible, by several processes."""
 import importlib
 import os
 import sys
@@ -27,7 +27,7 @@ def add(x, y):
 
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list:
-    """Return the texts that are logged."""
+    """Return the logged texts."""
     texts: list = []
     monkeypatch.setattr(numba_cache, '_told', set())
     monkeypatch.setattr(numba_cache.logger, 'warning', texts.append)
@@ -36,7 +36,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable:
-    """Return a function that imports the source anew."""
+    """Return a function to import the source anew."""
     (tmp_path / 'kernels_of_a_test.py').write_text(SOURCE)
     monkeypatch.setattr(numba.config, 'CACHE_DIR', '')
     (tmp_path / 'temporary').mkdir()

@@ -60,7 +60,7 @@ def test_exp2(functions):
 
 
 def test_exp2_of_whole_numbers_is_exact(functions):
-    # Zero is a step of no length: its decay must be one, or states grow.
+    # A step size of zero must give a decay of exactly one, or states grow.
     x = np.arange(-126, 128)
     assert (functions['exp2'](x) == np.exp2(x.astype(np.float64))).all()
 

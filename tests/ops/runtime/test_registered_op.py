@@ -1,4 +1,4 @@
-"""Operators known to torch, so that compilers and dispatch modes see them."""
+"""Operators registered with torch, for compilers and dispatch modes."""
 import pytest
 import torch
 from torch import Tensor

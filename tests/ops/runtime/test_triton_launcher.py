@@ -1,4 +1,4 @@
-"""Kernels that are cached_launch again, on a driver that only takes notes."""
+"""Kernels with cached_launch launch again, on a driver without a GPU."""
 import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -73,7 +73,7 @@ def test_later_calls_launch_the_same_without_triton(calls, grid):
     assert len(launches) == 4
     for launch in launches:
         assert launch[:5] == (*(*grid, 1, 1)[:3], 100, '_scale on 0')
-        # The kernel's settings, what a hook would be told, and hooks.
+        # The kernel's settings, metadata for hooks, and hooks.
         settings, _, *hooks = launch[5:-7]
         assert [settings, *hooks] == [launches[0][5], *launches[0][7:-7]]
         # Tensors are the same objects.
@@ -135,7 +135,7 @@ def test_unusual_calls_are_left_to_triton(calls, change):
     changed = [change.get(k) for k in ('x_p', 'y_p')]
     for i in range(2):
         if change.get('factor', 0) is None:
-            # Which Triton refuses for this kernel.
+            # Triton refuses factor=None for this kernel.
             with pytest.raises(triton.CompilationError):
                 calls(**change)
         else:

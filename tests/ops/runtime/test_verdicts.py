@@ -136,7 +136,7 @@ def test_folders_that_cannot_be_written(two_gpus: Path) -> None:
     assert path is not None
     assert path.parent.name == f'mmvideomamba-verdicts-{os.getuid()}'
     assert is_wrong('causal_conv1d', torch.bfloat16, GPU)
-    # The folder below the temporary one is the user's own, or not used.
+    # The folder below the temporary folder is the user's own, or not used.
     path.parent.chmod(0o777)
     verdicts.forget()
     assert not is_wrong('causal_conv1d', torch.bfloat16, GPU)

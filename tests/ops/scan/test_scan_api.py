@@ -123,7 +123,7 @@ def test_extreme_steps(backend, device, softplus, steps):
 
 
 def test_state_outlives_a_long_pause(backend, device):
-    # Steps of zero neither decay the state nor add to it.
+    # Step sizes of zero neither decay the state nor add to the state.
     l = 4096
     skip_slow(backend, l * 16)
     inputs = make_inputs(1, l, 4, 4)
@@ -155,7 +155,7 @@ def test_other_layouts(backend, device, layouts, reverse):
         inputs[name] = torch.randn(LAYOUTS[layout])
     options = dict(delta_softplus=True, reverse=reverse)
     if 'constant' in layouts and backend in ('numba', 'triton'):
-        # Named it raises, and auto takes another backend.
+        # A named backend raises, and 'auto' takes another backend.
         message = (f"backend '{backend}' cannot run selective_scan here: B or "
                    'C is constant, of shape (d, n)')
         low = cast(inputs, torch.float32, device)
@@ -198,7 +198,7 @@ def test_strides_do_not_matter(backend, device):
 
 
 def test_odd_offsets_do_not_matter(backend, device):
-    # Tokens that begin at an odd place of a flat tensor.
+    # Tokens at an odd offset of a flat tensor.
     inputs = cast(make_inputs(2, 9, 48, 4), torch.float32, device)
 
     def moved(x: Tensor) -> Tensor:

@@ -90,7 +90,7 @@ def test_formula_with_layouts(b_layout, c_layout, reverse):
 
 @pytest.mark.parametrize('l', [15, 16, 17, 31, 33, 64, 100])
 def test_formula_over_segments(monkeypatch, l):
-    # A tiny budget makes segments as short as they get: 16 tokens.
+    # A tiny budget makes segments of the least length: 16 tokens.
     monkeypatch.setattr(reference, '_SEGMENT_ELEMENTS', 1)
     for reverse in (False, True):
         compare_with_naive(
@@ -186,7 +186,7 @@ def test_state_stays_float32_under_autocast():
 
 
 def test_stored_memory_is_linear_in_tokens():
-    # What backward keeps must not hold a state per token.
+    # Tensors saved for backward must not hold a state per token.
     inputs = make_inputs(1, 4096, 8, 16)
     kept = []
 

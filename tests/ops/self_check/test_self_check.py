@@ -35,7 +35,7 @@ def fail(y: Tensor) -> Tensor:
 
 def run(change: Callable[[Tensor], Tensor],
         title: str = 'causal_conv1d') -> Dict[str, Row]:
-    """Check an op in which the kernels of a GPU are the changed definition."""
+    """Check an op; the changed definition stands for the GPU kernels."""
     case, = (c for c in CASES if c.title == title)
 
     def call(x: Dict[str, Tensor], backend: str) -> Dict[str, Tensor]:

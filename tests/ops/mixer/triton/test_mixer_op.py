@@ -1,4 +1,4 @@
-"""Launches of a mixer in either pass, counted, and what its op promises."""
+"""Launches of a mixer's forward and backward pass are counted."""
 import os
 from typing import Any, Dict, Iterator, List
 
@@ -13,7 +13,7 @@ from mmvideomamba.ops import ScanParams
 
 pytest.importorskip('triton', reason='no Triton here')
 
-# Operators that start nothing on a GPU, and the one of conftest.py.
+# Operators without work on a GPU, and 'fill' of conftest.py.
 SILENT = {
     'view', 'unsafe_view', 'empty', 'empty_like', 'new_empty', 'detach',
     'transpose', 't', 'as_strided', 'slice', 'select', 'unsqueeze', 'fill'
@@ -55,14 +55,15 @@ def launches(monkeypatch: pytest.MonkeyPatch) -> Iterator[Launches]:
             return start(executor, *args, **kwargs)
 
     monkeypatch.setattr(GridExecutor, '__call__', note)
-    # A mode would make the op a registered one, whose inside no mode sees.
+    # A dispatch mode would make the mixer a registered op, and see nothing
+    # inside.
     monkeypatch.setattr(op, 'needs_registered_op', lambda x: False)
     yield mode
 
 
 def make(c: int, r: int, n: int, device: torch.device,
          low: torch.dtype) -> Dict[str, Any]:
-    """Return arguments of the op: tokens in that dtype, float32 weights."""
+    """Return arguments of the op: tokens of dtype ``low``, float32 weights."""
     g = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:

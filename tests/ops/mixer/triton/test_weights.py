@@ -24,7 +24,7 @@ def make(sizes: Tuple[int, int, int, int],
          biases: Sequence[bool],
          dtype: torch.dtype = torch.float32,
          device: str = 'cpu') -> List[ScanParams]:
-    """Return a direction for every bias that there is or is not."""
+    """Return a direction for every choice of biases."""
     d, n, r, taps = sizes
     g = torch.Generator().manual_seed(0)
 
@@ -112,7 +112,7 @@ def test_projections_are_cast(biases, given):
         torch.randn(shape, device=device) for shape in ((68, 67), (67, 68)))
     for dtype in (torch.bfloat16, torch.float32):
         check(each, dtype, (wide.to(given), tall.to(given)))
-        # One alone, and one that is not contiguous.
+        # One projection alone in the given dtype, and one not contiguous.
         check(each, dtype, (wide.to(given), tall.to(dtype).t()))
         check(each, dtype, (wide.to(dtype), tall.to(given).t()))
 
@@ -134,7 +134,7 @@ def test_strides_and_mixed_dtypes():
     one, other = make((34, 8, 5, 4), (True, True), device=device)
     strided = ScanParams(*(torch.stack([t] * 2, -1)[..., 0] for t in one))
     assert not any(t.is_contiguous() for t in strided)
-    # Slices of one flat tensor, as some optimizers keep weights.
+    # Slices of one flat tensor, as kept by some optimizers.
     flat = torch.cat([t.flatten() for t in one])
     parts = flat.split([t.numel() for t in one])
     sliced = ScanParams(*(p.view(t.shape) for p, t in zip(parts, one)))
@@ -161,7 +161,8 @@ def test_directions_of_other_dtypes_compile():
             for given in ((), projections):
                 weights.stack(
                     weights.Source(given, each, bool(given)), torch.bfloat16)
-                # Programs that stack, and one a projection that cast.
+                # Programs for stacking, and one cast program for each
+                # projection.
                 programs = 2 + len(given) // len(each)
                 assert driver.launches[-1][:3] == (programs, len(each), 1)
         forget(weights.stack_kernel)

@@ -10,8 +10,8 @@ import torch
 pytest.importorskip('triton', reason='no Triton here')
 
 ROOT = Path(__file__).parents[4]
-# Scans with another size of group, in a process of its own: kernels bind the
-# size when their modules are imported.
+# Scans with another group size, in a separate process: kernels bind the size
+# at import.
 SCAN = """
 import contextlib, sys
 import torch, triton.language as tl

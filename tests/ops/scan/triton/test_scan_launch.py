@@ -1,4 +1,4 @@
-"""The scan kernels alone: both layouts of their sums, and their chunks."""
+"""The scan kernels alone: both layouts of the sums, and the chunks."""
 import importlib.util
 import os
 from typing import Dict, Tuple
@@ -26,7 +26,7 @@ def make_inputs(b: int,
                 dtype: torch.dtype,
                 device: torch.device,
                 steps: float = 1.) -> Tuple[Dict[str, Tensor], Tensor]:
-    """Return inputs of two directions, and a gradient they share."""
+    """Return inputs of two directions, and one gradient for both."""
     g = torch.Generator().manual_seed(0)
 
     def make(*shape: int, to: torch.dtype = dtype) -> Tensor:
@@ -176,7 +176,8 @@ def test_nothing_beyond_a_tensor_is_fetched_ahead(monkeypatch):
     args = x['u'], x['delta'], A, torch.stack([x['B'], x['C']], 3), x['D']
     states = kernels.scan_forward(*args, BOTH, torch.float32, True).states
     kernels.scan_backward(*args, dy, states, BOTH, False)
-    # In each program's only turn: as they follow each other there.
+    # One fetch per tensor in each program's single turn, in the kernel's
+    # order.
     tensors = (states, args[0], args[1], dy, args[3])
     assert len(fetched) == 2 * 2 * len(tensors)
     for i, addresses in enumerate(fetched):
@@ -187,7 +188,7 @@ def test_nothing_beyond_a_tensor_is_fetched_ahead(monkeypatch):
 
 @pytest.mark.parametrize('steps', [0.01, 300.])
 def test_chunks_that_nothing_or_all_is_left_of(steps, monkeypatch):
-    """What a chunk hands on is found from its end, as far as it matters."""
+    """Small and large steps: a chunk's final state is exact for any decay."""
     device, reason = device_of('triton')
     if device is None:
         pytest.skip(reason)

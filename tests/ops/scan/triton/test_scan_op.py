@@ -1,4 +1,4 @@
-"""What the scan keeps for its backward pass."""
+"""Tensors saved by the scan for the backward pass."""
 import pytest
 import torch
 from common import device_of
