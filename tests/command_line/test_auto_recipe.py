@@ -95,7 +95,7 @@ def test_training(machine: List[str], monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keep_config(folder: Path, recipe: str) -> None:
-    """Write a config as the runner of a training keeps it."""
+    """Write a config as kept by the runner of a training."""
     text = "default_scope = 'mmaction'\nwork_dir = 'where/it/was'\n"
     (folder / f'{recipe}.py').write_text(text)
 

@@ -1,4 +1,4 @@
-"""Options of the command line change a config, or say what does not fit."""
+"""Options of the command line change a config, or are refused."""
 from typing import List
 
 import pytest

@@ -1,4 +1,4 @@
-"""A config that trains only, or tests only, ends a tool with one line."""
+"""A tool without its part of the config ends with one line."""
 import sys
 from pathlib import Path
 

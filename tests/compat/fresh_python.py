@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_python(code: str, *paths: Path) -> 'subprocess.CompletedProcess[str]':
-    """Run code in a fresh interpreter that finds the package."""
+    """Run code in a fresh interpreter with the package on the path."""
     path = os.pathsep.join(map(str, [ROOT, *paths]))
     return subprocess.run([sys.executable, '-W', 'ignore', '-c', code],
                           env={

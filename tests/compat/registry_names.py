@@ -1,10 +1,10 @@
-"""List what the hosts register and export, with or without late imports.
+"""List the hosts' registered and exported names, with or without late imports.
 
     python tests/compat/registry_names.py [eager]
 
 Prints JSON: the rows of all registries of the hosts, the names of ``import *``
-from packages with late names, and the packages that the hosts imported until
-anybody looked at a row.
+from packages with late names, and the packages imported by the hosts before
+the first look at a row.
 """
 import importlib
 import json
@@ -46,7 +46,7 @@ def registries(module: ModuleType) -> Dict[str, Dict[str, str]]:
 
 
 def stars(package: str) -> List[str]:
-    """List the names that ``from package import *`` gives."""
+    """List the names of ``from package import *``."""
     names: Dict[str, Any] = {}
     exec(f'from {package} import *', names)
     return sorted(set(names) - {'__builtins__'})

@@ -1,4 +1,4 @@
-"""A figure is cut as by matplotlib, with and without its renderer."""
+"""A figure is cut as by matplotlib, with and without a renderer."""
 import io
 
 import pytest

@@ -49,8 +49,8 @@ def load(path: str) -> Any:
         raise error.__context__ or error
 
 
-# On a copy of float64 numpy would believe this state and take the bytes of an
-# array of it for pointers.
+# Applied to a copy of the float64 dtype, numpy would trust the state and take
+# the bytes of an array for pointers.
 POINTER_STATE = (3, '<', (Reduced(np.dtype,
                                   ('O', )), ()), None, None, -1, -1, 0)
 

@@ -89,7 +89,7 @@ def test_hub_takes_weights_of_the_metafile(monkeypatch) -> None:
 
 @pytest.mark.slow
 def test_a_stock_tool_needs_the_import_in_the_base(tmp_path: Path) -> None:
-    """As docs/compatibility.md has it: the base may import the package."""
+    """As in docs/compatibility.md: the base may import the package."""
     (tmp_path / 'plain.py').write_text(f"_base_ = 'mmvideomamba::{QUICK}'\n")
     (tmp_path / 'imports.py').write_text(
         f"_base_ = __import__('mmvideomamba') and 'mmvideomamba::{QUICK}'\n")

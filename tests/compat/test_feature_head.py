@@ -1,4 +1,4 @@
-"""The host's feature head takes what our backbones return."""
+"""The host's feature head takes the outputs of our backbones."""
 import pytest
 import torch
 from mmaction.models import FeatureHead

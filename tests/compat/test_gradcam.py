@@ -54,7 +54,7 @@ def test_maps_of_all_views(name: str) -> None:
             if found.any():
                 seen += 1
                 assert found[red] == found.amax() > 5 * found[blue]
-    assert seen == 2  # in each view a class or its opposite
+    assert seen == 2  # in each view one of the two opposite classes
 
 
 def test_pictures_of_all_frames() -> None:

@@ -48,7 +48,7 @@ def config(backbone: dict = OURS, channels: int = 16) -> Config:
 
 @pytest.fixture
 def images(tmp_path: Path) -> List[str]:
-    """Write two sound images, an image that is cut off, and a text."""
+    """Write two sound images, a cut image, and a text."""
     paths = []
     for name in ('a.jpg', 'b.png', 'c.jpg'):
         image = np.random.randint(0, 256, (40, 48, 3), np.uint8)
@@ -120,7 +120,7 @@ def test_folder_without_images(inferencer: Any, tmp_path: Path) -> None:
 
 def test_camera(inferencer: Any, images: List[str],
                 monkeypatch: pytest.MonkeyPatch) -> None:
-    """One frame is read, here of a file."""
+    """One frame is read from the camera, here a stand-in with a file."""
     capture = cv2.VideoCapture
     monkeypatch.setattr(cv2, 'VideoCapture', lambda n: capture(images[1]))
     camera, file = inferencer([0, images[1]])

@@ -169,7 +169,7 @@ HOST = dict(
 
 
 def test_model_of_the_host_is_left_alone(tmp_path: Path) -> None:
-    """Its steps, inputs, results and names are the host's."""
+    """Steps, inputs, results and names of a host's model are unchanged."""
     names = tmp_path / 'names.txt'
     names.write_text('a\n\nb\n')
     inferencer = MMAction2Inferencer(

@@ -1,4 +1,4 @@
-"""A visualizer makes its figure when anyone looks at the figure."""
+"""A visualizer makes the figure at the first access."""
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,7 @@ print(type(first.ax_save).__name__, 'matplotlib' in sys.modules)
 
 @pytest.mark.parametrize('kind', [Visualizer, Plain])
 def test_drawing(kind: type) -> None:
-    """The picture is that of an image given at the start."""
+    """The picture equals the picture of an image given at the start."""
     late, early = kind(), kind(image=IMAGE)
     assert not isinstance(vars(late)['fig_save'], Figure)
     assert isinstance(vars(early)['fig_save'], Figure)

@@ -1,4 +1,4 @@
-"""A module of a host is imported when a name or a row of it is used."""
+"""A host's module is imported at the first use of a name or row."""
 import importlib
 import pickle
 import sys
@@ -112,7 +112,7 @@ WAYS: List[Any] = [
 
 @pytest.mark.parametrize('way', WAYS)
 def test_any_use_imports(folder: Path, way: Any) -> None:
-    """The names and rows are those of the module, and are there once."""
+    """Names and rows are the module's, and exist once."""
     host = import_host()
     assert list(rows().module_dict) == ['Slow', 'Other']
     found = way(host)
@@ -143,7 +143,7 @@ def test_a_module_that_fails(folder: Path) -> None:
 
 
 def test_a_host_without_the_name(folder: Path) -> None:
-    """A package that skips the module gets neither names nor rows."""
+    """A package without the import of the module gets no names or rows."""
     (folder / 'inner/__init__.py').write_text('from .quick import quick\n')
     host = import_host()
     assert list(rows().module_dict) == [] and not hasattr(host, 'Slow')

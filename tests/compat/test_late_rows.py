@@ -10,11 +10,11 @@ from mmvideomamba.compat.late_rows import LateRows
 
 
 class Early:
-    """A row that is imported at once."""
+    """A row imported at once."""
 
 
 class Late:
-    """A row that is imported at its first use."""
+    """A row imported at the first use."""
 
 
 class Gone:
@@ -94,7 +94,7 @@ def test_a_row_may_be_replaced() -> None:
 
 
 def test_a_package_that_cannot_be_imported() -> None:
-    """Named by whoever builds from it; left out of lists, as by the hosts."""
+    """Building the failing row raises the error; lists leave the row out."""
 
     def load() -> None:
         raise ImportError('no package gone')

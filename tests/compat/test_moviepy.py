@@ -1,4 +1,4 @@
-"""mmaction2's writer of videos names the moviepy that fits."""
+"""mmaction2's writer of videos names the fitting moviepy."""
 from pathlib import Path
 
 import numpy as np

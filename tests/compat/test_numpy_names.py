@@ -1,4 +1,4 @@
-"""Modules of the hosts find the names that numpy 2 removed."""
+"""Modules of the hosts find the names removed by numpy 2."""
 import importlib
 import re
 import types
@@ -24,7 +24,7 @@ NOT_RUN = {
 
 
 def test_table_holds_every_name_that_is_missing() -> None:
-    """A newer numpy that removes more shows up here."""
+    """A name removed by a newer numpy shows up here."""
     missing = {}
     for host in HOSTS:
         folder = package_dir(host)

@@ -1,4 +1,4 @@
-"""mmaction2's RetrievalRecall counts what the labels say."""
+"""mmaction2's RetrievalRecall counts by the labels."""
 from typing import Any, Dict
 
 import numpy as np
@@ -10,7 +10,7 @@ from mmvideomamba.compat import retrieval_recall
 
 
 def _evaluate(**label: Any) -> Dict[str, float]:
-    """Ask for candidates that are ranked 0, 1, 2, 3."""
+    """Evaluate candidates ranked 0, 1, 2, 3."""
     metric = RetrievalRecall(topk=(1, 2, 3))
     scores = torch.tensor([.9, .8, .7, .1])
     metric.process(None, [dict(pred_score=scores, **label)])

@@ -1,4 +1,4 @@
-"""Features of a host's tool get the names of their samples."""
+"""Features of a host's tool get the names of the samples."""
 import argparse
 import pickle
 from pathlib import Path

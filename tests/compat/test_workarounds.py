@@ -12,7 +12,7 @@ from .fresh_python import ROOT, run_python
 
 
 def test_import_stays_cheap() -> None:
-    """No host is imported, nor what hosts are made of."""
+    """The import loads neither hosts nor their dependencies."""
     done = run_python(
         'import sys, mmvideomamba\n'
         'print([m for m in ("torch", "numpy", "mmengine", "mmcv", "mmaction",'

@@ -29,7 +29,7 @@ def test_healthy_machine(capsys) -> None:
 
 
 def test_first_lines_wait_for_no_import(capsys) -> None:
-    """Titles and findings are printed one by one, ahead of slow imports."""
+    """Titles and findings are printed one by one, before slow imports."""
     code = """
 import sys
 from mmvideomamba.doctor import report

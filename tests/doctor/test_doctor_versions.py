@@ -1,4 +1,4 @@
-"""Versions beside their declared ranges."""
+"""Versions and declared ranges."""
 import pytest
 
 from mmvideomamba import compat
@@ -35,7 +35,7 @@ def test_compiled_mmcv_counts_as_mmcv_lite(monkeypatch) -> None:
 
 
 def test_extras_for_developers_are_left_out() -> None:
-    """The ranges are those that the package declares."""
+    """Ranges come from the package's declared requirements."""
     python, rows = versions._declared()
     assert python.startswith('>=3.10')
     assert ('', 'mmengine==0.10.7') in rows

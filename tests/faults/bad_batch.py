@@ -1,4 +1,4 @@
-"""Hook that puts NaN into the batch of an iteration."""
+"""Hook to put NaN into the batch of an iteration."""
 from typing import Any
 
 import torch

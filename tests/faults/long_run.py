@@ -50,7 +50,7 @@ STAGES = ('anywhere', 'save', 'validation')
 
 
 class Process(NamedTuple):
-    """A training that was started.
+    """A started training.
 
     Args:
         pid (int): Process.
@@ -101,7 +101,7 @@ class Moment(NamedTuple):
     Args:
         stage (str): Of ``STAGES``.
         delay (float): Seconds after the beginning of the stage.
-        number (int): Saves or validations that pass before.
+        number (int): Saves or validations before the signal.
         signal (signal.Signals): The signal.
     """
     stage: str
@@ -122,7 +122,7 @@ def draw_moment(draws: random.Random,
         stage (str): Of ``STAGES``.
         span (float): Longest delay in training, seconds.
         signals (Sequence[signal.Signals]): To choose from.
-        passed (int): Most saves or validations that pass before. Defaults to
+        passed (int): Most saves or validations before the signal. Defaults to
             3.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Hook for a disk on which the write of a file takes for ever."""
+"""Hook for a disk with endless writes."""
 import time
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Real processes that are killed within a save, or share a folder or disk."""
+"""Real processes are killed within a save, or share a folder or disk."""
 import json
 import os
 import signal

@@ -48,7 +48,7 @@ def test_bad_batch(clips: Path, trained: Path, tmp_path: Path) -> None:
     saved = [x for x in files(tmp_path) if not x.startswith('best')]
     assert saved == ['epoch_1.pth', 'replay_iter_6_rank0.pth']
     assert same_weights(tmp_path / 'epoch_1.pth', trained / 'epoch_1.pth')
-    # The weights in memory are those before the bad step.
+    # The weights in memory are the weights before the bad step.
     kept = weights(tmp_path / 'replay_iter_6_rank0.pth')
     assert all(bool(x.isfinite().all()) for x in kept.values())
     best = next(tmp_path.glob('best*'))

@@ -117,7 +117,7 @@ def test_interrupted_at_many_places(clips: Path, trained: Path,
     assert done.returncode == 128 + signal.SIGUSR1, done.stderr
     assert saved(work_dir) == 'epoch_1.pth'
 
-    # A validation is repeated on resume. The script is that of mmaction2.
+    # A validation is repeated on resume. The script comes from mmaction2.
     training = Training(
         clips,
         work_dir,
@@ -149,7 +149,7 @@ def test_before_the_training(tmp_path: Path, number: int) -> None:
     status = Path(f'/proc/{training.process.pid}/status')
 
     def handled() -> bool:
-        """Tell whether the script has set its handler."""
+        """Tell whether the script has set a handler of SIGUSR1."""
         line = next(x for x in status.read_text().splitlines()
                     if x.startswith('SigCgt'))
         return bool(int(line.split()[1], 16) >> (signal.SIGUSR1 - 1) & 1)
@@ -163,8 +163,8 @@ def test_before_the_training(tmp_path: Path, number: int) -> None:
     assert list((tmp_path / 'run').glob('*.pth')) == []
 
 
-# Stands for the cluster: hands the command to the test, which starts the
-# tasks, and ends with the exit code that the test has written.
+# Stands for the cluster: hands the command to the test; the test starts the
+# tasks and writes the exit code.
 SRUN = r"""#!/bin/sh
 until [ "$1" = python ]; do shift; done
 shift 2

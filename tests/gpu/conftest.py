@@ -8,7 +8,7 @@ from common import device_of
 
 @pytest.fixture(params=['triton', 'mamba_ssm'])
 def kernels(request: pytest.FixtureRequest) -> str:
-    """Name each backend of the GPU in turn; skip those that cannot run."""
+    """Name each backend of the GPU in turn; skip uninstalled backends."""
     device, reason = device_of(request.param)
     if device is None:
         pytest.skip(reason)

@@ -32,7 +32,7 @@ if DEVICE.type == 'cpu':
     # mmengine's wrapper works on a CPU, but refuses to.
     amp_optimizer_wrapper.is_cuda_available = lambda: True
 BATCH, FRAMES, SIDE = 4, 4, 32
-# Left of gradients that cancel out, such as those of keys' biases.
+# Remainder of gradients cancelling out, such as of the keys' biases.
 NOISE = 5e-6
 ANSWERS = [f'word{i}' for i in range(5)]
 
@@ -78,7 +78,7 @@ def video_text(kind: str = 'VideoTextModel',
     cfg = Config.fromfile(HERE / 'tiny_multimodal.py').model
     cfg.type = f'mmvideomamba.{kind}'
     cfg.vision_encoder.backbone.drop_path_rate = drop
-    # Weights so large that the scores of pairs differ.
+    # Large weights, so that the scores of pairs differ.
     cfg.text_encoder.arch.update(
         initializer_range=0.3,
         hidden_dropout_prob=drop,
@@ -190,7 +190,7 @@ class Clips(Dataset):
 
     def __init__(self, frames: int, count: int = 8) -> None:
         self.frames, self.count = frames, count
-        # What a retrieval data set tells; texts 0 and 1 are of video 0.
+        # Attributes of a retrieval data set; texts 0 and 1 belong to video 0.
         self.texts = [text_of(i) for i in range(count + 1)]
         self.videos_of_text = [[max(0, i - 1)] for i in range(count + 1)]
         self.texts_of_video = [[0, 1], *([i + 1] for i in range(1, count))]

@@ -1,4 +1,4 @@
-"""What the tests on a GPU share."""
+"""Marks and constants shared by the tests on a GPU."""
 import pytest
 import torch
 

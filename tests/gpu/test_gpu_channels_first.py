@@ -1,4 +1,4 @@
-"""The drop-in functions beside the packages whose signatures they have.
+"""The drop-in functions against the packages with the same signatures.
 
 The published sizes and dtypes against float64 are in
 tests/ops/channels_first, which runs on a GPU as well.
@@ -57,7 +57,7 @@ def ours(name: str) -> Callable:
 
 def run(function: Callable, inputs: Dict[str, Tensor],
         **options: Any) -> Tuple[Any, Dict[str, Tensor]]:
-    """Return what a function returns, and gradients of its output."""
+    """Return a function's result, and the gradients of the output."""
     given = {k: t.detach().requires_grad_() for k, t in inputs.items()}
     y = function(**given, **options)
     first = y[0] if isinstance(y, tuple) else y

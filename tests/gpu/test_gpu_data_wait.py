@@ -1,4 +1,4 @@
-"""The share of waiting that ``DataWaitHook`` tells, against the truth."""
+"""The share of waiting by ``DataWaitHook``, against the truth."""
 import time
 from pathlib import Path
 from typing import Any

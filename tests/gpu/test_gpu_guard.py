@@ -141,7 +141,7 @@ def test_later_updates_wait_for_the_verdict(
 
 @pytest.mark.parametrize('name', ['AdamW', 'momentum', 'RMSprop'])
 def test_scaler(tmp_path: Path, name: str) -> None:
-    """Its skips are no fault, until there are too many in a row."""
+    """Skips of the loss scaler are no fault, up to a number in a row."""
     wrapper = dict(
         type='AmpOptimWrapper',
         loss_scale=dict(init_scale=8.),

@@ -215,7 +215,7 @@ def test_graphs_end_with_changed_layers():
 
 
 def with_hooks(model: torch.nn.Module) -> torch.nn.Module:
-    """Have all layers called one by one."""
+    """Put hooks on all layers, so that each layer is called."""
     for module in model.modules():
         module.register_forward_hook(lambda *_: None)
     return model
@@ -338,7 +338,7 @@ def test_dtypes_under_autocast(kernels):
 
 
 def peak(backend: str) -> int:
-    """Return the bytes that a training step needs besides the weights."""
+    """Return the bytes of a training step besides the weights."""
     model = VideoMamba(
         arch='tiny',
         num_frames=8,
@@ -434,7 +434,7 @@ def test_a_stream_of_ones_own():
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
-        # So long that kernels on another stream would be ahead of it.
+        # Long enough for kernels on another stream to overtake.
         y = x.clone()
         torch.cuda._sleep(10**8)
         y.mul_(2.).div_(2.)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from common import gradients, leaves
 from gpu_marks import DEVICE, DTYPES, GPU_ONLY
-# Fills what torch.empty returns with NaN in every test of this file.
+# Fills new tensors with NaN in every test of the file.
 from ops.conftest import poison_empty  # noqa: F401
 from ops.conv import test_conv_api as conv_tests
 from ops.mixer import test_mixer_api as mixer_tests
@@ -90,7 +90,7 @@ def test_norm(shape, dtype, drop_prob):
     drop: Dict[str, Any] = {}
     if drop_prob:
         draw = torch.rand(shape[0] + 1, device=DEVICE)
-        # At an address that is no multiple of 16 bytes.
+        # At an address not divisible by 16 bytes.
         drop = dict(draw=draw[1:], drop_prob=drop_prob)
 
     def run(tensors: Dict[str, Tensor], backend: str) -> Run:

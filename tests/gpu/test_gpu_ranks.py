@@ -127,7 +127,7 @@ def ranks(make_once: Callable) -> List[dict]:
 
 @pytest.mark.parametrize('name', FLOWS)
 def test_a_step_on_two_processes(name: str, ranks: List[dict]) -> None:
-    """Both end with the same weights, not with those of the start."""
+    """Both processes end with the same weights, changed from the start."""
     one, other = (rank[name] for rank in ranks)
     assert one.keys() == other.keys()
     start = dict(built(name).named_parameters())
@@ -135,7 +135,7 @@ def test_a_step_on_two_processes(name: str, ranks: List[dict]) -> None:
         assert value.isfinite().all(), key
         if key != 'loss':
             assert torch.equal(value, other[key]), key
-    # Each process has samples of its own.
+    # Each process has different samples.
     assert not torch.equal(one['loss'], other['loss'])
     for key, value in start.items():
         gradient = one.get(f'grad/{key}')
@@ -152,7 +152,7 @@ def test_a_step_on_two_processes(name: str, ranks: List[dict]) -> None:
 
 @pytest.mark.parametrize('name, share', [('summed', 1.), ('own', 0.5)])
 def test_gathered_features(name: str, share: float, ranks: List[dict]) -> None:
-    """'summed' has the gradients of one process, 'own' half of them."""
+    """'summed' has the gradients of one process, 'own' has half."""
     whole, (one, other) = step(name, range(BATCH)), (x[name] for x in ranks)
     for rank in (one, other):
         assert_close(rank['loss'], whole['loss'], 'chain')

@@ -51,7 +51,7 @@ def test_scores_as_on_the_cpu(topk: int, storage: str) -> None:
 
 
 def recalls(found: RetrievalScores) -> Dict[str, float]:
-    """Return the metrics that an evaluation is to find."""
+    """Return the metrics expected from an evaluation."""
     metric = VideoTextRecall()
     for group, matrix, positives in (('t2v', found.t2v, CLIPS.videos_of_text),
                                      ('v2t', found.v2t, CLIPS.texts_of_video),

@@ -1,4 +1,4 @@
-"""Trainings with CUDA graphs equal those without, to the bit."""
+"""Trainings with CUDA graphs equal trainings without, bit by bit."""
 import copy
 import warnings
 from itertools import count

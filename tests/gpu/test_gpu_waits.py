@@ -84,11 +84,11 @@ def check(model: BaseModel,
           batch: Dict[str, list],
           place: str,
           uploads: bool = False) -> None:
-    """Compute loss and gradients of a batch twice; the second waits for none.
+    """Compute a batch's loss and gradients twice, the second without a wait.
 
     Args:
         model (BaseModel): In training mode, on the CPU.
-        batch (dict): As a loader collates it.
+        batch (dict): As collated by a loader.
         place (str): 'meta' or 'gpu'.
         uploads (bool): Whether the step may copy to the device. Defaults to
             False: the step can be captured, with samples of tensors alone.

@@ -1,4 +1,4 @@
-"""Print the device and the versions that a result depends on."""
+"""Print the device and the versions of a measurement."""
 import importlib.metadata
 import platform
 from typing import Dict
@@ -26,7 +26,7 @@ def versions() -> Dict[str, str]:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             pass
-    # The release that a wheel's local version belongs to, cu130 say.
+    # The release of a wheel's local version, such as +cu130.
     found['torch'] = torch.__version__
     return found
 

@@ -81,7 +81,7 @@ def test_end(name: str, served: Served) -> None:
 
 
 def test_log_files_of_others_stay_open(served: Served, tmp_path: Path) -> None:
-    """mmengine writes to the stream of each file handler of its log."""
+    """mmengine writes to the stream of each file handler of a log."""
     handler = logging.FileHandler(tmp_path / 'a.log')
 
     def started(running: Any, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The checking tool: what it finds, says, writes and returns."""
+"""The checking tool: faults, output, written files and exit codes."""
 import json
 import os
 import sys
@@ -23,7 +23,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def call(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
          capsys: pytest.CaptureFixture) -> Call:
-    """Return a function that runs the tool: status and output."""
+    """Return a function to run the tool: exit status and output."""
     tool = load_script('tools/data/check_videos.py')
     monkeypatch.chdir(tmp_path)
 
@@ -89,7 +89,7 @@ def test_faults_of_all_kinds(call: Call, videos: Path) -> None:
         'whole.mkv 1', 'whole.avi 1'
     ]
     assert 'no sample is left of label 1' in text
-    # A cleaned list is clean, but for classes that are gone.
+    # A cleaned list passes the check, except for classes without videos.
     write(classes=['a', 'b'])
     assert call('new/train.txt', 'new/val.txt', '--min-frames', 5)[0] == 1
     assert call('new/val.txt', '--form', 'number')[0] == 0

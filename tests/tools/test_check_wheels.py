@@ -1,4 +1,4 @@
-"""Requirements are resolved for the other machine, not for this one."""
+"""Requirements are resolved for the target machine, not for this one."""
 import importlib.metadata
 import json
 import subprocess

@@ -91,7 +91,7 @@ def test_torch_file(tmp_path: Path, teacher: CLIPTeacher) -> None:
 
 def test_file_that_keeps_its_command_line(tmp_path: Path,
                                           teacher: CLIPTeacher) -> None:
-    """As the published training files do; a config cannot name it."""
+    """A file with a command line inside; a config could not load the file."""
     source, target = tmp_path / 'multi.pth', tmp_path / 'clip.pth'
     file = {f'clip_teacher.{k}': v for k, v in teacher.state_dict().items()}
     torch.save(dict(model=file, args=Namespace(lr=1)), source)

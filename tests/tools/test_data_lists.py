@@ -1,4 +1,4 @@
-"""From downloads to annotation files that the recipes read."""
+"""From downloads to annotation files for the recipes."""
 import json
 import math
 import sys
@@ -19,7 +19,7 @@ KINETICS = 'label,youtube_id,time_start,time_end,split\n'
 
 @pytest.fixture
 def call(tmp_path: Path, monkeypatch) -> Callable[..., str]:
-    """Return a function that runs a script in this process."""
+    """Return a function to run a script in this process."""
 
     def run(name: str, *options: Any) -> str:
         module = load_script(f'tools/data/{name}.py')
@@ -50,7 +50,7 @@ def read_as_recipe(folder: Path,
                    piece: str,
                    part: str,
                    pieces: Path = PIECES) -> list:
-    """Read a list with the data set of a recipe, without its pipeline."""
+    """Read a list with the data set of a recipe, without a pipeline."""
     data = Config.fromfile(pieces / f'{piece}.py')[f'{part}_dataloader']
     data = data.dataset
     data.update(data_root=str(folder / 'data'), pipeline=[])

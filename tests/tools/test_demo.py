@@ -45,7 +45,7 @@ def demo():
 
 @pytest.fixture
 def call(demo, tmp_path, make_video):
-    """Return a function that runs the demo, files changed by keyword."""
+    """Return a function to run the demo, files changed by keyword."""
     config = tmp_path / 'config.py'
     config.write_text(CONFIG)
     model = init_recognizer(str(config), device='cpu')
@@ -90,7 +90,7 @@ def test_config_can_be_changed(call, demo, monkeypatch):
     monkeypatch.setattr(demo, 'build_predictor',
                         lambda args: built.append(build(args)) or built[-1])
     call('--cfg-options', 'model.backbone.cuda_graph=True')
-    # The graph's stand-in, which does nothing special on a CPU.
+    # On a CPU the graph's stand-in calls the plain forward.
     assert 'forward' in vars(built[0].backend.model.backbone)
 
 

@@ -1,4 +1,4 @@
-"""``--help`` answers before the imports that take seconds."""
+"""``--help`` answers before slow imports."""
 import os
 import subprocess
 import sys
@@ -12,7 +12,7 @@ TOOLS = [
     str(path) for folder in ('tools', 'demo')
     for path in sorted((ROOT / folder).rglob('*.py'), key=str)
 ]
-# A fork for each tool, so that mmengine.config is imported once for all.
+# A fork for each tool, so that mmengine.config is imported once.
 FORKS = '''
 import os, runpy, sys
 import mmengine.config, mmvideomamba
@@ -48,6 +48,6 @@ def test_no_tool_imports_torch() -> None:
 
 
 def test_choices_are_those_of_the_package() -> None:
-    """The converter repeats names of a module that loads torch."""
+    """The converter repeats names, since their module loads torch."""
     converter = load_script('tools/model_converters/videomamba_to_mm.py')
     assert converter.TASKS == tuple(HEADS)

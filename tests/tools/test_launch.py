@@ -23,7 +23,7 @@ from mmvideomamba.exit_codes import PREEMPTED
 ROOT = Path(__file__).parents[2]
 TOOLS = ROOT / 'tools'
 
-# A small model of the host: what is tested here are the tools.
+# A small model of the host: the tests are about the tools.
 CONFIG = """
 _base_ = 'mmaction::_base_/default_runtime.py'
 custom_imports = dict(imports=['mmvideomamba'], allow_failed_imports=False)
@@ -100,7 +100,7 @@ evaluate = load_script('tools/test.py')
 
 @pytest.fixture(scope='module')
 def config(tmp_path_factory) -> str:
-    """Write four clips and a config that trains on them."""
+    """Write four clips and a config for a training on the clips."""
     root = tmp_path_factory.mktemp('launch')
     rng = np.random.default_rng(0)
     for index in range(4):
@@ -126,7 +126,7 @@ def trained(config: str, tmp_path_factory) -> Path:
 
 
 def call(*command: str, cwd: Optional[Path] = None, **env: str) -> str:
-    """Run a command, return what it printed; fail if it does."""
+    """Run a command, return the output; a failure fails the test."""
     env['PYTHONPATH'] = str(ROOT)
     if command[0] == sys.executable:
         done = Python(command[1:], cwd or Path.cwd(), **env).wait()
@@ -341,7 +341,7 @@ class TestTestOptions:
 ])
 def test_slurm_scripts(tmp_path: Path, script: str, arguments: List[str],
                        expected: List[str]) -> None:
-    """They hand srun the resources and the tool its arguments."""
+    """srun gets the resources, the tool gets the tool's arguments."""
     srun = tmp_path / 'srun'
     srun.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     srun.chmod(0o755)
@@ -365,7 +365,7 @@ def test_slurm_scripts(tmp_path: Path, script: str, arguments: List[str],
                                                ('slurm_train.sh', 3),
                                                ('slurm_test.sh', 4)])
 def test_scripts_say_how_they_are_used(script: str, arguments: int) -> None:
-    """Without arguments, and with one too few."""
+    """Without arguments, or with one too few, the usage is printed."""
     for given in (0, arguments - 1):
         done = subprocess.run(['bash', TOOLS / script, *['a'] * given],
                               capture_output=True,

@@ -44,7 +44,7 @@ def test_every_digit_is_written_once(call, capsys):
 
 
 def test_statistics_in_the_config(call):
-    """The mean and deviation that the config has are those of training."""
+    """Mean and deviation in the config equal the training set's."""
     cfg = Config.fromfile(ROOT / 'configs/_base_/datasets/digits.py')
     pixels = np.stack([
         cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)

@@ -1,4 +1,4 @@
-"""The images that the teacher of the quickstart learns from."""
+"""The images for the teacher of the quickstart."""
 import sys
 from pathlib import Path
 

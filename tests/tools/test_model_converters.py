@@ -17,7 +17,7 @@ converter = load_script(SCRIPT)
 
 
 def run(monkeypatch, *args):
-    """Call the script as its user does, in this process."""
+    """Call the script as a user does, in this process."""
     monkeypatch.setattr(sys, 'argv', [SCRIPT, *map(str, args)])
     converter.main()
 
@@ -59,7 +59,7 @@ def classifier():
 
 
 def test_distilled_file_goes_on_being_distilled(tmp_path, monkeypatch):
-    """Its head of the distillation is kept, and a strict load takes it."""
+    """The distillation head is kept, and a strict load takes the file."""
     source = small_backbone(num_frames=1)
     weights = official_weights(source)
     weights.update({
@@ -113,7 +113,7 @@ def test_loads_into_a_classifier(tmp_path, monkeypatch):
     run(monkeypatch, tmp_path / 'in.pth', tmp_path / 'out.pth', '--task',
         'classifier')
     stored = torch.load(tmp_path / 'out.pth', weights_only=True)
-    # Renamed only: the kernel is inflated by the model that loads it.
+    # Renamed only: the loading model inflates the kernel.
     kernel = stored['state_dict']['backbone.patch_embed.proj.weight']
     assert torch.equal(kernel, weights['patch_embed.proj.weight'])
     assert stored['meta']['source'] == 'in.pth'

@@ -1,4 +1,4 @@
-"""The copying tool: a whole run, and how it ends."""
+"""The copying tool: a whole run, and all ways to end."""
 import errno
 import json
 import sys
@@ -19,7 +19,7 @@ H264 = ('-c:v', 'libx264')
 
 @pytest.fixture(scope='module')
 def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make two good videos and a bad one, with lists."""
+    """Make two good videos and a bad video, with lists."""
     folder = tmp_path_factory.mktemp('data')
     encode(folder / 'a.mp4', *H264, frames=20)
     encode(folder / 'b.avi', '-c:v', 'mpeg4', frames=20)
@@ -33,7 +33,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def call(videos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
          capsys: pytest.CaptureFixture) -> Call:
-    """Return a function that runs the tool: status and output."""
+    """Return a function to run the tool: exit status and output."""
     tool = load_script('tools/data/prepare_videos.py')
     monkeypatch.chdir(tmp_path)
 

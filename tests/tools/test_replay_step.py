@@ -1,4 +1,4 @@
-"""The script prints findings, and errors as one line."""
+"""The script prints findings, and errors in one line."""
 from pathlib import Path
 from unittest import mock
 

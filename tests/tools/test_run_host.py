@@ -29,13 +29,14 @@ def run_host(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function to run a tool of a host in this process."""
     monkeypatch.setattr(sys, 'path', list(sys.path))
     importlib.import_module('matplotlib').use('Agg')
-    # A tool closes the log files of all loggers at its end, and a model of a
-    # later test would write to a closed one.
+    # A tool closes the log files of all loggers at the end, and a model of a
+    # later test would write to a closed file.
     monkeypatch.setattr(logging, 'shutdown', lambda: None)
 
     def run(*arguments) -> None:
         monkeypatch.setattr(sys, 'argv', ['run_host.py', *map(str, arguments)])
-        # A run leaves a scope, and loggers of a folder that may be gone.
+        # A run leaves a default scope, and loggers with files in a deleted
+        # folder.
         with ExitStack() as stack:
             for kept in (MMLogger, DefaultScope):
                 stack.enter_context(
@@ -139,7 +140,7 @@ def features_of(config: Path,
 
 def test_features(run_host: Callable, recognizer: List[Path],
                   tmp_path: Path) -> None:
-    """Each file holds the features of its video, whatever the list."""
+    """Each file holds the features of its own video, whatever the list."""
     names = ['1_9.mp4', '0_8.mp4']
     (tmp_path / 'list.txt').write_text('\n\n'.join(f'{name} 0'
                                                    for name in names))

@@ -9,7 +9,7 @@ from typing import Any, Callable, List
 import pytest
 from script import ROOT
 
-# Notes its arguments, and ends with the exit code of the next line of a file.
+# Notes the arguments, and ends with the exit code in the next line of a file.
 # Like the true srun, passes SIGUSR1 on, and kills the tasks at SIGTERM.
 SRUN = r"""#!/bin/sh
 echo "$*" >> calls

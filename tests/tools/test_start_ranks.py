@@ -14,8 +14,8 @@ from mmvideomamba import exit_codes, signals
 
 start_ranks = load_script('tools/start_ranks.py')
 
-# Each rank writes a file with the signals it got; the first argument says how
-# the rank ends, by default with exit code 75 at the first signal.
+# Each rank writes a file with the received signals; the first argument says
+# how the rank ends, by default with exit code 75 at the first signal.
 RANK = """
 import os, pathlib, signal, sys, time
 rank, end = os.environ['RANK'], sys.argv[1]

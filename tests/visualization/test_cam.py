@@ -36,7 +36,7 @@ def draw(method: Callable, model: nn.Module, x: torch.Tensor,
 def test_the_red_patch_alone_is_seen(method: Callable, frames: int,
                                      red: Tuple[int, ...],
                                      blue: Tuple[int, ...]) -> None:
-    """A class and its opposite: the one has a map, the other none."""
+    """One class's map lies on the red patch; the opposite map is empty."""
     if frames == 1:
         red, blue = (0, *red[1:]), (0, *blue[1:])
     model = scorer(frames)
@@ -53,7 +53,7 @@ def test_the_red_patch_alone_is_seen(method: Callable, frames: int,
 
 
 def test_blue_by_itself_changes_no_score() -> None:
-    """The model of this test is what its docstring says."""
+    """A blue patch alone does not change the scores of the test model."""
     model = scorer(1)
     black = torch.zeros(1, 3, 16, 24)
     blue = make_input(1, (0, 0, 0), (0, 1, 2))
@@ -121,7 +121,7 @@ def test_a_block_that_does_not_run() -> None:
 
 
 def test_layers_that_pass() -> None:
-    """Patch tokens of the last mixer count where they are averaged."""
+    """Patch tokens of the last mixer count if averaged."""
     model = make_model(1, out_type='avg_featmap')
     check_cam_layers(model, [model.backbone.layers[0].mixer])
     check_cam_layers(nn.Sequential(nn.Linear(2, 2)), [nn.Linear(2, 2)])

@@ -1,4 +1,4 @@
-"""A text is cut into runs of a font that holds it, else escaped, told once."""
+"""A text is cut into runs by font; unknown characters are escaped."""
 from pathlib import Path
 from typing import Iterator, List
 
@@ -12,7 +12,7 @@ CACHES = (fonts.system_fonts, fonts.font_with, fonts.font_runs,
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    """Forget what other tests found."""
+    """Clear the caches filled by other tests."""
     for cached in CACHES:
         cached.cache_clear()
     yield
@@ -45,7 +45,7 @@ def test_characters_without_a_picture(bare: None, mm_log: List[str]) -> None:
 
 
 def test_other_font_takes_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Characters of another font are a run, and a space does not end one."""
+    """Characters of another font are a run; a space does not end a run."""
     held = dict(base=set(map(ord, 'ab ')), other=set(map(ord, '左右 ')))
     monkeypatch.setattr(fonts, 'base_font', lambda: 'base')
     monkeypatch.setattr(fonts, 'system_fonts', lambda: ('other', ))

@@ -11,7 +11,7 @@ GAP = 4
 
 
 def frames_of(t: int, height: int = 96, width: int = 128) -> np.ndarray:
-    """Return frames of one grey each: 50, 60 and so on."""
+    """Return frames of a single grey each: 50, 60 and so on."""
     levels = 50 + 10 * np.arange(t, dtype=np.uint8)
     return np.broadcast_to(levels[:, None, None, None],
                            (t, height, width, 3)).copy()

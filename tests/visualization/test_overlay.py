@@ -1,4 +1,4 @@
-"""Relevance turns a place to its colour, and leaves the others grey."""
+"""Relevant patches are drawn in colour, all other patches in grey."""
 import numpy as np
 import pytest
 

@@ -1,4 +1,4 @@
-"""The chart shows the frames of the scores, and says if they are others."""
+"""The chart shows the scored frames, or says that other frames are shown."""
 from pathlib import Path
 from typing import Any, Callable, List
 
@@ -21,7 +21,7 @@ def reader(make_video: Callable) -> VideoReader:
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> List[Any]:
-    """Return a list of the clips and texts that are drawn."""
+    """Return a list of the drawn clips and texts."""
     found: List[Any] = []
     frames, panel = score_chart.draw_frames, score_chart.text_panel
 

@@ -1,4 +1,4 @@
-"""Text stands at the baseline in the wanted colour, in lines that fit."""
+"""Text stands at the baseline in the given colour, in fitting lines."""
 import numpy as np
 import pytest
 

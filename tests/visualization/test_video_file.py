@@ -1,4 +1,4 @@
-"""A written file holds the frames at their speed."""
+"""A written file holds the frames at the given rate."""
 from pathlib import Path
 
 import numpy as np

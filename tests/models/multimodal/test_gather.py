@@ -54,7 +54,7 @@ def work(rank: int, folder: str) -> None:
 
 @pytest.mark.slow
 def test_gradients_across_processes(tmp_path: Path) -> None:
-    """'summed' gives the gradient of one process, 'own' the half."""
+    """'summed' gives the gradient of one process, 'own' gives half."""
     spawn(work, (str(tmp_path), ), PROCESSES)
     found = torch.load(tmp_path / 'found.pth')
     loss, weight, temperature = gradients(slice(None), 'own')
