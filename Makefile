@@ -1,7 +1,8 @@
 # Each target sets itself up on a fresh machine: a virtual environment in
 # $(VENV), the package in it, and what the target needs besides.
 #   make quickstart     data, training, test and demo in about ten minutes
-#   make test           lint, docstring coverage and tests
+#   make test           lint, docstring coverage, docs and tests
+#   make docs           the site in docs/_build/html
 #   make PYTHON=python3.12 VENV=.venv312 test
 PYTHON ?= python3
 VENV ?= .venv
@@ -9,9 +10,9 @@ BIN := $(VENV)/bin
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 # Processes that run tests side by side.
 WORKERS ?= $(shell getconf _NPROCESSORS_ONLN)
-SOURCES := mmvideomamba tools configs tests benchmarks demo docs/consumers
+SOURCES := mmvideomamba tools configs tests benchmarks demo docs/consumers docs/conf.py
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test lint docs clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -43,12 +44,20 @@ lint: $(VENV)/.dev
 	$(BIN)/python -m isort --check-only --diff $(SOURCES)
 	$(BIN)/python -m yapf --diff --recursive --parallel $(SOURCES)
 	$(BIN)/codespell $(SOURCES) docs README.md CONTRIBUTING.md
+	$(BIN)/pymarkdown --disable-rules '*' --enable-rules md013 scan --recurse \
+		README.md CONTRIBUTING.md docs configs benchmarks mmvideomamba tests tools
 	$(BIN)/hadolint docker/Dockerfile docker/cpu.Dockerfile
 	$(BIN)/interrogate --fail-under 95 --ignore-init-method --ignore-nested-functions \
 		--ignore-private --ignore-semiprivate --ignore-magic mmvideomamba
 
-test: lint
+# Anew each time: a page that is built already would hide its warnings.
+docs: $(VENV)/.dev
+	rm -rf docs/_build
+	$(RUN) python -m sphinx -q -n -W --keep-going -c docs \
+		-d docs/_build/doctrees . docs/_build/html
+
+test: lint docs
 	$(RUN) python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist docs/_build *.egg-info
