@@ -1,8 +1,8 @@
 """Checks of a config before a run: one line instead of a late traceback.
 
-=================  =========================================================
+================== =========================================================
 module             compares
-=================  =========================================================
+================== =========================================================
 ``check``          all of the below, for ``tools/train.py`` and the hook
 ``top_level``      keys of ``--cfg-options`` and keys of config and runner
 ``parts``          (finds the dicts to build)
@@ -15,7 +15,7 @@ module             compares
 ``extra_packages`` parts of a config and the installed packages
 ``training``       batches of an epoch, weight decay, mixed precision
 ``workers``        settings of a loader and its number of workers
-=================  =========================================================
+================== =========================================================
 """
 from .check import ConfigError, check_config, value_faults, value_warnings
 from .top_level import option_fault, read_by_runner

@@ -241,7 +241,7 @@ class VideoTextPredictor:
 
         Args:
             tokens (np.ndarray | Tensor): Visual tokens of n windows, see
-                ``VideoEmbedding``, (n, *token_shape), float16 or float32.
+                ``VideoEmbedding``, ``(n, *token_shape)``, float16 or float32.
             texts (Sequence[str]): m texts.
 
         Returns:
