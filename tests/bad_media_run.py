@@ -121,7 +121,7 @@ def build(folder: Path,
           metrics: Sequence[Any] = (),
           images: Sequence[str] = (),
           **kwargs: Any) -> Runner:
-    """Build a runner; a list of names without entries has no loop."""
+    """Build a runner; an empty list of names gives no loop."""
     loader = dict(dict(batch_size=2, num_workers=0), **(loader or {}))
     parts: Dict[str, Any] = {}
     if train:

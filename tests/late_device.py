@@ -1,4 +1,4 @@
-"""A device behind the host, played on a CPU."""
+"""A device lagging behind the host, simulated on a CPU."""
 from typing import Any, List, Tuple
 
 import torch
@@ -37,7 +37,7 @@ class LateDevice:
 
 
 class LateEvent:
-    """An event behind a copy."""
+    """An event recorded after a copy."""
 
     def __init__(self, device: LateDevice, host: Tensor,
                  values: Tensor) -> None:
@@ -50,7 +50,7 @@ class LateEvent:
         self.passed = True
 
     def query(self) -> bool:
-        """Tell whether the copy is there."""
+        """Tell whether the copy has arrived."""
         return self.passed
 
     def synchronize(self) -> None:

@@ -121,7 +121,7 @@ def damage(path: Path,
     Args:
         path (Path): The file.
         target (Path): Where to write.
-        share (float): Of the bytes, in front of the noise. Defaults to 0.5.
+        share (float): Share of the bytes before the noise. Defaults to 0.5.
         count (int): Bytes of noise. Defaults to 200.
 
     Returns:

@@ -22,7 +22,7 @@ def test_written_and_replaced(tmp_path: Path, monkeypatch: Any,
     write_file(path, b'two', fsync)
     assert path.read_text() == 'two'
     assert os.listdir(tmp_path) == ['a.txt']
-    # Content before the name, the name in the folder afterwards.
+    # The content is synced before the renaming, the folder afterwards.
     once = [str(draft_of(path)), str(tmp_path)]
     assert synced == once * 2 * fsync
 
@@ -55,7 +55,7 @@ def test_draft_is_in_the_same_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('available', [True, False])
 def test_drop_cache(tmp_path: Path, monkeypatch: Any, available: bool) -> None:
-    """The content is unchanged, and whatever is no file is left alone."""
+    """The content is unchanged; anything but a file is ignored."""
     if not available:
         monkeypatch.delattr(os, 'posix_fadvise')
     path = tmp_path / 'a.txt'

@@ -86,7 +86,7 @@ def test_a_wheel(wheel: Message) -> None:
 
 def test_another_setup_cfg(wheel: Message, tmp_path: Path,
                            monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setup.cfg of another project beside the package is not read."""
+    """A setup.cfg of another project next to the package is not read."""
     (tmp_path / 'setup.cfg').write_text('[metadata]\nname = other\n')
     monkeypatch.setattr(extras, '_CHECKOUT', tmp_path / 'setup.cfg')
     wheel['Requires-Dist'] = 'x; extra == "demo"'

@@ -28,7 +28,7 @@ COMMON: Dict[type, Tuple[List[str], List[str]]] = {
     Sequential: ([], ['init_cfg']),
 }
 
-# A class in the place of another host class than the parent.
+# A child of one host class used in place of another host class.
 STANDS_FOR = dict(CheckedRawframeDataset=RawframeDataset)
 
 # Departures from the host's order, with reasons.
@@ -41,7 +41,7 @@ def _is_host(cls: type) -> bool:
 
 
 def _positional(cls: type) -> List[str]:
-    """Name the positional arguments, with the next class's behind *args."""
+    """Name the positional arguments, with the next class's after *args."""
     names: List[str] = []
     for owner in cls.__mro__:
         if '__init__' not in vars(owner):

@@ -50,7 +50,8 @@ def kinds_of(*args: Any, **kwargs: Any) -> Dict[str, int]:
 @pytest.mark.parametrize('arch, frames, side, classes, expected', TABLE)
 def test_published_rule(arch: str, frames: int, side: int, classes: int,
                         expected: float) -> None:
-    # All blocks cost the same, so two models of few blocks tell the rest.
+    # All blocks cost the same: the costs of deeper models follow from two
+    # small ones.
     depth = VideoMamba.arch_zoo[arch]['num_layers']
     width = VideoMamba.arch_zoo[arch]['embed_dims']
     totals = []

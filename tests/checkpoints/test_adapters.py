@@ -134,7 +134,7 @@ def test_peft():
     peft.set_peft_model_state_dict(model, state)
     assert equal(of(model, True), of(source, True))
     assert equal(of(model, False), before)
-    # A second adapter beside the first.
+    # A second adapter next to the first.
     model.add_adapter('other', config)
     peft.set_peft_model_state_dict(model, state, adapter_name='other')
     model.load_state_dict(model.state_dict())

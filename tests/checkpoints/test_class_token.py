@@ -38,7 +38,7 @@ def test_refusal() -> None:
 
 @pytest.mark.parametrize('channels', [4, 8, 9, 12, 16, 24, 192])
 def test_no_false_alarm(channels: int) -> None:
-    """Random tables, as at the start of a training, tell nothing."""
+    """Random tables, as at the start of a training, show no class token."""
     for seed in range(400 if channels < 32 else 20):
         torch.manual_seed(seed)
         embed = torch.randn(1, 197, channels)

@@ -39,7 +39,7 @@ def tower(path: Path, **kwargs: Any) -> CLIPTower:
 
 
 def write(folder: Path, config: Dict[str, Any], name: str) -> Path:
-    """Write weights under the publisher's name, and the config beside."""
+    """Write weights under the publisher's name, and a config next to them."""
     by_open_clip = 'model_cfg' in config
     kind = 'open_clip_config.json' if by_open_clip else 'config.json'
     (folder / kind).write_text(json.dumps(config))

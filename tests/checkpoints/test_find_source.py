@@ -23,6 +23,6 @@ def test_local_paths_win(tmp_path: Path,
     ('absent', FileNotFoundError, 'no id of the Hub'),
 ])
 def test_what_is_not_here(source: str, kind: type, message: str) -> None:
-    """Without a network the address is told."""
+    """Without a network the error names the address."""
     with pytest.raises(kind, match=message):
         find_source(source)

@@ -104,7 +104,7 @@ def test_changed_byte_counts_as_torn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize('start', [b'PK\x01\x02', b'PK\x05\x06'])
 def test_zeros_in_the_directory(tmp_path: Path, start: bytes) -> None:
-    """A power cut leaves zeros at any place of a file."""
+    """A power cut leaves zeros anywhere in a file."""
     whole = save(tmp_path, 'epoch_1.pth', 10, 1)
     torn = save(tmp_path, 'epoch_2.pth', 20, 2)
     content = bytearray(torn.read_bytes())

@@ -127,7 +127,7 @@ def whole_model(host_name: str) -> nn.Module:
 ])  # yapf: disable
 def test_published_file_in_either_host(host_name: str, head: str, scope: str,
                                        tmp_path: Path) -> None:
-    """Head and backbone arrive, whatever scope was set, and nothing spare."""
+    """Head and backbone load in either scope, without leftover weights."""
     weights = official_weights(small_backbone(num_frames=1))
     distilled = {
         **weights, 'distill_head.0.bias': torch.ones(16),

@@ -35,7 +35,7 @@ def test_wrapped_file() -> None:
 
 
 def whole_model() -> Dict[str, Tensor]:
-    """Return a text tower of two layers beside a projection."""
+    """Return the weights of a text tower of two layers, and a projection."""
     layer = 'text_encoder.bert.encoder.layer.'
     names = [f'{layer}{i}.output.dense.weight' for i in (0, 1)]
     names += [f'{layer}1.crossattention.self.key.weight', 'vision_proj.weight']
@@ -44,7 +44,7 @@ def whole_model() -> Dict[str, Tensor]:
 
 
 def test_text_tower_that_fits() -> None:
-    """A count and a pooler need no place; the backbone is fitted later."""
+    """Position ids and pooler are dropped; the backbone is fitted later."""
     own = whole_model()
     trunk = 'vision_encoder.backbone.pos_embed'
     spare = {

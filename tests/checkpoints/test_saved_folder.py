@@ -51,7 +51,7 @@ def test_shared_memory(tmp_path: Path) -> None:
     (dict(GOOD, model=None), 'has no model'),
 ])
 def test_other_configs(tmp_path: Path, content: Any, message: str) -> None:
-    """A config.json of others is named, and never overwritten."""
+    """A config.json of another program is named, and never overwritten."""
     (tmp_path / CONFIG).write_text(json.dumps(content))
     with pytest.raises(ValueError, match=f'config.json.*{message}'):
         read_config(tmp_path)

@@ -189,7 +189,7 @@ def test_modules_compiled_or_wrapped_one_by_one(way: str,
 
 @way
 def test_lightning(way: str, tmp_path: Path, mm_log: List[str]) -> None:
-    """Losses and metrics beside the model are left out, and named."""
+    """Losses and metrics besides the model are left out, and named."""
     source = small_backbone()
     weights = prefixed('model.', official_weights(source))
     weights['criterion.weight'] = torch.ones(5)

@@ -20,7 +20,7 @@ def task(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write_scontrol(folder: Path, script: str,
                    monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a command in front of all others."""
+    """Put a command first on the search path."""
     path = folder / 'scontrol'
     path.write_text(f'#!/bin/sh\n{script}\n')
     path.chmod(0o755)

@@ -1,4 +1,4 @@
-"""Recipes are found behind ``mmvideomamba::`` in a base and by the hub."""
+"""Recipes named ``mmvideomamba::...`` are found in a base and by the hub."""
 from pathlib import Path
 
 import mmengine.config.utils
@@ -27,7 +27,7 @@ def test_cause(monkeypatch) -> None:
 
 
 def test_a_base_equals_the_file(tmp_path: Path) -> None:
-    """Inherited over two files, and beside a base of the host."""
+    """Inherited over two files, and together with a base of the host."""
     child = tmp_path / 'child.py'
     child.write_text(f"_base_ = 'mmvideomamba::{VIDEO}'\n"
                      'model = dict(cls_head=dict(num_classes=7))\n')

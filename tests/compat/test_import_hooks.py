@@ -65,7 +65,7 @@ def test_stand_in_is_asked_for_public_names_alone(monkeypatch) -> None:
 
 
 def test_other_imports_are_those_of_one_module() -> None:
-    """Others, in other threads too, import as usual; nothing stays behind."""
+    """Other imports work as usual, in all threads; no hook is left."""
     usual = builtins.__import__
     module = ModuleType('answered')
     asked: List[Any] = []

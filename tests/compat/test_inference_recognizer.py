@@ -55,7 +55,7 @@ def test_loop_of_a_camera_demo(model: Any) -> None:
 
 
 class Other(nn.Module):
-    """A model of the host, as far as the function asks."""
+    """A model of the host, with the attributes read by the function."""
 
     cfg = Config(dict(test_pipeline=[]))
 

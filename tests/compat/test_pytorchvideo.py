@@ -1,4 +1,4 @@
-"""pytorchvideo imports beside a current torchvision."""
+"""pytorchvideo imports with a current torchvision."""
 import importlib.util
 from pathlib import Path
 

@@ -54,7 +54,7 @@ def test_readers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An installed package is no fault."""
+    """An installed package gives no fault."""
     make_absent(monkeypatch, 'tokenizers')
     pytest.importorskip('tensorboard', reason='the extra quickstart')
     assert not extra_faults(load(QUICK))

@@ -62,7 +62,7 @@ RUNS = [
     Run('middle', 576, 16, 32, 5e-6, 5e-6, 1e-6, 10, 2, 1e-8, .5, None,
         74851048),
 ]
-# Effective peaks, as the spec states them beside the flags.
+# Effective peaks, as stated in the spec next to the flags.
 PEAKS = [4e-3, 4e-3, 2e-3, 2e-3, 2e-5, 1e-5, 5e-6, 5e-6, 5e-6, 5e-6]
 
 FILL = dict(pad_val=[104, 116, 124], interpolation='bicubic')  # BGR
@@ -81,7 +81,7 @@ def scope():
 
 
 def test_the_table_is_whole() -> None:
-    """Every recipe on ImageNet has its row, and the other way round."""
+    """Every recipe on ImageNet has a row, and every row a recipe."""
     found = {path.stem for path in FOLDER.glob('*in1k*.py')}
     assert found == {run.name for run in RUNS}
 

@@ -173,7 +173,7 @@ def test_every_type_is_known(cfg: Config) -> None:
 
 
 def test_unknown_types_are_found() -> None:
-    """Wrong names, and right ones in a wrong place or without our scope."""
+    """Wrong names, and right names at a wrong key or without our scope."""
     cfg = dict(
         model=dict(
             type='Recognizer3D',
@@ -278,7 +278,7 @@ def walk(node: Any, path: str = '') -> Iterator[Tuple[str, Any]]:
 
 @every_config
 def test_rule_of_the_test(cfg: Config) -> None:
-    """Exported models tell how to read a video; see docs/deployment.md."""
+    """Exported models state how to read a video; see docs/deployment.md."""
     data_set = (cfg.get('test_dataloader') or {}).get('dataset')
     if data_set is None:
         return

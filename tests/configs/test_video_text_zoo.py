@@ -1,4 +1,4 @@
-"""Published numbers of video-text models, told alike in each place."""
+"""Published numbers of video-text models are the same on every page."""
 import re
 from pathlib import Path
 from typing import Dict, List

@@ -58,7 +58,7 @@ FILES = sorted(path for name in DATA for path in (FOLDER / name).glob('*.py'))
 
 
 def init_word(row: dict) -> str:
-    """Return how a file name tells where the weights come from."""
+    """Return the word of a file name for the source of the weights."""
     init = row['init']
     if '_in1k_' in init:
         return 'in1k-pre'

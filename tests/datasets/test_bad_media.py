@@ -213,7 +213,7 @@ def test_copies(tmp_path: Path) -> None:
     data.pipeline.transforms.insert(1, lambda x: dict(x))
     copies = data[Place(1)]
     assert len({label(copy) for copy in copies}) == 1 and len(copies) == 2
-    # Told once, not once a copy.
+    # Logged once, not once per copy.
     assert [len(events(copy)) for copy in copies] == [1, 0]
 
 

@@ -10,7 +10,7 @@ def test_found_in_a_batch() -> None:
     good, bad = ActionDataSample(), ActionDataSample()
     bad.set_metainfo({KEY: [medium('a')]})
     assert bad_media_in(dict(data_samples=[good, bad])) == [[], [medium('a')]]
-    # Two views of test-time augmentation; a file is told of once.
+    # Two views of test-time augmentation; a file is reported once.
     views = [(good, bad), (ActionDataSample(), ActionDataSample())]
     assert bad_media_in(dict(data_samples=views)) == [[], [medium('a')]]
     for other in (None, [1, 2], dict(inputs=3), dict(data_samples=None)):

@@ -15,7 +15,7 @@ from mmvideomamba.inference.saved import describe
 
 
 def test_a_recognizer_as_pt2(tmp_path: Path) -> None:
-    """A process without this package runs the file; a report tells."""
+    """A process without this package runs the file; a report is written."""
     model = recognizer().half()
     file, = export_model(
         model, describe(model), tmp_path / 'a', ['pt2', 'pt2'], rounds=1)

@@ -71,7 +71,7 @@ def test_an_adapter_that_cannot_be_merged() -> None:
 
 
 def test_settings_of_a_training() -> None:
-    """Half precision, a named backend and CUDA graphs are left behind."""
+    """Half precision, a named backend and CUDA graphs are dropped."""
     model = build(
         backbone(mixer_cfg=dict(backend='triton'), cuda_graph=True),
         'mmaction').half()

@@ -13,7 +13,7 @@ from mmvideomamba.ops.dispatch import use_backend
 def test_free_axes() -> None:
     """Any batch and any number of views run, other frames do not."""
     wrapper = wrap(recognizer()).eval()
-    # The backend of the process is no matter.
+    # The backend of the process does not matter.
     with use_backend('numba'):
         program = trace(wrapper, make_interface(wrapper))
     module = program.module()

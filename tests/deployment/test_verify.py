@@ -13,7 +13,7 @@ from mmvideomamba.deployment.verify import (Verifier, difference, median_times,
 
 
 def test_scores_differ_absolutely() -> None:
-    """Large logits have no larger tolerance, small ones a smaller."""
+    """Large logits get no larger tolerance, small logits a smaller one."""
     wrapper = wrap(classifier())
     scores = torch.tensor([[-100., 3.]])
     for scale, share in ((1., 0.5), (1e-3, 5.)):
@@ -31,7 +31,7 @@ def test_features_differ_in_shares() -> None:
 
 
 def test_nothing_wrong_passes() -> None:
-    """Neither NaN nor another shape is below a limit."""
+    """NaN or another shape never passes a limit."""
     wrapper = wrap(classifier())
     pair = [torch.ones(1, 3), torch.ones(1, 3)]
     nan = [torch.ones(1, 3), torch.tensor([[1., float('nan'), 1.]])]

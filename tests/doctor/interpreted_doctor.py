@@ -120,7 +120,7 @@ def doctor() -> Dict[str, Any]:
     kernels.TINY_SIZES = self_check.Sizes(Layout(1, 2, 36), Layout(2, 1, 36))
     kernels.CASES = _cases('add_rms_norm', 'causal_conv1d')
     codes.append(kernels.check_kernels())
-    # Beside them, wrong kernels whose interpretation takes long.
+    # Besides, a verdict on kernels too slow for the interpreter.
     facts = verdicts.facts_of(verdicts.CPU)
     found = verdicts.read_verdict(facts)
     assert found is not None

@@ -1,4 +1,4 @@
-"""The place within a training is kept in the message hub."""
+"""The position within a training is kept in the message hub."""
 from mmengine.logging import MessageHub
 
 from mmvideomamba.engine.progress import note_progress, read_progress

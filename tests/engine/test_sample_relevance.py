@@ -1,4 +1,4 @@
-"""Relevance beside a training: right, and without a trace in the training."""
+"""Relevance during a training: right, and without effect on the training."""
 import random
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +73,7 @@ class Nothing(BaseMetric):
 
 
 class Note(Hook):
-    """Note losses, and the random numbers in front of each step."""
+    """Note losses, and the random numbers before each step."""
 
     def __init__(self) -> None:
         self.losses: List[torch.Tensor] = []

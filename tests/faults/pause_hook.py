@@ -10,11 +10,11 @@ from mmengine.registry import HOOKS
 
 @HOOKS.register_module()
 class PauseHook(Hook):
-    """Tell about the arrival at a place, and wait for permission to go on.
+    """Report the arrival at a hook point, and wait for permission to go on.
 
-    The environment variable ``PAUSE`` names the place, a method of hooks, and
-    the number of complete iterations. The files ``reached`` and ``go`` lie in
-    the folder ``PAUSE_FOLDER``. Without the variables nothing happens.
+    The environment variable ``PAUSE`` names the hook point, a method of hooks,
+    and the number of complete iterations. The files ``reached`` and ``go`` lie
+    in the folder ``PAUSE_FOLDER``. Without the variables nothing happens.
     """
 
     def __init__(self) -> None:

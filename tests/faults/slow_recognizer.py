@@ -1,4 +1,4 @@
-# The small recognizer, for ever within the save of the second epoch.
+# The small recognizer; the save of the second epoch never ends.
 _base_ = '../integration/tiny_recognizer.py'
 
 custom_imports = dict(imports=['mmvideomamba', 'slow_disk'])

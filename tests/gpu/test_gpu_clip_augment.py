@@ -77,8 +77,9 @@ def test_each_operation(level):
         error = errors(clip, frames, drawn)
         good, message = close(error)
         assert good, f'{drawn.operations}: {message}'
-        # Roundings are PIL's almost everywhere; a shift by whole pixels, an
-        # interpolation at nearly whole places, is cut off a level lower.
+        # Roundings equal PIL's almost everywhere; a shift by whole pixels
+        # interpolates at nearly whole positions, and truncation may give the
+        # next lower level.
         most = 0.4 if drawn.operations[0][0].startswith('Translate') else 0.02
         assert (error > 0).double().mean() < most, drawn.operations
         assert not clip.equal(plain), drawn.operations
@@ -94,7 +95,8 @@ def test_random_draws(rounded, interpolation):
     assert good, message
     shares = [(error <= 1.001).double().mean().item() for error in found]
     worst = int(np.argmin(shares))
-    # A grey level of a table may tip over, and be made more of afterwards.
+    # A difference of one grey level in a table may be amplified by later
+    # operations.
     assert shares[worst] > 0.99, f'{shares[worst]}: {draws[worst]}'
 
 

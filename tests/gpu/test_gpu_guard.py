@@ -122,7 +122,7 @@ def test_hook_does_not_wait(tmp_path: Path, no_waiting: List[str]) -> None:
 
 def test_later_updates_wait_for_the_verdict(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The host is behind, and the device suppresses the next updates."""
+    """The host lags behind, and the device suppresses the next updates."""
     monkeypatch.setattr(torch.cuda.Event, 'query', lambda event: False)
     watch = Watch()
     runner = build(

@@ -232,9 +232,9 @@ def test_layers_with_hooks():
 def test_layers_with_hooks_under_autocast():
     """Called layers are about as near to float32 as the fused op.
 
-    Both round to bfloat16 at other places. Random models amplify rounding by
-    up to 30 times, in all parameters alike: errors of many models are
-    compared, and not errors of each parameter.
+    Called layers and the fused op round to bfloat16 at different points.
+    Random models amplify rounding by up to 30 times, in all parameters alike:
+    errors of many models are compared, and not errors of each parameter.
     """
     errors = torch.zeros(2)
     for seed in range(8):
@@ -256,7 +256,7 @@ def test_layers_with_hooks_under_autocast():
 
 
 def test_tracers_see_operators_of_torch():
-    """Kernels of Triton are no part of exported graphs, nor of counts."""
+    """Kernels of Triton are not part of exported graphs, nor of counts."""
     model, x = small_backbone().to(DEVICE).eval(), clips(2, 16)
     with torch.no_grad():
         wanted = model(x)[0]

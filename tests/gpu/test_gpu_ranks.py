@@ -86,7 +86,7 @@ def scores(videos: List[int]) -> Dict[str, Tensor]:
     return scorer.score(clips.texts)._asdict()
 
 
-# A process has more videos than the other.
+# Process 0 has more videos than process 1.
 SHARES = [0, 3, 2, 7, 5], [1, 4, 6]
 
 

@@ -93,7 +93,7 @@ def test_evaluation_of_a_runner(fp16: bool, tmp_path: Path) -> None:
     if not fp16:
         assert found == pytest.approx(wanted)
         return
-    # A rank or two of 17 queries may change places.
+    # One or two of 17 queries may change ranks.
     assert found.keys() == wanted.keys()
     assert found['mean_recall'] == pytest.approx(
         wanted['mean_recall'], abs=100 * 2 / 8)

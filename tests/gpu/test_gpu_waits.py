@@ -154,7 +154,7 @@ def test_head(name: str, place: str) -> None:
 
 @pytest.mark.parametrize('place', [pytest.param('gpu', marks=MARKS)])
 def test_values_to_log(place: str) -> None:
-    """A value of which the place is used again in the next step."""
+    """A logged value in memory reused by the next step."""
     hub = take_over(MessageHub('late-gpu'))
     assert hub is not None
     loss = torch.zeros((), device=DEVICE)

@@ -17,7 +17,7 @@ from mmvideomamba.evaluation.video_metrics import merge_windows
 from mmvideomamba.inference import predict
 
 FRAMES, FPS = 30, 10.
-# Views beside 'all', 'one' if not named: clips, and windows of LVU.
+# Views besides 'all', by default 'one': clips, and windows of LVU.
 FEWER = dict(kinetics=2, lvu=2)
 TOOL = load_script('tools/test.py')
 

@@ -104,7 +104,7 @@ def tiny(name: str, work_dir: str) -> Config:
 
 @pytest.fixture
 def folder(caption_clips: Path, monkeypatch) -> Path:
-    """Work beside data/, with questions."""
+    """Work in the parent folder of data/, with questions."""
     write_questions(caption_clips / 'data')
     monkeypatch.chdir(caption_clips)
     return caption_clips

@@ -285,7 +285,7 @@ def test_a_fault_of_the_program(served: Served,
 
 def test_names_of_other_bytes(served: Served,
                               monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that is no UTF-8 breaks neither errors nor notes."""
+    """A name not in UTF-8 breaks neither errors nor notes."""
     name = os.fsdecode(b'\xff.mp4')
 
     def gone(*args: Any) -> None:

@@ -17,7 +17,7 @@ def record(root: Path, name: str, digest: str = 'd') -> VideoRecord:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """Return a folder: videos/ is indexed, secret.mp4 lies beside."""
+    """Return a folder with videos/, indexed, and secret.mp4, not indexed."""
     (tmp_path / 'videos').mkdir()
     (tmp_path / 'videos' / 'a.mp4').write_text('a')
     (tmp_path / 'secret.mp4').write_text('secret')

@@ -14,12 +14,12 @@ from mmvideomamba.datasets.video.errors import MediaError
 
 
 def test_no_list_of_samples_in_python(folder: Path) -> None:
-    """Everything of the file's size is in arrays, shared by the workers."""
+    """All data growing with the file are in arrays, shared by the workers."""
     dataset = build(folder, *FILES)
     for reader in dataset.readers:
         for value in vars(reader).values():
             assert not isinstance(value, (list, dict)) or len(value) <= 2
-    # Entries beside shards are cut into stretches of a thousand.
+    # Besides shards, entries are split into stretches of a thousand.
     assert dataset.stretches().tolist() == [3, 6, 9, 11, 12]
 
 

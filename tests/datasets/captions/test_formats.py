@@ -23,7 +23,7 @@ def test_every_form_says_the_same(folder: Path, name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize('name', FILES[1:])
 def test_workers_read_on_their_own(folder: Path, name: str) -> None:
-    """Forked workers do not share the place in an open file."""
+    """Forked workers do not share the offset of an open file."""
     dataset = build(folder, name)
     check([dataset[i] for i in range(3)])  # opened here before the fork
     loader = DataLoader(

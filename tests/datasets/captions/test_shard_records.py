@@ -181,7 +181,7 @@ def test_shard_that_ends_early(folder: Path, mm_log) -> None:
 
 
 def test_cut_sample_of_three_parts(tmp_path: Path) -> None:
-    """Two captions without a medium are no sample."""
+    """Two captions without a medium are not a sample."""
     sample = {'.json': b'{"caption": "a"}', '.txt': b'a', '.png': b'x' * 99}
     write_shard(tmp_path / 's.tar', [sample] * 2)
     with tarfile.open(tmp_path / 's.tar') as file:

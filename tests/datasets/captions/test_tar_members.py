@@ -68,7 +68,7 @@ def test_early_ends(tmp_path: Path, size: int) -> None:
 
 
 def test_size_below_zero(tmp_path: Path) -> None:
-    """A negative size does not lead back to the same header for ever."""
+    """A negative size does not lead back to the same header endlessly."""
     info = tarfile.TarInfo('a.png')
     header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
     header[124:136] = b'\xff' * 10 + b'\xfc\x00'  # -1024

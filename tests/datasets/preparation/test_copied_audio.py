@@ -1,4 +1,4 @@
-"""Audio beside encoded pictures."""
+"""Audio is copied along with the encoded pictures."""
 from fractions import Fraction
 from pathlib import Path
 

@@ -130,7 +130,7 @@ def test_smaller_and_faster(videos: Path, tmp_path: Path) -> None:
         assert copy.size == (32, 24)
     with av.open(str(tmp_path / 'a.mp4')) as file:
         options = bytes(next(file.demux(video=0)))[:1000]
-    # x264 writes the settings in front of the first picture.
+    # x264 writes the settings before the first picture.
     for text in (b'cabac=0', b'keyint=5', b'scenecut=0', b'bframes=0',
                  b'threads=1 '):
         assert text in options.replace(b'/', b' '), text

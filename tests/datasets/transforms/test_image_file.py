@@ -21,7 +21,7 @@ def test_whole_images_pass_and_cut_ones_do_not(ending: str) -> None:
     noise = np.random.RandomState(0).randint(0, 256, (40, 60, 3), np.uint8)
     content = cv2.imencode(ending, noise)[1].tobytes()
     check_whole_image('a', content)
-    check_whole_image('a', content + b'\0' * 9)  # padding behind the end
+    check_whole_image('a', content + b'\0' * 9)  # padding after the end
     if ending == '.bmp':
         return
     for size in (3, 20, 200, len(content) // 2, len(content) - 9):

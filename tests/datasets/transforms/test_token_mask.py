@@ -20,7 +20,7 @@ def test_tube() -> None:
     masks = draw('tube')
     assert (masks == masks[:, :1]).all()
     assert (masks[:, 0].sum((1, 2)) == int(0.7 * 20)).all()
-    # Each place is dropped as often as the others.
+    # Each position is dropped equally often.
     assert abs(masks[:, 0].mean(0) - 0.7).max() < 0.15
 
 

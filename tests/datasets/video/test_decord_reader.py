@@ -61,7 +61,7 @@ def test_long_file(tmp_path, open_gop: bool) -> None:
 
 
 def test_errors(video_kinds: VideoKinds, tmp_path) -> None:
-    """Errors of the library name the file; damage is told from the rest."""
+    """Errors of the library name the file; damage has an error of its own."""
     path = str(video_kinds.path('live.webm'))
     with pytest.raises(UnsupportedVideoError, match='live.webm .* decord'):
         DecordReader(path, path)

@@ -1,4 +1,4 @@
-"""Readers tell when each frame is shown, as FFmpeg does."""
+"""Readers give the display time of each frame, as FFmpeg does."""
 import shutil
 
 import av

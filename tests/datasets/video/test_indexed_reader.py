@@ -119,7 +119,7 @@ def test_damage_is_named(video_kinds: VideoKinds, tmp_path) -> None:
 ])
 def test_kinds_without_a_table(video_kinds: VideoKinds, name: str,
                                reason: str) -> None:
-    """A file is refused where the packets do not tell the frames."""
+    """A file is refused if frames cannot be derived from packets."""
     path = str(video_kinds.path(name))
     with pytest.raises(UnsupportedVideoError, match=reason) as caught:
         Library(path, path)

@@ -46,7 +46,7 @@ REFUSED: Dict[str, set] = {
 UNANNOUNCED = {
     'h264.ts', 'open_gop.ts', 'mbaff.ts', 'clock_wrap.ts', 'mpeg2_cut.ts'
 }
-# FFmpeg drops the length told by a file of another size than announced.
+# FFmpeg ignores the length stored in a file of another size than announced.
 LENGTH_DROPPED = {'wmv2.wmv'}
 # Files with damage, decoded to some picture without an error.
 UNNOTICED = {'prores.mov', 'full_range.mp4'}
@@ -137,7 +137,7 @@ def test_content(video_kinds: VideoKinds, name: str) -> None:
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='names are Unicode')
 def test_name_in_no_encoding(video_kinds: VideoKinds, tmp_path: Path) -> None:
-    """A name that is no UTF-8 crashes no library."""
+    """A file name not in UTF-8 crashes no library."""
     path = str(tmp_path / '\udcff.mp4')
     shutil.copy(video_kinds.get('h264.mp4').path, path)
     for reader in usable():
@@ -217,7 +217,7 @@ def check_faulty(path: Path, video: Video, read: Read) -> None:
         assert path.name in UNNOTICED
     else:
         silent = False
-    if silent:  # so is FFmpeg, told to complain
+    if silent:  # FFmpeg is silent too
         assert not decode(path)[1]
 
 

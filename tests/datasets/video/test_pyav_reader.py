@@ -58,7 +58,7 @@ def test_few_frames_are_those_of_all(video_kinds: VideoKinds, name: str,
 
 def test_decoder_is_emptied_behind_the_last_frame(video_kinds: VideoKinds,
                                                   monkeypatch) -> None:
-    """No packet behind is decoded; fields may need the next packet."""
+    """No packet after the wanted frame's is decoded, except for fields."""
     sent: Dict[str, int] = {}
     for name in ('prepared.mp4', 'mbaff.mp4'):
         with opened(video_kinds.path(name)) as video:
@@ -284,7 +284,7 @@ def test_file_shrinks(tmp_path: Path, monkeypatch) -> None:
 
 @pytest.mark.parametrize('name', ['pyramid.mp4', 'mpeg4_b_frames.avi'])
 def test_walk(video_kinds: VideoKinds, name: str) -> None:
-    """All frames in order, once a table tells them and once none does."""
+    """All frames in order, with and without a table."""
     truth = video_kinds.get(name).numbers
     with opened(video_kinds.path(name)) as video:
         shown = [read_number(f.to_ndarray(format='rgb24'))

@@ -37,7 +37,7 @@ def test_other_angles_are_refused() -> None:
 
 
 class LateStream:
-    """A container with a stream beginning amid the packets."""
+    """A container with a stream beginning between the packets."""
 
     def demux(self, streams: Any) -> Iterator[int]:
         yield from (1, 2)

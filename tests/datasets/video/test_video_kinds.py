@@ -21,7 +21,7 @@ def test_open_gop(video_kinds: VideoKinds, name: str) -> None:
 
 
 def test_edit_list_cuts_within_a_group(video_kinds: VideoKinds) -> None:
-    """The file holds packets in front of the first frame shown."""
+    """The file holds packets before the first displayed frame."""
     video = video_kinds.get('edit_list_cut.mp4')
     found = packets(video.path)
     assert sum(p.is_discard

@@ -52,7 +52,7 @@ def test_training_replaces_and_tells(tmp_path: Path) -> None:
     dict(num_workers=1, persistent_workers=False),
 ])
 def test_resumed_training_draws_the_same(tmp_path: Path, loader: dict) -> None:
-    """With any number of workers, and the list goes on."""
+    """Draws do not depend on the number of workers; the list goes on."""
     whole = run(build(tmp_path / 'a', TRAIN))
     killed = build(tmp_path / 'b', TRAIN, [Stop(6)], loader=loader)
     assert run(killed) == whole[:6]
@@ -324,7 +324,7 @@ def test_two_processes(tmp_path: Path) -> None:
         assert one[device]['bad_media'] == 2
     assert dumped(tmp_path) == [0, 1, 3, 4, 5]
     assert '1 of 16 files' in one['error']
-    # The hook in front of ours has seen the same number of iterations.
+    # The hook before ours has seen the same number of iterations.
     ends = [(tmp_path / f'{i}.txt').read_text() for i in range(2)]
     assert ends[0] == ends[1] and int(ends[0]) <= 4
     assert listed(tmp_path).keys() == {'15_bad'}

@@ -20,7 +20,7 @@ from mmvideomamba.exit_codes import INTERRUPTED, PREEMPTED
 
 
 class Kill(Hook):
-    """Send a signal to this process at a place of the training."""
+    """Send a signal to this process at a given point of the training."""
 
     def __init__(self, place: str, iteration: int, number: int) -> None:
         super().__init__()
@@ -280,7 +280,7 @@ PLACES = ('iter 0', 'iter 5', 'val 0 0', 'val 0 2', 'val 1 2')
 
 
 def run_places(rank: int, folder: str) -> None:
-    """Train once for each place of the signal."""
+    """Train once for each point of the signal."""
     found = [run_rank(rank, folder, place) for place in PLACES]
     torch.save(found, Path(folder, f'{rank}.pth'))
 

@@ -151,7 +151,7 @@ def run(folder: Path, hooks: tuple = (), **kwargs) -> Runner:
     state = random.getstate(), np.random.get_state()
     runner = build(folder, hooks, **kwargs)
     random.setstate(state[0]), np.random.set_state(state[1])
-    random.random(), np.random.rand()  # another place of the generators
+    random.random(), np.random.rand()  # another state of the generators
     try:
         runner.train()
     except KeyboardInterrupt:

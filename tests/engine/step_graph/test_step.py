@@ -208,7 +208,7 @@ def test_changed_model_leaves(change: Any, caplog: Any) -> None:
 
 
 class _Failing(StepNet):
-    """Fails once, behind the running statistics and some draws."""
+    """Fails once, after the running statistics and some draws."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Dict[str, torch.Tensor]:
         losses = super().forward(*args, **kwargs)

@@ -63,7 +63,7 @@ def test_exchanged_step_of_the_optimizer() -> None:
 
 
 class _Broken(Repetition):
-    """Ends behind the function, as a capture may."""
+    """Fails after the function, as a capture may."""
 
     def __init__(self, run: Callable, pool: Any = None) -> None:
         run()

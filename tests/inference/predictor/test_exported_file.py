@@ -47,7 +47,7 @@ def test_videos(trained_file: Any, tmp_path: Path,
     assert sum(expected[0].probabilities) == pytest.approx(1, abs=1e-5)
     (tmp_path / 'm.pt2').touch()
     stand_in(monkeypatch, model, views)
-    if views == 4:  # 6 views are no multiple
+    if views == 4:  # 6 views are not a multiple
         with pytest.raises(ValueError, match='was exported for inputs'):
             list(Predictor(tmp_path / 'm.pt2').predict(trained_file.folder))
         return

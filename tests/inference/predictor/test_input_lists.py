@@ -1,4 +1,4 @@
-"""Files behind folders and lists."""
+"""Files named by folders and lists."""
 import io
 import sys
 from pathlib import Path

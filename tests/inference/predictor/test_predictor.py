@@ -62,7 +62,7 @@ def test_frames_and_times(trained_file: Any) -> None:
 
 
 def test_bad_videos_are_results(trained_file: Any) -> None:
-    """An unreadable video among others costs the others nothing."""
+    """An unreadable video leaves the results of all other videos unchanged."""
     _, file, folder = trained_file
     (folder / 'bad.mp4').write_bytes(b'no video')
     inputs = [folder / 'gone.mp4', folder]

@@ -24,7 +24,7 @@ def test_order_and_errors(workers: int) -> None:
 
 
 def test_bounded() -> None:
-    """No more than the allowed number is read and not yet taken."""
+    """At most the allowed number of inputs is read ahead."""
     started: List[int] = []
     gate = threading.Semaphore(0)
 

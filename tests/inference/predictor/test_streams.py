@@ -47,7 +47,7 @@ def test_a_part_ahead_and_closed() -> None:
 
 
 def test_ahead_of_a_long_input() -> None:
-    """Few others are done before the first."""
+    """Few other inputs are finished before the first, long input."""
     done: List[int] = []
     order = []
     for part in read_streams([9] + [1] * 8, lambda n: iter(range(1, n + 1)), 2,
@@ -55,7 +55,7 @@ def test_ahead_of_a_long_input() -> None:
         if part.value is None:
             done.append(part.number)
         order.append(part.number)
-    # Before the end of input 0, none behind input 2 begins.
+    # Before the end of input 0, no input after input 2 begins.
     assert done[:3] == [1, 2, 0] and sorted(done) == list(range(9))
     assert max(order[:order.index(3)]) == 2
     assert order.index(3) > len(order) - 1 - order[::-1].index(0)

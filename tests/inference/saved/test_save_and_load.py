@@ -105,7 +105,7 @@ def test_a_module_and_its_checkpoint_save_alike(recognizer: Any,
     again = mmvideomamba.save_pretrained(
         loaded, tmp_path / 'again', licence='apache-2.0')
     config = json.loads((again / 'config.json').read_text())
-    # Weights changed since are no longer of the run.
+    # Weights changed after loading no longer belong to the run.
     assert config['results'] == dict(source='unknown')
     assert config['licence'] == 'apache-2.0'
 
@@ -299,7 +299,7 @@ def test_a_compiled_model(recognizer: Any, tmp_path: Path) -> None:
 
 def test_the_best_checkpoint_tells_its_accuracy(recognizer: Any,
                                                 tmp_path: Path) -> None:
-    """Others are saved before the validation."""
+    """Other checkpoints are saved before the validation."""
     file = torch.load(recognizer[1])
     file['message_hub'] = dict(
         runtime_info=dict(best_ckpt='/gone/best_acc_top1_epoch_2.pth'),

@@ -168,7 +168,7 @@ def test_a_file_that_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_file_of_a_published_pretraining(tmp_path: Path) -> None:
-    """The decoder of the training stays behind; nothing else may."""
+    """The decoder of the training is dropped, and nothing else."""
     cfg = small_config('captions', tmp_path / 'bert')
     model = runner_file(cfg, tmp_path / 'unused.pth')
     weights = {

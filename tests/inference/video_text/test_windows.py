@@ -30,7 +30,7 @@ def test_frames() -> None:
     even = np.arange(40) / 10
     assert frames_between(even, 0, 4) == (0, 40)
     assert frames_between(even, 1, 2) == (10, 20)
-    assert frames_between(even, .3, .6) == (3, 6)  # 0.3 is no binary number
+    assert frames_between(even, .3, .6) == (3, 6)  # 0.3 is not exact in binary
     assert frames_between(even, 1.05, 1.15) == (10, 12)
     uneven = np.array([0, .1, .2, 5., 5.1])
     assert frames_between(uneven, 0, 1) == (0, 3)

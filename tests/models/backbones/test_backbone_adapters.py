@@ -253,7 +253,7 @@ def test_hooks_on_all_modules(clip):
     for name, module in model.named_modules():
         module.register_forward_hook(lambda *_, name=name: calls.append(name))
     assert_close(model(clip)[0], before)
-    # A list of blocks is no layer, and a first block has nothing to drop.
+    # A list of blocks is not a layer, and a first block has nothing to drop.
     silent = {'layers', 'layers.0.drop_path'}
     assert set(dict(model.named_modules())) - set(calls) == silent
 

@@ -26,7 +26,8 @@ def test_all_drops_are_drawn_at_once(monkeypatch):
 
     monkeypatch.setattr(torch, 'rand', look)
     model(x)
-    # No drop enters the first two blocks; the fifth place is the end.
+    # No drop enters the first two blocks; the fifth drop follows the last
+    # block.
     assert shapes == [(3, 4)]
     # A module in the place of a block gets no draw.
     model.layers[2] = Wrapped(model.layers[2])

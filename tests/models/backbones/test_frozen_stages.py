@@ -38,7 +38,7 @@ def test_parameters_and_modes(stages):
     for _ in range(2):
         for i, block in enumerate(model.layers):
             assert block.mixer.training == (i >= stages)
-            # Of the branch behind the block before.
+            # The drop path belongs to the branch of the previous block.
             assert block.drop_path.training == (i > stages or stages < 1)
         assert model.patch_embed.proj.training == (stages < 0)
         assert model.drop_after_pos.training == (stages < 0)
@@ -113,7 +113,7 @@ def test_frozen_stages_drop_nothing():
     options = dict(drop_rate=0.5, drop_path_rate=0.9)
     model = backbone(frozen_stages=BLOCKS, **options)
     assert torch.equal(model(x)[0], model.eval()(x)[0])
-    # The branch behind the only learning block is dropped.
+    # The branch after the only learning block is dropped.
     model = backbone(frozen_stages=BLOCKS - 1, **options)
     dropped = {tuple(model(x)[0].flatten().tolist()) for _ in range(20)}
     assert 1 < len(dropped) <= 4  # two samples, kept or dropped

@@ -59,7 +59,7 @@ def test_other_sizes(tmp_path: Path) -> None:
 
 
 def test_files_without_configuration(tmp_path: Path) -> None:
-    """Shapes tell the sizes, for all published kinds of files."""
+    """Shapes give the sizes, for all published kinds of files."""
     model = small_backbone(tubelet_size=2, mixer_cfg=dict(d_conv=3, expand=1))
     for name, content in official_files(model).items():
         path = tmp_path / f'{name}.pth'

@@ -136,7 +136,7 @@ def products(model, tokens):
         if weight is not None and weight.dim() > 1:
             macs += weight.numel() * tokens
     patches = model.patch_embed.proj.weight.numel()
-    return macs - patches  # the class token is no patch
+    return macs - patches  # the class token is not a patch
 
 
 def test_complexity_of_mmengine():
@@ -144,7 +144,7 @@ def test_complexity_of_mmengine():
     x = clip_of(model, 1)
     found = get_model_complexity_info(
         model, inputs=(x, ), show_table=False, show_arch=False)
-    # A convolution also visits the zeros behind the last token.
+    # A convolution also visits the zeros after the last token.
     assert products(model, 17) <= found['flops'] < 1.1 * products(model, 17)
 
 

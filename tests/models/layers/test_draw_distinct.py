@@ -6,7 +6,7 @@ from mmvideomamba.models.layers import draw_distinct
 
 @pytest.mark.parametrize('count', [1, 3, 40])
 def test_draws_of_torch(count: int, place: torch.device) -> None:
-    """To the bit, and the generator goes on at the same place."""
+    """Equal bit by bit, and the generator ends in the same state."""
     weights = torch.rand(7, 40, device=place)
     found = []
     for draw in (torch.multinomial, draw_distinct):

@@ -76,7 +76,7 @@ def test_positions_are_those_of_the_mask(source: str, ratio: Optional[float],
 
 
 def test_attention_that_is_no_number(monkeypatch: Any) -> None:
-    """On a GPU the draws are not checked; the loss must tell."""
+    """On a GPU the draws are not checked; the loss must show the NaN."""
     monkeypatch.setattr(
         'mmvideomamba.models.masking.visible_tokens.draw_distinct',
         lambda weights, count: weights.topk(count).indices)

@@ -31,7 +31,7 @@ def test_lengths_before_the_cut(folder: Path) -> None:
 
 
 def test_unknown_words(folder: Path) -> None:
-    """Words behind the cut count too."""
+    """Words after the cut count too."""
     tokenizer = TextTokenizer(str(folder), max_length=4)
     assert tokenizer.unknown_words('a dog a 猫 cats Dog') == ['dog', '猫', 'Dog']
     assert tokenizer.unknown_words('A cat') == []

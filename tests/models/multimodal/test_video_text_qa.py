@@ -178,7 +178,7 @@ def test_answers_without_an_order(build) -> None:
 ])
 def test_bad_answer_files(build, tmp_path: Path, content: str,
                           match: str) -> None:
-    """Told by the first batch of training, and by prediction."""
+    """Raised by the first batch of training, and by prediction."""
     path = tmp_path / 'answers.json'
     path.unlink() if content is None else path.write_text(content)
     for mode in ('loss', 'predict'):

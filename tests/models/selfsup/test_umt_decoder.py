@@ -6,7 +6,7 @@ from mmvideomamba.models.layers import sincos_embed
 from mmvideomamba.models.selfsup import UMTDecoder
 
 MASK = torch.tensor([[True, False, True, False], [False, True, True, False]])
-# Places of the visible tokens, the class token's is 0.
+# Positions of the visible tokens; the class token's position is 0.
 PLACES = [[0, 2, 4], [0, 1, 4]]
 
 
@@ -42,7 +42,7 @@ def test_all_tokens_without_a_mask() -> None:
     x = torch.randn(2, 5, 6)
     none = torch.zeros(2, 4, dtype=torch.bool)
     assert torch.equal(decoder([x]), decoder([x], none))
-    # The table of places grew to the longest clip, and stays.
+    # The table of positions grew to the longest clip, and stays.
     assert decoder.places.shape == (5, 6)
     assert decoder([x[:, :3]]).shape == (1, 2, 3, 4)
     assert 'places' not in decoder.state_dict()

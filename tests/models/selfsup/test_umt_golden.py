@@ -66,7 +66,7 @@ def test_golden_student_with_the_last_block(case: str) -> None:
 
 @pytest.mark.parametrize('kind', ['video', 'image'])
 def test_golden_multimodal_student(kind: str) -> None:
-    """Tokens of the last block beside the taps, decoder without a norm."""
+    """Tokens of the last block besides the taps, decoder without a norm."""
     data = golden('multimodal_backbone')
     cfg, weights = data.config['model'], data.under('sd/')
     student = golden_student(cfg, weights, out_indices=(-2, -1))
@@ -85,7 +85,7 @@ def test_normed_tap_trains_every_parameter() -> None:
     student, decoder = student_and_decoder(
         'one_layer', out_indices=-1, stream_indices=())
     mask = data['one_layer/in/mask'][:, 1:]
-    # Of a normalised output the sum has no gradient.
+    # The sum of a normalised output has no gradient.
     decoder(student(data['one_layer/in/x'], mask),
             mask).pow(3).sum().backward()
     for name, parameter in student.named_parameters():

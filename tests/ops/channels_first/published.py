@@ -25,7 +25,7 @@ CONV: Dict[torch.dtype, Tolerance] = {
     torch.bfloat16: (1e-2, 5e-2)
 }
 WEIGHTS: Tolerance = (1e-3, 1e-3)
-# Factors of both for gradients of the scan; others have 1.
+# Factors of rtol and atol for gradients of the scan; 1 for all others.
 FACTORS = dict(u=(2, 2), delta=(5, 10), A=(1, 5))
 TOKENS = ('u', 'delta', 'B', 'C', 'z')
 
@@ -56,5 +56,5 @@ def low(x: Tensor) -> Tensor:
 
 
 def token_major(x: Tensor) -> Tensor:
-    """Move the tokens of (b, ..., l) behind the samples, unless constant."""
+    """Move the tokens of (b, ..., l) after the samples, unless constant."""
     return x.movedim(-1, 1) if x.dim() > 2 else x

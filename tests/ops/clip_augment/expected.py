@@ -87,6 +87,6 @@ def errors(clip: Tensor, frames: Tensor, draws: ClipDraws) -> Tensor:
 
 
 def close(error: Tensor) -> Tuple[bool, str]:
-    """Tell whether 99.9 % lie within a grey level; NaN lies nowhere."""
+    """Tell whether 99.9 % lie within a grey level; NaN counts as wrong."""
     share = (error <= 1.001).double().mean().item()
     return share >= 0.999, f'{share:.5f} within one level, to {error.max()}'

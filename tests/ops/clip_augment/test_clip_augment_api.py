@@ -96,7 +96,7 @@ def test_noise(device):
     assert clips.equal(swapped.flip(0))
     assert errors(clips[0], frames, first).max() < 1e-3
     noise = clips[:, :, :, 4:24, 7:30]
-    # Anew for each clip, colour, frame and pixel.
+    # Drawn anew for each clip, colour, frame and pixel.
     assert noise.unique().numel() > 0.99 * noise.numel()
     for c in range(3):
         z = (noise[:, c].double() - MEAN[c]) / STD[c]

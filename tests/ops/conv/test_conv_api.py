@@ -164,7 +164,7 @@ def test_packed_sequences(backend, device, reverse):
         message = f"'{backend}' cannot run causal_conv1d here: seq_idx is"
         with pytest.raises(RuntimeError, match=message):
             causal_conv1d(**inputs, **options, backend=backend)
-    # Others leave the call to torch.
+    # By default, the call is left to torch.
     found = run(inputs, **options)
     x = inputs['x']
     parts = [
@@ -178,7 +178,7 @@ def test_packed_sequences(backend, device, reverse):
     cotangent = torch.randn(wanted.shape, generator=g).to(wanted)
     compare(found, (wanted, gradients(wanted, inputs, cotangent)),
             torch.float64)
-    # Whatever padding holds is of no consequence.
+    # The values of padding tokens do not matter.
     spoiled = x.detach().masked_fill((seq_idx < 0).unsqueeze(-1), float('nan'))
     y = causal_conv1d(spoiled, inputs['weight'], inputs['bias'], **options)
     assert torch.equal(y, found[0])
@@ -221,7 +221,7 @@ def test_kernels_of_many_very_long_sequences(monkeypatch):
         for k, x in make_inputs(3, 150, 5, 3).items()
     })
     wanted = run(inputs, reverse=True, backend='torch')
-    # As if a grid and places of 32 bits could not hold them.
+    # As if a grid and offsets of 32 bits were too small.
     monkeypatch.setattr(kernels, 'GRID_LIMIT', 2)
     monkeypatch.setattr(kernels, 'WIDE_OFFSETS', 0)
     found = run(inputs, reverse=True, backend='triton')

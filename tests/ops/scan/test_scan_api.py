@@ -293,7 +293,7 @@ def golden_inputs(case: str, dtype: torch.dtype) -> Dict[str, Tensor]:
 
 
 def token_major(name: str, x: Tensor) -> Tensor:
-    """Move the tokens of (b, d, l) or (b, g, n, l) behind the batch."""
+    """Move the tokens of (b, d, l) or (b, g, n, l) after the batch."""
     if name not in TOKENS and name != 'out' or x.dim() == 2:
         return x
     return x.movedim(-1, 1).contiguous()

@@ -52,7 +52,8 @@ def run(change: Callable[[Tensor], Tensor],
 def test_the_definition_is_right(title: str) -> None:
     rows = run(lambda y: y, title)
     assert all(row.right and row.worst for row in rows.values())
-    # The definition is exact but for roundings, so bounds are no wishes.
+    # The definition has errors of rounding alone: a bound is at most 1000
+    # times such an error.
     for row in rows.values():
         assert row.backward > row.bound / 1000
         assert row.bound == BOUNDS[row.dtype][row.case.kind]
@@ -114,7 +115,7 @@ def test_a_gpu_that_takes_no_more_work(
     monkeypatch.setattr(check, '_stopped', lambda device: 'not run')
     rows = list(run(fail).values())
     assert [row.skipped for row in rows] == [''] + ['not run'] * 5
-    # Nothing is known of the others.
+    # No verdict on the skipped kernels.
     assert [w[:2]
             for w in wrong_kernels(rows)] == [('causal_conv1d', torch.float32)]
 
