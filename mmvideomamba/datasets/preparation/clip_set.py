@@ -17,6 +17,7 @@ SETTINGS_FILE = 'settings.json'
 # written last and mark a whole set, so a new set begins with the removal.
 ANNOTATION_FILES = ('classes.txt', 'train.txt', 'val.txt', 'train.json',
                     'val.json', 'vocab.txt')
+SPLITS = ('train', 'val')
 
 
 def encode(frames: np.ndarray, frame_rate: int, options: Sequence[str],
@@ -79,13 +80,18 @@ def check_sources(encoder: bool = True) -> None:
         ffmpeg_binary()
 
 
-def prepare_folder(out_dir: Path, settings: dict, overwrite: bool) -> None:
+def prepare_folder(out_dir: Path,
+                   settings: dict,
+                   overwrite: bool,
+                   splits: Sequence[str] = SPLITS) -> None:
     """Make the output folder, or check the present content.
 
     Args:
         out_dir (Path): The output folder.
         settings (dict): Settings of this run.
         overwrite (bool): Whether a set of other settings may be removed.
+        splits (Sequence[str]): Folders of clips of the tool. Defaults to
+            training and validation.
 
     Raises:
         FileExistsError: If the folder holds something else.
@@ -102,20 +108,23 @@ def prepare_folder(out_dir: Path, settings: dict, overwrite: bool) -> None:
             raise FileExistsError(
                 f'{out_dir} holds a set made with {found}, not with '
                 f'{settings}: pass --overwrite or another --out-dir.')
-        remove_set(out_dir)
+        remove_set(out_dir, splits)
     out_dir.mkdir(parents=True, exist_ok=True)
     settings_path.write_text(json.dumps(settings) + '\n')
 
 
-def remove_set(out_dir: Path) -> None:
+def remove_set(out_dir: Path, splits: Sequence[str] = SPLITS) -> None:
     """Remove the files of an earlier run, and nothing else.
 
     Args:
         out_dir (Path): The output folder.
+        splits (Sequence[str]): Folders of clips, and names of their lists.
+            Defaults to training and validation.
     """
-    for name in (SETTINGS_FILE, *ANNOTATION_FILES):
+    lists = [f'{split}.txt' for split in splits]
+    for name in (SETTINGS_FILE, *ANNOTATION_FILES, *lists):
         (out_dir / name).unlink(missing_ok=True)
-    for split in PICTURES:
+    for split in splits:
         if (out_dir / split).is_dir():
             shutil.rmtree(out_dir / split)
 
