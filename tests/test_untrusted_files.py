@@ -1,4 +1,4 @@
-"""No part of the package reads a file in a way able to run code in it."""
+"""No part of the package uses a reader able to run code from a file."""
 import ast
 from pathlib import Path
 from typing import Iterator

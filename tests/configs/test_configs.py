@@ -316,7 +316,7 @@ def read_yaml(path: Path) -> dict:
 @pytest.mark.parametrize(
     'folder', FOLDERS, ids=[str(f.relative_to(CONFIGS)) for f in FOLDERS])
 def test_metafile(folder: Path) -> None:
-    """README, metafile and model index list every config of the folder."""
+    """Each folder has a README, and a metafile with all configs."""
     assert (folder / 'README.md').is_file()
     meta = read_yaml(folder / 'metafile.yml')
     place = str((folder / 'metafile.yml').relative_to(ROOT))

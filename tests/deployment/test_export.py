@@ -69,7 +69,7 @@ def test_a_file_of_other_weights(tmp_path: Path, monkeypatch) -> None:
 
 
 def test_leftovers_of_an_earlier_export(tmp_path: Path) -> None:
-    """Only files of an export's own names are removed."""
+    """Only files to be written by the export are removed."""
     folder = tmp_path / 'out'
     export._prepare(folder, ['pt2'])
     names = ('model.pt2', 'model.failed.pt2', 'report.md', 'report.json',

@@ -60,7 +60,7 @@ def test_calls_take_turns() -> None:
 
 
 def test_backends_beside_files() -> None:
-    """Static lengths are kept, and failing backends are left out."""
+    """Static lengths are kept; backends unable to run are left out."""
     model: nn.Module = recognizer()
     wrapper = wrap(model)
     shapes = []

@@ -52,7 +52,7 @@ def test_as_the_host(name: str) -> None:
 
 
 def test_teachers_stay_behind() -> None:
-    """A distilled model is exported without teacher heads."""
+    """A distilled model is exported without teacher and distillation head."""
     model = recognizer(
         type='mmvideomamba.DistilledRecognizer3D', distill_head=DISTILL)
     wrapper = wrap(model)

@@ -223,7 +223,7 @@ def test_wrong_kernels_are_avoided_in_their_dtype(gpu_ops, caplog):
             with torch.autocast('cpu', torch.bfloat16):
                 assert picked(op=op) != 'triton'
         assert picked(half) == 'triton'
-        # A named backend is used without a check of the verdict.
+        # A named backend runs in spite of the verdict, with one warning.
         caplog.clear()
         for _ in range(2):
             op = 'bidirectional_mixer'

@@ -1,4 +1,4 @@
-"""A text is cut into runs by font; unknown characters are escaped."""
+"""Text is cut into runs by font; unknown characters are named and escaped."""
 from pathlib import Path
 from typing import Iterator, List
 

@@ -19,7 +19,7 @@ def torchcodec() -> type:
 
 def test_frames_out_of_place_are_refused(torchcodec: type,
                                          video_kinds: VideoKinds) -> None:
-    """Frames wrong after a key frame with references to earlier frames."""
+    """Frames are refused after a key frame needing earlier frames."""
     path = str(video_kinds.get('intra_refresh.mp4').path)
     with torchcodec(path, path) as reader:
         assert read_number(reader.get_frames([5])[0]) == 5

@@ -275,7 +275,7 @@ def deep(**kwargs) -> VideoMamba:
                                              ((2, ), (0, 1, 2)), ((1, 2), -3),
                                              ((0, 1), (1, ))])
 def test_stream_indices(indices, streams, masked, norm):
-    """The stream enters the next block, or leaves the trunk."""
+    """The stream is taken before the next block, or at the trunk's end."""
     cfg = dict(norm_cfg=dict(type=norm))
     model = deep(out_indices=indices, stream_indices=streams, **cfg)
     every = deep(out_indices=range(3), **cfg)

@@ -86,7 +86,7 @@ def test_golden_matrices(topk: int, pair_batch: int, place) -> None:
 
 @pytest.mark.parametrize('topk', [128, 3])
 def test_golden_recalls(topk: int) -> None:
-    """Recalls equal the golden ones; unjudged pairs make ties."""
+    """Recalls equal the golden values; unjudged pairs could tie."""
     scored = scores(topk, progress=False)
     found = recalls(scored)
     judged = dict(img=scored.t2v, txt=scored.v2t)
