@@ -88,14 +88,20 @@ def _masks_of(cfg: Config) -> List[Any]:
     ]
 
 
+def _training_batch(model: Any) -> int:
+    """Return a number of samples with enough wrong partners of each pair."""
+    return max(TRAINING_BATCH, getattr(model, 'vtm_negatives', 0) + 1)
+
+
 def _training(model: Any, backbone: nn.Module, masks: List[Any]) -> None:
     """Run a loss on the CPU: masks are chosen by values."""
-    x = _input_of(backbone, TRAINING_BATCH, 'cpu')
+    batch = _training_batch(model)
+    x = _input_of(backbone, batch, 'cpu')
     if hasattr(model, 'cls_head'):
         x = (x if x.dim() == 5 else x.unsqueeze(2)).unsqueeze(1)
     elif not hasattr(model, 'head') and x.dim() == 4:
         x = x.unsqueeze(2)
-    model.loss(x, [_sample(masks, i) for i in range(TRAINING_BATCH)])
+    model.loss(x, [_sample(masks, i) for i in range(batch)])
 
 
 def _backbone_of(model: Any) -> nn.Module:
@@ -161,7 +167,8 @@ def count_training(model: Any, cfg: Config) -> Dict[Count, int]:
     masks = _masks_of(cfg)
     counts = count_macs(model, lambda: _training(model, backbone, masks),
                         outside)
-    return {key: n // TRAINING_BATCH for key, n in counts.items()}
+    batch = _training_batch(model)
+    return {key: n // batch for key, n in counts.items()}
 
 
 def _table(rows: Dict[str, int]) -> List[str]:

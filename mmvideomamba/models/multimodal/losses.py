@@ -1,4 +1,4 @@
-"""Similarities of videos and texts, and what is trained on them."""
+"""Similarities of videos and texts, and losses on similarities."""
 from typing import NamedTuple, Tuple, Union
 
 import torch
@@ -52,41 +52,49 @@ def contrastive_loss(sim_v2t: Tensor, ids: Tensor) -> Tensor:
     return (to_text + to_video) / 2
 
 
-def check_partners(ids: Tensor) -> None:
-    """Refuse a batch in which a pair has no wrong partner.
+def check_partners(ids: Tensor, count: int = 1) -> None:
+    """Refuse a batch with too few wrong partners of a pair.
 
     Args:
         ids (Tensor): On the CPU, shape (b, ).
+        count (int): Wrong partners needed per pair. Defaults to 1.
 
     Raises:
-        ValueError: If all ids are the same.
+        ValueError: If a pair has fewer.
     """
-    if (ids == ids[:1]).all():
+    others = (ids[:, None] != ids[None]).sum(1)
+    if (others < count).any():
         raise ValueError(
-            f'a batch with the ids {ids.tolist()} has pairs without a wrong '
-            'partner, which VTM needs; take a larger batch, or give each '
-            'video its own pair_id')
+            f'a batch with the ids {ids.tolist()} has pairs with '
+            f'{int(others.min())} wrong partners, but VTM needs {count}; take '
+            'a larger batch, lower vtm_negatives, or give each video its own '
+            'pair_id')
 
 
-def negative_weights(sim: Tensor, ids: Tensor, hard: bool = True) -> Tensor:
-    """Weigh the candidates to be taken for a wrong partner.
+def negative_weights(sim: Tensor,
+                     ids: Tensor,
+                     hard: bool = True,
+                     count: int = 1) -> Tensor:
+    """Weigh the candidates to be taken for wrong partners.
 
     Args:
         sim (Tensor): Similarities of queries (rows), shape (b, b).
         ids (Tensor): Shape (b, ); candidates of the query's id get 0.
         hard (bool): Whether similar ones get more, by a softmax. Defaults to
             True; else all the same.
+        count (int): Partners to draw per query. At least ``count`` weights of
+            a query are above 0. Defaults to 1.
 
     Returns:
         Tensor: Shape (b, b), without gradient.
 
     Raises:
-        ValueError: If a query has no candidate; ids on a GPU are not looked
-            at, see ``check_partners``.
+        ValueError: If a query has too few candidates; ids on a GPU are not
+            looked at, see ``check_partners``.
     """
     same = ids[:, None] == ids[None]
     if ids.device.type == 'cpu':
-        check_partners(ids)
+        check_partners(ids, count)
     sim = sim.detach()
     weights = sim.softmax(1) if hard else torch.ones_like(sim)
     weights = weights.masked_fill(same, 0)
@@ -94,7 +102,12 @@ def negative_weights(sim: Tensor, ids: Tensor, hard: bool = True) -> Tensor:
     weights = torch.where(weights.isfinite(), weights,
                           torch.full_like(weights, 0.01))
     empty = weights.sum(1, keepdim=True) == 0
-    return torch.where(empty, (~same).to(weights.dtype), weights)
+    weights = torch.where(empty, (~same).to(weights.dtype), weights)
+    if count == 1:
+        return weights
+    # A low temperature leaves many candidates with a weight of exactly 0.
+    least = torch.finfo(weights.dtype).tiny
+    return torch.where(same, weights, weights.clamp(min=least))
 
 
 class MaskedWords(NamedTuple):
@@ -114,7 +127,7 @@ def mask_words(ids: Tensor,
                mask_id: int,
                vocab_size: int,
                probability: float = 0.5) -> MaskedWords:
-    """Choose words that are to be guessed, and hide most of them.
+    """Choose words to guess, and hide most of the words.
 
     Of the chosen, 80 % become ``[MASK]``, 10 % any word and 10 % stay.
 
@@ -126,7 +139,7 @@ def mask_words(ids: Tensor,
         probability (float): Of being chosen. Defaults to 0.5.
 
     Returns:
-        MaskedWords: What to show, and what to guess.
+        MaskedWords: Words to show, and words to guess.
 
     Source: Devlin et al., arXiv:1810.04805, Section 3.1.
     """

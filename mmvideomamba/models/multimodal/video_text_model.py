@@ -57,6 +57,9 @@ class VideoTextModel(VideoTextBase):
         temperature_range (tuple[float, float]): Defaults to (0.001, 0.5).
         hard_negatives (bool): Whether VTM prefers similar wrong partners.
             Defaults to True.
+        vtm_negatives (int): Wrong texts per video, and wrong videos per text,
+            that VTM tells from the pair. The right pairs count for a third of
+            the loss whatever the number. Defaults to 1, as published.
         mlm_probability (float): Share of words to guess. Defaults to 0.5.
         gather_grad (str): 'own', the published gradient of the features of
             other processes, or 'summed', the correct one; see
@@ -87,6 +90,7 @@ class VideoTextModel(VideoTextBase):
                  temperature: float = 0.07,
                  temperature_range: Tuple[float, float] = (0.001, 0.5),
                  hard_negatives: bool = True,
+                 vtm_negatives: int = 1,
                  mlm_probability: float = 0.5,
                  gather_grad: str = 'own',
                  data_preprocessor: Optional[dict] = None,
@@ -107,6 +111,10 @@ class VideoTextModel(VideoTextBase):
         self.mask_cfg = mask_cfg or {}
         self.masked_keep_temporal = masked_keep_temporal
         self.hard_negatives = hard_negatives
+        if vtm_negatives < 1:
+            raise ValueError('vtm_negatives of VideoTextModel must be at '
+                             f'least 1, but is {vtm_negatives}')
+        self.vtm_negatives = vtm_negatives
         self.mlm_probability = mlm_probability
         self.gather_grad = gather_grad
         self._check_parts()
@@ -203,7 +211,7 @@ class VideoTextModel(VideoTextBase):
             losses['loss_vtc'] = contrastive_loss(
                 similarity(videos, texts, self.temp), gather_features(ids))
         if self.loss_weights['vtm']:
-            check_partners(pair_ids)
+            check_partners(pair_ids, self.vtm_negatives)
             with torch.no_grad():
                 sim = similarity(*features, self.temp)
             losses['loss_vtm'] = self._vtm(vision.tokens, text, tokens.mask,
@@ -252,16 +260,26 @@ class VideoTextModel(VideoTextBase):
     def _vtm(self, vision: Tensor, text: Tensor, mask: Tensor, sim: Tensor,
              ids: Tensor) -> Tensor:
         """Tell pairs (b, v, c), (b, l, width) from wrong ones."""
-        hard = self.hard_negatives
+        count = self.vtm_negatives
         other_vision, other_text = (
-            draw_distinct(negative_weights(s, ids, hard), 1)[:, 0]
+            draw_distinct(
+                negative_weights(s, ids, self.hard_negatives, count), count)
             for s in (sim.t(), sim))
-        logits = self.match_logit(
-            torch.cat([text, text, text[other_text]]),
-            torch.cat([mask, mask, mask[other_text]]),
-            torch.cat([vision, vision[other_vision], vision]))
-        pairs = torch.arange(len(logits), device=logits.device) < len(ids)
-        loss = F.cross_entropy(logits.float(), pairs.long())
+        # Each video with its text and the wrong ones, then the wrong videos.
+        own = torch.arange(len(ids), device=ids.device)[:, None]
+        texts = torch.cat([own, other_text], dim=1).flatten()
+        again = own.expand_as(other_vision).flatten()
+        logits = torch.cat([
+            self.match_logit(text[texts], mask[texts], vision),
+            self.match_logit(text[again], mask[again],
+                             vision[other_vision.flatten()])
+        ]).float()
+        places = torch.arange(len(logits), device=logits.device)
+        pairs = (places < len(texts)) & (places % (1 + count) == 0)
+        # Each right pair has the weight of two wrong ones in three.
+        weights = torch.where(pairs, 1., 1. / count)
+        losses = F.cross_entropy(logits, pairs.long(), reduction='none')
+        loss = (losses * weights).sum() / weights.sum()
         # 0, or NaN after similarities that are not finite, of which negatives
         # are drawn evenly: the loss tells of a divergence.
         return loss + (sim - sim).sum()

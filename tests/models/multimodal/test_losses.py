@@ -47,6 +47,18 @@ def test_negatives() -> None:
         negative_weights(torch.zeros(2, 2), torch.tensor([4, 4]))
 
 
+def test_enough_negatives_where_most_have_no_weight() -> None:
+    """At a low temperature, all but one underflow to 0."""
+    sim = torch.tensor([[0., 900., 0., 0.]] * 4)
+    ids = torch.tensor([0, 1, 2, 2])
+    for count in (1, 2):
+        weights = negative_weights(sim, ids, count=count)
+        assert (weights > 0).sum(1).ge(count).all()
+        assert not weights[ids[:, None] == ids[None]].any()
+    with pytest.raises(ValueError, match='2 wrong partners, .* needs 3'):
+        negative_weights(sim, ids, count=3)
+
+
 def test_masked_words_have_the_wanted_shares() -> None:
     ids = torch.randint(5, 90, (400, 50))
     ids[:, 0], ids[:, 40:] = 2, 0

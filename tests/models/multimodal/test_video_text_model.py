@@ -175,6 +175,48 @@ def test_a_divergence_shows_in_the_loss_of_pairs() -> None:
         assert losses['loss_vtm'].isfinite() == finite
 
 
+def test_several_wrong_partners(monkeypatch) -> None:
+    """All pairs one by one; right ones count for a third."""
+    case = dict(
+        loss_weight=dict(vtm=1.), pool_type='cls+avg', keep_temporal=True)
+    model = golden_model(
+        case,
+        loss_weights=dict(vtm=1.),
+        teacher=None,
+        mask_cfg=None,
+        vtm_negatives=2).eval()
+    drawn = [
+        torch.tensor([[1, 2], [3, 0], [0, 1], [2, 0]]),
+        torch.tensor([[3, 1], [2, 0], [3, 1], [1, 2]])
+    ]
+    draws_left = iter(drawn)
+    for name in DRAWS:
+        monkeypatch.setattr(name, lambda *_: next(draws_left))
+    clips, samples = golden_inputs('video'), golden_samples()
+    for number, sample in enumerate(samples):
+        sample.pair_id = number
+    loss = model.loss(clips, samples)['loss_vtm']
+    vision = model.encode_videos(clips).tokens
+    tokens = model.tokenize([sample.text for sample in samples])
+    text = model.text_encoder.encode(*tokens)
+
+    def cost(video: int, words: int, right: int) -> torch.Tensor:
+        logit = model.match_logit(text[words:words + 1],
+                                  tokens.mask[words:words + 1],
+                                  vision[video:video + 1])
+        return -logit.log_softmax(1)[0, right]
+
+    right = [cost(i, i, 1) for i in range(4)]
+    wrong = [cost(int(v), i, 0) for i in range(4) for v in drawn[0][i]]
+    wrong += [cost(i, int(t), 0) for i in range(4) for t in drawn[1][i]]
+    wanted = sum(right) / 4 / 3 + sum(wrong) / 16 * 2 / 3
+    assert loss.item() == pytest.approx(wanted.item(), rel=1e-5)
+    for sample in samples[1:]:
+        sample.pair_id = 1
+    with pytest.raises(ValueError, match='1 wrong partners.*needs 2.*lower'):
+        model.loss(clips, samples)
+
+
 def test_word_head_is_tied_to_the_embeddings() -> None:
     model = golden_model(CASES['video_masked'])
     head = model.text_encoder.cls.predictions
@@ -195,6 +237,7 @@ def test_no_word_to_guess_is_no_nan(monkeypatch) -> None:
     (dict(loss_weights=dict(itc=1.)), "loss_weights takes.*'itc'"),
     (dict(loss_weights=dict(vtc=-1.)), 'vtc in loss_weights .*not negative'),
     (dict(loss_weights=dict(mlm=float('nan'))), 'mlm in loss_weights .*nan'),
+    (dict(vtm_negatives=0), 'at least 1, but is 0'),
     (dict(gather_grad='all'), "gather_grad must be.*'all'"),
     (dict(mask_cfg=dict(video=dict(source='tube'))), "'video'.*'tube'"),
     (dict(mask_cfg=dict(video=dict(source='data'))), "no mask for 'image'"),
