@@ -30,7 +30,7 @@ from mmvideomamba.models.multimodal import (RetrievalScorer, RetrievalScores,
 
 FOLDER = Path(__file__).parents[1] / 'configs/retrieval'
 CONFIGS = dict(
-    quickstart='quickstart/retrieval-videomamba-micro_scratch_1xb30-u8-25e_'
+    quickstart='quickstart/retrieval-videomamba-micro_scratch_1xb32-u4-8e_'
     'quickstart-captions.py',
     published='videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py')
 TINY = [

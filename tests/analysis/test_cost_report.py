@@ -13,7 +13,7 @@ from mmvideomamba.command_line import find_config
 UMT = 'umt-videomamba-micro_clip-micro_1xb16-u8-25e_quickstart-rgb'
 DISTILLED = 'videomamba-nano_distill-micro_1xb8-u8-25e_quickstart-rgb'
 IMAGES = 'videomamba-micro_distill-micro_1xb32-15e_digits'
-RETRIEVAL = ('retrieval-videomamba-micro_scratch_1xb30-u8-25e_'
+RETRIEVAL = ('retrieval-videomamba-micro_scratch_1xb32-u4-8e_'
              'quickstart-captions')
 
 

@@ -16,14 +16,23 @@ def bad_videos(make_once: Callable) -> Path:
 
 @pytest.fixture(scope='session')
 def caption_clips(make_once: Callable) -> Path:
-    """Return a folder with data/: 60 clips with captions, and 20 others."""
+    """Return a folder with data/: 60 clips with captions, and 2 x 20."""
     for name in ('skimage', 'imageio_ffmpeg'):
         pytest.importorskip(name, reason='the extra quickstart is missing')
 
     def make(folder: Path) -> None:
         tool = ROOT / 'tools/data/quickstart/make_quickstart_captions.py'
         done = run_python(
-            tool, '--out-dir', 'data', '--train', 1, '--val', 1, cwd=folder)
+            tool,
+            '--out-dir',
+            'data',
+            '--train',
+            3,
+            '--held-out',
+            1,
+            '--limit',
+            20,
+            cwd=folder)
         assert done.returncode == 0, done.stderr
 
     return make_once('captions', make)

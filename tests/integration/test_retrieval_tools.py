@@ -3,7 +3,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Optional
 
 import pytest
 from host_tools import HERE, ROOT, run_python, run_ranks
@@ -17,7 +17,7 @@ pytest.importorskip('tokenizers', reason='texts need tokenizers')
 pytestmark = pytest.mark.slow
 
 CONFIG = HERE / 'tiny_retrieval.py'
-PROMPTS = ('retrieval-videomamba-micro_scratch_1xb30-u8-25e_'
+PROMPTS = ('retrieval-videomamba-micro_scratch_1xb32-u4-8e_'
            'quickstart-prompts')
 # The model of CONFIG, at the recipe's own size of frames.
 SMALL = {
@@ -81,7 +81,7 @@ def test_two_processes_find_what_one_finds(trained: Path) -> None:
     for processes in (1, 2):
         folder = trained / f'test-{processes}'
         done = run_test(trained, folder, processes, CONFIG)
-        assert re.search('among 20 videos and 240 texts',
+        assert re.search('among 20 videos and 80 texts',
                          done.stderr + done.stdout)
         found.append(metrics_of(folder))
     assert found[0] == found[1]
@@ -93,7 +93,7 @@ def test_two_processes_recognise_what_one_does(trained: Path,
     """The held-out combinations as classes, by their captions."""
     done = run_test(trained, trained / 'prompts', 2, PROMPTS, '--cfg-options',
                     *(f'{place}={value}' for place, value in SMALL.items()))
-    assert '20 classes by 240 prompts' in done.stderr + done.stdout
+    assert '20 classes by 80 prompts' in done.stderr + done.stdout
     found = metrics_of(trained / 'prompts')
     assert {'acc/top1', 'acc/mean1', 'acc/top5_emb'} <= set(found)
     assert found['acc/top5_emb'] > 0
@@ -112,3 +112,34 @@ def test_two_processes_recognise_what_one_does(trained: Path,
     sample = inference_recognizer(model, str(video))
     assert sample.pred_score.shape == (2, )
     assert sample.pred_label == sample.pred_score.argmax()
+
+
+@pytest.mark.parametrize(
+    'name, start, metric',
+    [('videomamba-micro_scratch_1xb32-u4-8e_quickstart-mc', None, 'VQAMC/acc'),
+     ('videomamba-micro_quickstart-pre_1xb32-u4-5e_quickstart-qa',
+      'train/epoch_1.pth', 'VQA/acc')])
+def test_quickstart_questions(trained: Path, monkeypatch, name: str,
+                              start: Optional[str], metric: str) -> None:
+    """Options are chosen without a training, answers after one epoch."""
+    monkeypatch.chdir(trained)
+    cfg = Config.fromfile(find_config(name))
+    cfg.merge_from_dict({k: v for k, v in SMALL.items() if 'topk' not in k})
+    cfg.work_dir = cfg.experiment_name = metric.split('/', maxsplit=1)[0]
+    cfg.load_from = 'train/epoch_1.pth'
+    if start is None:
+        found = Runner.from_cfg(cfg).test()
+        assert 0 <= found[metric] <= 100 and found[metric] % 5 == 0  # of 20
+        return
+    cfg.merge_from_dict({
+        f'{part}_dataloader.{key}': value
+        for part in ('train', 'val')
+        for key, value in (('num_workers', 0), ('dataset.data_root', 'data'))
+    })
+    cfg.model.answer_file = 'data/answers.json'
+    cfg.train_cfg.max_epochs = 1
+    cfg.param_scheduler = None
+    runner = Runner.from_cfg(cfg)
+    assert runner.train() is runner.model
+    assert list((trained / cfg.work_dir).glob('best_*.pth'))
+    assert runner.test()[metric] > 0

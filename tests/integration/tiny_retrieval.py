@@ -1,6 +1,6 @@
 # Two epochs of the embedded default on few clips, on CPU processes.
 _base_ = ('../../configs/retrieval/quickstart/retrieval-videomamba-micro_'
-          'scratch_1xb30-u8-25e_quickstart-captions.py')
+          'scratch_1xb32-u4-8e_quickstart-captions.py')
 from mmvideomamba.config_edit import edit
 
 model = dict(

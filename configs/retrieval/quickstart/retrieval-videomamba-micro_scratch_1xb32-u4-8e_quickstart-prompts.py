@@ -1,6 +1,6 @@
 # The same model and training, validated and tested by prompts: the classes
-# are the combinations that training has not seen, each with 12 captions.
-_base_ = ('./retrieval-videomamba-micro_scratch_1xb30-u8-25e_'
+# are the combinations of the held-out clips, each with 4 captions.
+_base_ = ('./retrieval-videomamba-micro_scratch_1xb32-u4-8e_'
           'quickstart-captions.py')
 from mmvideomamba.config_edit import edit
 
@@ -10,7 +10,7 @@ edit(
     'PackActionInputs',
     algorithm_keys=())
 val_dataloader = dict(dataset=dict(type='mmvideomamba.CaptionClassDataset'))
-test_dataloader = val_dataloader
+test_dataloader = dict(dataset=dict(type='mmvideomamba.CaptionClassDataset'))
 val_evaluator = dict(_delete_=True, type='mmvideomamba.PromptAccMetric')
 test_evaluator = val_evaluator
 val_cfg = dict(_delete_=True, type='mmvideomamba.PromptValLoop')
