@@ -199,7 +199,7 @@ def test_labels_of_other_classes(tmp_path: Path) -> None:
     ('videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt', 'RetrievalDataset'),
     ('videomamba-middle_umt-25m-pre_8xb32-u12-10e_msrvtt-qa',
      'VideoQADataset'),
-    ('retrieval-videomamba-micro_scratch_1xb30-u8-25e_quickstart-prompts',
+    ('retrieval-videomamba-micro_scratch_1xb32-u4-8e_quickstart-prompts',
      'RetrievalDataset'),
     ('videomamba-micro_1xb32-60e_digits', 'CheckedImageFolder'),
 ])

@@ -12,7 +12,7 @@ from mmvideomamba.extras import install_command
 PACKAGES = ('tensorboard', 'tokenizers', 'torchcodec', 'decord')
 CUSTOM = 'videomamba-micro_1xb8-u8-25e_custom-rgb'
 QUICK = 'videomamba-micro_1xb8-u8-25e_quickstart-rgb'
-TEXTS = 'retrieval-videomamba-micro_scratch_1xb30-u8-25e_quickstart-captions'
+TEXTS = 'retrieval-videomamba-micro_scratch_1xb32-u4-8e_quickstart-captions'
 
 
 def load(name: str) -> Config:

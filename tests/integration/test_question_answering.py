@@ -74,7 +74,10 @@ def tiny(name: str, work_dir: str) -> Config:
 
 @pytest.fixture
 def folder(caption_clips: Path, monkeypatch) -> Path:
-    """Work beside data/, with questions of an odd number for two."""
+    """Work in the parent folder of data/, with an odd number of questions.
+
+    Two processes have unequal shares of an odd number.
+    """
     path = caption_clips / 'data/qa_val.json'
     path.write_text(json.dumps(json.loads(path.read_text())[:59]))
     monkeypatch.chdir(caption_clips)
