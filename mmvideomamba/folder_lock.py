@@ -1,5 +1,6 @@
 """A lock on a folder, held by a single writer at a time."""
 import errno
+import importlib
 import json
 import os
 import socket
@@ -11,10 +12,11 @@ from typing import Any, ClassVar, Dict, Optional, Union
 from mmvideomamba.atomic_file import DRAFT
 from mmvideomamba.user_error import UserError
 
+fcntl: Any
 try:
-    import fcntl
+    fcntl = importlib.import_module('fcntl')
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 # A holder on another host has ended after so many seconds without a sign of
 # life.

@@ -16,15 +16,15 @@ _SEQUENCES: Dict[type, Callable] = {
 
 def _value(node: ast.expr) -> Any:
     """Return a literal, or a call of dict with keywords."""
-    kind = _SEQUENCES.get(type(node))
-    if kind is not None:
-        return kind(_value(item) for item in node.elts)  # type: ignore
+    if isinstance(node, (ast.List, ast.Tuple, ast.Set)):
+        return _SEQUENCES[type(node)](_value(item) for item in node.elts)
     if isinstance(node, ast.Dict):
-        if None in node.keys:
+        keys = [key for key in node.keys if key is not None]
+        if len(keys) < len(node.keys):
             raise ValueError('a dict inside a dict by **')
         return {
-            _value(key): _value(value)  # type: ignore[arg-type]
-            for key, value in zip(node.keys, node.values)
+            _value(key): _value(value)
+            for key, value in zip(keys, node.values)
         }
     if isinstance(node, ast.Name) and node.id in _NUMBERS:
         return _NUMBERS[node.id]
@@ -33,14 +33,14 @@ def _value(node: ast.expr) -> Any:
         return -_value(node.operand)
     if isinstance(node, ast.Call):
         name = getattr(node.func, 'id', '')
-        keys = [one.arg for one in node.keywords]
+        names = [one.arg for one in node.keywords]
         tables = all(isinstance(one, ast.Dict) for one in node.args)
         if name == 'dict' and tables and len(node.args) < 2 and (None
-                                                                 not in keys):
+                                                                 not in names):
             found = _value(node.args[0]) if node.args else {}
             found.update({k.arg: _value(k.value) for k in node.keywords})
             return found
-        if name == 'set' and not node.args and not keys:
+        if name == 'set' and not node.args and not names:
             return set()
     return ast.literal_eval(node)
 

@@ -3,7 +3,7 @@ import io
 import pickle
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, Dict, Union
+from typing import Any, Callable, Dict, Union, cast
 
 import numpy as np
 import torch
@@ -49,7 +49,7 @@ def _array(kind: Any, shape: Any, typecode: Any) -> np.ndarray:
 
 
 _ARRAY_TYPE = StandIn(array_type)
-_SCALAR = StandIn(np.float64(0).__reduce__()[0])  # type: ignore[arg-type]
+_SCALAR = StandIn(cast(Callable, np.float64(0).__reduce__()[0]))
 _ARRAY = StandIn(_array)
 _NAMES: Dict[str,
              Any] = {

@@ -26,10 +26,7 @@ class IntermixedParser(argparse.ArgumentParser):
 
     _inside = False
 
-    def parse_known_args(  # type: ignore[override]
-            self,
-            args: Any = None,
-            namespace: Any = None) -> Any:
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """See ``argparse.ArgumentParser``."""
         if self._inside:
             return super().parse_known_args(args, namespace)

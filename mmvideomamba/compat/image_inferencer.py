@@ -104,7 +104,7 @@ def _heal_inferencer(module: types.ModuleType) -> None:
 
 def _heal_function(module: types.ModuleType) -> None:
     """Let ``inference_model`` take our configs and models."""
-    original: Any = module.inference_model  # type: ignore[attr-defined]
+    original: Any = module.inference_model
 
     @functools.wraps(original)
     def inference_model(model: Any, *args: Any, **kwargs: Any) -> Any:
@@ -127,7 +127,7 @@ def _heal_function(module: types.ModuleType) -> None:
                 'one; ImageClassificationInferencer takes lists and folders')
         return inferencer(images, *rest, **kwargs)[0]
 
-    module.inference_model = inference_model  # type: ignore[attr-defined]
+    setattr(module, 'inference_model', inference_model)
 
 
 def _cause() -> str:

@@ -205,7 +205,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
                 for action in self.actions.pop(fullname, ()):
                     action(module)
 
-            spec.loader.exec_module = exec_module  # type: ignore
+            setattr(spec.loader, 'exec_module', exec_module)
         return spec
 
 

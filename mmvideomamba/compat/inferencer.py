@@ -43,9 +43,9 @@ def _name_classes(inferencer: Any, label_file: Optional[str]) -> None:
         inferencer.visualizer.dataset_meta = dict(classes=state.classes)
 
 
-def _heal_init(host: type) -> None:
+def _heal_init(host: Any) -> None:
     """Give the constructor ``views``, and the names of a label file."""
-    original = host.__init__  # type: ignore[misc]
+    original = host.__init__
 
     @functools.wraps(original)
     def init(self: Any,
@@ -69,7 +69,7 @@ def _heal_init(host: type) -> None:
                 label_file)
             self.visualizer.dataset_meta = dict(classes=names)
 
-    host.__init__ = init  # type: ignore[misc]
+    host.__init__ = init
 
 
 def _heal_reading(host: Any) -> None:

@@ -153,7 +153,7 @@ class LateModule(NamedTuple):
             raise AttributeError(
                 f'module {module.__name__!r} has no attribute {name!r}')
 
-        find.of = self  # type: ignore
+        setattr(find, 'of', self)
         module.__dict__['__getattr__'] = find
 
     def _complete_stars(self, module: ModuleType) -> None:

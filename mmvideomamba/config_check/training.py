@@ -3,7 +3,7 @@ import copy
 import inspect
 import os
 from pathlib import Path
-from typing import Any, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional, cast
 
 from mmengine.device import get_device
 from mmengine.dist import get_world_size
@@ -49,7 +49,8 @@ def decay_warnings(cfg: Any, scope: str) -> List[str]:
         return []
     kind = find_type(OPTIMIZERS, optimizer.get('type'), scope)
     try:
-        known = inspect.signature(kind).parameters  # type: ignore[arg-type]
+        # Without a type the call raises the TypeError below.
+        known = inspect.signature(cast(Callable, kind)).parameters
         default = known['weight_decay'].default
     except (KeyError, TypeError, ValueError):
         return []

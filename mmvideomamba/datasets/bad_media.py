@@ -1,6 +1,7 @@
 """One policy for unreadable media, for all data sets."""
 import random
-from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
+from typing import (TYPE_CHECKING, Any, Callable, Dict, Iterable, List,
+                    Optional, Set, Tuple)
 
 import numpy as np
 import torch
@@ -18,8 +19,11 @@ POLICIES = ('raise', 'replace', 'report')
 MAX_DRAWS = 10_000  # in a row, all bad: no sample will be found
 DRAWS_OVER_SHARE = 100  # in a row, until a worker does not wait for the hook
 
+# The host's data set stands behind the mixin; a type checker needs a base.
+_Base: Any = BaseDataset if TYPE_CHECKING else object
 
-class BadMediaMixin:
+
+class BadMediaMixin(_Base):
     """Let a data set raise, replace or report unreadable media.
 
     - 'raise': the error ends the run.
@@ -105,7 +109,7 @@ class BadMediaMixin:
     @property
     def num_files(self) -> int:
         """Number of files, at most the number of samples."""
-        size = len(self)  # type: ignore[arg-type]
+        size = len(self)
         return min(self._num_files or size, size)
 
     def filter_data(self) -> List[dict]:
@@ -114,7 +118,7 @@ class BadMediaMixin:
         Returns:
             list[dict]: All samples of the host.
         """
-        samples = super().filter_data()  # type: ignore[misc]
+        samples = super().filter_data()
         self._num_files = len({one.get(self.path_key) for one in samples})
         return samples
 
@@ -143,7 +147,7 @@ class BadMediaMixin:
         Raises:
             HungMediaError: If the decoder hung on the file before.
         """
-        info = super().get_data_info(idx)  # type: ignore[misc]
+        info = super().get_data_info(idx)
         self.refuse_hung(info.get(self.path_key, ''))
         return info
 
@@ -205,7 +209,7 @@ class BadMediaMixin:
 
     def _strict(self, idx: int) -> Any:
         """Return a sample as the host does."""
-        return super().__getitem__(idx)  # type: ignore[misc]
+        return super().__getitem__(idx)
 
     def _begin(self, index: int) -> None:
         """Note which sample is read, for the case that the process dies."""
@@ -220,7 +224,7 @@ class BadMediaMixin:
         before = _generators()
         try:
             self._begin(index)
-            sample = self.prepare_data(index)  # type: ignore[attr-defined]
+            sample = self.prepare_data(index)
             if sample is not None:
                 self._good = index
                 return sample, None
@@ -245,7 +249,7 @@ class BadMediaMixin:
         watched = self.watched or isinstance(idx, Place)
         place = idx if isinstance(idx, Place) else Place(
             idx, position=max(idx, 0))
-        index, size = int(idx), len(self)  # type: ignore[arg-type]
+        index, size = int(idx), len(self)
         tried: Set[int] = set()
         found: Dict[str, BadMedium] = {}
         rng = None
@@ -289,7 +293,7 @@ class BadMediaMixin:
                 bad.file, bad.fault, "bad_media='report' leaves it out of "
                 'the metrics only with mmvideomamba.BadMediaHook among the '
                 'default_hooks.', bad.kind)
-        size = len(self)  # type: ignore[arg-type]
+        size = len(self)
         others: Iterable[int] = ((idx + i) % size for i in range(1, size))
         if self._good is not None:
             others = [self._good, *others]

@@ -64,7 +64,7 @@ def restore_early_stops(runner: Runner, found: List[Dict[str, float]]) -> None:
         reached = hook.stopping_threshold is not None and hook.rule_map[
             hook.rule](hook.best_score, hook.stopping_threshold)
         if reached or hook.wait_count >= max(hook.patience, 1):
-            runner.train_loop.stop_training = True  # type: ignore
+            runner.train_loop.stop_training = True
             runner.logger.info(
                 f'the training ended early by {hook.monitor}, with the best '
                 f'score {hook.best_score:.3f}; to go on, change patience or '

@@ -1,6 +1,6 @@
 """Evaluator without the samples of bad media."""
 import logging
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, List, Optional, Sequence, Sized, cast
 
 from mmengine import dist
 from mmengine.dataset import DefaultSampler
@@ -26,7 +26,7 @@ class ReportEvaluator:
 
     def __init__(self, evaluator: Any, dataloader: DataLoader) -> None:
         self.evaluator, self.dataloader = evaluator, dataloader
-        self.size = len(dataloader.dataset)  # type: ignore[arg-type]
+        self.size = len(cast(Sized, dataloader.dataset))
         self.seen = 0
         self.left_out: Dict[int, BadMedium] = {}
 

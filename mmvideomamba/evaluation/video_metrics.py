@@ -1,5 +1,5 @@
 """Metrics per video, also where several samples are windows of one."""
-from typing import Any, Dict, Hashable, List, Optional, Sequence
+from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
 from mmaction.evaluation import AccMetric
@@ -26,7 +26,7 @@ def merge_windows(results: Sequence[dict]) -> List[dict]:
     Raises:
         ValueError: If windows of a video have different labels.
     """
-    videos: Dict[Hashable, Dict[Hashable, dict]] = {}
+    videos: Dict[Tuple[str, Hashable], Dict[Hashable, dict]] = {}
     for index, result in enumerate(results):
         video = result.get('video')
         key = ('alone', index) if video is None else ('video', video)

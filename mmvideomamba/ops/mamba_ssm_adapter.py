@@ -4,7 +4,7 @@ The stock kernels take channels first, (b, d, l), and scan from the first
 token only: a reverse direction is a flipped copy, and each direction repeats
 work common to both. The published VideoMamba runs this way.
 """
-from typing import Optional, Tuple
+from typing import Any, Optional, Tuple
 
 import torch
 import torch.nn.functional as F
@@ -149,7 +149,7 @@ def _direction(xz: Tensor, p: ScanParams) -> Tensor:
 def _inner(xz: Tensor, forward: Optional[ScanParams],
            backward: Optional[ScanParams]) -> Tensor:
     """Compute the part between the projections: (b, 2 d, l) to (b, d, l)."""
-    y = None
+    y: Any = None
     for p, reverse in ((forward, False), (backward, True)):
         if p is None:
             continue

@@ -1,4 +1,5 @@
 """Record of the copies in a folder: a line for each, written at once."""
+import importlib
 import json
 import time
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import IO, Any, Dict, NamedTuple, Optional
 from .disk_errors import disk_errors
 from .video_copy import CopySettings
 
+fcntl: Any
 try:
-    import fcntl
+    fcntl = importlib.import_module('fcntl')
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 NAME = 'copies.jsonl'
 VERSION = 1

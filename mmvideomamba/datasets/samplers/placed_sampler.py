@@ -35,7 +35,9 @@ class Place(int):
         place.epoch, place.position, place.seed = epoch, position, seed
         return place
 
-    def __getnewargs__(self) -> Tuple[int, int, int, int]:  # type: ignore
+    # Of int there is one argument, of a place there are four.
+    def __getnewargs__(  # type: ignore[override]
+            self) -> Tuple[int, int, int, int]:
         return int(self), self.epoch, self.position, self.seed
 
     def __sub__(self, other: Any) -> 'Place':

@@ -1,6 +1,6 @@
 """Sampler of the published video-text model."""
 import random
-from typing import Optional
+from typing import List, Optional, Union
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -76,6 +76,7 @@ class IntervalSample(BaseTransform):
         count = min(self.clip_len, total_frames)
         borders = np.linspace(0, total_frames, count + 1).astype(np.int64)
         first, last = borders[:-1], borders[1:] - 1
+        chosen: Union[np.ndarray, List[int]]
         if self.mode == 'middle':
             chosen = (first + last) // 2
         elif (last > first).all():

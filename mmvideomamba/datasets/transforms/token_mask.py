@@ -1,7 +1,7 @@
 """Masks for masked distillation, drawn in the data pipeline."""
 from math import isfinite
 from numbers import Real
-from typing import Tuple
+from typing import Any, Tuple
 
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -57,7 +57,8 @@ class TokenMask(BaseTransform):
         if len(grid) != 3 or min(grid) < 1:
             raise ValueError('grid of TokenMask must be (frames, rows, '
                              f'columns), all positive, but got {grid}')
-        if not isinstance(mask_ratio, Real) or not isfinite(mask_ratio):
+        given: Any = mask_ratio  # also a number of numpy
+        if not isinstance(given, Real) or not isfinite(given):
             raise ValueError('mask_ratio of TokenMask must be a number '
                              f'between 0 and 1, but got {mask_ratio!r}')
         self.kind, self.mask_ratio = kind, mask_ratio

@@ -288,7 +288,7 @@ def use_fused(optimizer: Optimizer) -> bool:
         print_log(
             f'{type(optimizer).__name__} updates by its fused kernels, which '
             'the guard can tell to leave out an update.', 'current')
-        optimizer._step_supports_amp_scaling = True  # type: ignore
+        setattr(optimizer, '_step_supports_amp_scaling', True)
     return True
 
 

@@ -57,14 +57,14 @@ def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
         return None
     for dataset in datasets:
         dataset.watched = True
-    batches = getattr(loader, 'batch_sampler', None)
+    batches: Any = getattr(loader, 'batch_sampler', None)
     batches = getattr(batches, 'batches', batches)
     sampler = getattr(batches, 'sampler', None)
     if sampler is None:
         return None
     if not isinstance(sampler, PlacedSampler):
-        batches.sampler = PlacedSampler(sampler, seed)  # type: ignore
-    return batches.sampler  # type: ignore[union-attr]
+        batches.sampler = PlacedSampler(sampler, seed)
+    return batches.sampler
 
 
 def begin_anew(loop: Any, loader: Any) -> None:

@@ -230,6 +230,7 @@ class ResumableLoader(DataLoader):
                 streams=self.sampler.streams, processes=get_world_size())
         return layout
 
+    # A generator, where torch promises an iterator of a class of its own.
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
         if self.deaths is None:
             yield from super().__iter__()

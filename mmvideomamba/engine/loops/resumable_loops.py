@@ -192,7 +192,7 @@ class ResumableIterLoop(_Resumable, IterBasedTrainLoop):
                                         or last):
             self.runner.val_loop.run()
 
-    def run_iter(self, data_batch: Any) -> None:  # type: ignore[override]
+    def run_iter(self, data_batch: Any) -> None:
         """Train on a batch.
 
         Args:

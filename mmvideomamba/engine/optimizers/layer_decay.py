@@ -39,7 +39,7 @@ class LayerDecayOptimWrapperConstructor(
                    params: List[dict],
                    module: nn.Module,
                    prefix: str = '',
-                   **kwargs) -> None:
+                   **kwargs: Any) -> None:
         """Add the parameters of a module, each as a group.
 
         Args:

@@ -71,7 +71,9 @@ class FlooredCosineLR(LRSchedulerMixin, _ParamScheduler):
         assert by_epoch, 'only what steps by epochs can be converted'
         if end != 1000000000:
             end = end * epoch_length
-        return cls(
+        # For a type checker the two asterisks might hold any argument.
+        build: Any = cls
+        return build(
             *args,
             T_max=T_max * epoch_length,
             warmup=warmup * epoch_length,

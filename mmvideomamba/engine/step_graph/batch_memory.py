@@ -26,7 +26,7 @@ class Withheld:
                            'was used')
 
     __bool__ = __str__ = __format__ = __float__ = __int__ = _refuse
-    __eq__ = __ne__ = __hash__ = _refuse  # type: ignore[assignment]
+    __eq__ = __ne__ = __hash__ = _refuse
 
 
 class UnknownValueError(TypeError):

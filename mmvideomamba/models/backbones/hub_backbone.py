@@ -147,6 +147,7 @@ class HubBackbone(
         self.origin = {}
         return self
 
+    # The signature of huggingface_hub has options of downloads alone.
     @classmethod
     def from_pretrained(  # type: ignore[override]
             cls: Type[Backbone],

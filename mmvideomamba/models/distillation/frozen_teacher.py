@@ -1,5 +1,5 @@
 """The frozen teacher of a distillation: build, weights and tokens."""
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import torch
 from mmengine.logging import print_log
@@ -23,11 +23,12 @@ def all_tokens(backbone: nn.Module, x: Tensor) -> Tensor:
         Tensor: Class token and patches after the final norm, shape
         (b, 1 + n, c).
     """
-    before, backbone.out_type = backbone.out_type, 'raw'
+    model: Any = backbone  # nn.Module declares no out_type
+    before, model.out_type = model.out_type, 'raw'
     try:
-        return backbone(x)[-1]
+        return model(x)[-1]
     finally:
-        backbone.out_type = before
+        model.out_type = before
 
 
 def layout(backbone: nn.Module) -> dict:
@@ -54,8 +55,8 @@ def summary(backbone: nn.Module) -> str:
     """Name a backbone and its sizes in a line, for messages."""
     sizes = dict(width=getattr(backbone, 'embed_dims', None))
     sizes.update(layout(backbone))
-    sizes = ', '.join(f'{k} {v}' for k, v in sizes.items())
-    return f'{type(backbone).__name__} ({sizes})'
+    text = ', '.join(f'{k} {v}' for k, v in sizes.items())
+    return f'{type(backbone).__name__} ({text})'
 
 
 def check_tokens(backbone: nn.Module, role: str) -> None:
@@ -99,9 +100,9 @@ class FrozenTeacher:
             raise ValueError(
                 'the teacher has no weights: set distill_head.checkpoint to '
                 'the file of a trained model')
-        if not isinstance(model, nn.Module):
-            model = MODELS.build(model)
-        self.backbone = getattr(model, 'backbone', model)
+        built: Any = model if isinstance(model,
+                                         nn.Module) else MODELS.build(model)
+        self.backbone: Any = getattr(built, 'backbone', built)
         check_tokens(self.backbone, 'teacher')
         self.backbone.requires_grad_(False)
         self.backbone.train(False)
@@ -115,7 +116,7 @@ class FrozenTeacher:
             ValueError: If the file does not exist, cannot be read or is of
                 another model.
         """
-        if self.loaded:
+        if self.loaded or self.checkpoint is None:
             return
         try:
             weights = unwrap(read_any(self.checkpoint))

@@ -1,5 +1,5 @@
 """Head that fits the student's tokens to a frozen teacher's."""
-from typing import Callable, Dict, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 import torch.nn.functional as F
 from mmengine.model import Sequential
@@ -199,7 +199,7 @@ def build_distill_head(cfg: Union[dict, nn.Module],
     Returns:
         TokenDistillHead: The head.
     """
-    head = cfg if isinstance(cfg, nn.Module) else MODELS.build(cfg)
+    head: Any = cfg if isinstance(cfg, nn.Module) else MODELS.build(cfg)
     head.check_student(student)
     return head
 

@@ -2,7 +2,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 import torch
 from mmengine.logging import print_log
@@ -86,7 +86,7 @@ class CachedTeacher(BaseModule):
             print_log(f'features of the teacher: {self._folder}', 'current')
         return self._folder
 
-    def _load_from_state_dict(self, *args, **kwargs) -> None:
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         self._folder = None  # other weights may be on their way
         super()._load_from_state_dict(*args, **kwargs)
 

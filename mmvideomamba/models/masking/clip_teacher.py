@@ -91,7 +91,9 @@ class CLIPTeacher(CLIPTower):
         self.num_levels = num_levels
         self.with_cls_token, self.norm = with_cls_token, norm
         self.resize = resize
-        self.amp_dtype = amp_dtype and getattr(torch, amp_dtype)
+        self.amp_dtype: Optional[torch.dtype] = None
+        if amp_dtype is not None:
+            self.amp_dtype = getattr(torch, amp_dtype)
         self._run = self._encode
         if compile_cfg:
             options = {} if compile_cfg is True else dict(compile_cfg)
@@ -118,9 +120,11 @@ class CLIPTeacher(CLIPTower):
         """Stay in evaluation mode, whatever the mode."""
         return super().train(False)
 
-    def forward(self,
-                x: Tensor,
-                mask: Optional[Tensor] = None) -> TeacherOutput:
+    # A teacher returns features and attention, the tower CLIP's feature.
+    def forward(  # type: ignore[override]
+            self,
+            x: Tensor,
+            mask: Optional[Tensor] = None) -> TeacherOutput:
         """Look at clips.
 
         Args:
@@ -185,7 +189,7 @@ class CLIPTeacher(CLIPTower):
             index = visible.unsqueeze(-1).expand(-1, -1, x.shape[-1])
             x = torch.cat([x[:, :1], x[:, 1:].gather(1, index)], dim=1)
         levels: List[Tensor] = []
-        weights = None
+        weights: Any = None
         for i, block in enumerate(self.transformer.resblocks):
             x, weights = block(x, need_weights=i == self.num_layers - 1)
             if i in self.levels:

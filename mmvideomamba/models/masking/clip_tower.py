@@ -145,7 +145,7 @@ class CLIPTower(BaseModule):
         self.positional_embedding = nn.Parameter(
             scale * torch.randn(1 + self.grid[0] * self.grid[1], width))
         self.ln_pre = nn.LayerNorm(width)
-        self.transformer = nn.Module()
+        self.transformer: Any = nn.Module()
         self.transformer.resblocks = nn.ModuleList([
             CLIPBlock(width, sizes['num_heads'], self.acts[act])
             for _ in range(self.num_layers)

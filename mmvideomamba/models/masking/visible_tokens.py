@@ -29,7 +29,9 @@ def visible_per_frame(num_patches: int, mask_ratio: Optional[float]) -> int:
     Raises:
         ValueError: If the ratio is no number, or none or all would stay.
     """
-    if not isinstance(mask_ratio, Real) or not isfinite(mask_ratio):
+    given: Any = mask_ratio  # also a number of numpy
+    number = isinstance(given, Real) and isfinite(given)
+    if mask_ratio is None or not number:
         raise ValueError('mask_ratio must be a number between 0 and 1, but '
                          f'got {mask_ratio!r}')
     masked = int(num_patches * mask_ratio)

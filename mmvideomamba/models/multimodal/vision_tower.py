@@ -1,5 +1,5 @@
 """The backbone as the visual half of a video-text model."""
-from typing import NamedTuple, Optional, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import torch
 from mmengine.model import BaseModule
@@ -28,7 +28,7 @@ class VisionOutput(NamedTuple):
     decoded: Optional[Tensor]
 
 
-def _built(part: Union[dict, nn.Module]) -> nn.Module:
+def _built(part: Union[dict, nn.Module]) -> Any:
     return part if isinstance(part, nn.Module) else MODELS.build(part)
 
 
@@ -77,14 +77,14 @@ class VisionTower(BaseModule):
         if pool_type not in POOL_TYPES:
             raise ValueError(f'pool_type must be one of {list(POOL_TYPES)}, '
                              f'but got {pool_type!r}')
-        self.backbone = _built(backbone)
+        self.backbone: Any = _built(backbone)
         if self.backbone.out_type != 'raw' or (
                 self.backbone.num_layers - 1 not in self.backbone.out_indices):
             raise ValueError(
                 "the backbone of VisionTower needs out_type='raw' and its "
                 'last block in out_indices, but has '
                 f'{self.backbone.out_type!r} and {self.backbone.out_indices}')
-        self.neck = neck and _built(neck)
+        self.neck: Any = neck and _built(neck)
         self.pool_type, self.keep_temporal = pool_type, keep_temporal
         self.pool_norm = nn.LayerNorm(self.backbone.embed_dims)
 

@@ -47,6 +47,7 @@ class UMTDecoder(BaseModule):
     """
 
     norms = ('l2', 'none')
+    places: Tensor
 
     def __init__(self,
                  in_channels: int,

@@ -186,8 +186,8 @@ def _check_params(direction: str, p: ScanParams, d: int, x: Tensor) -> None:
             f'{direction}.dt_proj_weight ({d}, r), but got '
             f'{tuple(p.A.shape)} and {tuple(p.dt_proj_weight.shape)}')
     n, r, k = p.A.shape[1], p.dt_proj_weight.shape[1], p.conv_weight.shape[-1]
-    expected = ScanParams((d, 1, k), (d, ), (r + 2 * n, d), (d, r), (d, ),
-                          (d, n), (d, ))
+    # In the order of the fields.
+    expected = ((d, 1, k), (d, ), (r + 2 * n, d), (d, r), (d, ), (d, n), (d, ))
     weights = list(zip(p._fields, p))
     for (field, tensor), shape in zip(weights, expected):
         # Names are made for errors alone: this runs in every layer and call.

@@ -1,5 +1,5 @@
 """The mixer's ops as compositions of one-directional ops: the definition."""
-from typing import Optional
+from typing import Any, Optional
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,7 +14,7 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
                                  backend: str) -> Tensor:
     """Compose ``ops.bidirectional_selective_scan`` from a backend's ops."""
     v, z = xz.chunk(2, dim=-1)
-    y = None
+    y: Any = None
     for params, reverse in ((forward, False), (backward, True)):
         if params is None:
             continue

@@ -2,7 +2,7 @@
 import functools
 import importlib
 import os
-from typing import Any, Callable, Tuple, TypeVar
+from typing import Any, Callable, Tuple, TypeVar, Union
 
 import torch
 from torch import Tensor
@@ -114,7 +114,7 @@ def compute_dtype(x: Tensor) -> torch.dtype:
     return x.dtype
 
 
-def being_traced(x: Tensor) -> str:
+def being_traced(x: Union[Tensor, Proxy]) -> str:
     """Tell why an op must consist of operators that torch sees.
 
     Tracers, exporters, fake tensors, transforms of ``torch.func`` and counters
@@ -122,7 +122,7 @@ def being_traced(x: Tensor) -> str:
     out without a word, and so would kernels on a GPU.
 
     Args:
-        x (Tensor): Input of the op, any shape.
+        x (Tensor | Proxy): Input of the op, any shape.
 
     Returns:
         str: The reason, or '' for a plain call.

@@ -5,6 +5,7 @@ gives up if neither can be written. Kernels then go to a private folder below
 the temporary one, or each process compiles anew. numba's index is not made
 for two writers at once; a lock keeps processes apart.
 """
+import importlib
 import logging
 import os
 from contextlib import contextmanager
@@ -16,10 +17,11 @@ from numba.core.caching import FunctionCache, NullCache
 
 from .cache_folder import private_folder
 
+fcntl: Any
 try:
-    import fcntl
+    fcntl = importlib.import_module('fcntl')
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None
 
 LOCK = 'mmvideomamba.lock'
 logger = logging.getLogger(__name__)

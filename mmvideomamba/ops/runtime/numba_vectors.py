@@ -15,7 +15,12 @@ from typing import Any, Callable
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, overload, register_model
+from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import models, overload, register_model
+
+# For a type checker, calls in kernels would lack the first argument, which
+# numba itself passes.
+intrinsic: Any = numba_intrinsic
 
 # Floats of a vector; channels are padded to a multiple.
 WIDTH = 16

@@ -16,7 +16,7 @@ def _rows(x_p, t0, l, stride, in_d, COUNT: tl.constexpr):
     """Load COUNT consecutive tokens from t0 on, zeros outside."""
     # A block, because the interpreter mistypes `block & scalar`.
     t = tl.zeros([1], tl.int32) + t0
-    rows = ()
+    rows = ()  # type: tuple
     for i in tl.static_range(COUNT):
         ok = in_d & (t + i >= 0) & (t + i < l)
         rows = rows + (tl.load(x_p + (t + i) * stride, mask=ok, other=0.), )
@@ -26,7 +26,7 @@ def _rows(x_p, t0, l, stride, in_d, COUNT: tl.constexpr):
 @triton.jit
 def _taps(w_p, bias_p, at, d, in_d, TAPS: tl.constexpr):
     """Load a direction's weights and bias, float32 each."""
-    taps = ()
+    taps = ()  # type: tuple
     for j in tl.static_range(TAPS):
         w = tl.load(w_p + at * TAPS + j, mask=in_d, other=0.)
         taps = taps + (w.to(tl.float32), )
@@ -104,7 +104,7 @@ def _accumulate_gradients(rows, dpre, taps, dxs, sums, k: tl.constexpr,
                           BLOCK_L: tl.constexpr):
     """Add a direction's share of the input and weight gradients."""
     H: tl.constexpr = TAPS - 1
-    more, new = (), ()
+    more, new = (), ()  # type: tuple, tuple
     for i in tl.static_range(BLOCK_L):
         dx = dxs[i]
         for j in tl.static_range(TAPS):
@@ -128,7 +128,7 @@ def _before_activation(rows, gs, taps, bias, REVERSE: tl.constexpr,
                        TAPS: tl.constexpr, SILU: tl.constexpr,
                        COUNT: tl.constexpr, USE_PTX: tl.constexpr):
     """Turn gradients of outputs into gradients before the activation."""
-    dpre = ()
+    dpre = ()  # type: tuple
     for m in tl.static_range(COUNT):
         g = gs[m].to(tl.float32)
         if SILU:
@@ -175,7 +175,7 @@ def conv_bwd_kernel(
     x_p += sample * l * stride + c
     dx_p += sample * l * dx_stride + c
     none = tl.zeros([TD], tl.float32)
-    sums = ()
+    sums = ()  # type: tuple
     for i in tl.static_range(K * (TAPS + 1)):
         sums = sums + (none, )
     for i_block in range(BLOCKS_L):
@@ -184,10 +184,10 @@ def conv_bwd_kernel(
             t0 = t0.to(tl.int64)
         t = tl.zeros([1], tl.int32) + t0
         rows = _rows(x_p, t0 - H, l, stride, in_d, BLOCK_L + 2 * H)
-        dxs = ()
+        dxs = ()  # type: tuple
         for i in tl.static_range(BLOCK_L):
             dxs = dxs + (none, )
-        new = ()
+        new = ()  # type: tuple
         for k in tl.static_range(K):
             taps, bias = _taps(w_p, bias_p, k * d + c, d, in_d, TAPS)
             # The outputs within reach of the inputs: H more tokens.

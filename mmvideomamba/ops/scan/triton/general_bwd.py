@@ -25,7 +25,8 @@ def _load_group(u_p, delta_p, dy_p, bc_p, states_p, i0, stop, step, dp, bc_row,
         states_p + (i0 // GROUP).to(tl.int64) * state_row,
         mask=inside,
         other=0.)
-    us, ss, dys, Bs, Cs = (), (), (), (), ()
+    us, ss, dys = (), (), ()  # type: tuple, tuple, tuple
+    Bs, Cs = (), ()  # type: tuple, tuple
     for j in tl.static_range(GROUP):
         ok = tl.full([1, 1], 1, tl.int1) if FULL else zero + i0 + j < stop
         t = step * (i0 + j)
@@ -69,7 +70,7 @@ def _differentiate_token(g, dA, before, after, u0, s0, dy0, B, C, A, skip,
 def _recompute(h, us, ss, Bs, A, DTYPE: tl.constexpr, BD: tl.constexpr,
                PACK: tl.constexpr):
     """Return the states before and after each token of a group."""
-    hs = (h, )
+    hs = (h, )  # type: tuple
     for j in tl.static_range(GROUP):
         u = unpack_channels(us[j], DTYPE, BD, PACK)
         s = unpack_channels(ss[j], DTYPE, BD, PACK)

@@ -163,8 +163,8 @@ def n16_bwd_kernel(
     i0 = count // GROUP * GROUP
     if i0 < count:
         h = load_state(states_p + i0 // GROUP * state_row)
-        hs = (h, )
-        tokens = ()
+        hs = (h, )  # type: tuple
+        tokens = ()  # type: tuple
         for j in tl.static_range(GROUP - 1):
             t = tl.minimum(i0 + j, count - 1)
             u, s, B = _load_input(u_p, delta_p, bc_p, kept, n, t, row, bc_row,
@@ -217,7 +217,7 @@ def n16_bwd_kernel(
                 u, s, B = tokens[j]
                 h = _next_state(h, u, s, B, A, USE_PTX)
                 hs = hs + (h, )
-            next_tokens = ()
+            next_tokens = ()  # type: tuple
             i1 = tl.maximum(i0 - GROUP, 0)
             for back in tl.static_range(GROUP):
                 g, dA, dbc, du, ddelta, share = _differentiate_token(

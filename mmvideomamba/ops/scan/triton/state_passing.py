@@ -43,8 +43,8 @@ def state_passing_kernel(
     chunk_states_p += at * N * d + n * d + c
     step_sums_p += at * d + c
     for i in range(0, chunks, CHUNKS_AHEAD):
-        finals = ()
-        totals = ()
+        finals = ()  # type: tuple
+        totals = ()  # type: tuple
         for j in tl.static_range(CHUNKS_AHEAD):
             # The last chunk has no successor and no stored state.
             more = zero + i + j + 1 < chunks
