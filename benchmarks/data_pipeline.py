@@ -203,6 +203,11 @@ class OlderReader:
     def ask(self, row: Row, what: str = 'rate', seed: int = 0) -> Any:
         """Measure a row, see ``Reader.ask``.
 
+        Args:
+            row (Row): The row.
+            what (str): See ``Reader.ask``. Defaults to 'rate'.
+            seed (int): See ``Reader.ask``. Defaults to 0.
+
         Raises:
             RuntimeError: If the process has ended.
         """

@@ -226,6 +226,9 @@ class FolderLock:
         Args:
             alone (bool): The file system has no locks: of two processes, the
                 last one wins.
+
+        Raises:
+            OSError: If the file cannot be written.
         """
         record = _own_record()
         name = f'{self.name}.{record["host"]}.{record["pid"]}{DRAFT}'

@@ -78,6 +78,9 @@ def _of_kind(folder: Path, template: str, since: int) -> Iterator[Path]:
         folder (Path): Where the files are.
         template (str): Name with ``{}`` for the number.
         since (int): Time in ns; files changed earlier are left out.
+
+    Yields:
+        Path: A file.
     """
     start, _, end = re.sub(r'\{[^}]*\}', '{}', template).partition('{}')
     pattern = re.compile(f'{re.escape(start)}([0-9]+){re.escape(end)}')

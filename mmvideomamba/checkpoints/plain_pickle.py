@@ -72,6 +72,9 @@ class PlainUnpickler(pickle.Unpickler):
         Args:
             pid (Any): The reference.
 
+        Returns:
+            Any: Never.
+
         Raises:
             pickle.UnpicklingError: Always.
         """

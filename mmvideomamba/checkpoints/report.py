@@ -68,7 +68,7 @@ def log_changes(changes: List[Change],
     """Log the changes as a table.
 
     Args:
-        changes (List[Change]): Rows.
+        changes (list[Change]): Rows.
         logger (str, optional): mmengine's logger name. Defaults to
             'current'.
         grouped (bool): Whether similar tensors share a row. Defaults to

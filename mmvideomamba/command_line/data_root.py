@@ -85,6 +85,10 @@ def _refuse_kind(cfg: Config, sets: List[DataSet]) -> None:
 def _choose_list(one: DataSet, root: Path) -> str:
     """Choose the list of a data set: the recipe's own, else that of a split.
 
+    Args:
+        one (DataSet): The data set.
+        root (Path): Folder of the lists.
+
     Returns:
         str: Name of the file, perhaps of none.
     """

@@ -24,11 +24,18 @@ _EVALUATORS = ('val_evaluator', 'test_evaluator')
 
 
 class Part(NamedTuple):
-    """A dict for a registry to build."""
+    """A dict for a registry to build.
+
+    Args:
+        place (str): Keys from the config to the dict, for messages.
+        cfg (dict): The dict.
+        registry (Registry): Builds the dict.
+        extra (tuple[str]): Keys taken away before the call of the class.
+            Defaults to ().
+    """
     place: str
     cfg: dict
     registry: Registry
-    # Keys taken away before the call of the class.
     extra: Tuple[str, ...] = ()
 
 

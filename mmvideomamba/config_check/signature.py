@@ -83,6 +83,10 @@ def _parameters(function: Any) -> Optional[Dict[str, str]]:
 def _taken_on_the_way(function: Any, rest: str) -> Optional[Set[str]]:
     """Follow the use of ``**kwargs`` in the source of an ``__init__``.
 
+    Args:
+        function (Callable): The ``__init__``, decorated or not.
+        rest (str): Name of the argument with two asterisks.
+
     Returns:
         set[str], optional: Keys popped by name; None if ``**kwargs`` do not
         go to the next ``__init__``, or elsewhere as well.

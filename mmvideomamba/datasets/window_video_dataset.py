@@ -24,6 +24,7 @@ class WindowVideoDataset(CheckedVideoDataset):
     packed with the sample).
 
     Args:
+        *args: Further arguments of ``CheckedVideoDataset``.
         window (float, optional): Length of a window, in seconds. None takes
             whole videos. Defaults to 60.
         stride (float): Distance of the starts, in seconds. Defaults to 16.
@@ -31,8 +32,8 @@ class WindowVideoDataset(CheckedVideoDataset):
             as one, as published. If not it is an error. Defaults to True.
         num_windows (int, optional): Windows of a video to take, spread evenly,
             for a quick test. Defaults to None, all.
-        **kwargs: Further arguments of ``CheckedVideoDataset``, ``ann_file``
-            and ``pipeline`` among them.
+        **kwargs: Further arguments by name, ``ann_file`` and ``pipeline``
+            among them.
 
     Raises:
         FileNotFoundError: See ``CheckedVideoDataset``.

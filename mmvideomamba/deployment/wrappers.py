@@ -29,6 +29,9 @@ class ExportWrapper(nn.Module):
             first of the shape, by name and in order.
         scores (tuple[str]): Outputs with values around 1, which have an
             absolute tolerance; others are compared in shares of the largest.
+
+    Raises:
+        ValueError: If the backbone does not take three channels.
     """
 
     input_name = 'frames'

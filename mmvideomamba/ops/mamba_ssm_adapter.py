@@ -77,6 +77,18 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
                    reverse: bool) -> Tuple[Tensor, Tensor]:
     """Compute the op with ``mamba_ssm``; see ``ops.selective_scan``.
 
+    Args:
+        u (Tensor): Input, shape (b, l, d).
+        delta (Tensor): Step size, shape (b, l, d).
+        A (Tensor): Negative decay rates, shape (d, n).
+        B (Tensor): Input weights, shape (b, l, n), (b, l, g, n) or (d, n).
+        C (Tensor): Output weights, shapes as ``B``.
+        D (Tensor, optional): Skip weight, shape (d, ).
+        z (Tensor, optional): Gate, shape (b, l, d).
+        delta_bias (Tensor, optional): Added to ``delta``, shape (d, ).
+        delta_softplus (bool): Pass the step size through softplus.
+        reverse (bool): Scan from the last token.
+
     Returns:
         tuple: Output (b, l, d) in the dtype of ``u``, and the last state
         (b, d, n), detached, in float32.
@@ -119,6 +131,16 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
 def causal_conv1d(x: Tensor, weight: Tensor, bias: Optional[Tensor],
                   activation: Optional[str], reverse: bool) -> Tensor:
     """Compute the op with ``causal_conv1d``; see ``ops.causal_conv1d``.
+
+    Args:
+        x (Tensor): Tokens, shape (b, l, d).
+        weight (Tensor): Taps, shape (d, k).
+        bias (Tensor, optional): Shape (d, ).
+        activation (str, optional): 'silu' or None.
+        reverse (bool): Look at later tokens.
+
+    Returns:
+        Tensor: Shape (b, l, d).
 
     Raises:
         RuntimeError: If the stock kernel does not know the width.
@@ -168,6 +190,14 @@ def bidirectional_selective_scan(xz: Tensor, forward: Optional[ScanParams],
                                  _: str) -> Tensor:
     """Compute the op; see ``ops.bidirectional_selective_scan``.
 
+    Args:
+        xz (Tensor): Content and gate, shape (b, l, 2 * d).
+        forward (ScanParams, optional): Weights of the first-to-last scan.
+        backward (ScanParams, optional): Weights of the last-to-first scan.
+
+    Returns:
+        Tensor: Shape (b, l, d), dtype of ``xz``.
+
     Raises:
         RuntimeError: If the stock kernels do not know a width or have no
             room for the state.
@@ -188,6 +218,18 @@ def bidirectional_mixer(x: Tensor, in_weight: Tensor, out_weight: Tensor,
 
     The first projection writes channels first, so that nothing is
     transposed before the scans.
+
+    Args:
+        x (Tensor): Tokens, shape (b, l, c).
+        in_weight (Tensor): Shape (2 * d, c).
+        out_weight (Tensor): Shape (c, d).
+        forward (ScanParams, optional): Weights of the first-to-last scan.
+        backward (ScanParams, optional): Weights of the last-to-first scan.
+        in_bias (Tensor, optional): Shape (2 * d, ).
+        out_bias (Tensor, optional): Shape (c, ).
+
+    Returns:
+        Tensor: Shape (b, l, c).
 
     Raises:
         RuntimeError: If the stock kernels do not know a width or have no

@@ -269,6 +269,10 @@ class App:
 
         Returns:
             Response: See ``Service.look``.
+
+        Raises:
+            Busy: If as many videos as allowed are being received.
+            ValueError: If the video cannot be used.
         """
         if self._uploads >= UPLOADS:
             raise Busy(self._uploads)

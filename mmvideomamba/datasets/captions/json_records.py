@@ -70,6 +70,10 @@ class JsonlRecords:
     Args:
         path (str): The file.
         key (str): 'video' or 'image'.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file is empty.
     """
 
     def __init__(self, path: str, key: str) -> None:

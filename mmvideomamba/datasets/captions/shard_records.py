@@ -40,6 +40,9 @@ class ShardEntry(NamedTuple):
     def medium(self) -> bytes:
         """Read the medium.
 
+        Returns:
+            bytes: The file of a video or an image.
+
         Raises:
             ValueError: If the shard is cut off.
         """
@@ -90,7 +93,7 @@ class ShardRecords:
             If a shard turns out short in the middle of a training, 'skip'
             raises a ValueError for each lost sample, which the data set
             treats as a bad medium. Defaults to 'raise'.
-        count_file (str, optional): A ``.json`` to keep the counts in:
+        count_file (str): A ``.json`` to keep the counts in:
             ``{SHARD: {"samples": COUNT, "bytes": SIZE, "mtime": TIME}}``,
             paths relative to the file. New shards, and shards of another
             size or time of change, are counted, and the file is written anew

@@ -20,7 +20,12 @@ class SqliteRecords:
 
     Args:
         path (str): The file.
-        key (str): Unused; the column is ``filename``.
+        key (str): Unused; the column is ``filename``. Defaults to 'video'.
+
+    Raises:
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file has no such table, or the table no row, or the
+            ids have a gap.
     """
 
     def __init__(self, path: str, key: str = 'video') -> None:

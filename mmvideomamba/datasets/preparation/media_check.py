@@ -207,6 +207,9 @@ def check_files(media: Dict[str, str],
 
     Returns:
         dict[str, FileCheck]: Path to result, in the order of ``media``.
+
+    Raises:
+        BaseException: If the check is interrupted, after ``save``.
     """
     known = known or {}
     paths = list(media)

@@ -227,6 +227,9 @@ class _Clip:
         Args:
             step (PackActionInputs): Of the pipeline.
             frames (Tensor): Shape (t, h, w, 3), uint8.
+
+        Returns:
+            dict: As from the step, with the draws as an array.
         """
         found = step(dict(self.results, imgs=frames))
         # An array travels within the message, a tensor in shared memory of

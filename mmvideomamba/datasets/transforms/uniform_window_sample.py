@@ -38,15 +38,16 @@ class UniformWindowSample(UniformSample):
     Added Keys: those of ``UniformSample``.
 
     Args:
-        clip_len (int): Frames of a clip.
-        num_clips (int): Clips per window. Defaults to 1.
-        test_mode (bool): Whether to take fixed frames. Defaults to False.
+        *args: Arguments of ``UniformSample``: ``clip_len``, frames of a clip;
+            ``num_clips``, clips per window, 1 by default; ``test_mode``,
+            whether to take fixed frames, False by default.
         window (float, optional): Length of the windows of a whole video, in
             seconds. None refuses a sample without a window. Defaults to None.
         stride (float): Distance of the starts of these windows, in seconds.
             Defaults to 16.
         num_windows (int, optional): Windows of a whole video to take, spread
             evenly. Defaults to None, all.
+        **kwargs: Arguments of ``UniformSample`` by name.
 
     Raises:
         ValueError: If a sample has no window and none can be cut.

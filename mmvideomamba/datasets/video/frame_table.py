@@ -272,8 +272,18 @@ def _check_end(container: Any, stream: Any, path: str, packets: _Packets,
                family: set) -> bool:
     """Raise MediaError if packets are missing at the end.
 
+    Args:
+        container (InputContainer): The open file.
+        stream (VideoStream): Stream of the pictures.
+        path (str): The file, for messages.
+        packets (_Packets): Packets of the stream.
+        family (set[str]): Names of the container's format.
+
     Returns:
         bool: Whether the container tells where the file should end.
+
+    Raises:
+        MediaError: If packets are missing at the end.
     """
     if family & {'mov', 'avi'}:
         announced = packets.indexed

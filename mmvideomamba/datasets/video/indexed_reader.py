@@ -125,6 +125,9 @@ class _Truth(PyAVReader):
 
         Returns:
             list[float]: Seconds.
+
+        Raises:
+            UnsupportedVideoError: If the file does not tell.
         """
         try:
             with self._strict('its packets cannot be read'):

@@ -376,6 +376,10 @@ class PyAVReader(VideoReader):
     def _times_from(self, start: int, index: int) -> Tuple[List[int], int]:
         """Read the times of the packets from a key packet to a frame.
 
+        Args:
+            start (int): Number of the key packet.
+            index (int): Number of the frame.
+
         Returns:
             tuple[list[int], int]: Numbers of the packets that are shown no
             earlier than the key packet, in the order of presentation; the

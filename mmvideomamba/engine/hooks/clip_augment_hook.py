@@ -96,6 +96,9 @@ class ClipAugmentHook(Hook):
 
         Args:
             runner (Runner): The runner, with the model on its device.
+
+        Raises:
+            UserError: If ``on='device'`` is impossible.
         """
         # An interrupted training leaves the data set as it was then.
         self.after_run(runner)

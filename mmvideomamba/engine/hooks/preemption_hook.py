@@ -214,6 +214,9 @@ class PreemptionHook(Hook):
         Args:
             wait (bool): Wait for the flags of the other processes; else
                 the flags of the last call count. Defaults to False.
+
+        Returns:
+            int: ``PREEMPTED``, ``INTERRUPTED`` or 0.
         """
         assert self._watch is not None
         own = [self._watch.preempted, self._watch.interrupted]

@@ -320,6 +320,13 @@ class SafeCheckpointHook(CheckpointHook):
                **kwargs: Any) -> None:
         """Write a file, complete on all processes at the return.
 
+        Args:
+            runner (Runner): The runner.
+            name (str): Name of the file.
+            replaced (list[str]): Names of the files to be removed for the
+                new one.
+            **kwargs: Arguments of ``Runner.save_checkpoint``.
+
         Raises:
             UserError: If the file cannot be written.
         """

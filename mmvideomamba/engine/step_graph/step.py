@@ -303,6 +303,9 @@ class GraphedStep:
             reason (str): For the log.
             together (bool): Whether all processes leave now. Defaults to
                 False: the sums over processes stay the same.
+
+        Raises:
+            UserError: By the mode 'on'.
         """
         if self.must:
             raise UserError(

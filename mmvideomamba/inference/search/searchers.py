@@ -97,6 +97,9 @@ def build_searcher(name: str, vectors: np.ndarray, index: Path,
 
     Returns:
         Searcher: Built.
+
+    Raises:
+        ValueError: See ``load_searcher``.
     """
     searcher = load_searcher(name)
     if name == EXACT or not len(vectors):

@@ -166,6 +166,9 @@ class StoreWriter:
 
     Attributes:
         removed (int): Bytes left by a killed writer.
+
+    Raises:
+        OSError: If a file of the store cannot be opened for writing.
     """
 
     def __init__(self, store: Store) -> None:

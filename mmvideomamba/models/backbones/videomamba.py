@@ -77,12 +77,12 @@ class VideoMamba(BaseModule, HubBackbone):
         inflation (str): How a 2-D patch kernel gets a time axis: 'center'
             puts the kernel at the middle frame, 'average' spreads the kernel
             over all frames. Defaults to 'center'.
+        cuda_graph (bool): Replay inference as a CUDA graph, for small
+            batches; see ``graphed``. Defaults to False.
         frozen_stages (int): Stages that do not learn: 0 the embeddings, k
             also the first k blocks, ``num_layers`` also the final norm. No
             gradient is computed there, and nothing is dropped. Defaults to
             -1, none.
-        cuda_graph (bool): Replay inference as a CUDA graph, for small
-            batches; see ``graphed``. Defaults to False.
         init_cfg (dict, optional): mmengine's initialisation config.
             ``dict(type='Pretrained', checkpoint=FILE)`` takes any published
             file, with ``ema=True`` the EMA weights of the file. Defaults to

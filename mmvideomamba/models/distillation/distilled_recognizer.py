@@ -43,6 +43,7 @@ class DistilledRecognizer3D(Recognizer3D):
             inputs (Tensor): Clips as both models get them, shape
                 (b, views, 3, t, h, w).
             data_samples (list[ActionDataSample]): With labels.
+            **kwargs: Passed on to the loss of the head.
 
         Returns:
             dict: Losses of the head, and ``loss_distill``.

@@ -46,6 +46,7 @@ class AttentiveHead(VideoMambaHead):
         Args:
             x (tuple[Tensor]): Features of the backbone; the last entry,
                 (b, n, c) or (b, c, t, h, w), is used.
+            **kwargs: Passed on to ``VideoMambaHead.forward``.
 
         Returns:
             Tensor: Scores before softmax, shape (b, num_classes).

@@ -135,6 +135,7 @@ class VideoMambaHead(BaseHead):
         Args:
             x (tuple[Tensor]): Features of the backbone; the last entry,
                 (b, c), is used.
+            **kwargs: Unused; the host hands the arguments of ``loss`` on.
 
         Returns:
             Tensor: Scores before softmax, shape (b, num_classes).

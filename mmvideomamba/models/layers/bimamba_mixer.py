@@ -168,6 +168,9 @@ class BiMambaMixer(BaseModule):
 
         Returns:
             Tensor: Mixed tokens in stored order, shape (b, l, c).
+
+        Raises:
+            ValueError: If ``order`` is needed and missing.
         """
         if self.scan_order == 'spatial_first':
             return self._mix(x, self._ends)

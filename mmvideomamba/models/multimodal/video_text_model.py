@@ -147,6 +147,9 @@ class VideoTextModel(VideoTextBase):
             inputs (Tensor): See ``forward``.
             data_samples (list[BaseDataElement]): See the class.
 
+        Returns:
+            Any: Never.
+
         Raises:
             ValueError: Always.
         """
@@ -158,7 +161,10 @@ class VideoTextModel(VideoTextBase):
         """Return what scores a whole set.
 
         Args:
-            **kwargs: Arguments of ``RetrievalScorer``.
+            **kwargs (Any): Arguments of ``RetrievalScorer``.
+
+        Returns:
+            RetrievalScorer: Of this model.
         """
         return RetrievalScorer(self, **kwargs)
 
@@ -186,6 +192,10 @@ class VideoTextModel(VideoTextBase):
     def loss(self, inputs: Tensor,
              data_samples: List[BaseDataElement]) -> Dict[str, Tensor]:
         """Compute the losses of a batch; see ``forward``.
+
+        Args:
+            inputs (Tensor): Clips, see ``forward``.
+            data_samples (list[BaseDataElement]): See the class.
 
         Returns:
             dict[str, Tensor]: ``loss_vtc`` and so on, times their weights,

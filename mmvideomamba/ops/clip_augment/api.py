@@ -26,7 +26,7 @@ def clip_augment_support(device: Union[str, torch.device]) -> str:
     """Tell why clips cannot be augmented on a device.
 
     Args:
-        device (str or torch.device): Device of the frames.
+        device (str | torch.device): Device of the frames.
 
     Returns:
         str: The reason, or '' where the kernels run: NVIDIA's GPUs, and the

@@ -189,6 +189,9 @@ def needs_registered_op(x: Tensor) -> bool:
 
     Args:
         x (Tensor): Input of the op.
+
+    Returns:
+        bool: False for a plain call.
     """
     return (torch.compiler.is_compiling() or type(x) is not Tensor
             or torch._C._len_torch_dispatch_stack() > 0)

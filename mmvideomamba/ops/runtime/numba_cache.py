@@ -106,7 +106,7 @@ def compiled(**options: Any) -> Callable[[Callable], Any]:
     """Compile a function with numba at the first call, and keep the result.
 
     Args:
-        **options: Options of ``numba.njit``, without ``cache``.
+        **options (Any): Options of ``numba.njit``, without ``cache``.
 
     Returns:
         Callable: A decorator.

@@ -51,6 +51,9 @@ def constant(value: float) -> ir.Constant:
 
     Args:
         value (float): Any number; rounded to float32.
+
+    Returns:
+        ir.Constant: ``WIDTH`` times the number.
     """
     return ir.Constant(_FLOATS, [float(value)] * WIDTH)
 
@@ -62,6 +65,9 @@ def call(b: Any, name: str, *args: Any) -> Any:
         b (IRBuilder): Builder of the code.
         name (str): Name without 'llvm.' and type.
         *args: Vectors.
+
+    Returns:
+        ir.Value: A vector.
     """
     kind = ir.FunctionType(_FLOATS, [_FLOATS] * len(args))
     function = cgutils.get_or_insert_function(b.module, kind,
@@ -76,6 +82,9 @@ def shifted_exponent(b: Any, p: Any, rounded: Any) -> Any:
         b (IRBuilder): Builder of the code.
         p (Value): Vector of floats.
         rounded (Value): Vector; integers in the low bits of floats.
+
+    Returns:
+        ir.Value: Vector of floats.
     """
     shift = b.shl(b.bitcast(rounded, _INTS), ir.Constant(_INTS, [23] * WIDTH))
     return b.bitcast(b.add(b.bitcast(p, _INTS), shift), _FLOATS)

@@ -259,6 +259,9 @@ def is_wrong(family: str, dtype: torch.dtype, device: int) -> bool:
         family (str): A name in ``FAMILIES``.
         dtype (torch.dtype): Dtype of the tokens.
         device (int): Number of the GPU, or ``CPU``.
+
+    Returns:
+        bool: False also for kernels that were not checked.
     """
     if _assumed:
         return (family, dtype) in _assumed[-1]
@@ -274,6 +277,9 @@ def wrong_anywhere(family: str, dtype: torch.dtype) -> bool:
     Args:
         family (str): A name in ``FAMILIES``.
         dtype (torch.dtype): Dtype of the tokens.
+
+    Returns:
+        bool: True if ``is_wrong`` is for one of the devices.
     """
     key = family, dtype
     if _assumed:

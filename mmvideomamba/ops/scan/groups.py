@@ -58,7 +58,7 @@ def scan_groups(function: Callable[...,
     """Scan group by group with a function that knows a single group.
 
     Args:
-        function (callable): Takes the other arguments, ``B`` and ``C`` of
+        function (Callable): Takes the other arguments, ``B`` and ``C`` of
             shape (b, l, n), or (d, n) where constant.
         u (Tensor): Input, shape (b, l, d).
         delta (Tensor): Step size, shape (b, l, d).

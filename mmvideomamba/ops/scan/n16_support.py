@@ -34,5 +34,8 @@ def n16_kernels_run(dtype: torch.dtype) -> bool:
 
     Args:
         dtype (torch.dtype): Dtype of the tokens.
+
+    Returns:
+        bool: False also where the kernels cannot be compiled.
     """
     return not n16_reason() and not wrong_anywhere(N16_SCAN, dtype)

@@ -84,6 +84,9 @@ def stays_float32(name: str) -> bool:
 
     Args:
         name (str): Name of the input, perhaps with the ending of a direction.
+
+    Returns:
+        bool: False for an input in the dtype of the tokens.
     """
     return name.rpartition('.')[2] in _FLOAT32
 

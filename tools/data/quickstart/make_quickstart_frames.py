@@ -34,6 +34,9 @@ def make_image(out_dir: Path, split: str, index: int, seed: int) -> None:
         split (str): ``train`` or ``val``.
         index (int): Number of the image in its split.
         seed (int): Seed of the set.
+
+    Raises:
+        OSError: If the file cannot be written.
     """
     label = index % len(PLACES)
     # One stream of draws for each image; 2 and 3, as videos have 0 and 1.

@@ -29,6 +29,9 @@ def token_stride(x: Tensor) -> int:
 
     Args:
         x (Tensor): Shape (b, l, d).
+
+    Returns:
+        int: In numbers of the dtype of ``x``.
     """
     # The stride of an axis of length one means nothing.
     return x.stride(1) if x.shape[1] > 1 else x.stride(0)

@@ -82,7 +82,8 @@ def project_steps(g: Tensor, w: Tensor, bias: Tensor, n: int, b: int,
         w (Tensor): Projection of the ranks, shape (k, d, q).
         bias (Tensor): Shape (k, d), float32.
         n (int): States.
-        b, l (int): Samples and tokens.
+        b (int): Samples.
+        l (int): Tokens of a sample.
 
     Returns:
         tuple: Step sizes after softplus (k, b, l, d), dtype of ``g``, and B

@@ -227,6 +227,9 @@ def stacked_sizes(source: Source, dtype: torch.dtype) -> Tuple[int, int]:
     Args:
         source (Source): The weights; sizes may be symbols.
         dtype (torch.dtype): Dtype of the tokens.
+
+    Returns:
+        tuple[int, int]: Numbers of ``full`` and of ``low``.
     """
     # Symbols are unfit for the cache.
     full, low = (

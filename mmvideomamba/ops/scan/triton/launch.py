@@ -45,6 +45,9 @@ def uses_n16_kernels(dtype: torch.dtype, d: int, n: int) -> bool:
         dtype (torch.dtype): Dtype of the tokens.
         d (int): Channels.
         n (int): States of a channel.
+
+    Returns:
+        bool: False for the general kernels.
     """
     return (dtype != torch.float32 and d % PACK.value == 0
             and n == STATES.value and n16_kernels_run(dtype))

@@ -121,9 +121,19 @@ def selective_scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
                    D: Optional[Tensor], z: Optional[Tensor],
                    delta_bias: Optional[Tensor], delta_softplus: bool,
                    reverse: bool) -> Tuple[Tensor, Tensor]:
-    """Compute the op on a GPU; see ``ops.selective_scan`` for the shapes.
+    """Compute the op on a GPU; see ``ops.selective_scan``.
 
-    ``B`` and ``C`` must have shape (b, l, n), or groups.
+    Args:
+        u (Tensor): Input, shape (b, l, d).
+        delta (Tensor): Step size, shape (b, l, d).
+        A (Tensor): Negative decay rates, shape (d, n).
+        B (Tensor): Input weights, shape (b, l, n) or (b, l, g, n).
+        C (Tensor): Output weights, shapes as ``B``.
+        D (Tensor, optional): Skip weight, shape (d, ).
+        z (Tensor, optional): Gate, shape (b, l, d).
+        delta_bias (Tensor, optional): Added to ``delta``, shape (d, ).
+        delta_softplus (bool): Pass the step size through softplus.
+        reverse (bool): Scan from the last token.
 
     Returns:
         tuple: Output (b, l, d) in the dtype of ``u``, and the last state

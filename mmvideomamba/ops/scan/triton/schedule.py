@@ -52,7 +52,7 @@ def make_launch(first_sequence: int, count: int, l: int, d: int,
 
     Args:
         first_sequence (int): First sequence of the launch.
-        sequences (int): Number of sequences.
+        count (int): Number of sequences.
         l (int): Tokens of a sequence.
         d (int): Channels.
         chunks (int): Wanted number of chunks. The result has fewer for short
