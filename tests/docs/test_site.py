@@ -7,12 +7,12 @@ from typing import Iterator, Set
 from script import ROOT
 
 API = ''.join(page.read_text() for page in (ROOT / 'docs/api').glob('*.rst'))
-# Packages that repeat names of their parts.
+# Packages repeating names of subpackages.
 REPEATED = {'mmvideomamba.models'}
 
 
 def packages_with_names() -> Iterator[str]:
-    """Yield the packages that list public names."""
+    """Yield the packages with a list of public names."""
     for file in sorted((ROOT / 'mmvideomamba').rglob('__init__.py')):
         names: Set[str] = set()
         for node in ast.parse(file.read_text()).body:

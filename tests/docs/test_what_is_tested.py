@@ -1,4 +1,4 @@
-"""README and the page of the tests name what exists."""
+"""Paths in README and in the page of the tests exist."""
 import re
 from pathlib import Path
 from typing import Set
@@ -17,7 +17,7 @@ def test_paths_exist() -> None:
 
 
 def links_of(page: Path) -> Set[Path]:
-    """Return the Markdown pages that a page links."""
+    """Return the Markdown pages linked by a page."""
     found = re.findall(r'\]\(([^)#\s]+\.md)', page.read_text())
     paths = {(page.parent / link).resolve()
              for link in found if ':' not in link}

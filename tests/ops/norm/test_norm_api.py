@@ -23,7 +23,7 @@ def make_inputs(*shape: int) -> Dict[str, Tensor]:
 
 def run(inputs: Dict[str, Tensor], through: Tuple[int, ...] = (0, 1),
         **kwargs) -> Tuple[Tensor, Tensor, Dict]:
-    """Return both outputs and the gradients through one or both."""
+    """Return both outputs, and the gradients through one or both outputs."""
     outs = add_rms_norm(**inputs, **kwargs)
     g = torch.Generator().manual_seed(1)
     cotangents = [
@@ -147,7 +147,7 @@ def test_an_unused_output(backend, device, through, drop):
 
 
 def test_registered_op(backend, device):
-    """torch.compile sees the op with its gradients."""
+    """torch.compile sees the op and the registered gradients."""
     if backend != 'triton':
         pytest.skip('registered for the kernels alone')
     op = torch.ops.mmvideomamba.add_rms_norm
