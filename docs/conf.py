@@ -5,7 +5,8 @@ forge. So the source folder of Sphinx is the root, and this file is in docs::
 
     python -m sphinx -c docs . docs/_build/html
 """
-from typing import Any, List
+import inspect
+from typing import Any, List, Optional, Tuple
 
 from sphinx.application import Sphinx
 
@@ -76,6 +77,20 @@ def plain_bases(app: Sphinx, name: str, obj: type, options: Any,
     ]
 
 
+def signature_of_init(app: Sphinx, what: str, name: str, obj: Any,
+                      options: Any, signature: Optional[str],
+                      returns: Optional[str]) -> Optional[Tuple[str, str]]:
+    """Show the arguments of ``__init__`` where ``__new__`` takes any."""
+    if what != 'class' or signature != '(*args, **kwargs)':
+        return None
+    found = inspect.signature(obj.__init__)
+    arguments = list(found.parameters.values())[1:]
+    plain = [x.replace(annotation=x.empty) for x in arguments]
+    return str(found.replace(parameters=plain,
+                             return_annotation=found.empty)), returns or ''
+
+
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
+    app.connect('autodoc-process-signature', signature_of_init)
     app.connect('autodoc-process-bases', plain_bases)
