@@ -277,7 +277,8 @@ def test_bad_masks_do_not_reach_the_device() -> None:
     """Bad masks are refused on the CPU, before a step may be captured."""
     model = tiny_umt(mask_source='data')
     batch = dict(inputs=[*CLIPS], data_samples=keep(3, 4))
-    with pytest.raises(ValueError, match='number of tokens, but the masks keep'):
+    with pytest.raises(
+            ValueError, match='number of tokens, but the masks keep'):
         model.data_preprocessor(batch, True)
 
 
