@@ -11,7 +11,7 @@ import platform
 import statistics
 import time
 from pathlib import Path
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, Hashable, List, Optional, TypeVar
 
 import torch
 from vit import ViT
@@ -24,6 +24,8 @@ from mmvideomamba.ops import use_backend
 # Flags of processors that decide about float32 and bfloat16.
 FLAGS = ('avx2', 'fma', 'avx512f', 'avx512_bf16', 'amx_bf16', 'asimd', 'sve',
          'bf16')
+
+Name = TypeVar('Name', bound=Hashable)
 
 
 def step(model: torch.nn.Module,
@@ -42,9 +44,9 @@ def step(model: torch.nn.Module,
     loss.backward()
 
 
-def measure(runs: Dict[str, Callable], repeat: int) -> Dict[str, float]:
+def measure(runs: Dict[Name, Callable], repeat: int) -> Dict[Name, float]:
     """Return the median seconds of each, run in turns after a warm-up."""
-    times: Dict[str, List[float]] = {name: [] for name in runs}
+    times: Dict[Name, List[float]] = {name: [] for name in runs}
     for i in range(repeat + 1):
         for name, run in runs.items():
             start = time.perf_counter()

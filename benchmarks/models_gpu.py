@@ -87,13 +87,15 @@ class Models:
         """Yield VideoMamba on every backend."""
         name = self.scale.archs[arch][0]
         for backend in self.backends:
-            yield f'VideoMamba-{arch}, {backend}', (
-                lambda frames, backend=backend: VideoMamba(
-                    name,
-                    img_size=self.scale.img_size,
-                    num_frames=frames,
-                    drop_path_rate=0.,
-                    mixer_cfg=dict(backend=backend)))
+            yield f'VideoMamba-{arch}, {backend}', self._mamba(name, backend)
+
+    def _mamba(self, name: Union[str, dict], backend: str) -> Builder:
+        return lambda frames: VideoMamba(
+            name,
+            img_size=self.scale.img_size,
+            num_frames=frames,
+            drop_path_rate=0.,
+            mixer_cfg=dict(backend=backend))
 
     def vit(self, arch: str) -> Tuple[str, Builder]:
         """Return a ViT as wide as VideoMamba."""

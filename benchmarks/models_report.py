@@ -147,7 +147,7 @@ def models_table(results: Results, suite: str, columns: Dict[str, str]) -> str:
 def _lines(axes: plt.Axes, entries: List[Entry], field: str) -> None:
     """Draw a line per model over its number of frames."""
     for model in _column(entries, 'model'):
-        points = sorted((e['frames'], e.get(field), e['batch'] * e['frames'])
+        points = sorted((e['frames'], e[field], e['batch'] * e['frames'])
                         for e in entries if e['model'] == model and field in e)
         if not points:
             continue

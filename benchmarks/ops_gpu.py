@@ -7,7 +7,7 @@ of the stock packages, channel-first as those want it. The others are the ops
 that a model calls. bfloat16 tokens, weights in the dtypes of a model.
 """
 import argparse
-from typing import Callable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 import torch
 from gpu_common import Clock, Entry, Results, cell, parse, table
@@ -50,15 +50,16 @@ class Inputs:
             x = torch.randn(shape, device=device) * scale
             return x.to(dtype).requires_grad_()
 
-        full = dict(dtype=torch.float32)
+        full: Dict[str, Any] = dict(dtype=torch.float32)
         self.x = make(b, l, c)
         self.residual = make(b, l, c, **full)
         self.norm = make(c, **full)
         self.xz = make(b, l, 2 * d)
         self.projections = (make(2 * d, c,
                                  scale=c**-0.5), make(c, d, scale=d**-0.5))
-        self.params = [
-            ScanParams(
+
+        def direction() -> ScanParams:
+            return ScanParams(
                 make(d, 1, TAPS, scale=0.5),
                 make(d),
                 make(self.r + 2 * n, d, scale=d**-0.5),
@@ -67,8 +68,9 @@ class Inputs:
                 # As initialised.
                 (-torch.arange(1., n + 1, device=device).repeat(d, 1)
                  ).requires_grad_(),
-                make(d, **full)) for _ in range(2)
-        ]
+                make(d, **full))
+
+        self.params = (direction(), direction())
 
 
 def both_ways(name: str, run: Callable[[], tuple],
@@ -90,7 +92,7 @@ def both_ways(name: str, run: Callable[[], tuple],
 
 def model_ops(x: Inputs, backend: str) -> Iterator[Job]:
     """Yield the ops that a model calls."""
-    weights = [t for p in x.params for t in p]
+    weights = [t for p in x.params for t in p if t is not None]
 
     def inside() -> tuple:
         y = bidirectional_selective_scan(x.xz, *x.params, backend)

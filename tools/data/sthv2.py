@@ -86,7 +86,8 @@ def build(args: argparse.Namespace) -> None:
                                  f'video {entry["id"]} is not in labels.json')
             listing.add(entry['id'], labels[template])
         print(listing.write(args.data_root / f'{target}.csv'))
-    write_lines(args.data_root / 'classes.txt', sorted(labels, key=labels.get))
+    write_lines(args.data_root / 'classes.txt',
+                sorted(labels, key=labels.__getitem__))
 
 
 def main() -> None:
