@@ -235,12 +235,22 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         'page')
     found = parser.parse_args(args)
     if found.gpus is None:
-        found.gpus = [str(i) for i in range(torch.cuda.device_count())]
+        numbers = os.environ.get('CUDA_VISIBLE_DEVICES', '')
+        count = torch.cuda.device_count()
+        found.gpus = numbers.split(',')[:count] if numbers else [
+            str(i) for i in range(count)
+        ]
+    if not (found.gpus or found.smoke or found.list or found.render):
+        parser.error('there is no GPU; --smoke tries the script on a CPU')
     return found
 
 
 def main(args: Optional[Sequence[str]] = None) -> int:
     """Run what is left, and write the page.
+
+    Args:
+        args (Sequence[str], optional): The command line. Defaults to None,
+            the one of the process.
 
     Returns:
         int: 1 if a row failed, else 0.
@@ -283,6 +293,8 @@ def work_on(found: argparse.Namespace, plan: Plan) -> int:
         store.found['failed'] = {}
         run_all(found, plan, rows, store, begun)
     write(store.found, plan, found.out, device)
+    done = [row for row in rows if row.key in store.found['rows']]
+    print(f'{len(done)} of {len(rows)} rows are finished, see {found.out}')
     for key, words in store.found['failed'].items():
         print(f'failed: {key}: {words}', file=sys.stderr)
     return int(bool(store.found['failed']))

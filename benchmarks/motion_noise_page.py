@@ -75,7 +75,7 @@ def row_cells(found: Found, plan: Plan) -> List[str]:
             percent(*counts(found, test)) if test in found['tests'] else '')
     cells += [
         f'{found["clips"]:.0f}', f'{100 * found["waited"]:.1f}',
-        f'{found["gib"]:.1f}', f'{found["seconds"]:.0f}',
+        f'{found["gib"]:.1f}',
         mixed_up(found, names)
     ]
     return cells
@@ -84,7 +84,7 @@ def row_cells(found: Found, plan: Plan) -> List[str]:
 HEAD = [
     'model', 'epochs', 'seed', 'test, % (95 % interval)',
     'test, frames shuffled, %', 'clips a second', 'waited for data, %',
-    'peak GiB', 'seconds', 'mixed up most'
+    'peak GiB', 'mixed up most'
 ]
 TITLES = dict(
     table='Kinds of motion: tubelets, scan orders, ViT',

@@ -66,6 +66,27 @@ def last_checkpoint(folder: Path) -> Optional[Path]:
     return folder / Path(kept.read_text().strip()).name
 
 
+def need_checkpoint(folder: Path) -> Path:
+    """Return the newest checkpoint of a finished training.
+
+    Args:
+        folder (Path): Working folder.
+
+    Returns:
+        Path: The file.
+
+    Raises:
+        RuntimeError: If there is none, for example on another machine than
+            the one of an earlier call.
+    """
+    path = last_checkpoint(folder)
+    if path is None or not path.is_file():
+        raise RuntimeError(
+            f'{folder} has no checkpoint: bring the folder along, or remove '
+            f'the row {folder.name!r} from the .json to train again.')
+    return path
+
+
 def training_config(row: Row, plan: Plan, place: Place) -> Config:
     """Return the config of a training, with the weights to begin with."""
     cfg = row_config(row, plan, place.data, row.shuffled)
@@ -73,7 +94,7 @@ def training_config(row: Row, plan: Plan, place: Place) -> Config:
         cfg.train_dataloader.num_workers = place.cores - 1
     if row.start:
         before = next(r for r in plan.rows if r.key == row.start)
-        weights = str(last_checkpoint(place.work / before.key))
+        weights = str(need_checkpoint(place.work / before.key))
         names = [plan.sets[r.data].names for r in (row, before)]
         if names[0] == names[1]:
             cfg.load_from = weights
@@ -141,14 +162,13 @@ def train(row: Row, plan: Plan, place: Place, deadline: float) -> Found:
     ]
     if row.part == 'resume' and row.name.endswith('killed'):
         kill_after_an_epoch(command, place, folder)
-    begun = time.time()
     code = run_child(command, place, log_of(folder), deadline)
     if code == PREEMPTED:
         raise OutOfTime
     if code:
         raise RuntimeError(f'{row.key} failed with {code}: '
                            f'{log_of(folder).read_text()[-2000:]}')
-    return dict(read_log(folder, cfg), seconds=time.time() - begun)
+    return read_log(folder, cfg)
 
 
 def log_of(folder: Path) -> Path:
@@ -241,7 +261,7 @@ def run_tests(row: Row, plan: Plan, place: Place, deadline: float) -> Found:
     tests = {}
     for name in row.tests:
         cfg = row_config(row, plan, place.data, name == SHUFFLED)
-        cfg.load_from = str(last_checkpoint(folder))
+        cfg.load_from = str(need_checkpoint(folder))
         cfg.work_dir = str(place.work / 'tests' / row.key / name)
         path = place.work / 'configs' / f'{row.key}_{name}.py'
         tests[name] = str(write_config(cfg, path))
@@ -305,7 +325,7 @@ def equal_weights(one: Path, other: Path) -> bool:
     import torch
     states = [
         torch.load(
-            str(last_checkpoint(folder)),
+            str(need_checkpoint(folder)),
             map_location='cpu',
             weights_only=False)['state_dict'] for folder in (one, other)
     ]

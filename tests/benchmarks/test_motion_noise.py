@@ -37,7 +37,6 @@ def found_row(row: Any, matrix: Any, **changes: Any) -> Dict[str, Any]:
         clips=4000.,
         waited=.02,
         gib=3.,
-        seconds=60.,
         loss=[(10, 2.)],
         accuracy=[(156, .5), (312, .9)],
         **changes)
@@ -87,10 +86,10 @@ def test_configs_hold_what_rows_say(bench: Bench, tmp_path: Path) -> None:
         assert cfg.randomness.seed == row.seed
 
 
-@pytest.mark.parametrize('number', range(3))
+@pytest.mark.parametrize('number', range(2))
 def test_rows_train_and_are_tested(bench: Bench, data: Path, tmp_path: Path,
                                    number: int) -> None:
-    """VideoMamba, ViT and a single frame, for two steps."""
+    """VideoMamba and ViT, for two steps."""
     rows, runs = bench('motion_noise_rows'), bench('motion_noise_runs')
     plan = rows.smoke_plan()
     row = plan.rows[number]
@@ -124,6 +123,10 @@ def test_later_stages_begin_with_weights(bench: Bench, tmp_path: Path) -> None:
         folder = tmp_path / row.key
         folder.mkdir()
         (folder / 'last_checkpoint').write_text(f'{folder}/epoch_1.pth')
+    with pytest.raises(RuntimeError, match='no checkpoint.*from the .json'):
+        runs.training_config(stage, plan, place)
+    for row in (first, stage):
+        (tmp_path / row.key / 'epoch_1.pth').touch()
     cfg = runs.training_config(stage, plan, place)
     # Letters have another head than motions.
     assert cfg.model.backbone.init_cfg.checkpoint == str(tmp_path / first.key /
@@ -293,3 +296,12 @@ def test_page_and_figure(bench: Bench, tmp_path: Path) -> None:
     assert 'Failed: ViT-x: no memory' in text
     assert plan.rows[-1].key in text.split('Not run: ')[1]
     assert (tmp_path / 'a.png').stat().st_size > 10000
+
+
+def test_without_a_gpu_the_full_plan_is_refused(bench: Bench, capsys) -> None:
+    script = bench('motion_noise')
+    with pytest.raises(SystemExit):
+        script.parse_args(['--gpus'])
+    assert 'no GPU; --smoke' in capsys.readouterr().err
+    assert script.main(['--gpus', '--list']) == 0
+    assert capsys.readouterr().out.count('\n') == 41
