@@ -1,4 +1,5 @@
 """Sets and trainings of motion_noise.py, in order of weight."""
+import re
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Sequence, Tuple
 
@@ -15,6 +16,14 @@ VIT = 'vit-tiny12-tube2_1xb128-d16-4e_motion-kinds.py'
 ORDERS = ('spatial_first', 'temporal_first', 'spatiotemporal_v1')
 # Orders of the frames in a test.
 ORDERED, SHUFFLED = 'ordered', 'shuffled'
+# First step sizes and weights of the quickstart, in the place of the published
+# ones: the class token hears more tokens from the first step on.
+QUICK_START: Dict[str, Any] = dict(
+    dt_init_range=(0.005, 0.2),
+    init_cfg=dict(
+        type='Normal',
+        std=0.1,
+        override=[dict(name=x) for x in ('in_proj', 'x_proj', 'x_proj_b')]))
 
 
 class Row(NamedTuple):
@@ -48,7 +57,7 @@ class Row(NamedTuple):
     @property
     def key(self) -> str:
         """Name of the working folder and of the result."""
-        words = self.name.replace(' ', '-').replace(',', '')
+        words = re.sub(r'[^\w-]+', '', self.name.replace(' ', '-'))
         return f'{words}_{self.data}_{self.epochs}e_seed{self.seed}'
 
 
@@ -92,6 +101,19 @@ def main_rows(epochs: int, seed: int) -> List[Row]:
                 dict(tubelet_size=tubelet),
                 tests=(ORDERED, SHUFFLED)))
     return rows
+
+
+def first_weight_rows(epochs: int) -> List[Row]:
+    """Return the rows of the quickstart's first weights, of seed 0."""
+    return [
+        Row(f"VideoMamba, tubelet {tubelet}, quickstart's first weights",
+            'table',
+            KINDS,
+            'kinds',
+            epochs,
+            backbone=dict(tubelet_size=tubelet, mixer_cfg=QUICK_START),
+            tests=(ORDERED, SHUFFLED)) for tubelet in (2, 1)
+    ]
 
 
 def controls(epochs: int) -> List[Row]:
@@ -182,9 +204,19 @@ def full_plan(kind_epochs: int, shape_epochs: int) -> Plan:
         shapes_still=NoiseSettings('shapes', ground='still', **letters))
     tables = [main_rows(kind_epochs, seed) for seed in range(3)]
     best, *others = tables[0]
+    quick = first_weight_rows(kind_epochs)
     rows = [best, tables[1][0], tables[2][0], *controls(kind_epochs), *others]
-    rows += resume_rows('resume')
+    rows += quick + resume_rows('resume')
     rows += shape_rows(best.key, shape_epochs)
+    rows.append(
+        Row("shapes, after motion, quickstart's first weights",
+            'shapes',
+            SHAPES,
+            'shapes',
+            shape_epochs,
+            backbone=dict(mixer_cfg=QUICK_START),
+            start=quick[0].key,
+            tests=(ORDERED, SHUFFLED)))
     # As many steps as the others, of half as many clips.
     rows += length_rows((8, 16, 32, 64), 2 * kind_epochs)
     rows += tables[1][1:] + tables[2][1:]

@@ -50,7 +50,7 @@ def test_plan_has_every_row_of_the_page(bench: Bench) -> None:
     keys = [row.key for row in plan.rows]
     assert len(set(keys)) == len(keys)
     table = [r for r in plan.rows if r.part == 'table']
-    assert len(table) == 24 and {r.seed for r in table} == {0, 1, 2}
+    assert len(table) == 26 and {r.seed for r in table} == {0, 1, 2}
     for number, row in enumerate(plan.rows):
         assert not row.start or row.start in keys[:number]
         assert row.data in plan.sets
@@ -304,4 +304,4 @@ def test_without_a_gpu_the_full_plan_is_refused(bench: Bench, capsys) -> None:
         script.parse_args(['--gpus'])
     assert 'no GPU; --smoke' in capsys.readouterr().err
     assert script.main(['--gpus', '--list']) == 0
-    assert capsys.readouterr().out.count('\n') == 41
+    assert capsys.readouterr().out.count('\n') == 44

@@ -7,7 +7,7 @@ data_root = 'data/motion_noise/small'
 num_classes = 4
 num_frames = 8
 img_size = 32
-max_epochs = 6
+max_epochs = 3
 
 model = dict(
     backbone=dict(
