@@ -50,7 +50,7 @@ def own_videos(clips: Path, folder: Path) -> None:
 
     Args:
         clips (Path): Of the quickstart.
-        folder (Path): To write the lists to, beside links to the classes.
+        folder (Path): To write the lists to, next to links to the classes.
     """
     folder.mkdir()
     for place in sorted((clips / 'train').iterdir()):

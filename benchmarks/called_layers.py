@@ -4,7 +4,7 @@
 
 The rows: all layers plain, so that one op computes a mixer; a hook on each
 in_proj; hooks on all layers; mmpretrain's LoRA on all projections. With
---before, the fused rows of an older checkout of the project stand beside
+--before, the fused rows of an older checkout of the project stand next to
 them, measured in processes of their own, in turns with this checkout. The
 share of the check whether layers are plain is measured apart: its own time,
 and steps with and without it in turns.

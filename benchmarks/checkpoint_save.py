@@ -1,4 +1,4 @@
-"""Time the save of a checkpoint, beside mmengine's own hook.
+"""Time the save of a checkpoint against mmengine's own hook.
 
     python benchmarks/checkpoint_save.py --folder work_dirs/saves \
         --out benchmarks/results/checkpoint_save.md

@@ -215,7 +215,7 @@ class OlderReader:
         self.job.stdin.write(json.dumps([row, what, seed]) + '\n')
         self.job.stdin.flush()
         for line in self.job.stdout:
-            if line.startswith('='):  # beside warnings of libraries
+            if line.startswith('='):  # next to warnings of libraries
                 return json.loads(line[1:])
         raise RuntimeError('the process of the older checkout ended')
 

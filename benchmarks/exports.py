@@ -83,7 +83,7 @@ def gigabytes_needed(case: str) -> float:
 
     Ten copies of the weights (model, copies, graphs, files, runtimes), and
     of the four views of the check sixteen tensors as large as the input of
-    the scan, beside the libraries.
+    the scan, besides the libraries.
 
     Args:
         case (str): Of ``CASES``.
@@ -196,8 +196,8 @@ def table(results: List[Dict[str, Any]], args: argparse.Namespace) -> str:
         for f in r.get('files', [])
     }
     head = [
-        'model', 'format', 'MB', 'nodes', 'nodes beside 8 frames',
-        'largest difference', 'ms', 'numba ms', 'torch ms', 'beside numba',
+        'model', 'format', 'MB', 'nodes', 'nodes with 8 frames',
+        'largest difference', 'ms', 'numba ms', 'torch ms', 'against numba',
         'whole export s', 'peak GB'
     ]
     rows = [row for r in results for row in cells(r, base)]

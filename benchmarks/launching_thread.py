@@ -1,4 +1,4 @@
-"""Time the thread that launches kernels, beside busy workers of a loader.
+"""Time the thread that launches kernels next to busy workers of a loader.
 
     python benchmarks/launching_thread.py --workers 16 --nice 0 5 10 19
 

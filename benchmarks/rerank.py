@@ -1,4 +1,4 @@
-"""Time the judge of video-text retrieval, as it is and as it was.
+"""Time the judge of video-text retrieval, now and before.
 
     python benchmarks/rerank.py --device cuda \
         --out benchmarks/results/rerank.md

@@ -146,7 +146,7 @@ class StepTimer(Hook):
     def before_train(self, runner: Runner) -> None:
         """Pin the clips, if the loader would pin each batch by itself.
 
-        A loader with workers pins batches beside the training; a loader
+        A loader with workers pins batches during the training; a loader
         without would hold the training up.
 
         Args:

@@ -115,7 +115,7 @@ class StepClock(Hook):
                           runner: Runner,
                           batch_idx: int,
                           data_batch: Any = None) -> None:
-        """Note the time, and stop behind the last step."""
+        """Note the time, and stop after the last step."""
         device = next(runner.model.parameters()).device
         if batch_idx >= self.warm_up:
             self.marks.append(mark(device))
@@ -231,7 +231,7 @@ def measure(case: Case, args: argparse.Namespace, numbers: Iterator) -> Entry:
     Returns:
         dict: ``ms`` of the best step, ``median``, and ``gib``; on a CPU
         ``start``, resident before the case, on a GPU ``reserved``, ``held``,
-        reserved before the case, and ``context``, GiB of the device beside
+        reserved before the case, and ``context``, GiB of the device besides
         the allocator.
     """
     on_gpu = args.device != 'cpu'

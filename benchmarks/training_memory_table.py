@@ -264,7 +264,7 @@ def write(out: Path) -> str:
 
 
 def paste(text: str, page: Path) -> None:
-    """Put a page of results, without the title, behind the mark of a page.
+    """Put a page of results, without the title, after the mark of a page.
 
     Args:
         text (str): The results.

@@ -74,7 +74,7 @@ ALONE = 'Middle 8f, 32 clips'
 PATIENCE = 90.
 # Steps of a hand-made loop: warm-up, and a timed window.
 WARM_UP, LOOP = 3, 10
-# Windows of a compiled step, each beside a window of the eager step.
+# Windows of a compiled step, each next to a window of the eager step.
 TURNS = 15
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Draw mask, attention and alignment of a masked student on a video.
 
-Writes a picture with one column for each frame: the frames, the patches
+Writes a picture with a column for each frame: the frames, the patches
 visible to the student, the teacher's attention, and the cosine of student and
 teacher at each patch, masked and not.
 """
@@ -20,8 +20,8 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """Read the command line.
 
     Args:
-        argv (Sequence[str], optional): Arguments. Defaults to None, those of
-            the process.
+        argv (Sequence[str], optional): Arguments. Defaults to None, the
+            arguments of the process.
 
     Returns:
         argparse.Namespace: The arguments.
@@ -56,8 +56,8 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     parse_args()
 
 from mmengine.config import Config
@@ -71,12 +71,12 @@ from mmvideomamba.visualization import picture_of, save_picture
 
 
 def build_model(config: Config, checkpoint: str, device: str) -> nn.Module:
-    """Build the model of a pretraining config and load its weights.
+    """Build the model of a pretraining config and load the weights.
 
     Args:
         config (Config): With a ``UMT`` as ``model``.
-        checkpoint (str): File written by the pretraining; it holds the
-            teacher, too.
+        checkpoint (str): File written by the pretraining; holds student and
+            teacher.
         device (str): Where to run.
 
     Returns:

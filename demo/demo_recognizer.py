@@ -2,7 +2,7 @@
 """Classify a video, and show the frames and the scores.
 
 Prints the best classes and writes, into the output folder, a picture (the
-frames that the model saw above the scores) and a short annotated video.
+model's input frames above the scores) and a short annotated video.
 """
 import argparse
 import importlib
@@ -19,8 +19,8 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
     """Read the command line.
 
     Args:
-        argv (Sequence[str], optional): Arguments. Defaults to None, those of
-            the process.
+        argv (Sequence[str], optional): Arguments. Defaults to None, the
+            arguments of the process.
 
     Returns:
         argparse.Namespace: The arguments.
@@ -69,8 +69,8 @@ def parse_args(argv: Optional[Sequence[str]] = None) -> argparse.Namespace:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     parse_args()
 
 from mmengine.config import Config
@@ -84,7 +84,7 @@ from mmvideomamba.visualization.score_chart import save_score_chart
 
 
 def require_checkpoint(path: Optional[str]) -> None:
-    """Check that a checkpoint is there, before work begins.
+    """Check that a checkpoint exists, before work begins.
 
     Args:
         path (str, optional): File, working folder or published name.
@@ -121,7 +121,7 @@ def build_predictor(args: argparse.Namespace) -> Predictor:
         if source.endswith('.py'):
             raise ValueError(
                 f'{source} is a config and holds no weights: give '
-                'the checkpoint behind it, or the working folder '
+                'the checkpoint after it, or the working folder '
                 'of the training instead')
     else:
         config = Config.fromfile(find_config(args.config))

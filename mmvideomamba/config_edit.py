@@ -85,7 +85,7 @@ def insert(cfg: AnyConfig,
            *,
            before: Optional[str] = None,
            after: Optional[str] = None) -> None:
-    """Put a new item in front of or behind the item with a given type.
+    """Put a new item before or after the item with a given type.
 
     Args:
         cfg (Config | ConfigDict): ``_base_`` or a loaded config, changed in
@@ -130,7 +130,7 @@ def remove(cfg: AnyConfig, names: Names, *item_types: str) -> None:
 
 
 def items_after(items: List[dict], item_type: str) -> List[dict]:
-    """Copy the items behind the item with a given type.
+    """Copy the items after the item with a given type.
 
     For a list that starts in another way than an inherited list and goes on
     alike, such as a pipeline for images.
@@ -247,7 +247,7 @@ def _named_lists(cfg: AnyConfig, name: str) -> Iterator[tuple]:
             raise ValueError(f'the config has no {name!r} (no key {key!r})')
         node = node[key]
     if not _holds_dicts(node):
-        raise ValueError(f'{name!r} is no list of dicts, but {node!r}; a '
+        raise ValueError(f'{name!r} is not a list of dicts, but {node!r}; a '
                          'dict is inherited key by key')
     yield name, node
 

@@ -2,7 +2,7 @@
 
 No index has the package, so ``pip install "mmvideomamba[demo]"`` works in no
 environment. The command names the requirements of an extra instead, and works
-beside a clone and beside a wheel.
+with a clone and with a wheel.
 """
 import configparser
 import functools

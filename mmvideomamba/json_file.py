@@ -38,7 +38,7 @@ def parse_json(content: Union[str, bytes], name: str, remedy: str) -> Any:
         Any: The parsed value.
 
     Raises:
-        ValueError: If the content is no UTF-8 or no JSON, or has a number of
+        ValueError: If the content is not UTF-8 or not JSON, or has a number of
             thousands of digits or too many brackets within each other; the
             message names the place of the fault where Python tells.
     """
@@ -47,17 +47,18 @@ def parse_json(content: Union[str, bytes], name: str, remedy: str) -> Any:
             content = content.decode('utf-8-sig')
         return json.loads(content, object_pairs_hook=_dict)
     except UnicodeDecodeError as error:
-        raise ValueError(f'{name} is no UTF-8 text (byte {error.start}); '
+        raise ValueError(f'{name} is not UTF-8 text (byte {error.start}); '
                          f'{remedy}') from error
     except json.JSONDecodeError as error:
-        raise ValueError(f'{name} is no JSON (line {error.lineno}, column '
+        raise ValueError(f'{name} is not JSON (line {error.lineno}, column '
                          f'{error.colno}: {error.msg}); {remedy}') from error
     except RecursionError as error:
-        raise ValueError(f'{name} is no usable JSON (brackets within brackets '
-                         f'beyond the limit of Python); {remedy}') from error
+        raise ValueError(
+            f'{name} is not usable JSON (brackets within brackets beyond the '
+            f'limit of Python); {remedy}') from error
     except ValueError as error:  # such as a number of 4301 digits
         raise ValueError(
-            f'{name} is no usable JSON ({error}); {remedy}') from error
+            f'{name} is not usable JSON ({error}); {remedy}') from error
 
 
 def _dict(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
@@ -79,7 +80,7 @@ def read_json(path: Union[str, Path], kind: str, remedy: str) -> Any:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is no UTF-8 or no usable JSON.
+        ValueError: If the file is not UTF-8 or not usable JSON.
     """
     try:
         content = Path(path).read_bytes()

@@ -17,7 +17,7 @@ def check_loss_weight(name: str, value: Any) -> float:
         float: The value.
 
     Raises:
-        ValueError: If the value is no number, negative, infinite or NaN.
+        ValueError: If the value is not a number, negative, infinite or NaN.
     """
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0:

@@ -57,7 +57,7 @@ class FakePredictor:
             return np.array([[float(n) for n in line.split()] for line in lines
                              if line])
         except ValueError:
-            raise ValueError(f'{path} is no video') from None
+            raise ValueError(f'{path} is not a video') from None
 
     def embed_videos(self,
                      inputs: Sequence[str],

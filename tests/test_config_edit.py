@@ -209,7 +209,7 @@ def test_a_shared_list_changes_once() -> None:
      ["no 'param_schedulers'"]),
     ("edit(_base_, 'model.train_cfg.mix', 'A', end=1)", ["no key 'mix'"]),
     ("edit(_base_, 'max_epochs.x', 'A', end=1)", ["no key 'x'"]),
-    ("edit(_base_, 'model', 'A', end=1)", ["'model' is no list"]),
+    ("edit(_base_, 'model', 'A', end=1)", ["'model' is not a list"]),
     ("edit(_base_.train_pipeline, 'Open', 'Open', x=1)", ['expected _base_']),
     ("insert(_base_, 'train_pipeline', dict(type='X'))", ['before or after']),
     ("insert(_base_, 'train_pipeline', {}, before='Open', after='Open')",

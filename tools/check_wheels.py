@@ -52,7 +52,8 @@ SOURCES = {
         'proglog<=1.0.0'
     ]
 }
-# pip --platform evaluates markers for the machine on which pip runs.
+# pip --platform evaluates environment markers for the running machine, not
+# for the named platform.
 PIP = """
 import json, sys
 from pip._vendor.packaging import markers
@@ -68,7 +69,7 @@ def environment_of(machine: str, python: str) -> Dict[str, str]:
 
     Args:
         machine (str): A key of ``MACHINES``.
-        python (str): Version, such as '3.11'.
+        python (str): Version, for example '3.11'.
 
     Returns:
         dict[str, str]: Name to value.

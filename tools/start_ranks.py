@@ -33,7 +33,7 @@ def positive(text: str) -> int:
     """Read a number above 0."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is no number of processes above 0')
+            f'{text!r} is not a number of processes above 0')
     return int(text)
 
 
@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def environments(args: argparse.Namespace) -> List[Dict[str, str]]:
-    """Return the environment of each rank, as of torchrun.
+    """Return the environment of each rank as set by torchrun.
 
     Args:
         args (argparse.Namespace): Of the command line.
@@ -78,7 +78,7 @@ def environments(args: argparse.Namespace) -> List[Dict[str, str]]:
 
 
 def start(args: argparse.Namespace) -> List[subprocess.Popen]:
-    """Start the ranks, in sessions of their own, without terminal signals."""
+    """Start each rank in a new session, beyond the terminal's signals."""
     libc, parent = ctypes.CDLL(None), os.getpid()
 
     def end_with_parent() -> None:
@@ -135,7 +135,7 @@ class Supervisor:
         return [rank for rank in self.ranks if rank.poll() is None]
 
     def send(self, number: int) -> None:
-        """Send a signal to the running ranks, not to their workers.
+        """Send a signal to the running ranks, not to data-loading workers.
 
         Args:
             number (int): Of the signal.
@@ -144,7 +144,7 @@ class Supervisor:
             rank.send_signal(number)
 
     def kill(self) -> None:
-        """End the running ranks and their workers at once."""
+        """End the running ranks and all workers of the ranks at once."""
         for rank in self.running():
             os.killpg(rank.pid, signal.SIGKILL)
             rank.wait()

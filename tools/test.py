@@ -7,7 +7,7 @@ from mmvideomamba.thread_waits import let_threads_sleep
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser; the options are those of the hosts' scripts."""
+    """Return the parser, with the options of the hosts' scripts."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_options(parser, auto=True)
     parser.add_argument(
@@ -51,8 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
     let_threads_sleep()
 
@@ -68,7 +68,7 @@ from mmvideomamba.process_group import leave_process_group
 
 
 def set_visualization(cfg: Config, args: argparse.Namespace) -> None:
-    """Switch on the host's hook that draws predictions."""
+    """Switch on the host's hook for drawing predictions."""
     hook = (cfg.get('default_hooks') or {}).get('visualization')
     if hook is None:
         raise ValueError('--show and --show-dir need a VisualizationHook: '
@@ -82,7 +82,7 @@ def set_visualization(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def set_dump(cfg: Config, path: str) -> None:
-    """Add the metric that writes the predictions to a file."""
+    """Add the host's metric for writing predictions to a file."""
     if not path.endswith(('.pkl', '.pickle')):
         raise ValueError(f'--dump {path}: the name must end with .pkl')
     evaluators = cfg.test_evaluator
@@ -104,14 +104,15 @@ def set_tta(cfg: Config) -> None:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
-    """Set in the config what the options ask for."""
+    """Write the options of the command line into the config."""
     # The config kept by a resumed training; a resumed test would build the
     # training data and the optimizer.
     cfg.resume = False
     set_data_root(cfg, args.data_root, 'test')
     fill_dataloader(cfg, 'test_dataloader')
     merge_options(cfg, args.cfg_options)
-    # After the options, which may tell the best by which figure.
+    # After --cfg-options: the options may name the figure that makes a
+    # checkpoint the best.
     if 'load_from' not in args.cfg_options:
         cfg.load_from = kept_checkpoint(args.checkpoint, cfg)
     set_test_views(cfg, args.views)

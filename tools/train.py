@@ -8,8 +8,8 @@ from typing import Any
 def end_early(number: int, frame: Any) -> None:
     """End at a signal before there is anything to save."""
     name = signal.Signals(number).name
-    # PREEMPTED and INTERRUPTED of mmvideomamba.exit_codes, which is not
-    # imported so early.
+    # PREEMPTED and INTERRUPTED of mmvideomamba.exit_codes: a signal may come
+    # before the package is imported.
     status = 130 if number == signal.SIGINT else 75
     os.write(2, f'{name}: no step to save; exit code {status}\n'.encode())
     os._exit(status)
@@ -28,7 +28,7 @@ from mmvideomamba.thread_waits import let_threads_sleep
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return the parser; the options are those of the hosts' scripts."""
+    """Return the parser, with the options of the hosts' scripts."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_options(parser, auto=True)
     parser.add_argument(
@@ -69,8 +69,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
     let_threads_sleep()
 
@@ -96,7 +96,7 @@ def set_precision(cfg: Config) -> None:
 
 
 def set_randomness(cfg: Config, args: argparse.Namespace) -> None:
-    """Let the options about seeds win over those of the config."""
+    """Let the command line's seed options win over the config."""
     given = dict(
         seed=args.seed,
         diff_rank_seed=args.diff_rank_seed or None,
@@ -107,7 +107,7 @@ def set_randomness(cfg: Config, args: argparse.Namespace) -> None:
 
 
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
-    """Set in the config what the options ask for."""
+    """Write the options of the command line into the config."""
     if args.no_validate:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:

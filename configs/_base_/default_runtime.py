@@ -1,8 +1,8 @@
-# Runtime of all recognition recipes, with the host's hooks at their defaults
-# except for what is set here.
+# Runtime of all recognition recipes; hooks of the host without an entry here
+# keep the host's defaults.
 default_scope = 'mmaction'
-# Runs mmvideomamba.compat before any model of the host is imported. Our own
-# types are found without it.
+# Runs mmvideomamba.compat before any model of the host is imported. Types of
+# mmvideomamba would be found without the import.
 custom_imports = dict(imports=['mmvideomamba'], allow_failed_imports=False)
 
 default_hooks = dict(
@@ -13,7 +13,7 @@ default_hooks = dict(
     # Model, memory and projected end, before the first line of the logger.
     start_notice=dict(type='mmvideomamba.StartNoticeHook'),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Complete checkpoints at any moment, and the newest one on --resume.
+    # Checkpoint files are complete at any moment; --resume takes the newest.
     checkpoint=dict(
         type='mmvideomamba.SafeCheckpointHook',
         interval=1,
@@ -23,27 +23,28 @@ default_hooks = dict(
     work_dir_lock=dict(type='mmvideomamba.WorkDirLockHook'),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     sync_buffers=dict(type='SyncBuffersHook'),
-    # A resumed run ends with the weights of an uninterrupted one.
+    # A resumed run ends with the weights of an uninterrupted run.
     resume=dict(type='mmvideomamba.ResumeHook'),
     # Saves and ends with exit code 75 after SIGTERM, SIGUSR1 or SIGHUP.
     preemption=dict(type='mmvideomamba.PreemptionHook'),
     # Carries out bad_media of the data sets, and keeps bad_media.json.
     bad_media=dict(type='mmvideomamba.BadMediaHook'),
-    # Ends a training at a loss or gradient that is infinite or no number.
+    # Ends a training at an infinite or NaN loss or gradient.
     guard=dict(type='mmvideomamba.FiniteGuardHook'),
     # Batches go to the GPU while the GPU works.
     async_upload=dict(type='mmvideomamba.AsyncUploadHook'),
-    # Augments clips where they are cheap: 'auto', 'workers' or 'device'.
+    # Place of the clip augmentation, 'workers' or 'device'; 'auto' takes the
+    # cheaper place.
     clip_augment=dict(type='mmvideomamba.ClipAugmentHook', on='auto'),
     # Workers of the loaders give way to the trainer; nice=0 for equals.
     worker_priority=dict(type='mmvideomamba.WorkerPriorityHook', nice=10),
     # Says once an epoch how long the GPU waited for data, and a remedy.
     data_wait=dict(type='mmvideomamba.DataWaitHook'),
-    # Launches the kernels of a step as CUDA graphs, where that can be: 'auto',
-    # 'on' (an error where not) or 'off'.
+    # Launches the kernels of a step as CUDA graphs: 'auto' (where possible),
+    # 'on' (an error where impossible) or 'off'.
     cuda_graph=dict(type='mmvideomamba.CUDAGraphHook', mode='auto'))
 
-# Frames, classes and views that do not fit each other end a run at its start.
+# Frames, classes or views in conflict end a run before the first step.
 custom_hooks = [dict(type='mmvideomamba.CheckConfigHook')]
 
 env_cfg = dict(

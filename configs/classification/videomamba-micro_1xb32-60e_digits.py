@@ -1,5 +1,5 @@
 # The embedded default for images: a VideoMamba of 0.3 M parameters, from
-# scratch, on 898 pictures. Minutes on a CPU. It is also the teacher of
+# scratch, on 898 pictures. Minutes on a CPU. Also the teacher of
 # videomamba-micro_distill-micro_1xb32-15e_digits.py.
 _base_ = [
     '../_base_/models/videomamba_image_tiny.py',
@@ -12,8 +12,8 @@ model = dict(
         arch=dict(_delete_=True, embed_dims=96, num_layers=4),
         img_size=_base_.img_size,
         patch_size=8,
-        # As in the quickstart: step sizes that reach all tokens and weights
-        # that pass on more of them, for a short training from scratch.
+        # As in the quickstart: small steps reach all tokens, and large weights
+        # pass on more of each token, for a short training from scratch.
         mixer_cfg=dict(
             dt_init_range=(0.005, 0.2),
             init_cfg=dict(

@@ -1,5 +1,5 @@
-# The same model, taught by the model of 60 epochs. Train that one first,
-# with the working folder that it has by default.
+# The same model, taught by the model of 60 epochs. Train the teacher first,
+# in the default working folder.
 _base_ = './videomamba-micro_1xb32-15e_digits.py'
 
 model = dict(

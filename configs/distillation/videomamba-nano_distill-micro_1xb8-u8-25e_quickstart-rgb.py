@@ -1,5 +1,5 @@
-# Self-distillation of a video recognizer: half the width and depth of the
-# quickstart's model, taught by it. Run the quickstart first.
+# Self-distillation of a video recognizer: the teacher is the quickstart's
+# model, the student has half the width and depth. Run the quickstart first.
 _base_ = '../quickstart/videomamba-micro_1xb8-u8-25e_quickstart-rgb.py'
 
 teacher = _base_.model.backbone

@@ -1,4 +1,4 @@
-# The unmasked stage on 5M: one epoch without masks and teacher, from the
+# The unmasked stage on 5M: an epoch without masks and teacher, from the
 # result of the masked stage.
 _base_ = [
     '../_base_/models/video_text_middle.py',

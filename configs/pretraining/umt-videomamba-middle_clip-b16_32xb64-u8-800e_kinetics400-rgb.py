@@ -15,5 +15,5 @@ optim_wrapper = dict(
 default_hooks = dict(
     # The newest state alone, as published.
     checkpoint=dict(interval=1, max_keep_ckpts=1, save_best=None),
-    # What the student sees, and how near it is to its teacher.
+    # Pictures of the student's mask and of the similarity to the teacher.
     visualization=dict(type='mmvideomamba.AlignmentHook', interval=2000))

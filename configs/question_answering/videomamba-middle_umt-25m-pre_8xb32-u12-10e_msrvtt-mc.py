@@ -1,5 +1,5 @@
-# MSRVTT-MC, the caption of a video among five: a pretrained model as it is
-# (zero-shot), or fine-tuned on the pairs of 7k videos, none of them in the
+# MSRVTT-MC, the caption of a video among five: a pretrained model without
+# training (zero-shot), or fine-tuned on the pairs of 7k videos, none in the
 # test.
 _base_ = ('../retrieval/'
           'videomamba-middle_umt-25m-pre_8xb32-u12-5e_msrvtt-7k.py')

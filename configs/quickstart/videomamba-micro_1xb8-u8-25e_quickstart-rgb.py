@@ -13,9 +13,9 @@ model = dict(
         num_frames=_base_.num_frames,
         drop_path_rate=0.,
         # As published, steps start near 0.7 and weights at std 0.02: the class
-        # token hears a few tokens, and those faintly, and so narrow a model
+        # token then gets a faint signal from few tokens, and so narrow a model
         # needs a long training. Steps from 0.005 to 0.2 reach all 72 patch
-        # tokens, and larger weights pass on more of them.
+        # tokens, and larger weights pass on more of each token.
         mixer_cfg=dict(
             dt_init_range=(0.005, 0.2),
             init_cfg=dict(

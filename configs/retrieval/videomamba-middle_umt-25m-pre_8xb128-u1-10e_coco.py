@@ -4,7 +4,7 @@ from mmvideomamba.config_edit import edit, remove
 
 max_epochs = 10
 model = dict(tokenizer=dict(max_length=22))
-# An image is a clip of one frame; nothing is sampled.
+# An image is a clip of a single frame; nothing is sampled.
 edit(
     _base_,
     '*_pipeline',

@@ -1,4 +1,4 @@
-# ActivityNet Captions: all sentences of a video are one text.
+# ActivityNet Captions: all sentences of a video are joined to a single text.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
 
 model = dict(tokenizer=dict(max_length=150))

@@ -1,5 +1,5 @@
-# DiDeMo: all sentences of a video are one text. A fine-tuning chooses its
-# epoch on the validation videos.
+# DiDeMo: all sentences of a video are joined to a single text. A fine-tuning
+# picks the best epoch on the validation videos.
 _base_ = './videomamba-middle_umt-25m-pre_8xb64-u8-2e_msrvtt.py'
 from mmvideomamba.config_edit import edit
 

@@ -320,7 +320,7 @@ def read_views(path: str, rule: Dict[str, Any]) -> np.ndarray:
             content = np.fromfile(path, np.uint8)
             picture = cv2.imdecode(content, cv2.IMREAD_COLOR)
             if picture is None:
-                raise Refused(f'{path} cannot be read: it is no image')
+                raise Refused(f'{path} cannot be read: it is not an image')
             picture = cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
             return np.stack(cut(rule, picture))[:, None]
         total = sum(1 for _ in open_video(path))

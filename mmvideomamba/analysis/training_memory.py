@@ -61,7 +61,7 @@ STEPS: Dict[Tuple[str, str], StepMemory] = {
 
 
 class TrainingSizes(NamedTuple):
-    """Sizes behind the memory of a training.
+    """Sizes that set the memory of a training.
 
     Args:
         weights (int): Of the model.

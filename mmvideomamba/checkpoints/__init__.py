@@ -19,13 +19,13 @@ module                   holds
 ``rename``               published names of backbone and head
 ``rename_clip``          names of CLIP's publishers
 ``fit_clip``             resizing for a CLIP tower; refusal of other towers
-``clip_config``          settings of CLIP beside the weights
+``clip_config``          settings of CLIP next to the weights
 ``bert_file``            files of a BERT, and the fit to a text tower
 ``hub_folder``           folders of Hugging Face, with shards
 ``rename_multimodal``    names of published video-text models
 ``resize``               position tables, inflated patch kernels
 ``fit``                  resizing for a backbone; refusal of other models
-``adapters``             weights of LoRA beside those of the model
+``adapters``             weights of LoRA next to the model's
 ``class_token``          refusal of Vision Mamba's files
 ``newest``               the last checkpoint of a training
 ``kept``                 the best checkpoint of a training

@@ -1,7 +1,7 @@
 """Weights of adapters, such as LoRA, and of the adapted model.
 
 mmpretrain's ``LoRAModel`` keeps a layer as ``NAME.original_layer``, peft as
-``NAME.base_layer``, or ``NAME.original_module`` beside the trained copies
+``NAME.base_layer``, or ``NAME.original_module`` next to the trained copies
 ``NAME.modules_to_save.ADAPTER``; everything else below ``NAME`` belongs to the
 adapter.
 """

@@ -68,7 +68,7 @@ def read_bert(path: Union[str, Path]) -> BertFile:
         BertFile: On the CPU.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If a file cannot be used, or holds another model.
     """
     state = unwrap(read_weights(path))
@@ -152,7 +152,7 @@ def _say_unknown(path: Union[str, Path], why: str) -> None:
 
 def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
                                                              Any]) -> None:
-    """Compare the ``config.json`` beside weights with a text tower.
+    """Compare the ``config.json`` next to weights with a text tower.
 
     Args:
         path (str | Path): Weights or folder, see ``read_bert``.
@@ -165,7 +165,7 @@ def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
     config = (file if file.is_dir() else file.parent) / 'config.json'
     if not config.is_file():
         if file.is_file():
-            _say_unknown(path, 'no config.json lies beside the weights')
+            _say_unknown(path, 'no config.json lies next to the weights')
         return
     content = read_json(config, 'config', 'get it anew')
     kind = None
@@ -175,11 +175,11 @@ def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
         kind = content.get('model_type', first)
     if kind != 'bert':
         if is_hub_name(file.name):
-            raise ValueError(f'{config} beside the weights is of model_type '
+            raise ValueError(f'{config} next to the weights is of model_type '
                              f'{kind!r}, but a text tower takes a BERT')
         # Of another model in the same folder, by the name of the file.
         _say_unknown(
-            path, 'config.json beside the weights is of model_type '
+            path, 'config.json next to the weights is of model_type '
             f'{kind!r} and not read')
         return
     wrong = [
@@ -261,8 +261,8 @@ def fit_bert(path: Union[str, Path], own: Mapping[str, Tensor],
         dict[str, Tensor]: Tensors under the names of the tower.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If the file or the config beside does not fit.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file or the config next to the file does not fit.
     """
     check_bert_config(path, sizes)
     file = read_bert(path)

@@ -100,7 +100,7 @@ def check_settings(checkpoint: Mapping[str, Any]) -> None:
 
     Args:
         checkpoint (Mapping): Content of the file: ``args``, ``arch`` or
-            ``hyper_parameters`` beside the weights.
+            ``hyper_parameters`` next to the weights.
 
     Raises:
         ValueError: If a name in the settings is of Vision Mamba.

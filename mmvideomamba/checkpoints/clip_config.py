@@ -1,7 +1,7 @@
 """Settings of CLIP that no tensor shows: heads, activation, pooling.
 
 ``config.json`` of Hugging Face and ``open_clip_config.json`` tell them, and
-lie beside the weights. Files converted by ours hold them.
+lie next to the weights. Files converted by ours hold them.
 """
 from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional, Union
@@ -39,7 +39,7 @@ _PLAIN: Dict[str, Any] = dict(
 
 
 class ClipConfig(NamedTuple):
-    """The tower described beside or inside a file.
+    """The tower described next to or inside a file.
 
     Args:
         source (str): Name of the file with the description.
@@ -106,18 +106,18 @@ def _unusual(image_size: Any, values: Dict[str, Any]) -> List[str]:
 
 
 def _read(path: Path, owned: bool) -> Optional[ClipConfig]:
-    """Read a config; other models are refused beside owned weights."""
+    """Read a config; other models are refused next to owned weights."""
     content = read_json(path, 'config', 'get it anew')
     if not isinstance(content, dict):
         content = {}
     try:
         config = _translate(path, content)
     except (AttributeError, TypeError, ZeroDivisionError) as error:
-        raise ValueError(f'{path} is no config of a CLIP: {error}; get it '
+        raise ValueError(f'{path} is not a config of a CLIP: {error}; get it '
                          'anew') from error
     if config is None and owned:
         raise ValueError(
-            f'{path} beside the weights describes no CLIP, but model_type '
+            f'{path} next to the weights describes no CLIP, but model_type '
             f'{content.get("model_type")!r}: a CLIPTower takes those of '
             f'{list(_FAMILIES)}, and of open_clip')
     return config
@@ -138,7 +138,7 @@ def _translate(path: Path, content: Dict[str, Any]) -> Optional[ClipConfig]:
 
 
 def read_clip_config(weights: Union[str, Path]) -> Optional[ClipConfig]:
-    """Read the config beside the weights of a CLIP.
+    """Read the config next to the weights of a CLIP.
 
     Args:
         weights (str | Path): File, index of shards, or folder.

@@ -1,7 +1,7 @@
 """The config in a checkpoint, read as data.
 
 A runner keeps the config as Python text. ``Config.fromstring`` would run the
-text, and a checkpoint of a stranger could do anything with it.
+text, and a checkpoint from elsewhere could do anything with it.
 """
 import ast
 from typing import Any, Callable, Dict

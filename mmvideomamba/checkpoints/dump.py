@@ -37,7 +37,7 @@ def _elements(content: bytes) -> Tensor:
         # torch's own message advises to read without protection.
         storage = None
     if not isinstance(storage, torch.storage.TypedStorage):
-        raise pickle.UnpicklingError('a tensor of no plain storage')
+        raise pickle.UnpicklingError('a tensor without a plain storage')
     whole = torch.empty(0, dtype=storage.dtype)
     return whole.set_(storage._untyped_storage)
 
@@ -88,7 +88,7 @@ def read_dump(path: Union[str, Path]) -> Any:
         Any: The content, tensors on the CPU.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file is damaged or holds anything else.
     """
     path = Path(path)

@@ -18,7 +18,7 @@ def find_source(source: Union[str, Path]) -> Path:
         Path: File or folder here, perhaps in the cache of huggingface_hub.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If a file of the Hub cannot be had.
     """
     path = locate(source)
@@ -27,6 +27,6 @@ def find_source(source: Union[str, Path]) -> Path:
     found = resolve_hub(str(source))
     if found is None:
         raise FileNotFoundError(
-            f'{source} is no file, no folder, no name of a published file and '
-            'no id of the Hub (ORGANISATION/NAME)')
+            f'{source} is neither a file or folder, nor the name of a '
+            'published file, nor an id of the Hub (ORGANISATION/NAME)')
     return found

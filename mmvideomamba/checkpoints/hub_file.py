@@ -68,8 +68,8 @@ def resolve_hub(text: str) -> Optional[Path]:
 
     Returns:
         Path, optional: Folder or file in the cache of huggingface_hub; None
-        for a text that is no id: a local path, or another text. An id without
-        a file whose first part is a folder here is a local path.
+        for a text that is not an id: a local path, or another text. An id
+        without a file counts as a local path if the first part is a folder.
 
     Raises:
         ValueError: If the id can be neither found in the cache nor
@@ -143,7 +143,7 @@ def is_hub_file(path: str) -> bool:
         path (str): Path of a checkpoint.
 
     Returns:
-        bool: Whether the Hub may have the file, and the path is no local
+        bool: Whether the Hub may have the file, and the path is not a local
         file.
     """
     if Path(path).expanduser().exists():
@@ -153,7 +153,7 @@ def is_hub_file(path: str) -> bool:
 
 
 def allowed_types(path: Union[str, Path]) -> Sequence[type]:
-    """List the types allowed in a file beside weights.
+    """List the types allowed in a file besides weights.
 
     Args:
         path (str | Path): Path of a checkpoint.

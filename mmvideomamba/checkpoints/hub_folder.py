@@ -98,7 +98,7 @@ def _read_shards(index: Path, map_location: Any,
     if not isinstance(places, dict) or not all(
             isinstance(name, str) and Path(name).name == name
             for name in places.values()):
-        raise ValueError(f'{index} is no index of shards: it needs a '
+        raise ValueError(f'{index} is not an index of shards: it needs a '
                          'weight_map from tensors to file names; get it anew')
     shards = sorted(set(places.values()))
     absent = [name for name in shards if not (index.parent / name).is_file()]

@@ -102,7 +102,7 @@ def tensor_view(storage: Any, offset: Any, size: Sequence[int],
         pickle.UnpicklingError: If the view reaches beyond the storage.
     """
     if not isinstance(storage, Tensor) or any(metadata):
-        raise pickle.UnpicklingError('a tensor of no plain storage')
+        raise pickle.UnpicklingError('a tensor without a plain storage')
     shape, steps = _numbers(size), _numbers(stride)
     first, = _numbers([offset])
     last = first + sum((n - 1) * step for n, step in zip(shape, steps))
@@ -120,5 +120,5 @@ def _numbers(values: Any) -> Tuple[int, ...]:
     """Return whole numbers from 0 on, the only ones of sizes and strides."""
     if not isinstance(values, (tuple, list)) or not all(
             type(n) is int and n >= 0 for n in values):
-        raise pickle.UnpicklingError(f'{values!r} are no sizes of a tensor')
+        raise pickle.UnpicklingError(f'{values!r} are not sizes of a tensor')
     return tuple(values)

@@ -1,6 +1,6 @@
 """The files published by the paper's authors, by name.
 
-``published_files.json`` beside this module is the table: a row a file.
+``published_files.json`` next to this module is the table: a row a file.
 """
 import difflib
 import json
@@ -81,7 +81,7 @@ def find_published(path: str) -> Optional[PublishedFile]:
 
     Args:
         path (str): Name of a file, with or without '.pth', alone, below the
-            folder ``checkpoints`` as in recipes, or behind
+            folder ``checkpoints`` as in recipes, or after the prefix
             'OpenGVLab/VideoMamba:'.
 
     Returns:

@@ -236,7 +236,7 @@ def _refused(path: Path, error: UnpicklingError) -> ValueError:
     if 'argparse.Namespace' in text:
         remedy = ('a command line, as published training files keep it: '
                   f'convert the file: python {CONVERTER} FILE OURS.pth, or by '
-                  'clip_to_teacher.py beside it for a CLIP teacher')
+                  'clip_to_teacher.py next to it for a CLIP teacher')
     else:
         remedy = ('which could run code, and is refused: have its author save '
                   'the weights alone')

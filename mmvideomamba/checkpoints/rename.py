@@ -88,7 +88,7 @@ def select_backbone(
     """
     whole = any(k.startswith(_MULTIMODAL) for k in state_dict)
     prefixes = trunk_prefixes(state_dict)
-    # Nothing beside a trunk with a prefix belongs to the backbone.
+    # Nothing outside of a trunk with a prefix belongs to the backbone.
     trunk = prefixes[0] if len(prefixes) == 1 else ''
     kept: Dict[str, Tensor] = {}
     changes = []

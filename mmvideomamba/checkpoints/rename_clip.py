@@ -33,7 +33,7 @@ _TOWER = re.compile(
     r'ln_(pre|post)\.(weight|bias)|transformer\.resblocks\.\d+\.('
     r'attn\.in_proj_(weight|bias)|'
     r'(attn\.out_proj|ln_[12]|mlp\.c_fc|mlp\.c_proj)\.(weight|bias))')
-# Numbers beside the weights in archives of OpenAI; a count 0, 1, 2, ...
+# Numbers next to the weights in archives of OpenAI; a count 0, 1, 2, ...
 _HARMLESS = re.compile(r'logit_(scale|bias)|input_resolution|context_length|'
                        r'vocab_size|(.*\.)?position_ids')
 _MEANINGS = (
@@ -132,7 +132,7 @@ def _no_tower(names: Sequence[str]) -> ValueError:
     seen = f'it looks like {looks[0]}; ' if looks else ''
     return ValueError(
         'the checkpoint holds no image tower of CLIP as a vision transformer: '
-        f'there is no {PATCH_KEY} beside a {POSITION_KEY} in it ({seen}its '
+        f'there is no {PATCH_KEY} next to a {POSITION_KEY} in it ({seen}its '
         f'first key is {next(iter(names), "nothing")!r}). Expected are the '
         'files of OpenAI, open_clip or Hugging Face')
 
@@ -178,7 +178,7 @@ def _left_out(outside: List[str]) -> List[Change]:
     more = ', ...' if len(parts) > 8 else ''
     return [
         Change('dropped', f'{len(outside)} tensors',
-               f'beside the image tower: {", ".join(parts[:8])}{more}')
+               f'besides the image tower: {", ".join(parts[:8])}{more}')
     ]
 
 

@@ -202,7 +202,7 @@ def read_config(folder: Path) -> Dict[str, Any]:
     path = folder / CONFIG
     if not path.is_file():
         raise ValueError(
-            f'{folder} holds no {CONFIG}: it is no model saved by '
+            f'{folder} holds no {CONFIG}: it is not a model saved by '
             'save_pretrained, and no checkpoint of a training is in it; name '
             'a saved folder, a checkpoint file, or the working folder of a '
             'training with a checkpoint')

@@ -69,7 +69,7 @@ def backbone_sizes(weights: Mapping[str, Tensor],
               _MIXER + 'conv1d.weight')
     missing = [name for name in needed if name not in weights]
     if missing:
-        raise ValueError('it is no file of a VideoMamba: it lacks '
+        raise ValueError('the file is not of a VideoMamba: the file lacks '
                          f'{", ".join(missing)}')
     check_class_token(dict(weights))
     kernel = weights[PATCH_KEY]

@@ -138,7 +138,7 @@ def _tensors(module: Any,
         if isinstance(value, Tensor):
             yield prefix + name, value
         elif value is not None:
-            raise ValueError(f'{prefix}{name} is no tensor')
+            raise ValueError(f'{prefix}{name} is not a tensor')
     for name, value in values.items():
         if getattr(value, 'type_name', '') in slots:
             yield from _tensors(value, slots, f'{prefix}{name}.')
@@ -155,7 +155,7 @@ def read_torchscript(path: Union[str, Path]) -> Dict[str, Tensor]:
             CPU. Tensors with a common storage share memory.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the archive is damaged, or holds more than modules and
             tensors of numbers.
     """
@@ -179,6 +179,6 @@ def read_torchscript(path: Union[str, Path]) -> Dict[str, Tensor]:
     except _FAULTS as error:
         # The cause of a refusal is in the message.
         raise ValueError(
-            f'{path} is no TorchScript archive of plain weights '
+            f'{path} is not a TorchScript archive of plain weights '
             f'({str(error)[:200] or type(error).__name__}): it is damaged, '
             'or could run code; get the file anew') from None

@@ -43,7 +43,7 @@ class Unwrapped(NamedTuple):
         averaged (bool): Whether the weights are known to be EMA weights.
         other (str): Place of EMA weights left out, '' for none.
         unknown (Sequence[str]): Places of further models left out.
-        outside (Sequence[str]): Tensors beside the model, left out.
+        outside (Sequence[str]): Tensors outside of the model, left out.
     """
     weights: Dict[str, Tensor]
     place: str
@@ -144,7 +144,7 @@ def holds_videomamba(checkpoint: Mapping) -> bool:
         checkpoint (Mapping): What a file holds.
 
     Returns:
-        bool: Whether there are blocks with a mixer beside a patch embedding
+        bool: Whether there are blocks with a mixer and a patch embedding
         and a class token.
     """
     for _, state in state_dicts(checkpoint):
@@ -197,9 +197,9 @@ def _choose(found: List[_Found], ema: bool,
             raise ValueError('the checkpoint holds no EMA weights, only those '
                              f'at {plain[0].place}; leave the option out')
         raise ValueError(
-            f'the checkpoint holds weights at {places}, no wrapper of weights '
-            'known here (state_dict, model, module, net, params and the like, '
-            'or with _ema behind); save the state_dict in there alone')
+            f'the checkpoint holds weights at {places}, not under a known '
+            'name (state_dict, model, module, net, params and the like, with '
+            'or without _ema); save the state_dict in there alone')
     if len(choice) > 1:
         places = ' and '.join(f.place for f in choice)
         raise ValueError(
@@ -284,7 +284,7 @@ def find_weights(checkpoint: Mapping, ema: bool = False) -> Unwrapped:
             _Found(path, state, _common_outer(state)) for path, state in states
             if _is_known('.'.join(path))
         ]
-        # The largest state dict of each kind: metrics may stand beside.
+        # The largest state dict of each kind: metrics may hold tensors, too.
         found.sort(key=lambda f: len(f.state))
         largest = {is_averaged('.'.join(f.path)): f for f in found}
         found = list(largest.values())
@@ -338,8 +338,9 @@ def unwrap(checkpoint: Mapping, ema: bool = False) -> Dict[str, Tensor]:
         print_log(f'The weights at {found.place} are EMA weights', 'current')
     if found.outside:
         print_log(
-            f'{len(found.outside)} tensors beside the model in {found.place}*'
-            f', such as {found.outside[0]}, are left out', 'current')
+            f'{len(found.outside)} tensors outside of the model in '
+            f'{found.place}*, such as {found.outside[0]}, are left out',
+            'current')
     for place in found.unknown:
         print_log(f'Another model in the checkpoint, at {place}, is left out',
                   'current')

@@ -27,7 +27,7 @@ and gives features:
     mmvideomamba export FOLDER --backbone-only --out exported
     mmvideomamba export --backbone tiny --frames 16 --out OUT
 
-Each file is run by its runtime and compared with the model, and timed beside
+Each file is run by its runtime and compared with the model, and timed next to
 it; report.md tells. A file that departs is kept as model.failed.*."""
 DYNAMIC = 'dynamic'
 

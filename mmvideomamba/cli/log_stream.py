@@ -1,4 +1,4 @@
-"""Logs beside results: the standard output is for results alone."""
+"""Logs apart from results: the standard output is for results alone."""
 import logging
 import sys
 from contextlib import contextmanager, redirect_stdout

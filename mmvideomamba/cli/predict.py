@@ -81,5 +81,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--labels',
         metavar='FILE',
         help='true labels, a line "NAME LABEL" for each input: accuracy, '
-        'confusions and worst mistakes are printed, and written beside the '
+        'confusions and worst mistakes are printed, and written next to the '
         'table as OUT.evaluation.json')

@@ -39,7 +39,8 @@ def open_index(args: argparse.Namespace) -> Any:
         index.check_model(predictor)
         return index, predictor
     if not args.model:
-        raise ValueError(f'{folder} is no index yet; give --model to make it')
+        raise ValueError(f'{folder} is not an index yet; give --model to make '
+                         'one')
     predictor = VideoTextPredictor(
         args.model,
         args.device,

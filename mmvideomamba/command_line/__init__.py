@@ -1,6 +1,6 @@
 """Parts of the commands in ``tools`` and ``demo``.
 
-Imported at their first use, so that ``--help`` need not wait for torch.
+Each part is imported at first use, so that ``--help`` need not wait for torch.
 """
 from mmvideomamba.late_names import late_names
 

@@ -18,7 +18,7 @@ GIB = 2**30
 # Clips of an update, in both recipes.
 CLIPS = 8
 # GiB of a training of Tiny in float32 on a GPU, by clips at once, with a
-# reserve for other programs; benchmarks/results/which_model.md.
+# reserve for other programs; measured in benchmarks/results/which_model.md.
 GPU_NEEDS = {8: 3., 4: 2., 2: 1.5, 1: 1.2}
 # A step of Tiny on a CPU, from the same page: GiB, with the workers, and
 # seconds of one core.
@@ -32,7 +32,7 @@ class Pick(NamedTuple):
 
     Attributes:
         recipe (str): Name of the config; for a test, working folder.
-        options (dict): Changes of the config, as of ``--cfg-options``.
+        options (dict): Changes of the config as in ``--cfg-options``.
         reason (str): Lines for the user.
     """
     recipe: str
@@ -48,7 +48,7 @@ def pick_recipe(device: str, free: Optional[int], cores: int) -> Pick:
     quickstart's model, of 48 px.
 
     Args:
-        device (str): Kind of the device, such as 'cuda' or 'cpu'.
+        device (str): Kind of the device, 'cuda' or 'cpu' for instance.
         free (int, optional): Free bytes of the device, None if unknown.
         cores (int): Usable cores of the CPU.
 
@@ -98,7 +98,7 @@ def _cpu_reason(device: str, cores: int) -> str:
 
 
 def _trained(work_dir: Optional[str]) -> Optional[str]:
-    """Return the working folder of a training, the latest one, or None."""
+    """Return the working folder of the latest training, or None."""
     folders = ([Path(work_dir)] if work_dir else
                [Path('work_dirs', recipe) for recipe in (TINY, MICRO)])
     found = [(path.stat().st_mtime, path.parent) for folder in folders
@@ -107,7 +107,7 @@ def _trained(work_dir: Optional[str]) -> Optional[str]:
 
 
 def _lacks_videos(args: argparse.Namespace) -> bool:
-    """Tell whether a training names no folder, and has not the default one."""
+    """Tell whether a training names no folder and lacks the default folder."""
     options = getattr(args, 'cfg_options', None) or {}
     return (getattr(args, 'data_root', '') is None
             and not any('data_root' in key for key in options)
@@ -118,8 +118,8 @@ def auto_recipe(args: argparse.Namespace) -> Pick:
     """Pick the recipe of a command with the config name 'auto', and say so.
 
     A test takes the config kept in a working folder: ``--work-dir``, else the
-    folder named as the checkpoint, else the one used last. Without a training
-    there, a test picks as a training does.
+    folder named as the checkpoint, else the folder used last. Without a
+    training in the folder, a test picks as a training does.
 
     Args:
         args (argparse.Namespace): Parsed arguments; a test's have
@@ -129,7 +129,7 @@ def auto_recipe(args: argparse.Namespace) -> Pick:
         Pick: Recipe, changes and reason.
 
     Raises:
-        ValueError: If several processes would pick, each on its own, or if a
+        ValueError: If several processes would each pick separately, or if a
             training has no folder of videos.
     """
     if getattr(args, 'launcher', 'none') != 'none':

@@ -1,4 +1,4 @@
-"""The best and the last checkpoint of a training, by these words."""
+"""The checkpoints of a training named 'best' and 'last'."""
 from pathlib import Path
 
 from mmengine.config import Config
@@ -27,10 +27,10 @@ def kept_checkpoint(name: str, cfg: Config) -> str:
         str: Path of the file.
 
     Raises:
-        FileNotFoundError: If the folder holds no such file, or for 'last'
-            damaged ones only.
+        FileNotFoundError: If the folder holds no best or last checkpoint, or
+            for 'last' only damaged checkpoints.
         ValueError: If the best file is damaged, or if the folder holds
-            several and none tells which is the best now.
+            several best files and no record of the present best.
     """
     if Path(name).is_dir():
         return str(locate(name))

@@ -17,7 +17,7 @@ CONFIGS = Path(__file__).parents[1].joinpath('.mim', 'configs').resolve()
 
 
 def find_config(name: str) -> str:
-    """Find a config by path, or by its plain name among ours.
+    """Find a config by path, or by plain name among our configs.
 
     Args:
         name (str): Path of a config file; working folder of a training, for
@@ -28,8 +28,9 @@ def find_config(name: str) -> str:
         str: Path of the file.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If several files have that name.
+        FileNotFoundError: If neither a file nor a config of ours has the
+            name.
+        ValueError: If several of our configs have the name.
     """
     if Path(name).is_file():
         return name
@@ -59,7 +60,7 @@ def is_config(name: str) -> bool:
         name (str): As of ``find_config``.
 
     Returns:
-        bool: Whether ``find_config`` finds one or several.
+        bool: Whether ``find_config`` finds at least one config.
     """
     return Path(name).is_file() or any(CONFIGS.rglob(f'{name}.py'))
 
@@ -90,7 +91,7 @@ def fill_dataloader(cfg: Config, field: str) -> None:
 
     Args:
         cfg (Config): The config, changed in place.
-        field (str): Name of the dataloader, which may be missing.
+        field (str): Name of the dataloader; may be missing in the config.
     """
     if default_scope(cfg) != 'mmpretrain' or cfg.get(field) is None:
         return
@@ -105,8 +106,8 @@ def fill_dataloader(cfg: Config, field: str) -> None:
 def load_config(args: argparse.Namespace) -> Config:
     """Read a config and set the keys common to training and test.
 
-    The name 'auto', unless a config has it, is that of the recipe for own
-    videos that fits the machine, see ``auto_recipe``.
+    The name 'auto', unless a config has the name, stands for the recipe for
+    own videos chosen by the machine, see ``auto_recipe``.
 
     Args:
         args (argparse.Namespace): Parsed arguments, see
@@ -117,7 +118,7 @@ def load_config(args: argparse.Namespace) -> Config:
         a machine without an accelerator, the keys of ``cpu_ranks_cfg``.
 
     Raises:
-        FileNotFoundError: If there is no such config.
+        FileNotFoundError: If the config does not exist.
         ValueError: If the name is ambiguous, the config names no host, or
             ``--launcher slurm`` is given to a process not of SLURM; for the
             name 'auto', if there are several processes.

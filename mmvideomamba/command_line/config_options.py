@@ -71,8 +71,8 @@ def merge_options(cfg: Config, options: dict) -> None:
             or number, see :func:`mmvideomamba.config_edit.option_keys`.
 
     Raises:
-        ValueError: If a key does not fit: a first part that neither config
-            nor runner knows, an unknown type of an item, an index beyond a
+        ValueError: If a key does not fit: a first part unknown to config and
+            runner, an unknown type of an item, an index beyond a
             list, a key below a plain value, a plain value
             instead of a dict.
     """

@@ -1,4 +1,4 @@
-"""``--data-root``: a config takes a folder of videos with its classes."""
+"""``--data-root``: put a folder of videos, with classes, into a config."""
 from collections import Counter
 from pathlib import Path
 from typing import Any, Iterator, List, NamedTuple, Optional, Tuple
@@ -39,7 +39,7 @@ class DataSet(NamedTuple):
 
 
 def _inside(node: Any) -> Iterator[Any]:
-    """Yield the data sets inside of wrappers such as ConcatDataset."""
+    """Yield the data sets inside of wrappers, ConcatDataset for instance."""
     inner = node.get('datasets') or [node.get('dataset')]
     for one in inner:
         if isinstance(one, dict):
@@ -83,7 +83,7 @@ def _refuse_kind(cfg: Config, sets: List[DataSet]) -> None:
 
 
 def _choose_list(one: DataSet, root: Path) -> str:
-    """Choose the list of a data set: the recipe's own, else that of a split.
+    """Choose the list of a data set: the recipe's, else the split's.
 
     Args:
         one (DataSet): The data set.
@@ -117,10 +117,10 @@ def _require_lists(cfg: Config, sets: List[DataSet], root: Path) -> None:
     if not one.listed:
         raise FileNotFoundError(
             f'{text}; {cfg.filename} reads lists of its own form '
-            f'({one.node.get("type")}), see the README beside the config')
+            f'({one.node.get("type")}), see the README next to the config')
     if list(lacking) == ['val.txt'] and (root / 'test.txt').is_file():
         raise FileNotFoundError(
-            f'{text}, but a test.txt. Make a folder val beside train and '
+            f'{text}, but a test.txt. Make a folder val next to train and '
             f'test and run {BUILD} {root} again, or train with --no-validate')
     raise FileNotFoundError(f'{text}; write the lists first: '
                             f'{_how_to_list(one, root)}')
@@ -175,18 +175,18 @@ def _read_names(cfg: Config, sets: List[DataSet],
 
 
 def _read_list(path: Path) -> List[Tuple[int, str]]:
-    """Read the lines of a list with their numbers, without blank lines."""
+    """Read the lines of a list with line numbers, without blank lines."""
     try:
         text = path.read_text('utf-8-sig')
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no UTF-8 text: {error}') from error
+        raise ValueError(f'{path} is not UTF-8 text: {error}') from error
     return [(number, line.strip())
             for number, line in enumerate(text.splitlines(), 1)
             if line.strip()]
 
 
 def _delimiter_of(lines: List[str], path: Path, present: str) -> str:
-    """Find the delimiter of a list, in doubt the one of the config."""
+    """Find the delimiter of a list, in doubt the config's delimiter."""
     cut = [line.split(present)[1:] for line in lines]
     if all(columns and all(map(is_number, columns)) for columns in cut):
         return present
@@ -205,7 +205,7 @@ def _check_labels(path: Path, lines: List[Tuple[int, str]], delimiter: str,
     if wrong:
         number, label = wrong[0]
         raise ValueError(
-            f'{path}, line {number}: label {label}, but {CLASSES} beside it '
+            f'{path}, line {number}: label {label}, but {CLASSES} next to it '
             f'names {count} classes, 0 to {count - 1} ({len(wrong)} such '
             'labels). The files are of different runs of '
             f'build_annotations.py: {BUILD} {path.parent}')
@@ -246,7 +246,7 @@ def _take_folder(one: DataSet, root: Path, names: Optional[List[str]],
 
 
 def _set_count(cfg: Config, count: int) -> None:
-    """Set the number of classes wherever the config has one."""
+    """Set the number of classes in all places of the config."""
     nodes = list(_dicts(cfg._cfg_dict))
     before = {
         1 / node['num_classes']
@@ -263,15 +263,15 @@ def _set_count(cfg: Config, count: int) -> None:
 def set_data_root(cfg: Config, folder: Optional[str], *splits: str) -> None:
     """Let a config take a folder of videos, with the classes of the folder.
 
-    The folder is one of ``build_annotations.py``, or has the lists named by
+    The folder comes from ``build_annotations.py``, or has the lists named by
     the recipe. All data sets of all loaders get folder, list, delimiter,
     number and names of the classes; so do the model and the evaluators.
 
     Args:
         cfg (Config): The config, changed in place.
         folder (str, optional): The folder; None changes nothing.
-        *splits (str): Of the run, 'train', 'val' or 'test'; their lists
-            must be there.
+        *splits (str): Splits of the run, 'train', 'val' or 'test'; the lists
+            of these splits must exist.
 
     Raises:
         FileNotFoundError: If the folder, a list or ``classes.txt`` is

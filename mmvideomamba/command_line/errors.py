@@ -7,7 +7,7 @@ from typing import Iterator, Tuple, Type
 
 @contextmanager
 def user_errors(*more: Type[Exception], status: int = 1) -> Iterator[None]:
-    """End the process with the message of an error that a user can mend.
+    """End the process with a one-line message for errors of the user.
 
     For OSError (a missing file) and ValueError (a bad value) inside the
     ``with`` block, ``error: MESSAGE`` goes to stderr. Any other error keeps
@@ -31,7 +31,7 @@ def user_errors(*more: Type[Exception], status: int = 1) -> Iterator[None]:
 
 
 def require_files(**paths: str) -> None:
-    """Check that files exist, before work begins.
+    """Check the existence of files, before work begins.
 
     Args:
         **paths (str): Role of a file and path; underscores of the role read
@@ -44,4 +44,4 @@ def require_files(**paths: str) -> None:
     for role, path in paths.items():
         if not Path(path).is_file():
             raise FileNotFoundError(f'the {role.replace("_", " ")} {path!r} '
-                                    'does not exist or is no file')
+                                    'does not exist or is not a file')

@@ -19,7 +19,7 @@ def find_tool(host: str, name: str) -> Path:
 
     Raises:
         FileNotFoundError: If the host or the tool is not installed.
-        ValueError: If several tools have that name.
+        ValueError: If several tools have the name.
     """
     folder = package_dir(host)
     root = Path() if folder is None else folder / '.mim' / 'tools'

@@ -1,4 +1,4 @@
-"""The config that a runner keeps in the working folder of a training."""
+"""The config kept by a runner in the working folder of a training."""
 import os
 import re
 from contextlib import contextmanager
@@ -10,8 +10,8 @@ from mmengine.dist import is_main_process
 
 from mmvideomamba.atomic_file import draft_of, finish_file
 
-# Of a runner without a config file; tools of the hosts build such runners
-# in the working folder of a training.
+# Name of the config of a runner without a config file; tools of the hosts
+# build a runner of this kind in the working folder of a training.
 _TIME = re.compile(r'\d{8}_\d{6}')
 # Without spaces where mmengine formats no code.
 _NAMED = re.compile(r'^work_dir\s*=', re.MULTILINE)
@@ -21,11 +21,11 @@ def kept_configs(folder: Path) -> List[Path]:
     """List the configs kept in a working folder.
 
     Args:
-        folder (Path): The folder, which may be missing.
+        folder (Path): The folder; may be missing.
 
     Returns:
-        list[Path]: Config files, the one written last at the end, behind the
-        files named by a time. A runner's copy names the working folder; other
+        list[Path]: Config files, the file written last at the end, files named
+        by a time first. A runner's copy names the working folder; other
         Python files are passed over.
     """
     found = [
@@ -45,10 +45,10 @@ def kept_config(folder: Path) -> str:
         folder (Path): Working folder of a training.
 
     Returns:
-        str: Path of the config; of several, of the one written last.
+        str: Path of the config; of several configs, the config written last.
 
     Raises:
-        FileNotFoundError: If the folder holds no such config.
+        FileNotFoundError: If the folder holds no config of a training.
     """
     found = kept_configs(folder)
     if not found:
@@ -60,11 +60,11 @@ def kept_config(folder: Path) -> str:
 
 @contextmanager
 def leave_kept_config(cfg: Config) -> Iterator[None]:
-    """Leave the config of a training as it is while a runner is built.
+    """Keep the stored config of a training while another runner is built.
 
-    Each runner writes its config into the working folder. A test changes
-    views, pipelines, metrics or data of the config, and the next command
-    would take the changes for those of the training.
+    Each runner writes a config into the working folder. A test changes views,
+    pipelines, metrics or data of the config, and the next command would take
+    the changed config for the config of the training.
 
     Args:
         cfg (Config): Of the test, with ``work_dir``.
@@ -81,5 +81,5 @@ def leave_kept_config(cfg: Config) -> Iterator[None]:
         if is_main_process():
             draft_of(path).write_bytes(content)
             finish_file(path)
-            # The times tell the config that was written last.
+            # ``kept_configs`` finds the config written last by the times.
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))

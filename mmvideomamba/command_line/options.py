@@ -27,7 +27,7 @@ class ConfigOptionAction(DictAction):
 
     @staticmethod
     def _parse_iterable(val: str) -> Any:
-        """Read a value; spaces beside commas and in brackets are none."""
+        """Read a value; spaces next to commas and in brackets do not count."""
         tight = re.sub(r' *, *|(?<=[\[(]) +| +(?=[\])])',
                        lambda found: found[0].strip(), val.strip('\'" '))
         parsed = DictAction._parse_iterable(tight.replace(' ', SPACE))

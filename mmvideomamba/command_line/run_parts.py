@@ -1,4 +1,4 @@
-"""Configs that describe a training only, or a test only."""
+"""Configs of a training only, or of a test only."""
 from typing import Iterable
 
 from mmengine.config import Config
@@ -21,9 +21,9 @@ def require_run(cfg: Config, run: str, options: Iterable[str] = ()) -> None:
     Args:
         cfg (Config): The config.
         run (str): 'train', 'test', or 'val' for the validation during a
-            training, which may be missing as a whole.
-        options (Iterable[str]): Keys of ``--cfg-options``, which may give
-            the parts. Defaults to ().
+            training; the validation may be missing as a whole.
+        options (Iterable[str]): Keys of ``--cfg-options``; may add the missing
+            parts. Defaults to ().
 
     Raises:
         ValueError: If a part is missing.

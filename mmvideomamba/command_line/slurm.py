@@ -5,7 +5,7 @@ from typing import Dict
 
 
 def slurm_ranks() -> Dict[str, str]:
-    """Translate the environment of a SLURM task into the one of torchrun.
+    """Translate the environment of a SLURM task into torchrun's variables.
 
     mmengine's own way needs CUDA.
 
@@ -15,7 +15,7 @@ def slurm_ranks() -> Dict[str, str]:
         first node of the job and 29500.
 
     Raises:
-        ValueError: If this process is no task of SLURM.
+        ValueError: If this process is not a task of SLURM.
     """
     names = ('SLURM_PROCID', 'SLURM_LOCALID', 'SLURM_NTASKS')
     missing = [name for name in names if name not in os.environ]

@@ -1,4 +1,4 @@
-"""Let mmengine find our recipes behind ``mmvideomamba::``."""
+"""Let mmengine find our recipes by the prefix ``mmvideomamba::``."""
 import difflib
 import functools
 import importlib
@@ -52,7 +52,8 @@ def recipe_file(name: str) -> Path:
         for match in difflib.get_close_matches(Path(short).name, known)
     ]
     hint = f'; the nearest are {", ".join(near)}' if near else ''
-    raise FileNotFoundError(f'{_START}{short} is no recipe in {folder}{hint}')
+    raise FileNotFoundError(
+        f'{_START}{short} is not a recipe in {folder}{hint}')
 
 
 def _base_path(original: _Finder) -> _Finder:

@@ -61,7 +61,7 @@ def _heal_reading(host: Any) -> None:
 
 
 def _heal_results(host: Any) -> None:
-    """Keep the results of sound images beside bad ones."""
+    """Keep the results of sound images in spite of bad images."""
     draw, finish = host.visualize, host.postprocess
 
     def values(self: Any, result: Any) -> dict:

@@ -61,11 +61,11 @@ def other_imports(module: types.ModuleType, answer: _Answer) -> Iterator[None]:
 
     Statements of all other modules, in other threads too, are answered as
     usual. ``builtins`` is the only place where Python looks for the function
-    behind the statement.
+    after the statement.
 
     Args:
         module (ModuleType): The module, before its code runs.
-        answer (Callable): From the name behind ``import`` or ``from``, with
+        answer (Callable): From the name after ``import`` or ``from``, with
             the dots of a relative one, and the names to take from there, to
             the object for the statement in place of a module; None for
             the usual answer. May raise ImportError.
@@ -176,7 +176,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
     def _find_by_others(
             self, fullname: str, path: Any,
             target: Any) -> Optional[importlib.machinery.ModuleSpec]:
-        """Ask the finders behind this one."""
+        """Ask the finders after this finder."""
         place = sys.meta_path.index(self)
         for finder in sys.meta_path[place + 1:]:
             spec = finder.find_spec(fullname, path, target)

@@ -1,4 +1,4 @@
-"""Import the hosts' models beside a newer transformers."""
+"""Import the hosts' models under a newer transformers."""
 import importlib
 import types
 from typing import Any, Callable, List, Tuple

@@ -69,7 +69,7 @@ def _names_of(data: Any) -> List[str]:
 
 
 def _with_views(parse: Callable[[], Any]) -> Callable[[], Any]:
-    """Let the command line of a tool hold ``--views``, as of our tools."""
+    """Let the command line of a tool hold ``--views`` as in our tools."""
 
     @functools.wraps(parse)
     def parse_args() -> Any:

@@ -13,7 +13,7 @@ def _heal_tsne(module: types.ModuleType) -> None:
     if 'n_iter' in inspect.signature(original).parameters:
         return
 
-    # scikit-learn reads the names of parameters behind the wrapper.
+    # scikit-learn reads the names of parameters under the wrapper.
     @functools.wraps(original)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         if 'n_iter' in kwargs:

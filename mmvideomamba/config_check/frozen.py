@@ -46,7 +46,7 @@ def frozen_warnings(cfg: Any) -> List[str]:
             found += _idle_rates(cfg, place)
         elif frozen and not known and not _has_file(backbone):
             found.append(f'{place}: frozen_stages={stages} leaves weights '
-                         'random, for no file is named; ' + _remedy(place))
+                         'random, as no file is named; ' + _remedy(place))
     return found
 
 

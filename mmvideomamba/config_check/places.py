@@ -131,7 +131,7 @@ def work_dir_faults(work_dir: str) -> List[str]:
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     if not nearest.is_dir():
-        problem = f'{nearest} is no folder'
+        problem = f'{nearest} is not a folder'
     elif not os.access(nearest, os.W_OK | os.X_OK):
         problem = f'{nearest} cannot be written by this user'
     else:

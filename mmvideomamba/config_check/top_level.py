@@ -6,8 +6,8 @@ from mmengine.runner import Runner
 
 from .types import nearest
 
-# Read by mmengine, the hosts' scripts and ours, beside the arguments of the
-# runner.
+# Read by mmengine, the hosts' scripts and ours, in addition to the arguments
+# of the runner.
 _READ = ('activation_checkpointing', 'compile', 'custom_imports',
          'efficient_conv_bn_eval', 'find_unused_parameters',
          'model_wrapper_cfg', 'runner_type', 'sync_bn', 'tta_model',
@@ -40,7 +40,7 @@ def option_fault(cfg: Any, key: str) -> str:
     """
     if key in cfg or read_by_runner(cfg, key):
         return ''
-    return ('is no key of the config, and the runner reads no such key' +
+    return ('is not a key of the config, and the runner reads no such key' +
             nearest(key, [*cfg, *KNOWN]))
 
 

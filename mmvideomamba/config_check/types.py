@@ -54,7 +54,7 @@ def find_type(registry: Registry, kind: Any, scope: str) -> Optional[Callable]:
 
     Returns:
         Callable, optional: None if the registry has no such name, or the
-        modules behind cannot be imported.
+        modules of the type cannot be imported.
     """
     if not isinstance(kind, str):
         return kind if callable(kind) else None
@@ -140,8 +140,8 @@ def _untyped_hooks(hooks: dict) -> Iterator[str]:
         if isinstance(hook, dict) and 'type' not in hook and \
                 name not in HOOK_TYPES:
             others = [key for key in (*hooks, *HOOK_TYPES) if key != name]
-            yield (f'default_hooks.{name} has no type, and is no hook of the '
-                   f'runner{nearest(name, others)}')
+            yield (f'default_hooks.{name} has no type, and is not a hook of '
+                   f'the runner{nearest(name, others)}')
 
 
 def _clipping(wrapper: dict) -> Iterator[str]:

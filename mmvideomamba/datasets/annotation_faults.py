@@ -42,7 +42,7 @@ def read_lines(ann_file: str, remedy: str) -> List[str]:
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is no UTF-8 text.
+        ValueError: If the file is not UTF-8 text.
     """
     try:
         return list_from_file(ann_file, encoding='utf-8-sig')
@@ -50,7 +50,7 @@ def read_lines(ann_file: str, remedy: str) -> List[str]:
         raise FileNotFoundError(f'annotation file {ann_file} does not exist. '
                                 f'{remedy}') from error
     except UnicodeDecodeError as error:
-        raise ValueError(f'annotation file {ann_file} is no UTF-8 text: '
+        raise ValueError(f'annotation file {ann_file} is not UTF-8 text: '
                          f'{error}') from error
 
 
@@ -84,7 +84,7 @@ def parse_number(text: str, name: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f'{name} {text!r} is no finite number')
+        raise ValueError(f'{name} {text!r} is not a finite number')
     return value
 
 

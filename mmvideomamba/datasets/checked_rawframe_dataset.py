@@ -121,8 +121,8 @@ class CheckedRawframeDataset(CheckedVideoDataset):
         for name, text in zip(counts, columns):
             key, least = _COLUMNS[name]
             if not text.isdecimal() or int(text) < least:
-                raise ValueError(f'{name} {text!r} is no integer of at least '
-                                 f'{least}')
+                raise ValueError(f'{name} {text!r} is not an integer of at '
+                                 f'least {least}')
             sample[key] = int(text)
         if not texts and (self.multi_class or not self.test_mode):
             raise ValueError(f'{quote_line(line)} has no label')

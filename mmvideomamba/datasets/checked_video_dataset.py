@@ -72,7 +72,7 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
             a label that is out of range; if an argument is not allowed.
     """
 
-    # Columns behind the label, see subclasses.
+    # Columns after the label, see subclasses.
     extra_columns: Tuple[str, ...] = ()
     needs_extra = True  # whether a line without them is an error
 
@@ -209,7 +209,7 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         return sample
 
     def _add_extra(self, sample: dict, extra: Sequence[str]) -> None:
-        """Read the columns behind the label into a sample, in place."""
+        """Read the columns after the label into a sample, in place."""
 
     def _check_alone(self, line: str) -> None:
         """Raise ValueError if a line should have had a label."""
@@ -229,7 +229,7 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         try:
             label = int(text)
         except ValueError:
-            raise ValueError(f'label {text!r} is no integer') from None
+            raise ValueError(f'label {text!r} is not an integer') from None
         if label < 0:
             raise ValueError(f'label {label} is negative')
         if self.num_classes is not None and label >= self.num_classes:

@@ -32,12 +32,12 @@ def read_class_names(path: Union[str, Path]) -> List[str]:
 
     Raises:
         FileNotFoundError: If the file is missing.
-        ValueError: If the file names no class, or is no UTF-8.
+        ValueError: If the file names no class, or is not UTF-8.
     """
     try:
         names = clean_class_names(list_from_file(str(path)))
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no UTF-8 text: {error}') from error
+        raise ValueError(f'{path} is not UTF-8 text: {error}') from error
     if not names:
         raise ValueError(f'{path} names no class; write a name a line')
     return names

@@ -28,7 +28,7 @@ class ShardVideoDataset(CheckedVideoDataset):
     """The ``CheckedVideoDataset`` of videos in tar shards.
 
     ``ann_file`` is a list that ``write_video_shards`` wrote, with shards
-    beside the list, or a pattern such as ``shards/*.tar`` for shards of
+    next to the list, or a pattern such as ``shards/*.tar`` for shards of
     another origin. A line of the list is ``SHARD.tar/NUMBER/NAME LABEL``;
     lines may be left out or change places. Shards of a pattern have a medium
     and a ``.txt`` with labels, or a ``.json`` with the key ``label``, for
@@ -50,7 +50,7 @@ class ShardVideoDataset(CheckedVideoDataset):
         on_short (str): For a shard that ends early or is gone, 'raise' or
             'skip', see ``ShardRecords``. Defaults to 'raise'.
         count_file (str, optional): See ``ShardRecords``; '' for none.
-            Defaults to None, the file of ``write_video_shards`` beside a
+            Defaults to None, the file of ``write_video_shards`` next to a
             list, and none for a pattern.
         **kwargs: See ``CheckedVideoDataset``.
 
@@ -86,7 +86,7 @@ class ShardVideoDataset(CheckedVideoDataset):
         """Read and check the list and the shards.
 
         Returns:
-            list[dict]: Samples as of ``CheckedVideoDataset``, with ``place``
+            list[dict]: Samples as in ``CheckedVideoDataset``, with ``place``
             (int), the number over all shards, -1 for a missing sample.
 
         Raises:

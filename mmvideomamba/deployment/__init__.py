@@ -1,4 +1,4 @@
-"""Export of models into files that run without this package.
+"""Export of models into files for use without this package.
 
 =================  =========================================================
 module             holds
@@ -10,7 +10,7 @@ module             holds
 ``pt2_file``       files of torch.export
 ``onnx_file``      files of ONNX
 ``pte_file``       files of ExecuTorch
-``verify``         each file beside the model: differences and times
+``verify``         each file against the model: differences and times
 ``report``         ``report.md`` and ``report.json``
 ``export``         the order of all steps
 =================  =========================================================

@@ -72,7 +72,7 @@ def check_formats(formats: Sequence[str]) -> Tuple[str, ...]:
 
 
 def _check_frames(wrapper: ExportWrapper, frames: Optional[int]) -> None:
-    """Refuse a number of frames that is not the model's."""
+    """Refuse a number of frames other than the model's."""
     if frames is None:
         return
     if not isinstance(wrapper.input_axes[2], int) or len(
@@ -86,10 +86,10 @@ def _check_frames(wrapper: ExportWrapper, frames: Optional[int]) -> None:
 
 
 def _prepare(folder: Path, formats: Sequence[str]) -> None:
-    """Make the folder, and remove what an earlier export left there.
+    """Make the folder, and remove the files of an earlier export.
 
-    An export that breaks off must not leave an older file or report, which
-    would pass for its own.
+    An older file or report, left after an interrupted export, would pass for
+    a result of the new export.
     """
     if folder.exists() and not folder.is_dir():
         raise ValueError(f'{folder} is a file; name a folder')
@@ -125,7 +125,7 @@ def _write(kind: str, program: Program, folder: Path,
 
 def _time(plain: ExportWrapper, files: List[ExportedFile],
           interface: Interface, rounds: int) -> Dict[str, float]:
-    """Time all files beside the eager backends."""
+    """Time all files next to the eager backends."""
     opened: Dict[str, Callable[[Tensor], Outputs]] = {
         file.kind: FORMATS[file.kind].open(file.path)
         for file in files
@@ -145,10 +145,11 @@ def export_model(model: nn.Module,
     """Write a model into a file of each format.
 
     The runtime of a format runs the file, and the outputs are compared with
-    the model's, before the file is named ``model.pt2`` or so. A file that
-    departs by more than ``LIMIT`` stays as ``model.failed.pt2``.
-    ``report.md`` and ``report.json`` are written beside the files. Files of
-    these formats and a report of an earlier export are removed first.
+    the model's, before the file gets the name ``model.pt2`` (or the suffix of
+    another format). A file with a difference above ``LIMIT`` stays as
+    ``model.failed.pt2``.
+    ``report.md`` and ``report.json`` are written next to the files. Files of
+    the named formats and a report of an earlier export are removed first.
 
     Args:
         model (nn.Module): A recognizer, an image classifier or a VideoMamba;
@@ -159,8 +160,8 @@ def export_model(model: nn.Module,
             ``('pt2', 'onnx')``.
         batch (int | str): 'dynamic', or the only batch. Defaults to
             'dynamic'.
-        frames (int, optional): Frames that the model must have. Defaults to
-            None, any.
+        frames (int, optional): Required number of frames of the model.
+            Defaults to None, any number.
         opset (int, optional): Version of ONNX's operators. Defaults to None,
             ``onnx_file.OPSET``.
         views (int | str, optional): 'dynamic', or the only number of views of

@@ -13,7 +13,7 @@ DYNAMIC = 'dynamic'
 
 
 class Interface(NamedTuple):
-    """Shapes that a file is exported for.
+    """Input shapes of an exported file.
 
     Args:
         axes (tuple[str]): Free axes of the input, of 'batch' and 'views'.
@@ -48,7 +48,7 @@ def _length(name: str, value: Union[int, str]) -> Optional[int]:
 def make_interface(wrapper: ExportWrapper,
                    batch: Union[int, str] = DYNAMIC,
                    views: Union[int, str, None] = None) -> Interface:
-    """Choose the shapes that a file is exported for.
+    """Choose the input shapes of an exported file.
 
     Args:
         wrapper (ExportWrapper): The model.
@@ -90,9 +90,9 @@ def metadata(description: Dict[str, Any], wrapper: ExportWrapper,
         outputs (Sequence[Tensor]): Any outputs of the model, for sizes.
 
     Returns:
-        str: JSON: the description and ``tensors``. Its ``inputs`` and
-        ``outputs`` are lists, in order, of ``name``, ``dtype`` and ``shape``;
-        in a shape a word is an axis of any length.
+        str: JSON: the description and ``tensors``. ``inputs`` and ``outputs``
+        of ``tensors`` are lists, in order, of ``name``, ``dtype`` and
+        ``shape``; in a shape a word is an axis of any length.
     """
     dtype = str(wrapper.input_dtype).rpartition('.')[2]
     inputs = [

@@ -10,7 +10,7 @@ from torch import Tensor
 from .interface import KEY
 from .program import Format, Outputs, Program
 
-# The newest known to the oldest onnxruntime that the extra allows.
+# The newest operator set known to the oldest onnxruntime of the extra.
 OPSET = 23
 _OPSETS = range(18, 26)
 
@@ -25,7 +25,7 @@ def check_opset(opset: int) -> int:
         int: The version.
 
     Raises:
-        ValueError: If torch's exporter cannot write it.
+        ValueError: If torch's exporter cannot write the operator set.
     """
     if opset not in _OPSETS:
         raise ValueError(f'opset {opset} cannot be written; choose one from '
@@ -34,7 +34,7 @@ def check_opset(opset: int) -> int:
 
 
 def _graphs(graph: Any) -> List[Any]:
-    """List a graph or function and the graphs inside its nodes."""
+    """List a graph or function and the graphs inside of nodes."""
     found = [graph]
     for node in graph.node:
         for attribute in node.attribute:
@@ -47,10 +47,10 @@ def _graphs(graph: Any) -> List[Any]:
 
 
 def _name_axes(model: Any, names: Sequence[Any]) -> None:
-    """Give the free axes their names; the exporter calls them s41 and so on.
+    """Name the free axes; the exporter's names are s41 and so on.
 
     Args:
-        model (onnx.ModelProto): With one input, changed in place.
+        model (onnx.ModelProto): With a single input, changed in place.
         names (Sequence[int | str]): Shape of the input.
     """
     axes = model.graph.input[0].type.tensor_type.shape.dim
@@ -66,7 +66,7 @@ def _name_axes(model: Any, names: Sequence[Any]) -> None:
     for value in (*graph.input, *graph.output, *graph.value_info):
         for axis in value.type.tensor_type.shape.dim:
             if axis.dim_param:
-                # Lengths may be products, such as s41*s45.
+                # Lengths may be products, for example s41*s45.
                 axis.dim_param = re.sub(r'\w+', rename, axis.dim_param)
 
 
@@ -104,7 +104,7 @@ def _open(path: Path) -> Callable[[Tensor], Outputs]:
 
 
 def _check(path: Path, inputs: Sequence[Tensor]) -> List[Outputs]:
-    """Check a file by the rules of ONNX, and run it."""
+    """Check a file by the rules of ONNX, and run the file."""
     import onnx
     onnx.checker.check_model(str(path), full_check=True)
     run = _open(path)

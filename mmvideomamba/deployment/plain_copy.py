@@ -19,7 +19,7 @@ def _merge_lora(layer: LoRALinear) -> nn.Linear:
 
 
 def _without_adapter(module: Any, name: str) -> nn.Module:
-    """Return what takes the place of a module.
+    """Return the plain module in the place of an adapter.
 
     peft is no requirement: methods tell the classes of peft.
     """
@@ -51,12 +51,12 @@ def _merge(parent: nn.Module, prefix: str = '') -> None:
 
 
 def plain_copy(model: nn.Module) -> nn.Module:
-    """Copy a model into the form that is exported.
+    """Copy a model into the form for the export.
 
     Adapters of mmpretrain's ``LoRAModel`` and of peft become part of the
     weights, so that the fused scan applies. Weights in half precision become
-    float32, backends named in the config 'auto', which tracers can follow,
-    and a CUDA graph is left out.
+    float32; the backend becomes 'auto', as tracers cannot follow a backend
+    named in the config; a CUDA graph is left out.
 
     Args:
         model (nn.Module): Any module, unchanged.

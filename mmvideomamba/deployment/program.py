@@ -16,7 +16,7 @@ Outputs = Tuple[Tensor, ...]
 
 
 class Program(NamedTuple):
-    """What a file is written from.
+    """Sources of an exported file.
 
     Args:
         exported (ExportedProgram): The graph, with the weights.
@@ -36,11 +36,11 @@ class Format(NamedTuple):
 
     Args:
         suffix (str): Of the file name.
-        packages (tuple[str]): To be imported, beside torch.
-        extra (str): The extra that holds the packages, '' for none.
+        packages (tuple[str]): To be imported, besides torch.
+        extra (str): The extra with the packages, '' for none.
         write (Callable): From a program and a path to the number of nodes.
-        check (Callable): From a path and inputs to the outputs for each; it
-            runs the file as a consumer does, without this package.
+        check (Callable): From a path and inputs to the outputs for each; runs
+            the file as a consumer does, without this package.
         open (Callable): From a path to the model as a function of an input,
             for timing.
     """
@@ -52,12 +52,12 @@ class Format(NamedTuple):
     open: Callable[[Path], Callable[[Tensor], Outputs]]
 
     def missing(self) -> Tuple[str, ...]:
-        """List the packages that are not installed."""
+        """List the missing packages."""
         return tuple(
             p for p in self.packages if importlib.util.find_spec(p) is None)
 
     def install(self) -> str:
-        """Return the command that installs the packages."""
+        """Return the command to install the packages."""
         if self.extra:
             return install_command(self.extra)
         return ' '.join(['pip install', *self.packages])
@@ -68,7 +68,7 @@ def trace(plain: ExportWrapper, interface: Interface) -> ExportedProgram:
 
     Args:
         plain (ExportWrapper): Of ``plain_copy``.
-        interface (Interface): Which axes have any length.
+        interface (Interface): Axes of fixed and of any length.
 
     Returns:
         ExportedProgram: The graph, of torch's own operators.

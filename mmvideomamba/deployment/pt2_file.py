@@ -27,7 +27,7 @@ assert 'mmvideomamba' not in sys.modules
 
 def _write(program: Program, path: Path) -> int:
     # In memory first: on a full disk the writer of torch ends the process.
-    # Under another suffix than .pt2 it warns of a path.
+    # With a path under another suffix than .pt2 torch warns.
     buffer = io.BytesIO()
     torch.export.save(
         program.exported, buffer, extra_files={KEY: program.metadata})
@@ -36,7 +36,7 @@ def _write(program: Program, path: Path) -> int:
 
 
 def _check(path: Path, inputs: Sequence[Tensor]) -> List[Outputs]:
-    """Run a file in a process of its own."""
+    """Run a file in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder, 'inputs.pt'), Path(folder, 'outputs.pt')
         torch.save(list(inputs), given)

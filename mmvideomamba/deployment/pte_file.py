@@ -22,8 +22,8 @@ def conv3d(x: Tensor,
            groups: int = 1) -> Tensor:
     """Convolve clips as a sum of convolutions of pictures.
 
-    ExecuTorch's own kernels stop at pictures. Arguments are those of
-    ``F.conv3d``, without padding and dilation in time.
+    ExecuTorch has no kernel for 3-D convolutions. The arguments are the same
+    as of ``F.conv3d``, without padding and dilation in time.
 
     Args:
         x (Tensor): Clips, shape (b, c, t, h, w).

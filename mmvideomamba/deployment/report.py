@@ -1,4 +1,4 @@
-"""The report beside exported files."""
+"""The report next to exported files."""
 import json
 import platform
 from datetime import date
@@ -22,7 +22,7 @@ def processor() -> str:
 
 
 def versions() -> Dict[str, str]:
-    """Return the versions that files and times depend on."""
+    """Return the versions with an effect on files and times."""
     found = {
         'mmvideomamba': __version__,
         'Python': platform.python_version(),

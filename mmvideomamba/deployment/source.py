@@ -17,13 +17,13 @@ def load_model(source: str,
         source (str): A saved folder, a checkpoint, the name of a published
             file or an id of the Hub; see ``inference.saved.load``.
         config (str, optional): Config of a checkpoint. Defaults to None, the
-            one inside.
+            config inside the checkpoint.
 
     Returns:
         tuple[nn.Module, dict]: The model, and the description.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the model cannot be loaded.
     """
     model: Any = load(source, config=config)
@@ -37,13 +37,13 @@ def load_backbone(source: str,
     Args:
         source (str): As of ``load_model``; files of any training.
         frames (int, optional): Frames of a clip; the position embeddings are
-            resized. Defaults to None, those of the model.
+            resized. Defaults to None, the model's number of frames.
 
     Returns:
         tuple[nn.Module, dict]: The backbone, and the description.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the backbone cannot be loaded.
     """
     sizes: Any = {} if frames is None else dict(num_frames=frames)

@@ -1,4 +1,4 @@
-"""Exported files beside the model in torch: differences and times."""
+"""Exported files against the model in torch: differences and times."""
 import statistics
 import time
 from functools import partial
@@ -17,7 +17,7 @@ from .wrappers import (BareBackbone, ExportWrapper, WholeClassifier,
                        WholeRecognizer)
 
 LIMIT = 1e-3
-# The eager backends that a file is timed beside.
+# The eager backends timed next to a file.
 EAGER = ('numba', 'torch')
 
 
@@ -30,8 +30,8 @@ def host_outputs(model: Any, wrapper: ExportWrapper, x: Tensor) -> Tensor:
         x (Tensor): Input of the wrapper.
 
     Returns:
-        Tensor: The first output of the wrapper as the host's ``test_step``
-        gives it, shape (b, ...).
+        Tensor: The first output of the wrapper, computed by the host's
+        ``test_step``, shape (b, ...).
     """
     results = []
     for one in x:
@@ -87,8 +87,8 @@ class Verifier:
     """Outputs of a model on random frames, to compare files with.
 
     Args:
-        model (nn.Module): The model, as a user has it, on the CPU.
-        wrapper (ExportWrapper): Of the model itself: adapters are apart.
+        model (nn.Module): The original model, not the plain copy, on the CPU.
+        wrapper (ExportWrapper): Of the original model, adapters unmerged.
         interface (Interface): Shapes of the file.
 
     Raises:
@@ -116,7 +116,7 @@ class Verifier:
                 'exported file can')
 
     def difference(self, kind: Format, path: Path) -> float:
-        """Run a file and compare it with the model.
+        """Run a file and compare the outputs with the model.
 
         Args:
             kind (Format): Of the file.
@@ -142,7 +142,7 @@ def median_times(calls: Dict[str, Callable[[], Any]],
 
     Args:
         calls (dict[str, Callable]): Calls by name; each runs once before.
-        rounds (int): How often all calls are timed, one after another.
+        rounds (int): Rounds; each round times every call once, in turn.
 
     Returns:
         dict[str, float]: Median seconds by name.
@@ -162,15 +162,15 @@ def time_files(plain: ExportWrapper,
                interface: Interface,
                rounds: int,
                eager: Sequence[str] = EAGER) -> Dict[str, float]:
-    """Time files beside the model on each backend, in the same run.
+    """Time files next to the model on each backend, in the same run.
 
     Args:
         plain (ExportWrapper): The model.
         files (dict[str, Callable]): The opened files by name.
         interface (Interface): Static lengths are kept, free ones are 1.
         rounds (int): See ``median_times``.
-        eager (Sequence[str]): Backends; what cannot run here is left out.
-            Defaults to ``EAGER``.
+        eager (Sequence[str]): Backends; backends unable to run here are left
+            out. Defaults to ``EAGER``.
 
     Returns:
         dict[str, float]: Median seconds for an input, by file or backend.

@@ -15,10 +15,10 @@ FREE = ('batch', 'views')  # axes of any length
 
 
 class ExportWrapper(nn.Module):
-    """A model with one input, and outputs with names.
+    """A model with a single input, and outputs with names.
 
     Args:
-        backbone (VideoMamba): Backbone of the model; it fixes the sizes.
+        backbone (VideoMamba): Backbone of the model; sets the input sizes.
 
     Attributes:
         input_name (str): Name of the argument of ``forward``.
@@ -27,8 +27,9 @@ class ExportWrapper(nn.Module):
             may have any length.
         output_axes (dict[str, tuple[str]]): Free axes of each output, the
             first of the shape, by name and in order.
-        scores (tuple[str]): Outputs with values around 1, which have an
-            absolute tolerance; others are compared in shares of the largest.
+        scores (tuple[str]): Outputs with values around 1, compared with an
+            absolute tolerance; others are compared in shares of the largest
+            value.
 
     Raises:
         ValueError: If the backbone does not take three channels.
@@ -99,11 +100,11 @@ class WholeRecognizer(ExportWrapper):
     """A recognizer of mmaction2, from frames to probabilities.
 
     Normalisation, network, head and the average over the views of a video are
-    those of the recognizer; the frames come from the test pipeline.
+    the same as in the recognizer; the frames come from the test pipeline.
 
     Args:
-        model (BaseRecognizer): With a VideoMamba and a head that classifies,
-            or predicts a number.
+        model (BaseRecognizer): With a VideoMamba and a head for classes or
+            for a number.
 
     Raises:
         ValueError: If the head does not average the views of a video.
@@ -211,7 +212,7 @@ class BareBackbone(ExportWrapper):
     """A backbone alone, from normalised clips to features.
 
     Args:
-        backbone (nn.Module): A VideoMamba; adapters may lie around it.
+        backbone (nn.Module): A VideoMamba, or a VideoMamba inside adapters.
     """
 
     input_name = 'clips'
@@ -244,7 +245,7 @@ class BareBackbone(ExportWrapper):
 
 
 def _inside(model: nn.Module) -> Optional[VideoMamba]:
-    """Return the first VideoMamba of a module, if there is one."""
+    """Return the first VideoMamba of a module, or None."""
     found = (m for m in model.modules() if isinstance(m, VideoMamba))
     return next(found, None)
 
@@ -256,8 +257,8 @@ def wrap(model: nn.Module) -> ExportWrapper:
         model (nn.Module): A recognizer, an image classifier or a backbone.
 
     Returns:
-        ExportWrapper: It shares the weights of the model, and leaves out the
-        parts for training alone, such as a teacher.
+        ExportWrapper: Shares the weights of the model, and leaves out the
+        parts for training alone, a teacher for instance.
 
     Raises:
         ValueError: If the model is of another kind, with the reason.

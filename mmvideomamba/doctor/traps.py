@@ -71,7 +71,7 @@ def _probe_payloads() -> str:
         raise RuntimeError(
             f'the {name} payload was loaded' +
             (' and ran code' if _ran else '') + '; never load files of '
-            'strangers here, and unset TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD')
+            'other users here, and unset TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD')
     return 'a checkpoint that calls code is refused'
 
 

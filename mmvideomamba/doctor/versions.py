@@ -1,4 +1,4 @@
-"""Installed versions, beside the declared ranges."""
+"""Installed versions next to the declared ranges."""
 import platform
 from typing import List, Tuple
 

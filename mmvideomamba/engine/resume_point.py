@@ -54,7 +54,7 @@ def _check(given: str) -> str:
         newest = newest_checkpoint(Path(given).expanduser().parent).path
         if newest is None:
             raise
-        raise ValueError(f'{error}. The newest complete checkpoint beside it '
+        raise ValueError(f'{error}. The newest complete checkpoint next to it '
                          f'is {newest}') from error
     return given
 

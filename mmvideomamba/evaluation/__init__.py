@@ -1,4 +1,4 @@
-"""Metrics that the hosts do not have, or have wrong."""
+"""Metrics missing or wrong in the hosts."""
 from .prompt_acc import PromptAccMetric
 from .report_evaluator import ReportEvaluator
 from .video_metrics import MSEMetric, WindowAccMetric, merge_windows

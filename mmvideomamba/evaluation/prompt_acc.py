@@ -50,7 +50,7 @@ class PromptAccMetric(AccMetric):
             results (list[dict]): Of all batches and processes.
 
         Returns:
-            dict: Such as ``top1`` and ``top1_emb``.
+            dict: Figures by name, ``top1`` and ``top1_emb`` for instance.
         """
         found = dict(super().compute_metrics(results))
         if all('emb' in one for one in results):

@@ -86,14 +86,15 @@ class ReportEvaluator:
         rank, world = dist.get_dist_info()
         position = self.seen * world + rank
         self.seen += 1
-        # Behind the end, the host's sampler starts again.
+        # After the last sample the host's sampler repeats the first samples.
         padding = position >= self.size
         if world > 1 and (bad or padding):
             self._check_sampler()
         if world > 1 and padding:
             return False
         if bad:
-            # Two sets side by side number their samples alike.
+            # Keyed by position, not by sample number: two joined data sets
+            # both number samples from 0.
             self.left_out[position] = bad[0]
         return not bad
 

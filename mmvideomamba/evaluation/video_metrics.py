@@ -1,4 +1,4 @@
-"""Metrics per video, also where several samples are windows of one."""
+"""Metrics per video, also where several samples are windows of a video."""
 from typing import Any, Dict, Hashable, List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -11,17 +11,16 @@ from mmvideomamba.registry import METRICS
 def merge_windows(results: Sequence[dict]) -> List[dict]:
     """Average the predictions of the windows of each video.
 
-    A window that occurs twice, as padding of a distributed sampler, counts
-    once.
+    A repeated window, as padding of a distributed sampler, counts once.
 
     Args:
-        results (Sequence[dict]): With ``video`` and ``window``, which name
-            the video and the window in it, ``pred`` (np.ndarray) and
+        results (Sequence[dict]): With ``video`` (id of the video), ``window``
+            (id of the window within the video), ``pred`` (np.ndarray) and
             ``label``. Without a ``video`` (None) a result stands alone.
 
     Returns:
         list[dict]: A ``pred`` and ``label`` for each video, in the order of
-        their first window.
+        the videos' first windows.
 
     Raises:
         ValueError: If windows of a video have different labels.
@@ -38,15 +37,15 @@ def merge_windows(results: Sequence[dict]) -> List[dict]:
         if any(np.any(label != labels[0]) for label in labels):
             raise ValueError(
                 f'the windows of video {video} have different labels: '
-                f'{sorted(set(map(str, labels)))}; correct the annotation '
-                'file, in which it has several lines')
+                f'{sorted(set(map(str, labels)))}; correct the lines of the '
+                'video in the annotation file')
         pred = np.mean([one['pred'] for one in windows.values()], axis=0)
         merged.append(dict(pred=pred, label=labels[0]))
     return merged
 
 
 def _name(results: List[dict], samples: Sequence[dict]) -> None:
-    """Write into the last results which video and window they are of."""
+    """Write the ids of video and window into the last results."""
     for result, sample in zip(results[len(results) - len(samples):], samples):
         result['video'] = sample.get('video_id')
         result['window'] = sample.get('timestamp')
@@ -56,10 +55,10 @@ def _name(results: List[dict], samples: Sequence[dict]) -> None:
 class WindowAccMetric(AccMetric):
     """The host's ``AccMetric`` over videos instead of windows.
 
-    The scores of all windows of a video are averaged, each window being
-    itself the mean over its clips and crops. Windows of a video share their
-    ``video_id`` and differ in ``timestamp``, see ``WindowVideoDataset``. The
-    published code counts the first window only.
+    The scores of all windows of a video are averaged; the score of a window is
+    the mean over clips and crops. Windows of a video share the ``video_id``
+    and differ in ``timestamp``, see ``WindowVideoDataset``. The published code
+    counts the first window only.
 
     Args:
         **kwargs: Arguments of ``AccMetric``.
@@ -83,26 +82,27 @@ class WindowAccMetric(AccMetric):
             results (list[dict]): Of all batches and processes.
 
         Returns:
-            dict: Such as ``top1``.
+            dict: The host's figures by name, ``top1`` for instance.
         """
         return super().compute_metrics(merge_windows(results))
 
 
 @METRICS.register_module()
 class MSEMetric(BaseMetric):
-    """Mean squared error of one number per video.
+    """Mean squared error of a number per video.
 
     The outputs of all views of a video are averaged, then the error is
     squared, then the mean is taken over videos. Samples with a ``video_id``
-    are windows, of which those of a video are merged.
+    are windows; the windows of a video are merged first.
 
     Args:
         collect_device (str): 'cpu' or 'gpu', where the processes' results
             are gathered. Defaults to 'cpu'.
         prefix (str, optional): In front of the figures' names. Defaults to
             None, 'regression'.
-        collect_dir (str, optional): Folder by which the processes exchange
-            results, with 'cpu'. Defaults to None, a temporary one.
+        collect_dir (str, optional): Folder for the exchange of results
+            between processes, with 'cpu'. Defaults to None, a temporary
+            folder.
 
     Source: VideoMamba, arXiv:2403.06977, Section 4.3.
     """
@@ -123,7 +123,7 @@ class MSEMetric(BaseMetric):
                 and ``gt_label``, float, shape (1, ).
 
         Raises:
-            ValueError: If a prediction is not one number.
+            ValueError: If a prediction does not have shape (1, ).
         """
         for sample in data_samples:
             pred = sample['pred_score'].cpu().double().numpy()

@@ -8,16 +8,16 @@ from mmengine.evaluator import BaseMetric
 
 from mmvideomamba.registry import METRICS
 
-CHUNK = 2**18  # scores that are compared at a time, 1 MiB of float32
+CHUNK = 2**18  # scores compared at a time, 1 MiB of float32
 
 
 def expected_hit(better: int, right: int, wrong: int, k: int) -> float:
     """Return the chance of a right item among the first k.
 
     Args:
-        better (int): Wrong items with a higher score than the best right one.
-        right (int): Right items of that score.
-        wrong (int): Wrong items of that score.
+        better (int): Wrong items with a higher score than the best right item.
+        right (int): Right items with the best right item's score.
+        wrong (int): Wrong items with the best right item's score.
         k (int): Places.
 
     Returns:
@@ -33,16 +33,16 @@ def expected_hit(better: int, right: int, wrong: int, k: int) -> float:
 class VideoTextRecall(BaseMetric):
     """Share of queries, in percent, with a right item among the first k.
 
-    A query with several right items counts its best. Items of equal score
-    count as if in random order: a model that scores everything alike gets
-    what chance would.
+    Of several right items of a query the best counts. Items of equal score
+    count as if in random order: a model with equal scores for all items gets
+    the recall of chance.
 
-    It is fed by the retrieval loops with dicts of ``group`` (str), such as
-    't2v' for videos found by a text, ``scores`` (Tensor, one per item) and
-    ``positives`` (the right items). The result has ``GROUP/R@K`` and
-    ``GROUP/mR``, the mean over k, ``mean_recall``, the mean of the mR of the
-    ``primary`` groups, and beside it ``mean_recall_emb``, the same by the two
-    encoders alone, of the groups with ``_emb`` after their names.
+    The retrieval loops feed the metric with dicts of ``group`` (str), for
+    example 't2v' for videos found by a text, ``scores`` (Tensor, a score per
+    item) and ``positives`` (the right items). The result has ``GROUP/R@K``;
+    ``GROUP/mR``, the mean over k; ``mean_recall``, the mean of the mR of the
+    ``primary`` groups; and ``mean_recall_emb``, the same mean over the groups
+    named with ``_emb`` at the end, where the encoders alone score.
 
     Args:
         topk (Sequence[int]): Values of k. Defaults to (1, 5, 10).
@@ -78,8 +78,8 @@ class VideoTextRecall(BaseMetric):
             data_samples (Sequence[dict]): See the class.
 
         Raises:
-            ValueError: If a score is NaN, or a query has no right item or
-                one out of range.
+            ValueError: If a score is NaN, or a query has no right item or a
+                right item out of range.
         """
         for size, queries in groupby(data_samples, lambda q: len(q['scores'])):
             rows = list(queries)
@@ -88,7 +88,7 @@ class VideoTextRecall(BaseMetric):
                 self._take(rows[start:start + step])
 
     def _take(self, queries: List[dict]) -> None:
-        """Count the items of queries among as many: better, right, wrong."""
+        """Count better, right and wrong items of queries of equal length."""
         scores = torch.stack([query['scores'] for query in queries])
         if torch.isnan(scores).any():
             raise ValueError('a score of the retrieval is NaN: the model has '
@@ -100,7 +100,7 @@ class VideoTextRecall(BaseMetric):
             if not right or min(right) < 0 or max(right) >= size:
                 raise ValueError(
                     f'a query has the right items {list(query["positives"])} '
-                    f'of {size}; it needs one from 0 to {size - 1}')
+                    f'of {size}; give at least one, all from 0 to {size - 1}')
             places += [(row, item) for item in right]
         at, items = torch.tensor(places).t()
         found = scores[at, items]

@@ -1,4 +1,4 @@
-"""Prediction for videos, behind inferencers, tools and demos.
+"""Prediction for videos for inferencers, tools and demos.
 
 ``Predictor`` and ``VideoTextPredictor`` are imported at their first use:
 they need the models.

@@ -26,7 +26,8 @@ def label_file_names(path: str, num_classes: Optional[int]) -> List[str]:
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'the label file {path!r} does not exist or '
-                                'is no file; give a text with a name a line')
+                                'is not a file; give a text file with a name '
+                                'per line')
     if num_classes is None:
         raise ValueError(f'the label file {path!r} names classes, but the '
                          'model predicts a number; leave the label file out')

@@ -13,7 +13,7 @@ GROUP_BYTES = 2**29
 
 
 class OpenReader:
-    """An open video, kept open behind a step with a final ``close``.
+    """An open video, kept open after a step with a final ``close``.
 
     Args:
         reader (VideoReader): The open video.

@@ -1,4 +1,4 @@
-"""A classifier of images, behind mmpretrain's inferencer."""
+"""A classifier of images for mmpretrain's inferencer."""
 import os
 from typing import Any, Callable, Iterator, List, Optional, Sequence, Union
 
@@ -68,13 +68,13 @@ def _images_of(folder: str) -> List[Image]:
 
 
 def _check_image(array: np.ndarray) -> np.ndarray:
-    """Refuse an array that is no image."""
+    """Refuse an array that is not an image."""
     if array.ndim != 3 or array.shape[-1] != 3 or 0 in array.shape:
-        raise ValueError(f'an array of shape {array.shape} is no image; give '
-                         '(h, w, 3): height, width and blue, green, red')
+        raise ValueError(f'an array of shape {array.shape} is not an image; '
+                         'give (h, w, 3): height, width and blue, green, red')
     if array.dtype != np.uint8:
-        raise ValueError(f'an array of dtype {array.dtype} is no image; give '
-                         'uint8 from 0 to 255, not normalized')
+        raise ValueError(f'an array of dtype {array.dtype} is not an image; '
+                         'give uint8 from 0 to 255, not normalized')
     return array
 
 
@@ -84,7 +84,7 @@ class ImageInference:
     Args:
         model (nn.Module): A classifier.
         cfg (Config): Its config.
-        pipeline (Callable): The steps of the test behind the loading.
+        pipeline (Callable): The steps of the test after the loading.
     """
 
     def __init__(self, model: Any, cfg: Any, pipeline: Callable) -> None:
@@ -106,7 +106,7 @@ class ImageInference:
             list[str]: A name for each class.
 
         Raises:
-            FileNotFoundError: If there is no such file.
+            FileNotFoundError: If the file does not exist.
             ValueError: If there is another number of names.
         """
         count = num_classes_of(self.model)

@@ -66,7 +66,7 @@ def list_inputs(inputs: Any, input_format: str = 'video') -> List[Input]:
 
 
 def _expand(item: Any, input_format: str) -> List[Input]:
-    """Return the videos behind an input."""
+    """Return the videos of an input."""
     if isinstance(item, os.PathLike):
         item = os.fspath(item)
     if isinstance(
@@ -132,7 +132,7 @@ def pack_input(item: Input,
 
     Raises:
         MediaError: If the path does not exist, or a folder holds no frames.
-        ValueError: If an array is no video, or ``fps`` is not above 0.
+        ValueError: If an array is not a video, or ``fps`` is not above 0.
     """
     if not isinstance(item, dict):
         source = _source_of(item)
@@ -176,7 +176,7 @@ def _check_frames(frames: Any) -> Tuple[int, int]:
 
 
 def _check_fps(fps: Any) -> float:
-    """Refuse a frame rate that is no positive number."""
+    """Refuse a frame rate that is not a positive number."""
     number = isinstance(fps, (int, float, np.number))
     if not number or not 0 < fps < float('inf'):
         raise ValueError('fps of a dict must be a number of frames per second '
@@ -192,7 +192,7 @@ def _source_of(item: Union[str, np.ndarray]) -> str:
 
 
 def check_array(array: Any) -> np.ndarray:
-    """Refuse an array that is no video.
+    """Refuse an array that is not a video.
 
     Args:
         array (np.ndarray): Frames, (t, h, w, 3), uint8, RGB.
@@ -209,12 +209,12 @@ def check_array(array: Any) -> np.ndarray:
                          '(t, h, w, 3), uint8, RGB')
     if array.ndim != 4 or array.shape[-1] != 3 or 0 in array.shape:
         raise ValueError(
-            f'an array of shape {array.shape} is no video; give (t, h, w, 3): '
-            'frames, height, width and the colours red, green, blue')
+            f'an array of shape {array.shape} is not a video; give (t, h, w, '
+            '3): frames, height, width and the colours red, green, blue')
     if array.dtype != np.uint8:
         raise ValueError(
-            f'an array of dtype {array.dtype} is no video; give uint8 from 0 '
-            'to 255, not normalized: the pipeline of the config does that')
+            f'an array of dtype {array.dtype} is not a video; give uint8 from '
+            '0 to 255, not normalized: the pipeline of the config does that')
     return array
 
 

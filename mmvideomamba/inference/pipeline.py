@@ -142,7 +142,7 @@ class VideoPipeline:
 
         Raises:
             MediaError: If a file or folder cannot be read.
-            ValueError: If an input is no video.
+            ValueError: If an input is not a video.
         """
         return self.read(item)[0]
 
@@ -180,7 +180,7 @@ class VideoPipeline:
 
         Raises:
             MediaError: If a path does not exist.
-            ValueError: If an input is no video.
+            ValueError: If an input is not a video.
         """
         sample = pack_input(item, **self.pack_cfg)
         source = next(key for key in SOURCES if key in sample)

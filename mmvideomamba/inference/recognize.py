@@ -1,4 +1,4 @@
-"""One video, behind the host's ``inference_recognizer``."""
+"""A single video, for the host's ``inference_recognizer``."""
 import functools
 import logging
 from typing import Any, Callable, Optional

@@ -1,4 +1,4 @@
-"""A recognizer that takes inputs of any kind, behind the host's inferencer."""
+"""A recognizer that takes inputs of any kind for the host's inferencer."""
 import functools
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
@@ -69,7 +69,7 @@ class VideoInference:
             path (str): Text file, a name a line.
 
         Raises:
-            FileNotFoundError: If there is no such file.
+            FileNotFoundError: If the file does not exist.
             ValueError: If the file holds another number of names.
         """
         self.classes = label_file_names(path, num_classes_of(self.model))
@@ -120,7 +120,7 @@ class VideoInference:
 
 
 def extra_values(result: ActionDataSample) -> Dict[str, Any]:
-    """Return what a result holds beside labels and scores.
+    """Return the entries of a result besides labels and scores.
 
     Args:
         result (ActionDataSample): From ``VideoInference.forward``.

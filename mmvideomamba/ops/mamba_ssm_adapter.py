@@ -61,7 +61,7 @@ def _check_width(k: int) -> None:
 
 def _convolve(x: Tensor, weight: Tensor, bias: Optional[Tensor],
               activation: Optional[str]) -> Tensor:
-    """Convolve channels (b, d, l), with zeros behind a short last chunk."""
+    """Convolve channels (b, d, l), with zeros after a short last chunk."""
     l = x.shape[-1]
     if 0 < l % CHUNK < LEAST_TAIL:
         x = F.pad(x, (0, LEAST_TAIL - l % CHUNK))

@@ -135,7 +135,7 @@ async def _values(request: Request) -> Dict[str, Any]:
     except (ValueError, RecursionError):  # the latter of 10 000 brackets
         values = None
     if not isinstance(values, dict):
-        raise ValueError('the request is no JSON object; reload the page')
+        raise ValueError('the request is not a JSON object; reload the page')
     return values
 
 

@@ -51,7 +51,7 @@ def _host_name(netloc: str) -> Optional[str]:
         return None
     try:
         parts = urlsplit(f'//{netloc}')
-        parts.port  # a port that is no number raises
+        parts.port  # a port that is not a number raises
     except ValueError:
         return None
     return parts.hostname

@@ -27,7 +27,7 @@ def check_readable(path: str) -> None:
         path (str): The file.
 
     Raises:
-        MediaError: If the file is no video, or lets a decoder hang.
+        MediaError: If the file is not a video, or lets a decoder hang.
     """
 
     def read() -> None:

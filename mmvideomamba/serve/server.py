@@ -58,7 +58,7 @@ def listen(host: str, port: int) -> socket.socket:
         if error.errno == errno.EACCES:
             raise ValueError(f'port {port} may not be used ({error}); give '
                              'one above 1023 by --port') from error
-        raise ValueError(f'--host {host} is no name or address of this '
+        raise ValueError(f'--host {host} is not a name or address of this '
                          f'machine ({error})') from error
 
 

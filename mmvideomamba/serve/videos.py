@@ -121,12 +121,12 @@ class IndexedVideos:
                 f'{record.name} is a link out of the indexed folders, and is '
                 'not shown; index the folder of the file itself')
         if not stat.S_ISREG(state.st_mode):
-            raise VideoError(f'{record.name} is no regular file; index the '
+            raise VideoError(f'{record.name} is not a regular file; index the '
                              'folder again')
         return OpenedVideo(real, record, state)
 
     def _find(self, name: str) -> VideoRecord:
-        """Return the record behind a name."""
+        """Return the record of a name."""
         found = _NAME.fullmatch(name)
         number = int(found[1]) if found else len(self._paths)
         if found and number < len(self._paths):

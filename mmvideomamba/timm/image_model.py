@@ -85,7 +85,7 @@ class TimmVideoMamba(nn.Module):
         self.register_load_state_dict_pre_hook(rename)
 
     def no_weight_decay(self) -> Set[str]:
-        """Name the parameters that do not decay, beside all 1-D ones.
+        """Name the parameters that do not decay, besides all 1-D ones.
 
         Returns:
             set[str]: The class token and the position embeddings.
@@ -191,7 +191,7 @@ class TimmVideoMamba(nn.Module):
                 token (b, 1, c). Defaults to False.
             norm (bool): Take features after the final norm, not the residual
                 stream. Defaults to False.
-            stop_early (bool): Run no block behind the last of ``indices``;
+            stop_early (bool): Run no block after the last of ``indices``;
                 the final features are taken there. Defaults to False.
             output_fmt (str): 'NCHW', or 'NLC', which clips need. Defaults to
                 'NCHW'.

@@ -1,4 +1,4 @@
-"""The models that timm lists, and the published file behind each."""
+"""The models that timm lists, and the published file of each."""
 from typing import Any, Callable, Dict
 
 from timm.models import (build_model_with_cfg, generate_default_cfgs,
@@ -56,7 +56,7 @@ default_cfgs = generate_default_cfgs({
 def _build(name: str, arch: str, pretrained: bool,
            kwargs: Dict[str, Any]) -> nn.Module:
     """Build a model, or what gives its features, and load weights."""
-    # Another architecture by choice, as of any model of timm.
+    # Another architecture by choice as for any model of timm.
     kwargs.setdefault('arch', arch)
     if kwargs.get('features_only'):
         if kwargs.get('num_frames', 1) > 1:

@@ -1,8 +1,8 @@
 """Pictures drawn by hooks, demos and predictors.
 
-Text is drawn by Pillow in any script that a font of the system holds.
+Text is drawn by Pillow in any script covered by a font of the system.
 ``annotated_video``, ``score_chart`` and ``video_file`` are imported by name,
-as these modules load the readers of videos.
+as the three modules load the readers of videos.
 """
 from .alignment import (AlignmentPicture, draw_alignment, picture_of,
                         undisturbed)

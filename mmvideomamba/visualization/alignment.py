@@ -13,7 +13,7 @@ from .text import write_line
 FRAME_SIDE = 96  # least height of a drawn frame, in pixels
 MARGIN = 150  # width of the column of names, in pixels
 GAP = 4  # between frames, in pixels
-DIMMED = 0.2  # brightness of patches that the student does not see
+DIMMED = 0.2  # brightness of patches invisible to the student
 GREY = 0.15  # share of the frame below colours: little, or white looks yellow
 COSINES = 'blue <= 0, yellow 1'  # legend of the colours of a cosine
 
@@ -38,7 +38,7 @@ class AlignmentPicture(NamedTuple):
 
 
 def _tint(frame: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Lay values in [0, 1] over a frame, NaN leaves it dark."""
+    """Lay values in [0, 1] over a frame; NaN leaves the frame dark."""
     size = frame.shape[1::-1]
     known = cv2.resize(
         (~np.isnan(values)).astype(np.uint8),
@@ -62,7 +62,7 @@ def _dim(frame: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _row(frames: List[np.ndarray], lines: Tuple[str, ...]) -> np.ndarray:
-    """Put frames side by side, behind a column of text."""
+    """Put frames side by side, after a column of text."""
     height = frames[0].shape[0]
     column = np.full((height, MARGIN, 3), 255, np.uint8)
     for i, line in enumerate(lines):
@@ -135,7 +135,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 def picture_of(model: nn.Module, inputs: Tensor,
                data_sample: object) -> np.ndarray:
-    """Draw one sample of a data batch.
+    """Draw a sample of a data batch.
 
     Args:
         model (nn.Module): A ``UMT``.

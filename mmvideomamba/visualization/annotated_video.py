@@ -19,20 +19,20 @@ LEAST_SIDE = 288  # short side of the frames, in pixels
 MOST_SIDE = 1080  # the same, at most
 SHOWN = 3  # classes
 CLIP_FPS = 4.  # speed of a video of the frames of a clip
-SEEN: Colour = (255, 200, 0)  # marks a frame that the model saw
+SEEN: Colour = (255, 200, 0)  # marks an input frame of the model
 LINE = (80, 80, 80)
 LEGEND = 'yellow: frames that the model saw'
 
 
 def drawn_size(height: int, width: int) -> Tuple[int, int]:
-    """Return the size at which a frame is drawn, so that text can be read.
+    """Return the size of a drawn frame, large enough to read text.
 
     Args:
         height (int): Of the frame, in pixels.
         width (int): Of the frame, in pixels.
 
     Returns:
-        tuple[int, int]: Height and width, even, the short one 288 to 1080
+        tuple[int, int]: Height and width, even, the shorter side 288 to 1080
         pixels.
     """
     short = min(height, width)
@@ -49,10 +49,11 @@ def annotate_frame(frame: np.ndarray,
     Args:
         frame (np.ndarray): RGB, shape (h, w, 3), uint8.
         scores (list[tuple[str, float]]): Names and scores, best first.
-        note (str): First line, such as number and time of the frame. Up to
-            30 characters take one line in any frame. Defaults to '', none.
-        seen (bool): Whether to mark the frame as one that the model saw, by
-            a border and the colour of the note. Defaults to False.
+        note (str): First line, number and time of the frame for instance. Up
+            to 30 characters fit a single line in any frame. Defaults to '',
+            none.
+        seen (bool): Whether to mark the frame as an input frame of the model,
+            by a border and the colour of the note. Defaults to False.
 
     Returns:
         np.ndarray: A frame of even sides, RGB, uint8, with a panel below;
@@ -96,13 +97,13 @@ def chosen_frames(length: int, step: int,
 
     Args:
         length (int): Number of frames of the video.
-        step (int): One frame of each ``step`` is taken.
-        seen (Collection[int]): Frames that the model saw, taken before
+        step (int): A frame out of each ``step`` frames is taken.
+        seen (Collection[int]): Input frames of the model, taken before
             others. Defaults to none.
 
     Returns:
-        list[int]: Numbers of frames, rising; the first of each ``step``, or
-        the first one seen.
+        list[int]: Numbers of frames, rising; of each ``step`` frames the first
+        input frame of the model, or else the first frame.
     """
     wanted = sorted(seen)
     found = []
@@ -141,7 +142,7 @@ def save_annotated_video(
             are drawn.
         path (Path): The .mp4 file to write.
         clips (Sequence[Sequence[int]], optional): Numbers of the frames of
-            each clip that the model saw, marked on a line of time and, while
+            each clip of the model, marked on a line of time and, while
             shown, by a border. Defaults to None, not known.
     """
     length = len(reader)
@@ -169,10 +170,10 @@ def save_clip_video(clip: Clip,
                     path: Path,
                     fps: float = CLIP_FPS,
                     alpha: float = ALPHA) -> None:
-    """Write the frames that a model saw as a slow video, with relevance.
+    """Write the input frames of a model as a slow video, with relevance.
 
     Args:
-        clip (Clip): The frames; a relevance is laid over them, beside the
+        clip (Clip): The frames; a relevance is laid over them, next to the
             plain frames.
         scores (list[tuple[str, float]]): Names and scores, best first; three
             are drawn.

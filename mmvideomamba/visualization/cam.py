@@ -13,7 +13,7 @@ from mmvideomamba.models.backbones import VideoMamba
 from mmvideomamba.models.layers import MambaBlock
 from mmvideomamba.models.layers.add_norm import AddLayerNorm, AddRMSNorm
 
-# Layers that return several tensors.
+# Layers with several output tensors.
 _PAIRS = (MambaBlock, AddLayerNorm, AddRMSNorm)
 
 
@@ -66,7 +66,7 @@ def name_of(model: nn.Module, layer: nn.Module) -> str:
 
 
 def _mute(backbone: Any) -> List[nn.Module]:
-    """List layers behind which the patch tokens do not reach the output."""
+    """List layers whose output affects the result by the class token only."""
     if backbone.out_type != 'cls_token' or len(backbone.out_indices) != 1:
         return []
     last = backbone.layers[backbone.last_index].mixer
@@ -74,7 +74,7 @@ def _mute(backbone: Any) -> List[nn.Module]:
 
 
 def _block_of(backbone: Any, layer: nn.Module) -> int:
-    """Return the block that holds a layer, -1 for none."""
+    """Return the number of the block around a layer, -1 for none."""
     found = [
         i for i, block in enumerate(backbone.layers)
         if any(layer is module for module in block.modules())
@@ -89,7 +89,7 @@ def _fault(backbone: Any, layer: nn.Module) -> str:
     if isinstance(layer, _PAIRS):
         return 'returns two tensors'
     if any(layer is other for other in _mute(backbone)):
-        return ('lies behind the last mixer, where only the class token has a '
+        return ('lies after the last mixer, where only the class token has a '
                 'gradient')
     return ''
 
@@ -107,7 +107,7 @@ def _is_frozen(backbone: Any, layer: nn.Module) -> bool:
 def check_cam_layers(model: nn.Module,
                      layers: Iterable[nn.Module],
                      gradients: bool = False) -> None:
-    """Refuse target layers of a VideoMamba that cannot give maps.
+    """Refuse target layers of a VideoMamba without token maps.
 
     Other models, and other layers, pass.
 
@@ -146,7 +146,7 @@ def token_maps(model: nn.Module) -> Callable[[Tensor], Tensor]:
 
     Returns:
         Callable: From tokens (b, 1 + t * h * w, c), class token first, or
-        their gradients, to maps (b, c, h, w) of an image model, else
+        gradients of tokens, to maps (b, c, h, w) of an image model, else
         (b, c, t, h, w). Raises ValueError for other shapes, and for a
         gradient of the class token alone.
     """
@@ -176,8 +176,9 @@ def token_maps(model: nn.Module) -> Callable[[Tensor], Tensor]:
 class ViewScores(nn.Module):
     """Give class scores of views, as pytorch-grad-cam calls a model.
 
-    A recognizer of mmaction2 called without a mode returns features. Such a
-    recognizer is called here up to the head, with one view for each sample.
+    A recognizer of mmaction2 called without a mode returns features.
+    Recognizers are therefore called with the head, with a single view for each
+    sample.
 
     Args:
         recognizer (nn.Module): A ``Recognizer3D`` around a ``VideoMamba``.

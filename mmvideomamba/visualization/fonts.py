@@ -1,4 +1,4 @@
-"""Fonts that hold the characters of a text, found on the system.
+"""Fonts of the system with the characters of a text.
 
 The base is DejaVu Sans, part of matplotlib. matplotlib is loaded by the first
 text drawn, not by the import of this module.
@@ -14,18 +14,18 @@ from mmengine.logging import print_log
 from PIL import ImageFont
 
 Font = Union[ImageFont.FreeTypeFont, ImageFont.ImageFont]
-Run = Tuple[str, str]  # a part of a text, and the file of its font
+Run = Tuple[str, str]  # a part of a text, and the file of the part's font
 
-_SCALABLE = 1  # flag of FreeType: outlines, not bitmaps of one size
+_SCALABLE = 1  # flag of FreeType: outlines, not bitmaps of a fixed size
 _STYLED = re.compile('bold|italic|oblique|light|thin|black|mono|condensed',
                      re.IGNORECASE)
-# A character of these categories follows the font of the one in front.
+# Marks, format characters and spaces keep the font of the character before.
 _FOLLOWING = ('Mn', 'Me', 'Mc', 'Cf', 'Zs')
 _UNPRINTABLE = ('Cc', 'Cs', 'Zl', 'Zp')
 
 
 def base_font() -> str:
-    """Return the file of DejaVu Sans that comes with matplotlib."""
+    """Return the file of DejaVu Sans in matplotlib's package."""
     from matplotlib import get_data_path
     return str(Path(get_data_path(), 'fonts', 'ttf', 'DejaVuSans.ttf'))
 
@@ -49,14 +49,14 @@ def system_fonts() -> Tuple[str, ...]:
 
 @functools.lru_cache(maxsize=None)
 def characters_of(path: str) -> FrozenSet[int]:
-    """Return the code points that a font holds.
+    """Return the code points of a font.
 
     Args:
         path (str): File of the font.
 
     Returns:
-        frozenset[int]: The code points; empty for a file that cannot be read
-        or holds bitmaps only.
+        frozenset[int]: The code points; empty for an unreadable file or a
+        font of bitmaps only.
     """
     from matplotlib.ft2font import FT2Font
     try:
@@ -71,7 +71,7 @@ def characters_of(path: str) -> FrozenSet[int]:
 
 @functools.lru_cache(maxsize=None)
 def font_with(character: str) -> Optional[str]:
-    """Find a font that holds a character.
+    """Find a font with a character.
 
     Args:
         character (str): A single character.
@@ -88,7 +88,7 @@ def font_with(character: str) -> Optional[str]:
 
 @functools.lru_cache(maxsize=None)
 def _tell_missing() -> None:
-    """Say once in a process that texts are escaped."""
+    """Warn once per process of characters drawn as code points."""
     print_log(
         'no font of this system holds some characters of the texts in '
         'pictures: these characters are drawn as code points, such as '
@@ -104,7 +104,7 @@ def escaped(character: str) -> str:
         character (str): A single character.
 
     Returns:
-        str: Such as ``\u4e2d``, ``\U0001f600`` or ``\x07``.
+        str: For example ``\u4e2d``, ``\U0001f600`` or ``\x07``.
     """
     code = ord(character)
     if code < 0x100:
@@ -114,7 +114,7 @@ def escaped(character: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def font_runs(text: str) -> Tuple[Run, ...]:
-    """Cut a line into parts of one font each.
+    """Cut a line into parts with a single font each.
 
     Args:
         text (str): The line. White space becomes a space, a character of no
@@ -150,13 +150,13 @@ def _pieces(text: str) -> Iterator[Run]:
 
 
 def printable(text: str) -> str:
-    """Return the text that is drawn for a line.
+    """Return the drawn form of a line of text.
 
     Args:
         text (str): Any text.
 
     Returns:
-        str: The same, with the escaped code points of ``font_runs``.
+        str: The text with the escaped code points of ``font_runs``.
     """
     return ''.join(part for part, _ in font_runs(text))
 

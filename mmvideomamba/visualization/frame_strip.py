@@ -13,14 +13,14 @@ GREY: Colour = (170, 170, 170)
 COLUMNS = 8  # frames side by side, at most
 WIDTH = 2048  # of a strip, at most, in pixels
 FRAME_SIDE = 96  # least short side of a drawn frame, in pixels
-IMAGE_SIDE = 224  # of a single one, so that lines of text have room
-TEXT_SHARE = 1 / 100  # height of text, of the width of a strip
-CAPTION_SHARE = 0.75  # height of the captions, of that of the text
+IMAGE_SIDE = 224  # of a single frame: room for lines of text
+TEXT_SHARE = 1 / 100  # height of text, as a share of the strip's width
+CAPTION_SHARE = 0.75  # height of captions, as a share of the text's height
 GAP = 4  # between frames, in pixels
 
 
 class Clip(NamedTuple):
-    """Hold the frames that a model saw of a video.
+    """Hold the input frames of a model, out of a video.
 
     Args:
         frames (np.ndarray): RGB, shape (t, h, w, 3), uint8.
@@ -50,15 +50,15 @@ def strip_text_size(width: int) -> int:
 
 
 def caption(clip: Clip, place: int) -> str:
-    """Write which frame of the video stands at a place of a clip.
+    """Write number and time of a clip's frame.
 
     Args:
         clip (Clip): The clip.
         place (int): Place in the clip, from 0.
 
     Returns:
-        str: Such as 'frame 12, 0.48 s'; the place in the clip if the number
-        is not known; '' for an image.
+        str: For example 'frame 12, 0.48 s'; the place in the clip if the
+        number is not known; '' for an image.
     """
     if clip.numbers is None:
         if len(clip.frames) == 1 and clip.times is None:
@@ -84,7 +84,7 @@ def _check(clip: Clip) -> None:
 
 
 def drawn_size(shape: Tuple[int, ...]) -> Tuple[int, int]:
-    """Return the size at which frames are drawn in a strip.
+    """Return the size of the drawn frames of a strip.
 
     Args:
         shape (tuple[int]): Of the frames, (t, h, w, 3).
@@ -166,7 +166,7 @@ def draw_frame_strip(clip: Clip,
     """Draw the frames of a clip, under label and prediction.
 
     Args:
-        clip (Clip): The frames that the model saw.
+        clip (Clip): The input frames of the model.
         label (str, optional): Name of the true class; None leaves the line
             out.
         prediction (str): Name of the predicted class; '' leaves the line

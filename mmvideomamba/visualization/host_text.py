@@ -15,9 +15,9 @@ def write_note(frame: np.ndarray, text: str) -> np.ndarray:
 
     Args:
         frame (np.ndarray): Shape (h, w, 3), uint8, in any channel order.
-        text (str): Lines, each broken where it is too long. The text shrinks
-            down to 8 pixels to fit the frame; what has no room even then
-            ends in an ellipsis.
+        text (str): Lines; lines wider than the frame are broken. The text
+            shrinks down to 8 pixels to fit the frame; a text without room
+            even at 8 pixels ends in an ellipsis.
 
     Returns:
         np.ndarray: A frame of the same shape, uint8.
@@ -48,7 +48,8 @@ def our_texts(visualizer: Any) -> Iterator[None]:
     """Let a visualizer of a host write by ``write_note``.
 
     The hosts write by matplotlib: a name with two dollar signs is taken for a
-    formula, scripts beside Latin become boxes, long lines leave the picture.
+    formula, scripts other than Latin become boxes, long lines leave the
+    picture.
 
     Args:
         visualizer (Visualizer): Of mmaction2 or mmpretrain. Places, fonts and

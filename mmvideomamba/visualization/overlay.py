@@ -6,11 +6,12 @@ ALPHA = 0.6  # share of the colour at the most relevant pixel
 
 
 def check_relevance(relevance: np.ndarray, t: int) -> np.ndarray:
-    """Check a relevance, and bring it to a map for each frame in [0, 1].
+    """Check a relevance, and scale to a map in [0, 1] for each frame.
 
     Args:
         relevance (np.ndarray): Shape (t', h', w'), where t' divides t: a map
-            of a tubelet goes to each of its frames. Non-negative, any scale.
+            of a tubelet goes to each frame of the tubelet. Non-negative, any
+            scale.
         t (int): Number of frames.
 
     Returns:
@@ -38,7 +39,7 @@ def check_relevance(relevance: np.ndarray, t: int) -> np.ndarray:
 def overlay(frames: np.ndarray,
             relevance: np.ndarray,
             alpha: float = ALPHA) -> np.ndarray:
-    """Lay the relevance of a clip over its frames.
+    """Lay the relevance of a clip over the frames.
 
     The frames turn grey, and a pixel takes the share ``alpha`` times relevance
     of the colour, from blue (little) to yellow (most of the clip). Places

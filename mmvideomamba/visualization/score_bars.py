@@ -1,4 +1,4 @@
-"""Bars of the scores of classes, under their names."""
+"""Score bars of classes, each under the name of the class."""
 import functools
 from typing import List, Sequence, Tuple
 

@@ -11,19 +11,19 @@ from .score_bars import Scores, draw_score_bars
 from .text import WHITE, text_panel
 
 MAX_FRAMES = 32  # of several clips; the middle ones are drawn
-EVEN = 8  # frames shown if those of the model are not known
+EVEN = 8  # frames shown if the model's frames are not known
 LEAST_WIDTH = 800  # of the picture, in pixels
 
 
 def choose_clips(clips: Sequence[Sequence[int]]) -> List[Sequence[int]]:
-    """Choose the clips of a video that a picture has room for.
+    """Choose as many clips of a video as fit a picture.
 
     Args:
         clips (Sequence[Sequence[int]]): Numbers of the frames of each clip.
 
     Returns:
         list[Sequence[int]]: The middle clips, together 32 frames at most,
-        and one at least.
+        but at least a single clip.
     """
     count = min(len(clips), max(1, MAX_FRAMES // max(map(len, clips))))
     first = (len(clips) - count) // 2
@@ -43,8 +43,8 @@ def save_score_chart(reader: VideoReader,
         title (str): Title of the picture.
         path (Path): The .png file to write.
         clips (Sequence[Sequence[int]], optional): Numbers of the frames of
-            each clip that the model saw. Defaults to None, not known: eight
-            even frames are drawn, and the picture says so.
+            each clip of the model. Defaults to None, not known: eight
+            evenly spaced frames are drawn, and the picture says so.
     """
     if clips is None:
         even = np.linspace(0, len(reader) - 1, EVEN).round().astype(int)

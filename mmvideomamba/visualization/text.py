@@ -1,4 +1,4 @@
-"""Lines of text inside a picture, in any script that a font holds."""
+"""Lines of text inside a picture, in any script with a font."""
 import functools
 import unicodedata
 from typing import List, Sequence, Tuple
@@ -14,12 +14,12 @@ SMALLEST = 12  # height of text, in pixels
 SHARE = 1 / 24  # height of text, of the short side of a frame
 LEADING = 1.35  # distance of two lines, in heights of text
 WHITE: Colour = (255, 255, 255)
-# East Asian scripts have no spaces, and a line may end behind any character.
+# East Asian scripts have no spaces, and a line may end after any character.
 _WIDE = ('W', 'F')
 
 
 def text_size(height: int, width: int) -> int:
-    """Return the height of text that fits a frame.
+    """Return a height of text to fit a frame.
 
     Args:
         height (int): Of the frame, in pixels.
@@ -94,7 +94,7 @@ def _is_wide(character: str) -> bool:
 
 
 def _words(text: str) -> List[str]:
-    """Cut a line where a line may end; a space stays with its word."""
+    """Cut a line at possible line ends; a space stays with the word before."""
     words: List[str] = []
     before = ''
     for character in text:
@@ -108,7 +108,7 @@ def _words(text: str) -> List[str]:
 
 @functools.lru_cache(maxsize=1024)  # a video has the same texts in each frame
 def wrap(text: str, width: int, size: int) -> Tuple[str, ...]:
-    """Break a text into lines that fit a width.
+    """Break a text into lines of a width at most.
 
     Args:
         text (str): The text.
@@ -116,7 +116,7 @@ def wrap(text: str, width: int, size: int) -> Tuple[str, ...]:
         size (int): Height of text, in pixels.
 
     Returns:
-        tuple[str]: One line at least. Lines end at spaces or between East
+        tuple[str]: At least a single line. Lines end at spaces or between East
         Asian characters, else anywhere in a word too long for a line.
     """
     lines = ['']

@@ -15,8 +15,8 @@ def write_video(frames: Iterable[np.ndarray], path: Union[str, Path],
 
     Args:
         frames (Iterable[np.ndarray]): RGB, each of shape (h, w, 3), uint8,
-            of one size. Odd sides lose their last row or column, as the
-            codec has half the resolution in colour.
+            all of the same size. Odd sides lose the last row or column, as
+            the codec has half the resolution in colour.
         path (str | Path): The file to write.
         fps (float): Frames per second.
 

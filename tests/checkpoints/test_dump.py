@@ -105,13 +105,13 @@ def beyond() -> Call:
     (Call(os.mkdir, ('ran', )), 'mkdir is not allowed'),
     (Call(getattr, (1, 'real')), 'getattr is not allowed'),
     (Call(torch.load, ('a', )), 'torch.serialization.load is not allowed'),
-    (hidden(), 'no plain storage'),
+    (hidden(), 'without a plain storage'),
     (pointers(), "dtype 'O' is not allowed"),
     (np.array([dict()]), "dtype 'O8' is not allowed"),
     (beyond(), 'reaches beyond'),
     (Path('a'), 'is not allowed'),
     (Call(torch._utils._rebuild_tensor_v2,
-          (1, 0, (), (), False, None)), 'no plain storage'),
+          (1, 0, (), (), False, None)), 'without a plain storage'),
 ])
 def test_hostile_dumps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                        value: Any, text: str) -> None:

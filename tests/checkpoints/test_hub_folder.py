@@ -66,7 +66,7 @@ def test_one_shard_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize('content, message', [
     ('{}', 'needs a weight_map'),
     ('{"weight_map": {"a": "../outside.bin"}}', 'needs a weight_map'),
-    ('{"weight_map": ', 'is no JSON'),
+    ('{"weight_map": ', 'is not JSON'),
     ('{"weight_map": {"lost": "pytorch_model-00001-of-00003.bin"}}',
      '1 tensors, such as lost, that pytorch_model-00001-of-00003.bin lacks'),
 ])  # yapf: disable

@@ -307,7 +307,7 @@ def test_prefixes_of_hugging_face(prefix: str, mm_log: list) -> None:
     model.load_state_dict(file)
     for key, value in source.state_dict().items():
         assert torch.equal(model.state_dict()[key], value), key
-    assert ('beside the image tower' in '\n'.join(mm_log)) == bool(prefix)
+    assert ('besides the image tower' in '\n'.join(mm_log)) == bool(prefix)
 
 
 def test_hugging_face_file_without_the_projection() -> None:

@@ -179,12 +179,12 @@ def test_archive_by_hand(write: Callable) -> None:
     (tensor(2, 1, (2, ), (1, )), 'reaches beyond'),
     (tensor(2, 0, (2, ), (2, )), 'reaches beyond'),
     (tensor(2, 0, (2, 2), (1, )), 'reaches beyond'),
-    (tensor(2, 1, (2, ), (-1, )), 'no sizes of a tensor'),
-    (tensor(2, -1, (2, ), (1, )), 'no sizes of a tensor'),
-    (tensor(2, 0, (2.0, ), (1, )), 'no sizes of a tensor'),
+    (tensor(2, 1, (2, ), (-1, )), 'not sizes of a tensor'),
+    (tensor(2, -1, (2, ), (1, )), 'not sizes of a tensor'),
+    (tensor(2, 0, (2.0, ), (1, )), 'not sizes of a tensor'),
     (tensor(2**40, 0, (2, ), (1, )), 'storage 0 should have 1099511627776'),
     (Storage('module', 'a', 'b', 'c', 'd'), 'reference .* is not allowed'),
-    (3, 'w is no tensor'),
+    (3, 'w is not a tensor'),
 ])
 def test_hostile_archives(write: Callable, value: Any, text: str) -> None:
     with pytest.raises(ValueError, match=f'bad.pt is no .*{text}') as caught:

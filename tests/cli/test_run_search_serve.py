@@ -63,7 +63,7 @@ def refused(*words: str) -> str:
 
 def test_refusals(served: List[Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """All but the models is checked before a model is loaded."""
-    assert 'is no search index' in refused('nothing')
+    assert 'is not a search index' in refused('nothing')
     assert 'index of another model' in refused('x', '--model', 'other',
                                                '--port', '0')
     assert 'answers no questions' in refused('x', '--qa', 'm', '--port', '0')

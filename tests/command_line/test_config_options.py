@@ -97,12 +97,12 @@ def test_a_part_can_be_switched_off(cfg: Config) -> None:
     ({
         'train_dataloder.batch_size': 4
     }, [
-        'train_dataloder is no key of the config',
+        'train_dataloder is not a key of the config',
         'did you mean train_dataloader?'
     ]),
     ({
         'modle.depth': 4
-    }, ['modle is no key of the config', 'did you mean model']),
+    }, ['modle is not a key of the config', 'did you mean model']),
     ({
         'train_pipeline': 1
     }, ['train_dataloader.dataset.pipeline']),

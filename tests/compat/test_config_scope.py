@@ -56,7 +56,7 @@ def test_a_misspelt_recipe_names_others(tmp_path: Path) -> None:
                     "videomamba-tiny_8xb512-301e_in1k.py'\n")
     with pytest.raises(FileNotFoundError, match=f'mmvideomamba::{IMAGE}'):
         Config.fromfile(file)
-    with pytest.raises(FileNotFoundError, match='is no recipe in'):
+    with pytest.raises(FileNotFoundError, match='is not a recipe in'):
         get_model('mmvideomamba::x/y.py')
 
 

@@ -103,8 +103,8 @@ def test_drawn_pictures(inferencer: Any, images: List[str],
 
 @pytest.mark.parametrize('given, text', [
     ('gone.png', 'image gone.png does not exist'),
-    (np.zeros((4, 5), np.uint8), r'shape \(4, 5\) is no image'),
-    (np.zeros((4, 5, 3)), 'dtype float64 is no image; give uint8'),
+    (np.zeros((4, 5), np.uint8), r'shape \(4, 5\) is not an image'),
+    (np.zeros((4, 5, 3)), 'dtype float64 is not an image; give uint8'),
     (None, 'an input is of type NoneType; give the path of an image'),
     ([], 'the list is empty'),
 ])

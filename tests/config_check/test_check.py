@@ -65,7 +65,7 @@ FAULTS = [
       f'{TRAIN}.prefetch_factor=1'],
      'train_dataloader.prefetch_factor=1 needs workers, .*=None, or'),
     ([f'{TRAIN}.num_workers=-1'], 'num_workers must be .* but is -1'),
-    (['train_dataloder.batch_size=4'], 'is no key of the config, .*'
+    (['train_dataloder.batch_size=4'], 'is not a key of the config, .*'
      'did you mean train_dataloader.$'),
     ([f'{TRAIN}.batchsize=4'],
      'train_dataloader.batchsize: a dataloader takes no .* mean batch_size?'),
@@ -102,7 +102,7 @@ FAULTS = [
      "dataset.ann_file: 'data/quickstart/none.txt' does not exist"),
     (['val_dataloader.dataset.ann_file=/none.txt'],
      "val_dataloader.dataset.ann_file: '/none.txt' does not exist$"),
-    (['work_dir=data/quickstart/train.txt'], 'train.txt is no folder; name'),
+    (['work_dir=data/quickstart/train.txt'], 'train.txt is not a folder; '),
 ]  # yapf: disable
 
 

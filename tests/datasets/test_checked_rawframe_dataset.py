@@ -78,9 +78,9 @@ def test_delimiter_of_the_published_lists(make: Make) -> None:
     ('a,6,0', {}, "'a,6,0' has 1 columns separated by ' '"),
     ('a 6 0 1', {}, "'a 6 0 1' has 4 columns"),
     ('a 6', {}, "'a 6' has no label"),
-    ('a x 0', {}, "FRAMES 'x' is no integer of at least 1"),
-    ('a 0 0', {}, "FRAMES '0' is no integer of at least 1"),
-    ('a -1 6 0', dict(with_offset=True), "OFFSET '-1' is no integer of at"),
+    ('a x 0', {}, "FRAMES 'x' is not an integer of at least 1"),
+    ('a 0 0', {}, "FRAMES '0' is not an integer of at least 1"),
+    ('a -1 6 0', dict(with_offset=True), "OFFSET '-1' is not an integer of"),
     ('a 6 3', dict(num_classes=3), 'label 3 is out of range'),
 ])
 def test_bad_line_is_named(make: Make, line: str, options: dict,

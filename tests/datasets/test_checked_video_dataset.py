@@ -85,7 +85,7 @@ def test_empty_annotation_file(make: Make, text: str) -> None:
 
 
 def test_binary_annotation_file(make: Make) -> None:
-    with pytest.raises(ValueError, match='ann.txt is no UTF-8 text'):
+    with pytest.raises(ValueError, match='ann.txt is not UTF-8 text'):
         make(b'\x80\x04\x95\xff')
 
 
@@ -99,8 +99,8 @@ def test_binary_annotation_file(make: Make) -> None:
     ('b.mp4 30 2', {}, "'b.mp4 30 2' has 3 columns instead of 2"),
     ('my b.mp4 2', {}, "'my b.mp4 2' has 3 columns"),
     ('b.mp4', {}, "'b.mp4' has no label"),
-    ('b.mp4 cat', {}, "label 'cat' is no integer"),
-    ('b.mp4 2.0', {}, "label '2.0' is no integer"),
+    ('b.mp4 cat', {}, "label 'cat' is not an integer"),
+    ('b.mp4 2.0', {}, "label '2.0' is not an integer"),
     ('b.mp4 -1', {}, 'label -1 is negative'),
     ('b.mp4 3', dict(num_classes=3),
      'label 3 is out of range for num_classes=3'),

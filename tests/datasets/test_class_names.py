@@ -16,7 +16,7 @@ def test_names_without_blank_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('content, text', [(b'\xef\xbb\xbf\n \n', 'no class'),
-                                           (b'caf\xe9\n', 'no UTF-8')])
+                                           (b'caf\xe9\n', 'not UTF-8')])
 def test_unusable_file_is_named(tmp_path: Path, content: bytes,
                                 text: str) -> None:
     path = tmp_path / 'classes.txt'

@@ -76,7 +76,7 @@ def test_whole_videos_need_no_duration(make: Make) -> None:
 @pytest.mark.parametrize('line, reason', [
     ('a.mp4', 'has no label'),
     ('a.mp4,1,2,3', 'has 4 columns instead of 2 or 3'),
-    ('a.mp4,1,', "duration '' is no finite number"),
+    ('a.mp4,1,', "duration '' is not a finite number"),
 ])
 def test_bad_line_of_whole_videos(make: Make, line: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f'line 1: .*{reason}') as caught:
@@ -90,16 +90,16 @@ def test_bad_line_of_whole_videos(make: Make, line: str, reason: str) -> None:
     ('a.mp4 1 75.5', {}, "by ',' but by ' '; set delimiter=' '"),
     ('a.mp4', {}, 'has no label'),
     ('a.mp4', dict(test_mode=True), 'has no label'),
-    ('a.mp4,1,long', {}, "duration 'long' is no finite number"),
-    ('a.mp4,1,nan', {}, "duration 'nan' is no finite number"),
+    ('a.mp4,1,long', {}, "duration 'long' is not a finite number"),
+    ('a.mp4,1,nan', {}, "duration 'nan' is not a finite number"),
     ('a.mp4,1,0', {}, 'duration 0 is not above 0 seconds'),
     ('a.mp4,3,75', dict(num_classes=3), 'label 3 is out of range'),
     ('a.mp4,1,30', dict(allow_short=False),
      'the video of 30 s is shorter than one window of 60 s; leave it out, or '
      'set allow_short=True'),
-    ('a.mp4,x,75', dict(regression=True), "label 'x' is no finite number"),
-    ('a.mp4,nan,75', dict(regression=True), "label 'nan' is no finite"),
-    ('a.mp4,inf,75', dict(regression=True), "label 'inf' is no finite"),
+    ('a.mp4,x,75', dict(regression=True), "label 'x' is not a finite number"),
+    ('a.mp4,nan,75', dict(regression=True), "label 'nan' is not a finite"),
+    ('a.mp4,inf,75', dict(regression=True), "label 'inf' is not a finite"),
 ])
 def test_bad_line_is_named(make: Make, line: str, options: dict,
                            reason: str) -> None:
@@ -132,7 +132,7 @@ def test_numbers_as_labels(make: Make, cls: type, line: str) -> None:
 
 
 @pytest.mark.parametrize('line, reason', [
-    ('a.mp4,', "label '' is no finite number"),
+    ('a.mp4,', "label '' is not a finite number"),
     ('a.mp4', 'has no label'),
     ('a.mp4 0.5', "by ',' but by ' '"),
     ('a.mp4,1,2', 'has 3 columns instead of 2'),

@@ -273,7 +273,7 @@ def test_files_that_cannot_be_used(red: Path, tmp_path: Path,
     image = dict(describe()['sampling'], kind='image')
     path = tmp_path / 'image.onnx'
     export(path, shape, describe(sampling=image))
-    cases += [(path, red, 'it is no image'),
+    cases += [(path, red, 'it is not an image'),
               (path, tmp_path / 'missing.png', 'No such file')]
     for model, media, words in cases:
         code, lines, errors = label(model, media)

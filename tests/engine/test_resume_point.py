@@ -57,7 +57,7 @@ def test_given_file(tmp_path: Path, beside: bool, name: str) -> None:
     with pytest.raises(UserError) as error:
         choose(tmp_path, tmp_path / name)
     assert f'{tmp_path / name} ' in str(error.value)
-    assert beside == (f'beside it is {other}' in str(error.value))
+    assert beside == (f'next to it is {other}' in str(error.value))
 
 
 def test_address_is_not_looked_at(tmp_path: Path) -> None:

@@ -265,7 +265,7 @@ def test_models_without_relevance(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 'no scores of classes' in refused(model)
     model = micro_models.recognizer()
     model.backbone.layers[0].mixer = nn.Identity()
-    assert 'Identity is no mixer' in refused(model, 'attention')
+    assert 'Identity is not a mixer' in refused(model, 'attention')
     SampleRelevance(model, 'gradient')
     model.backbone.compile(backend='eager')
     assert 'compiled layers' in refused(model)

@@ -112,10 +112,10 @@ def test_sample_of_chosen_frames() -> None:
 
 
 @pytest.mark.parametrize('given, text', [
-    (FRAMES[0], r'shape \(4, 6, 3\) is no video; give \(t, h, w, 3\)'),
-    (FRAMES[..., :2], r'shape \(5, 4, 6, 2\) is no video'),
-    (FRAMES[:0], r'shape \(0, 4, 6, 3\) is no video'),
-    (FRAMES / 255, 'dtype float64 is no video; give uint8'),
+    (FRAMES[0], r'shape \(4, 6, 3\) is not a video; give \(t, h, w, 3\)'),
+    (FRAMES[..., :2], r'shape \(5, 4, 6, 2\) is not a video'),
+    (FRAMES[:0], r'shape \(0, 4, 6, 3\) is not a video'),
+    (FRAMES / 255, 'dtype float64 is not a video; give uint8'),
     (dict(array=FRAMES.tolist()), 'the frames are of type list'),
     (dict(imgs=[]), 'imgs of a dict holds no frame'),
     (dict(imgs=['a.jpg']), r'frames \(h, w, 3\) of one size, .* \[\(\)\]'),

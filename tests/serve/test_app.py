@@ -54,10 +54,10 @@ def test_search(served: Served) -> None:
 
 
 @pytest.mark.parametrize('body, error', [
-    (b'', 'is no JSON object'),
-    (b'[1]', 'is no JSON object'),
-    (b'\xff', 'is no JSON object'),
-    (b'[' * 60000, 'is no JSON object'),
+    (b'', 'is not a JSON object'),
+    (b'[1]', 'is not a JSON object'),
+    (b'\xff', 'is not a JSON object'),
+    (b'[' * 60000, 'is not a JSON object'),
     (b'{"sentence": " "}', 'the sentence is empty'),
     (b'{"sentence": ["a"]}', 'the sentence is empty'),
     (json.dumps(dict(sentence='a ' * 200)).encode(), 'shorten'),

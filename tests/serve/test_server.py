@@ -31,7 +31,7 @@ def test_listen() -> None:
     for port in (-1, 65536):
         with pytest.raises(ValueError, match='from 0 to 65535'):
             listen('127.0.0.1', port)
-    with pytest.raises(ValueError, match='--host 192.0.2.1 is no name'):
+    with pytest.raises(ValueError, match='--host 192.0.2.1 is not a name'):
         listen('192.0.2.1', 0)
 
 

@@ -61,8 +61,8 @@ def test_dump_of_numbers(metric, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('content, text', [
-    ([], 'is no list of samples'),
-    (dict(a=1), 'is no list of samples'),
+    ([], 'is not a list of samples'),
+    (dict(a=1), 'is not a list of samples'),
     ([dict(pred_score=1)], 'have no gt_label; they have pred_score'),
 ])
 def test_other_files_are_refused(metric, tmp_path: Path, content,

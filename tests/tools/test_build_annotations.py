@@ -59,7 +59,7 @@ def test_writes_the_three_files(call, root, capsys):
     assert 'run/notes.txt' in out and 'some videos are the same' in out
     assert (root / 'left_out.txt').read_text().splitlines() == [
         '.cache\tis a hidden folder',
-        'run/notes.txt\thas the ending .txt of no known kind of video'
+        'run/notes.txt\thas the ending .txt, not a known kind of video'
     ]
 
 

@@ -228,7 +228,7 @@ def test_empty_split_of_breakfast(call: Callable, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('content, reason', [
-    ('{', 'is no JSON'),
+    ('{', 'is not JSON'),
     ('{}', 'has no entry "database"'),
     ('{"database": {"a": {"subset": "x", "recipe_type": 1}}}', "subset 'x'"),
     ('{"database": {"a": {"subset": "testing", "recipe_type": 180}}}',
@@ -248,7 +248,7 @@ def test_missing_files_and_columns(call: Callable, tmp_path: Path) -> None:
     path.write_text('label,id\nx,y\n')
     assert 'has no column youtube_id' in call('kinetics400', *options)
     path.write_text(KINETICS + 'wave,abc,5,15,train\n')
-    assert 'does not exist or is no folder' in call('kinetics400', *options)
+    assert 'does not exist or is not a folder' in call('kinetics400', *options)
     make(tmp_path, 'notes.txt')
     assert 'holds no video' in call('kinetics400', *options)
     make(tmp_path, 'other.mp4')

@@ -170,7 +170,7 @@ def test_number_of_processes(run: Callable, processes: str) -> None:
     one = run(processes, 'rank.py')
     err = one.communicate(timeout=60)[1]
     assert one.returncode == 2
-    assert f'{processes!r} is no number of processes above 0' in err
+    assert f'{processes!r} is not a number of processes above 0' in err
 
 
 @pytest.mark.parametrize('nodes, rank', [(1, 1), (2, 2), (2, -1)])

@@ -94,8 +94,8 @@ def test_a_layer_without_a_map_is_refused_by_grad_cam() -> None:
     block = model.backbone.layers[0]
     for layer, text in ((block, 'returns two tensors'),
                         (block.norm, 'returns two tensors'),
-                        (block.mixer, 'behind the last mixer'),
-                        (block.mixer.out_proj, 'behind the last mixer')):
+                        (block.mixer, 'after the last mixer'),
+                        (block.mixer.out_proj, 'after the last mixer')):
         with pytest.raises(ValueError, match=text) as error:
             cam.GradCAM(model, [layer], reshape_transform=token_maps(model))
         assert str(error.value).endswith('Take backbone.layers.0.normed.')

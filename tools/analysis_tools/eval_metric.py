@@ -1,7 +1,7 @@
 #!/usr/bin/env python
-"""Evaluate the predictions that ``tools/test.py --dump FILE.pkl`` wrote.
+"""Evaluate predictions dumped by ``tools/test.py --dump FILE.pkl``.
 
-The metrics are those of the config's ``test_evaluator``, so windows of long
+The metrics come from the config's ``test_evaluator``, so windows of long
 videos are merged here too. No model runs, and no code in the dump.
 """
 import argparse
@@ -22,8 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 from mmengine.config import Config
@@ -43,16 +43,16 @@ def read_dump(path: str) -> List[dict]:
         path (str): A .pkl file.
 
     Returns:
-        list[dict]: One per sample.
+        list[dict]: A dict per sample.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds something else.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file holds something else.
     """
     samples = checkpoints.read_dump(path)
     if not isinstance(samples, list) or not samples or not all(
             isinstance(one, dict) for one in samples):
-        raise ValueError(f'dump {path} is no list of samples; '
+        raise ValueError(f'dump {path} is not a list of samples; '
                          'tools/test.py --dump writes one')
     missing = [key for key in NEEDED if key not in samples[0]]
     if missing:
@@ -73,7 +73,7 @@ def evaluate(cfg: Config, path: str) -> Dict[str, Any]:
         dict[str, Any]: The figures by name.
 
     Raises:
-        FileNotFoundError: If there is no such dump.
+        FileNotFoundError: If the dump does not exist.
         ValueError: If the dump does not hold predictions.
     """
     samples = read_dump(path)

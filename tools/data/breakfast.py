@@ -1,15 +1,16 @@
 #!/usr/bin/env python
 """Write the annotation files of Breakfast.
 
-The videos tell everything by their names: below ``DATA_ROOT/videos`` they are
-``PERSON/CAMERA/PERSON_ACTIVITY.avi``, such as ``P03/cam01/P03_cereals.avi``,
-or, flat, ``P03-cam01-P03_cereals.avi``; stereo ones end in ``_ch0`` or
-``_ch1``. Persons P03 to P46 are for training, P47 to P54 for the test. Writes
-``train.csv`` and ``test.csv``, a line ``path,label`` per video.
+Split and label come from the file names: the videos lie below
+``DATA_ROOT/videos`` as ``PERSON/CAMERA/PERSON_ACTIVITY.avi``, for example
+``P03/cam01/P03_cereals.avi``, or, flat, as ``P03-cam01-P03_cereals.avi``;
+names of stereo recordings end in ``_ch0`` or ``_ch1``. Persons P03 to P46 are
+for training, P47 to P54 for the test. Writes ``train.csv`` and ``test.csv``, a
+line ``path,label`` per video.
 
-The split of ViS4mer counts 1357 and 355 videos, one per camera: of stereo
-recordings the first channel is listed, ``_ch1`` is left out. So are the three
-videos that ViS4mer leaves out.
+The split of ViS4mer counts 1357 and 355 videos, a video per camera: of stereo
+recordings the first channel is listed and ``_ch1`` is left out. Three further
+videos are left out, as in ViS4mer.
 """
 import argparse
 import re
@@ -25,8 +26,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 from mmvideomamba.datasets.preparation import EXTENSIONS, write_lines
@@ -52,7 +53,7 @@ def build(args: argparse.Namespace) -> None:
     """
     root = args.data_root / 'videos'
     if not root.is_dir():
-        raise FileNotFoundError(f'{root} does not exist or is no folder')
+        raise FileNotFoundError(f'{root} does not exist or is not a folder')
     lines: Dict[str, List[str]] = dict(train=[], test=[])
     for path in sorted(root.rglob('*')):
         if path.suffix.lower() not in EXTENSIONS:

@@ -4,15 +4,15 @@
 Expects ``VIDEO_ROOT/CLASS_NAME/**/VIDEO`` and writes ``train.txt``,
 ``val.txt`` (a line ``path label`` per video, the path below ``VIDEO_ROOT``)
 and ``classes.txt`` (the names, in the order of the labels). Each class is
-split on its own, the same way for the same seed; ``--folds K`` writes
+split separately, the same way for the same seed; ``--folds K`` writes
 ``train_fold1.txt``, ``val_fold1.txt`` and so on. Videos split already,
-``VIDEO_ROOT/train/CLASS_NAME`` beside ``val`` or ``test``, stay in the given
+``VIDEO_ROOT/train/CLASS_NAME`` next to ``val`` or ``test``, stay in the given
 splits.
 
 Each video is opened first, and the first and the last frame are decoded,
-with ``--whole`` all frames. If a video cannot be used, all such files are
-named and nothing is written. All other files are named with the reason, the
-whole list in ``left_out.txt``.
+with ``--whole`` all frames. If videos cannot be used, all unusable files are
+named and nothing is written. Files without a video are left out and named with
+the reason, the whole list in ``left_out.txt``.
 """
 import argparse
 import functools
@@ -73,8 +73,8 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     parse_args()
 
 from mmvideomamba.datasets.preparation import (check_files, fold_videos,
@@ -144,7 +144,7 @@ def make_lists(tree: Tree, args: argparse.Namespace) -> Dict[str, List[str]]:
         args (argparse.Namespace): From ``parse_args``.
 
     Returns:
-        dict[str, list[str]]: Name of a list and its lines.
+        dict[str, list[str]]: Lines by name of the list.
     """
     if '' not in tree.splits:
         return {
@@ -169,7 +169,7 @@ def make_lists(tree: Tree, args: argparse.Namespace) -> Dict[str, List[str]]:
 
 
 def check_options(args: argparse.Namespace) -> None:
-    """Refuse options outside their range.
+    """Refuse options out of range.
 
     Args:
         args (argparse.Namespace): From ``parse_args``.
@@ -216,7 +216,7 @@ def read_tree(args: argparse.Namespace) -> Tree:
 
 
 def write_all(tree: Tree, args: argparse.Namespace) -> Tuple[Path, List[str]]:
-    """Write lists, names of classes, and what was left out.
+    """Write lists, names of classes, and the list of left-out files.
 
     Args:
         tree (Tree): The videos to list.
@@ -235,7 +235,7 @@ def write_all(tree: Tree, args: argparse.Namespace) -> Tuple[Path, List[str]]:
     rest = out_dir / 'left_out.txt'
     rest.unlink(missing_ok=True)  # of an earlier run
     if tree.left_out:
-        # Such a name may be no UTF-8.
+        # The name of a left-out file may not be valid UTF-8.
         write_lines(rest, [
             f'{path}\t{why}'.encode(errors='backslashreplace').decode()
             for path, why in sorted(tree.left_out.items())

@@ -4,7 +4,7 @@
     python tools/data/check_videos.py data/custom/train.txt data/custom/val.txt
 
 Takes annotation files (``PATH LABEL``, several labels, numbers, windows),
-JSON files of captions or questions, or a folder with such lists or with a
+JSON files of captions or questions, or a folder of lists, or a folder with a
 folder per class. Opens each file once and decodes the first and the last
 frame, with ``--whole`` all frames; looks for faults of the lines, videos in
 two splits, labels out of range and classes without samples.
@@ -45,7 +45,7 @@ def parse_args() -> argparse.Namespace:
     add('--classes',
         type=Path,
         help='names of the classes, instead of '
-        '--num-classes; classes.txt beside the list, if there is one')
+        '--num-classes; classes.txt next to the list, if any')
     add('--out',
         type=Path,
         default=Path('work_dirs/check_videos.json'),
@@ -58,8 +58,8 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     parse_args()
 
 from mmvideomamba.datasets.class_names import read_class_names
@@ -78,7 +78,7 @@ from mmvideomamba.datasets.preparation.media_list import describe
 
 
 def count_classes(args: argparse.Namespace) -> Optional[int]:
-    """Find the number of classes; None if nothing tells it."""
+    """Find the number of classes; None without any source of the number."""
     if args.num_classes is not None:
         return args.num_classes
     path = args.classes

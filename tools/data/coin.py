@@ -1,11 +1,11 @@
 #!/usr/bin/env python
 """Write the annotation files of COIN.
 
-Reads the official ``COIN.json``: its ``database`` holds for each video its
-``subset`` (training or testing) and its ``recipe_type``, the label. Finds the
+Reads the official ``COIN.json``: an entry of ``database`` holds a video's
+``subset`` (training or testing) and ``recipe_type``, the label. Finds the
 videos ``ID.*`` below ``DATA_ROOT/videos``. Writes ``train.csv`` and
-``test.csv``, a line ``path,label`` per video. Two videos that ViS4mer leaves
-out are left out.
+``test.csv``, a line ``path,label`` per video. Two videos are left out, as in
+ViS4mer.
 """
 import argparse
 from pathlib import Path
@@ -22,8 +22,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 from mmvideomamba.datasets.preparation import Listing, index_videos

@@ -5,7 +5,7 @@ Reads the official lists (columns ``label``, ``youtube_id``, ``time_start``,
 ``time_end``) and finds the clips ``ID_START_END.*``, times as six digits,
 anywhere below ``DATA_ROOT/videos``. Writes ``train.csv`` and ``val.csv``, a
 line ``path,label`` per clip, and ``classes.txt``. Labels are in alphabetical
-order of the names, as in mmaction2's lists. Clips that are no longer
+order of the names, as in mmaction2's lists. Clips no longer
 available are left out and counted.
 """
 import argparse
@@ -27,8 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 from mmvideomamba.datasets.preparation import (Listing, index_videos,

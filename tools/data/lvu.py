@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Write the annotation files of the nine LVU tasks.
 
-Reads the lists that ViS4mer gives out, ``FOLDER/TASK/SPLIT.csv`` for each
+Reads the lists published with ViS4mer, ``FOLDER/TASK/SPLIT.csv`` for each
 split train, val and test: columns apart by white space below a header,
 
 - classes: ``class_id class_name youtube_id imdb_id``,
@@ -13,8 +13,8 @@ and the durations, a comma-separated file with columns ``videoid`` and
 Writes ``DATA_ROOT/TASK/SPLIT.csv``, a line ``path,label,seconds`` per video.
 
 The numbers of the two regression tasks are normalised: likes per vote to
-``10 * likes / (likes + dislikes)``, views to ``ln(views)``, both less their
-mean over the training videos.
+``10 * likes / (likes + dislikes)``, views to ``ln(views)``, both less the mean
+over the training videos.
 """
 import argparse
 import math
@@ -56,8 +56,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 from mmvideomamba.datasets.preparation import Listing, index_videos, read_table
@@ -75,10 +75,11 @@ def like_ratio(likes: float, dislikes: float) -> float:
         dislikes (float): Votes against.
 
     Returns:
-        float: Ten times the share of likes, less its mean.
+        float: Ten times the share of likes, less the mean over the training
+        videos.
 
     Raises:
-        ValueError: If there is no vote, or a negative number of them.
+        ValueError: If there is no vote, or a number of votes is negative.
     """
     if likes < 0 or dislikes < 0 or likes + dislikes == 0:
         raise ValueError(f'{likes:g} likes and {dislikes:g} dislikes give no '
@@ -93,10 +94,10 @@ def view_count(views: float) -> float:
         views (float): How often the video was watched.
 
     Returns:
-        float: Natural logarithm, less its mean.
+        float: Natural logarithm, less the mean over the training videos.
 
     Raises:
-        ValueError: If it is not positive.
+        ValueError: If the number of views is not positive.
     """
     if views <= 0:
         raise ValueError(f'{views:g} views have no logarithm')
@@ -111,7 +112,7 @@ def parse(task: str, line: str) -> Tuple[str, Union[int, float]]:
         line (str): The line.
 
     Returns:
-        tuple[str, int | float]: Id of the video and its label.
+        tuple[str, int | float]: Id and label of the video.
 
     Raises:
         ValueError: If the line has another form.
@@ -141,8 +142,8 @@ def read_list(path: Path, task: str) -> List[Tuple[str, Union[int, float]]]:
         list[tuple[str, int | float]]: Ids and labels.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a line has another form; the message names it.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If a line has another form; the message names the line.
     """
     rows = []
     lines = path.read_text(encoding='utf-8').splitlines()
@@ -164,10 +165,10 @@ def read_durations(path: Path) -> Dict[str, str]:
         path (Path): The file.
 
     Returns:
-        dict[str, str]: Id of a video to its length in seconds.
+        dict[str, str]: Length in seconds by id of the video.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If a column is missing.
     """
     rows = read_table(path, ('videoid', 'duration'))

@@ -4,7 +4,7 @@
 Reads the official captions, ``MSRVTT_data.json`` or the two parts
 ``train_val_videodatainfo.json`` and ``test_videodatainfo.json``, and the
 lists of videos ``MSRVTT_train.9k.csv``, ``MSRVTT_train.7k.csv`` and
-``MSRVTT_JSFUSION_test.csv``, as far as they are there. Finds the videos
+``MSRVTT_JSFUSION_test.csv``, each if it exists. Finds the videos
 ``video0.mp4`` ... below ``DATA_ROOT/videos``. Writes
 ``msrvtt_ret_train9k.json``, ``msrvtt_ret_train7k.json`` and
 ``msrvtt_ret_test1k.json``.
@@ -27,8 +27,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 from mmvideomamba.datasets.preparation import build_msrvtt

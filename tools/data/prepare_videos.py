@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-r"""Copy a set of videos, for trainings that read faster.
+r"""Copy a set of videos into a form for faster reading in training.
 
     python tools/data/prepare_videos.py data/custom/train.txt \
         data/custom/val.txt --out data/custom_256 --workers 8
 
 Takes annotation files (``PATH LABEL``, several labels, numbers, windows),
-caption files, or a folder with such lists. Writes the copies to
+caption files, or a folder of both. Writes the copies to
 ``OUT/videos``, and the lists with the paths of the copies to ``OUT``;
 with ``--shards`` also tar shards and their lists to ``OUT/shards``. Frame i
 of a copy is frame i of the original, smaller, with key frames close to each
@@ -134,8 +134,8 @@ def parse_args() -> argparse.Namespace:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     parse_args()
 
 import av

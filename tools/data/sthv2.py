@@ -2,7 +2,7 @@
 """Write the annotation files of Something-Something V2.
 
 Reads the official ``labels.json``, ``train.json`` and ``validation.json``
-(also under their long names ``something-something-v2-...``) and finds the
+(also under the long names ``something-something-v2-...``) and finds the
 videos ``ID.webm`` below ``DATA_ROOT/videos``. Writes ``train.csv`` and
 ``val.csv``, a line ``path label`` per video, ``pretraining.csv``, the
 training videos once more with ``path,label``, and ``classes.txt``. Labels are
@@ -27,32 +27,33 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 from mmvideomamba.datasets.preparation import (Listing, index_videos,
                                                write_lines)
 from mmvideomamba.json_file import read_json
 
-# List, official file, and what stands between the columns: the published
-# runs read spaces for fine-tuning and commas for pretraining.
+# List, official file, and delimiter of the columns: the published runs read
+# spaces for fine-tuning and commas for pretraining.
 LISTS = (('train', 'train', ' '), ('val', 'validation', ' '), ('pretraining',
                                                                'train', ','))
 
 
 def read_list(folder: Path, name: str) -> Any:
-    """Read one of the official files.
+    """Read an official file.
 
     Args:
-        folder (Path): Where they are.
+        folder (Path): Folder of the official files.
         name (str): 'labels', 'train' or 'validation'.
 
     Returns:
-        Any: Its content.
+        Any: Content of the JSON file.
 
     Raises:
-        FileNotFoundError: If it is under neither of its names.
+        FileNotFoundError: If the folder holds neither the short nor the long
+            name.
     """
     names = (f'{name}.json', f'something-something-v2-{name}.json')
     for path in (folder / one for one in names):

@@ -3,11 +3,11 @@
 
 Reads OpenAI's archives (ViT-B-16.pt), files of open_clip and Hugging Face
 (.pt, .bin, .safetensors) and published multimodal VideoMamba files, and
-writes the tower alone, in float32, under OpenAI's names. OpenAI's archives
-hold TorchScript, and some training files their command line, which a config
-cannot name; the other files may also be named in a config as they are.
+writes the tower alone, in float32, under OpenAI's names. A config cannot name
+OpenAI's TorchScript archives, nor training files with a stored command line:
+convert both first. All other files may also be named in a config directly.
 The number of heads and the activation, shown by no tensor, are read from the
-config beside the file, and written into the new file.
+config next to the file, and written into the new file.
 """
 import argparse
 from pathlib import Path
@@ -28,8 +28,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 import torch
@@ -49,10 +49,10 @@ def load_file(path: Path) -> dict:
         path (Path): The file.
 
     Returns:
-        dict: Key to tensor, or such a dict below another key.
+        dict: Tensors by key, or a dict of tensors below another key.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file cannot be read.
     """
     if path.is_file() and is_torchscript(path):
@@ -70,10 +70,10 @@ def settings_of(file: dict, source: Path,
         tower (dict[str, Tensor]): The image tower in the file.
 
     Returns:
-        dict: ``num_heads`` and ``act`` beside the sizes, or empty.
+        dict: ``num_heads`` and ``act`` besides the sizes, or empty.
 
     Raises:
-        ValueError: If the config beside the file is of another tower.
+        ValueError: If the config next to the file is of another tower.
     """
     found = describe_tower(tower)
     config = stored_clip_config(file, source)
@@ -100,8 +100,8 @@ def convert(source: Path, target: Path) -> Dict[str, Tensor]:
         dict[str, Tensor]: The tower.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it holds no image tower of CLIP.
+        FileNotFoundError: If the file does not exist.
+        ValueError: If the file holds no image tower of CLIP.
     """
     file = load_file(source)
     try:
@@ -116,8 +116,8 @@ def convert(source: Path, target: Path) -> Dict[str, Tensor]:
     target.parent.mkdir(parents=True, exist_ok=True)
     torch.save({'state_dict': tower, SETTINGS: settings}, target)
     if not settings:
-        print(f'{source}: no config lies beside the file; check that arch and '
-              'act in your config are its heads and activation')
+        print(f'{source}: no config lies next to the file; check arch (number '
+              'of heads) and act (activation) in your config')
     return tower
 
 
@@ -125,8 +125,8 @@ def main(argv: Optional[Sequence[str]] = None) -> None:
     """Convert; an error of the user ends with a message.
 
     Args:
-        argv (Sequence[str], optional): Arguments. Defaults to None, those of
-            the process.
+        argv (Sequence[str], optional): Arguments. Defaults to None, the
+            arguments of the process.
     """
     args = build_parser().parse_args(argv)
     with user_errors():

@@ -1,4 +1,4 @@
-"""Save a checkpoint as a folder that loads without its config and data.
+"""Save a checkpoint as a folder that loads without config and data.
 
 For example::
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Save one checkpoint."""
+    """Save a checkpoint."""
     args = build_parser().parse_args()
     with user_errors():
         mmvideomamba.save_pretrained(args.checkpoint, args.out, args.config,

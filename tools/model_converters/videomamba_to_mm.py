@@ -1,7 +1,7 @@
 """Convert a published VideoMamba file to a checkpoint of ours.
 
 Tensors are renamed or left out, never changed: position tables and patch
-kernels are fitted when the checkpoint is loaded, to whatever model loads it.
+kernels are resized later, when a model loads the checkpoint.
 Every change is printed. For example::
 
     python tools/model_converters/videomamba_to_mm.py \
@@ -16,7 +16,8 @@ from typing import Dict, List, Tuple
 import mmvideomamba
 from mmvideomamba.command_line import user_errors
 
-# Keys of HEADS of mmvideomamba.checkpoints, which loads torch.
+# The keys of HEADS in mmvideomamba.checkpoints; an import would load torch
+# before --help is answered.
 TASKS = ('recognizer', 'classifier', 'distilled', 'backbone')
 
 
@@ -42,8 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 if __name__ == '__main__':
-    # Answers --help and refuses wrong options before the imports, which
-    # take seconds.
+    # Answers --help and refuses wrong options first: the imports below take
+    # seconds.
     build_parser().parse_args()
 
 import torch
@@ -64,7 +65,7 @@ def convert_file(
         tuple[dict[str, Tensor], list[Change]]: Weights, and the changes.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the target exists, or the source cannot be used.
     """
     if args.target.exists():
@@ -80,7 +81,7 @@ def convert_file(
 
 
 def main() -> None:
-    """Convert one file."""
+    """Convert a file."""
     args = build_parser().parse_args()
     with user_errors():
         state_dict, changes = convert_file(args)

@@ -6,7 +6,7 @@ num_frames = 8
 img_size = 224
 
 # No flip, as left and right may make your classes; docs/your_own_videos.md
-# tells how to add it.
+# tells how to add a flip.
 train_pipeline = [
     dict(type='mmvideomamba.OpenVideo'),
     dict(type='UniformSample', clip_len=num_frames),
@@ -77,7 +77,7 @@ test_dataloader = dict(
         pipeline=test_pipeline,
         test_mode=True))
 
-# No top-5, which says nothing of a handful of classes.
+# No top-5: among a handful of classes nearly every prediction is in it.
 val_evaluator = dict(
     type='AccMetric', metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
 test_evaluator = val_evaluator

@@ -3,11 +3,12 @@
 _base_ = './in1k_randaug.py'
 from mmvideomamba.config_edit import edit
 
-# One of 25 pairs for each picture. It is not the 'imagenet' preset of the
-# host. Levels are worked out here: shear 0.03, translation 0.045 of the
-# height and 3 degrees per level, with either sign; thresholds 25.6, additions
-# 11 and bits 0.4 per level, cut off; a colour factor of 0.1 + 0.18 per level,
-# from which ColorTransform takes 1 off. Posterize with 0 bits is black.
+# A random pair out of 25 for each picture. The policy differs from the
+# 'imagenet' preset of the host. Levels are worked out here: shear 0.03,
+# translation 0.045 of the height and 3 degrees per level, with either sign;
+# thresholds 25.6, additions 11 and bits 0.4 per level, cut off; a colour
+# factor of 0.1 + 0.18 per level, less 1 for ColorTransform, as the host adds
+# 1. Posterize with 0 bits is black.
 #
 # The fill is given to each transform: the host's AutoAugment does not hand its
 # hparams on.

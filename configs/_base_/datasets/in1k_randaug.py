@@ -1,7 +1,7 @@
 # ImageNet-1K in mmpretrain's layout under data/imagenet, 224 px, with the
 # augmentation of the Small, Middle and Base runs: RandAugment, random erasing
-# and three repeats of each picture. A leaf config sets the batch size; that
-# of validation is one and a half times as large.
+# and three repeats of each picture. A leaf config sets the batch size; the
+# batch of validation is 1.5 times as large.
 dataset_type = 'mmvideomamba.CheckedImageNet'
 data_root = 'data/imagenet'
 

@@ -8,7 +8,7 @@ num_frames = 8
 img_size = 224
 
 # Mixes the clips of a batch, all copies of all videos; for the leaf's data
-# preprocessor. One of the two, evenly.
+# preprocessor. Mixup or CutMix, each with probability 1/2.
 blending = dict(
     type='RandomBatchAugment',
     augments=[

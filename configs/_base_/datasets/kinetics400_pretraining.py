@@ -1,5 +1,5 @@
 # Kinetics-400 for masked distillation: a clip of 8 segments per video, labels
-# unused. The list is the published one, PATH,LABEL.
+# unused. The list is the published list, PATH,LABEL.
 data_root = 'data/kinetics400'
 num_frames = 8
 img_size = 224

@@ -1,6 +1,6 @@
-# Kinetics-400 for recognition by prompts: a test only. The lists are those of
-# recognition, see kinetics400.py; frames are resized as in retrieval, without
-# a constant aspect ratio.
+# Kinetics-400 for recognition by prompts: a test only. The lists are the same
+# as for recognition, see kinetics400.py; frames are resized as in retrieval,
+# without a constant aspect ratio.
 dataset_type = 'mmvideomamba.CheckedVideoDataset'
 data_root = 'data/kinetics400'
 num_classes = 400

@@ -1,5 +1,5 @@
-# LVU, task `director`, cut into windows of 60 s that start each 16 s: each
-# window is a sample, and a video's prediction is the mean over its windows.
+# LVU, task `director`, cut into windows of 60 s, with a start every 16 s: each
+# window is a sample, and a video's prediction is the mean over all windows.
 _base_ = './lvu.py'
 from mmvideomamba.config_edit import edit
 

@@ -1,12 +1,12 @@
 # The clips of tools/data/quickstart/make_quickstart_videos.py: 8 classes,
-# direction and starting point of an object that travels a full circle.
+# direction and starting point of an object travelling a full circle.
 dataset_type = 'mmvideomamba.CheckedVideoDataset'
 data_root = 'data/quickstart'
 num_classes = 8
 num_frames = 8
 img_size = 48
 
-# No flip: it would turn one direction into the other.
+# No flip: a flipped clip shows the opposite direction, another class.
 train_pipeline = [
     dict(type='mmvideomamba.OpenVideo'),
     dict(type='UniformSample', clip_len=num_frames),

@@ -1,4 +1,4 @@
-# Something-Something V2: one frame from each of 8 segments, no flips, as left
+# Something-Something V2: a frame from each of 8 segments, no flips, as left
 # and right make classes. tools/data/sthv2.py writes the annotation files,
 # lines of `path label`.
 _base_ = './kinetics400.py'

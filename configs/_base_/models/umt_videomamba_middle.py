@@ -3,7 +3,7 @@
 #
 # The teacher's file is OpenAI's, brought into a plain form by
 # tools/model_converters/clip_to_teacher.py; files of open_clip and Hugging
-# Face are taken as well. Without it the training stops at its start.
+# Face are taken as well. Without the file the training stops at the start.
 model = dict(
     type='mmvideomamba.UMT',
     backbone=dict(
@@ -15,7 +15,7 @@ model = dict(
         drop_path_rate=0.4,
         out_type='raw',
         # As published: the residual stream before the last block, not normed,
-        # so that the last block and the final norm are not trained at all.
+        # so the last block and the final norm get no training at all.
         # out_indices=-1, stream_indices=() trains them, too.
         out_indices=(),
         stream_indices=-2),
@@ -37,7 +37,8 @@ model = dict(
     head=dict(
         type='mmpretrain.MIMHead',
         loss=dict(type='mmvideomamba.AlignmentLoss', kind='l2')),
-    # Of each frame's 196 patches 40 stay, those attended to more likely.
+    # Of each frame's 196 patches 40 stay; a patch with more attention of the
+    # teacher is likelier to stay.
     mask_source='attention',
     mask_ratio=0.8,
     # ImageNet's, for the teacher too, as published.

@@ -10,6 +10,6 @@ model = dict(
     # Of a question; the answers' is answer_length.
     tokenizer=dict(folder=_base_.model.tokenizer.folder, max_length=25),
     answer_length=5,
-    # Answers to order, chosen by their first word.
+    # Answers to order, chosen by the probability of the first word.
     topk=128,
     data_preprocessor=_base_.model.data_preprocessor)

@@ -1,8 +1,8 @@
 # VideoMamba-Middle and BERT-base for retrieval: 8 frames of 224 px, unmasked.
 #
-# bert-base-uncased is read from its folder, with vocab.txt. Its weights come
+# bert-base-uncased is read from its folder, with vocab.txt. The weights come
 # with the published video-text files; a training from scratch sets weights of
-# the text_encoder to that folder.
+# the text_encoder to the folder of bert-base-uncased.
 model = dict(
     type='mmvideomamba.VideoTextModel',
     vision_encoder=dict(

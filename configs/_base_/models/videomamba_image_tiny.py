@@ -1,5 +1,5 @@
 # VideoMamba-Tiny for images of 224 px, 1000 classes. An image is a clip of
-# one frame, and no dropout or drop path regularises so small a model.
+# a single frame, and no dropout or drop path regularises so small a model.
 model = dict(
     type='ImageClassifier',
     backbone=dict(
@@ -15,10 +15,10 @@ model = dict(
         num_classes=1000,
         in_channels=192,
         init_cfg=dict(type='TruncNormal', layer='Linear', std=0.02),
-        # Smoothing after mixing gives the same target as before it.
+        # Smoothing after mixing gives the same target as smoothing before.
         loss=dict(
             type='LabelSmoothLoss', label_smooth_val=0.1, mode='original')),
-    # One of the two for each batch.
+    # Mixup or CutMix, drawn for each batch.
     train_cfg=dict(augments=[
         dict(type='Mixup', alpha=0.8),
         dict(type='CutMix', alpha=1.0)

@@ -1,12 +1,12 @@
 # The optimizer of the published image, video and masked-pretraining runs;
-# learning rate and weight decay are those of the recipe.
+# the recipe sets learning rate and weight decay.
 #
 # Not decayed: biases, norms and other 1-D weights, and the embeddings. A_log,
 # A_b_log and the convolutions are decayed.
 #
 # Published layer-wise decay d scales the learning rate of the patch, class
-# and spatial embeddings alone, by d ** (num_layers + 1): set their lr_mult.
-# (A decay that reaches the blocks as well: docs/checkpoints.md.)
+# and spatial embeddings alone, by d ** (num_layers + 1): set the lr_mult of
+# the three. (For a decay of the blocks as well see docs/checkpoints.md.)
 # Keys are matched as parts of names, the longest first.
 optim_wrapper = dict(
     type='OptimWrapper',

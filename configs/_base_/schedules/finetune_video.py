@@ -1,8 +1,9 @@
 # The published video fine-tuning: 50 epochs, 5 of them warm-up, in bfloat16.
 #
 # A leaf sets the effective learning rate, flag * clips of a step / 256. The
-# lowest rate, at the start and at the end, is 1e-6 / flag of it: 0.005 for a
-# flag of 2e-4. Weight decay and embed_lr_mult depend on the size.
+# lowest rate, at the start and at the end, is the share 1e-6 / flag of the
+# effective rate: 0.005 for a flag of 2e-4. Weight decay and embed_lr_mult
+# depend on the size.
 _base_ = './adamw_videomamba.py'
 max_epochs = 50
 warmup_epochs = 5

@@ -1,6 +1,6 @@
 # 300 epochs of the published image runs: a learning rate per epoch, on a
-# cosine that begins under the warm-up (docs/checkpoints.md). warmup_lr and
-# eta_min are what they say, not scaled by the batch size.
+# cosine beginning under the warm-up (docs/checkpoints.md). warmup_lr and
+# eta_min are absolute learning rates, not scaled by the batch size.
 max_epochs = 300
 
 train_cfg = dict(by_epoch=True, max_epochs=max_epochs, val_interval=1)

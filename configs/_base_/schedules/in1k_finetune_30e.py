@@ -1,4 +1,4 @@
-# 30 epochs at a higher resolution, from the weights of a lower one.
+# 30 epochs at a higher resolution, from the weights of a lower resolution.
 _base_ = './in1k_300e.py'
 
 max_epochs = 30

@@ -1,7 +1,7 @@
 # Fine-tuning of the published video-text models: 2 epochs, the learning rate
-# not scaled by the batch. Decayed is what has more axes than one, embeddings
-# as well, and the temperature, which has none. The published runs hold all
-# weights in bfloat16; autocast keeps them in float32.
+# not scaled by the batch. Weight decay applies to tensors of two or more axes,
+# embeddings as well, and to the temperature, a scalar. The published runs hold
+# all weights in bfloat16; autocast keeps the weights in float32.
 max_epochs = 2
 
 optim_wrapper = dict(
@@ -11,7 +11,7 @@ optim_wrapper = dict(
     loss_scale=dict(enabled=False),
     optimizer=dict(
         type='AdamW', lr=1e-5, betas=(0.9, 0.999), weight_decay=0.02),
-    # The word head shares its weights with the word embeddings.
+    # The word head shares the weights of the word embeddings.
     paramwise_cfg=dict(flat_decay_mult=0., bypass_duplicate=True))
 # An image batch trains no temporal embedding.
 find_unused_parameters = True

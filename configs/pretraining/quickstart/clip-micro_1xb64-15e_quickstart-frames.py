@@ -1,6 +1,6 @@
 # The teacher of the embedded default: an image tower of CLIP's form, 0.5 M
-# parameters, that learns where the object is in a frame. It sees single
-# frames, and nothing of what the videos are labelled with.
+# parameters, trained to find the place of the object in a frame. The teacher
+# sees single frames, and no label of a video.
 _base_ = [
     '../../_base_/schedules/adamw_videomamba.py',
     '../../_base_/schedules/cosine_25e.py', '../../_base_/default_runtime.py'
@@ -21,7 +21,7 @@ model = dict(
             out_channels=64),
         img_size=img_size),
     head=dict(type='LinearClsHead', num_classes=8, in_channels=64),
-    # Those of the student, which hands its pixels to the teacher.
+    # The student's mean and std: the teacher gets the student's pixels.
     data_preprocessor=dict(
         mean=[123.675, 116.28, 103.53],
         std=[58.395, 57.12, 57.375],

@@ -11,7 +11,7 @@ backbone.update(
     patch_size=8,
     out_type='raw',
     # The published student, out_indices=() and stream_indices=-2, leaves the
-    # last block untrained, here one of four.
+    # last block untrained: a quarter of this model of four blocks.
     out_indices=-1)
 model = dict(
     _delete_=True,
@@ -59,7 +59,7 @@ test_dataloader = test_cfg = test_evaluator = None
 
 default_hooks = dict(
     checkpoint=dict(interval=5, save_best=None),
-    # What the student sees, and how near it is to its teacher.
+    # Pictures of the student's mask and of the similarity to the teacher.
     visualization=dict(
         _delete_=True, type='mmvideomamba.AlignmentHook', interval=150))
 auto_scale_lr = dict(base_batch_size=16)

@@ -15,11 +15,11 @@ train_dataloader = dict(dataset=data)
 val_dataloader = dict(dataset=data)
 test_dataloader = dict(dataset=data)
 
-# Curves go into the log alone: TensorBoard is a package of its own, and
-# dict(type='TensorboardVisBackend') brings it back.
+# Curves go into the log alone: TensorBoard is an extra package. To write
+# TensorBoard curves, add dict(type='TensorboardVisBackend').
 vis_backends = [dict(type='LocalVisBackend')]
 visualizer = dict(vis_backends=vis_backends)
 
-# No top-5, which says nothing of a handful of classes.
+# No top-5: among a handful of classes nearly every prediction is in it.
 val_evaluator = dict(metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
 test_evaluator = val_evaluator

@@ -1,4 +1,4 @@
-# VideoMamba-Tiny for one number per video, such as a rating. Lines of the
+# VideoMamba-Tiny for a number per video, for example a rating. Lines of the
 # lists are `path value`; docs/your_own_videos.md tells how to write them.
 _base_ = './videomamba-tiny_1xb8-u8-25e_custom-rgb.py'
 

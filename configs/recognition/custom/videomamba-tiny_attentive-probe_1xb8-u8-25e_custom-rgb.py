@@ -1,10 +1,10 @@
-# A learned query that attends to all tokens of a frozen VideoMamba-Tiny, and
-# a linear classifier, for few videos: docs/adaptation.md.
+# Attentive probe: a learned query over all tokens of a frozen VideoMamba-Tiny,
+# and a linear classifier, for few videos: docs/adaptation.md.
 _base_ = './videomamba-tiny_1xb8-u8-25e_custom-rgb.py'
 
 model = dict(
     backbone=dict(
-        # All 24 blocks and the final norm stay as they are in the file, and
+        # All 24 blocks and the final norm keep the weights of the file, and
         # cost no gradient.
         frozen_stages=24,
         out_type='raw',

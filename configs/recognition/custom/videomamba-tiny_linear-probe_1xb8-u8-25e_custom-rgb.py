@@ -4,7 +4,7 @@ _base_ = './videomamba-tiny_1xb8-u8-25e_custom-rgb.py'
 
 model = dict(
     backbone=dict(
-        # All 24 blocks and the final norm stay as they are in the file, and
+        # All 24 blocks and the final norm keep the weights of the file, and
         # cost no gradient.
         frozen_stages=24,
         init_cfg=dict(

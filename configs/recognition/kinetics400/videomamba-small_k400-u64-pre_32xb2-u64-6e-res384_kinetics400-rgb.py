@@ -29,7 +29,7 @@ optim_wrapper = dict(
 max_epochs = 6
 warmup_epochs = 1
 train_cfg = dict(max_epochs=max_epochs)
-# One rate for both steps of an update, as published.
+# Both steps of an update have the same rate, as published.
 edit(
     _base_,
     'param_scheduler',

@@ -8,7 +8,7 @@ _base_ = [
 ]
 from mmvideomamba.config_edit import edit
 
-# One number instead of classes: no mixing, no smoothing.
+# A number instead of classes: no mixing, no smoothing.
 model = dict(
     backbone=dict(
         num_frames=_base_.num_frames,

@@ -23,7 +23,7 @@ def read_json_entries(path: Union[str, Path], read: Callable[[int, Any],
 
     Raises:
         FileNotFoundError: If the file does not exist.
-        ValueError: If the file is no JSON, no list, or empty, or an entry
+        ValueError: If the file is not JSON, no list, or empty, or an entry
             cannot be read.
     """
     entries = read_json(path, 'caption file', REMEDY)

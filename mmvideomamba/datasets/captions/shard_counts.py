@@ -72,7 +72,7 @@ def find_shards(
             'A pattern may have *, ? and [0-9], but no braces')
     for path in shards:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise ValueError(f'shard {path} is no regular file; narrow '
+            raise ValueError(f'shard {path} is not a regular file; narrow '
                              f'ann_file, now {pattern}')
     return shards, gone
 
@@ -115,7 +115,7 @@ def count_samples(path: str,
 
 
 def count_path(ann_file: str) -> str:
-    """Return the name of the counts beside a list of places in shards.
+    """Return the name of the counts next to a list of places in shards.
 
     Args:
         ann_file (str): The list.

@@ -56,7 +56,7 @@ class ShardEntry(NamedTuple):
             holds.
 
         Raises:
-            ValueError: If the caption is no UTF-8 or no JSON, or the shard
+            ValueError: If the caption is not UTF-8 or not JSON, or the shard
                 is cut off.
         """
         text = self.shard.content(*self.place.caption)
@@ -66,7 +66,7 @@ class ShardEntry(NamedTuple):
         try:
             return dict(caption=text.decode('utf-8-sig'))
         except UnicodeDecodeError as error:
-            raise ValueError(f'{self.where} has a caption that is no UTF-8 '
+            raise ValueError(f'{self.where} has a caption that is not UTF-8 '
                              f'text (byte {error.start})') from error
 
 

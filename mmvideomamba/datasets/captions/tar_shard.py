@@ -127,7 +127,7 @@ class TarShard:
             Place: Name, caption and medium.
 
         Raises:
-            ValueError: If the sample is no single medium with a caption.
+            ValueError: If the sample is not a single medium with a caption.
         """
         header, sample = self.headers[index], self._last
         if sample is None or sample.header != header:

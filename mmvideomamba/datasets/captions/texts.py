@@ -75,7 +75,7 @@ def check_unicode(texts: List[str], where: str) -> None:
     try:
         '\n'.join(texts).encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f'{where} has a caption that is no Unicode text '
+        raise ValueError(f'{where} has a caption that is not Unicode text '
                          f'({error.reason}): {quote(texts)}') from error
 
 

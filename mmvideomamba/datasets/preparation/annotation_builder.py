@@ -96,7 +96,7 @@ def _numbered(
 
 
 def _outside(root: Path, folders: Dict[str, Path]) -> Dict[str, str]:
-    """Name the files beside the folders of splits."""
+    """Name the files next to the folders of splits."""
     beside = find_videos(root, ()).left_out
     inside = tuple(f'{folder.name}/' for folder in folders.values())
     return {p: why for p, why in beside.items() if not p.startswith(inside)}

@@ -38,8 +38,8 @@ def index_videos(root: Path) -> Dict[str, str]:
         ValueError: If there is no video, or two of the same name.
     """
     if not root.is_dir():
-        raise FileNotFoundError(f'{root} does not exist or is no folder; put '
-                                'the videos there')
+        raise FileNotFoundError(f'{root} does not exist or is not a folder; '
+                                'put the videos there')
     found: Dict[str, str] = {}
     for path in sorted(root.rglob('*')):
         if path.suffix.lower() not in EXTENSIONS:
@@ -65,8 +65,8 @@ def read_table(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
         list[dict[str, str]]: The rows.
 
     Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If a column is missing, the file is no UTF-8, a quotation
+        FileNotFoundError: If the file does not exist.
+        ValueError: If a column is missing, the file is not UTF-8, a quotation
             mark is not closed in its line, or a line has too many values.
     """
     rows = []
@@ -88,7 +88,7 @@ def read_table(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
                 f'{path} cannot be read below line '
                 f'{reader.line_num}: {error}; {QUOTES}') from error
         except UnicodeDecodeError as error:
-            raise ValueError(f'{path} is no UTF-8 text: {error}') from error
+            raise ValueError(f'{path} is not UTF-8 text: {error}') from error
     return rows
 
 

@@ -15,7 +15,7 @@ VERSION = 1
 KINDS = {
     'missing': 'files that do not exist',
     'no-file': 'folders, pipes or devices instead of files',
-    'damaged': 'files that are damaged, or no videos',
+    'damaged': 'files that are damaged, or not videos',
     'unsupported': 'files that the reader cannot read rightly',
     'hung': 'files on which the decoder hung',
     'crashed': 'files on which the decoder crashed',
@@ -28,7 +28,7 @@ KINDS = {
     'label-range': 'labels out of range',
     'class-gap': 'classes without samples',
     'no-label': 'lines without a label',
-    'label': 'labels that are no numbers of the right kind',
+    'label': 'labels that are not numbers of the right kind',
     'separator': 'lines with wrong separators',
     'entry': 'entries of another form',
     'blank-line': 'blank lines',
@@ -152,7 +152,7 @@ def read_checks(path: Path) -> Dict[str, FileCheck]:
             for name, check in content['files'].items()
         }
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f'{path} is no report of this tool; '
+        raise ValueError(f'{path} is not a report of this tool; '
                          f'{remedy}') from error
 
 

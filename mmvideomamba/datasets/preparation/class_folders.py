@@ -46,10 +46,10 @@ def find_videos(root: Path,
         ClassFolders: Videos and the rest.
 
     Raises:
-        FileNotFoundError: If ``root`` is no folder.
+        FileNotFoundError: If ``root`` is not a folder.
     """
     if not root.is_dir():
-        raise FileNotFoundError(f'{root} does not exist or is no folder')
+        raise FileNotFoundError(f'{root} does not exist or is not a folder')
     found = ClassFolders({}, {})
     for entry in sorted(root.iterdir()):
         if not entry.is_dir():
@@ -106,12 +106,12 @@ def _reason(path: Path, extensions: Sequence[str]) -> str:
     if not ending:
         return 'has no file name ending, by which videos are told apart'
     if ending not in extensions:
-        return f'has the ending {ending} of no known kind of video'
+        return f'has the ending {ending}, not a known kind of video'
     try:
         mode = path.stat().st_mode
     except OSError as error:
         return f'cannot be reached: {error.strerror}'
-    return '' if stat.S_ISREG(mode) else 'is no regular file'
+    return '' if stat.S_ISREG(mode) else 'is not a regular file'
 
 
 def split_folders(root: Path) -> Dict[str, Path]:
@@ -144,7 +144,7 @@ def split_folders(root: Path) -> Dict[str, Path]:
     if others and 'train' in found and len(found) > 1:
         raise ValueError(
             f'{root} holds {", ".join(f.name for f in found.values())}, which '
-            f'look like splits of classes, beside {", ".join(others[:5])}. '
+            f'look like splits of classes, next to {", ".join(others[:5])}. '
             'Move the others away, or pass --layout classes if all of them '
             'are classes.')
     if others:
@@ -173,7 +173,7 @@ def name_fault(name: str, delimiter: str) -> str:
     try:
         name.encode()
     except UnicodeEncodeError:
-        return 'a name that is no UTF-8: rename'
+        return 'a name that is not UTF-8: rename'
     return ''
 
 

@@ -100,7 +100,7 @@ def prepare_folder(out_dir: Path,
     if out_dir.exists() and not settings_path.is_file():
         if not out_dir.is_dir() or any(out_dir.iterdir()):
             raise FileExistsError(
-                f'{out_dir} exists and is no folder of this tool: choose '
+                f'{out_dir} exists and is not a folder of this tool: choose '
                 'another --out-dir.')
     elif out_dir.exists():
         found = json.loads(settings_path.read_text())

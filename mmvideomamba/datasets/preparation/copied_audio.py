@@ -1,4 +1,4 @@
-"""The audio of a video, packet by packet beside the encoded pictures."""
+"""The audio of a video packet by packet, next to the encoded pictures."""
 import os
 from fractions import Fraction
 from typing import Any, Iterator, Optional

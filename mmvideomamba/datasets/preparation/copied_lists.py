@@ -85,7 +85,7 @@ def list_starts(lists: Sequence[MediaList], paths: Sequence[Path],
 
     Paths begin in the folder of a list, at ``videos/``; or inside of
     ``videos``, if the paths of the original begin in a folder of this name
-    beside the list. So ``data_root`` is all that changes in a config.
+    next to the list. So ``data_root`` is all that changes in a config.
 
     Args:
         lists (Sequence[MediaList]): The lists.
@@ -168,7 +168,7 @@ def _in_caption(content: Dict[str, Any], old: str, new: str) -> Dict[str, Any]:
 
 
 def _copy_classes(media: MediaList, path: Path) -> None:
-    """Copy the names of the classes, where they lie beside a list."""
+    """Copy the names of the classes, where they lie next to a list."""
     classes = Path(media.path).parent / CLASSES
     if classes.is_file():
         shutil.copyfile(classes, path.parent / CLASSES)

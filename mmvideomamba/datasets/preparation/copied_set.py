@@ -49,7 +49,7 @@ def name_copies(lists: Sequence[MediaList]) -> Dict[str, str]:
         forward slashes; a video of several lists once.
 
     Raises:
-        ValueError: If a video lies outside, is no video file, or two copies
+        ValueError: If a video lies outside, is not a video file, or two copies
             would have the same name.
     """
     root = os.path.commonpath([os.path.abspath(m.root) for m in lists])
@@ -60,7 +60,7 @@ def name_copies(lists: Sequence[MediaList]) -> Dict[str, str]:
             path = os.path.relpath(os.path.abspath(entry.file), root)
             where = f'{media.path} line {entry.line}: {entry.path}'
             if '://' in entry.file or entry.media != 'video':
-                faults.append(f'{where} is no video file on this machine')
+                faults.append(f'{where} is not a video file on this machine')
             elif path == os.pardir or path.startswith(os.pardir + os.sep):
                 faults.append(f'{where} lies outside of {root}')
             else:

@@ -114,7 +114,7 @@ class CopyRecord:
             return
         found = _parse(lines[0])
         if found is None or found.get('version') != VERSION:
-            raise ValueError(f'{self._path} is no record of this version; '
+            raise ValueError(f'{self._path} is not a record of this version; '
                              'pass --redo, or another --out')
         other = _difference(found.get('settings'), settings)
         if other:
@@ -171,9 +171,9 @@ def _check_folder(folder: Path) -> None:
     if (folder / NAME).is_file():
         return
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f'--out {folder} is no folder')
+        raise ValueError(f'--out {folder} is not a folder')
     if folder.exists() and any(folder.iterdir()):
-        raise ValueError(f'--out {folder} holds files that are no copies of '
+        raise ValueError(f'--out {folder} holds files other than copies of '
                          'this tool; pass a new or an empty folder')
 
 

@@ -28,7 +28,7 @@ def media_faults(lists: Sequence[MediaList], checks: Dict[str, FileCheck],
             check = checks.get(entry.file)
             if check is None:
                 found.append(
-                    Fault('not-checked', 'is no local file', media.path,
+                    Fault('not-checked', 'is not a local file', media.path,
                           entry.line, entry.path))
                 continue
             kind, text = check.kind, check.text

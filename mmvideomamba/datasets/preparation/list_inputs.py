@@ -24,10 +24,10 @@ def read_inputs(paths: Sequence[Path],
     Raises:
         FileNotFoundError: If a list is missing.
         ValueError: If a list cannot be read, a folder holds none, or
-            ``root`` is no folder.
+            ``root`` is not a folder.
     """
     if root is not None and not root.is_dir():
-        raise ValueError(f'--root {root} does not exist or is no folder')
+        raise ValueError(f'--root {root} does not exist or is not a folder')
     found = []
     for path in paths:
         lists = find_lists(path) if path.is_dir() else [path]

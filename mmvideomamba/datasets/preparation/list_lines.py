@@ -6,7 +6,7 @@ from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 DELIMITERS = (' ', ',', '\t', ';')
 NAMES = {' ': 'a space', ',': 'a comma', '\t': 'a tab', ';': 'a semicolon'}
 # Form of a list: number of columns at least and at most, types of the
-# columns behind the path.
+# columns after the path.
 FORMS: Dict[str, Tuple[int, float, Tuple[type, ...]]] = {
     'class': (2, 2, (int, )),
     'multi-class': (2, math.inf, (int, )),
@@ -64,7 +64,7 @@ def cut_line(line: str, delimiter: str) -> Line:
         white = delimiter.isspace() or len(kept) < len(columns)
         fault = (f'more than {NAMES.get(delimiter, repr(delimiter))} between '
                  'two columns' if white else
-                 f'white space beside the separator {delimiter!r}')
+                 f'white space next to the separator {delimiter!r}')
         return Line(kept[0], tuple(kept[1:]), fault)
     return Line(columns[0], tuple(columns[1:]))
 
@@ -162,7 +162,7 @@ def other_delimiter(line: str, delimiter: str) -> Optional[Line]:
 
 
 def label_fault(line: Line, form: str) -> Tuple[str, str]:
-    """Find the fault of the columns behind the path.
+    """Find the fault of the columns after the path.
 
     Args:
         line (Line): From ``cut_line``.

@@ -70,7 +70,7 @@ Task = Tuple[str, str, Optional[FileCheck]]
 
 def make_settings(whole: bool, reader: str, workers: int,
                   time_limit: Optional[float]) -> CheckSettings:
-    """Put settings together, and find the reader behind the name.
+    """Put settings together, and find the reader of the name.
 
     Args:
         whole (bool): See ``CheckSettings``.
@@ -140,7 +140,7 @@ def check_file(task: Task, alive: Callable[[], None],
     except OSError as error:
         return FileCheck('missing', _missing_text(path, error))
     except ValueError as error:  # a zero byte in the path
-        return FileCheck('missing', f'is no path: {error}')
+        return FileCheck('missing', f'is not a path: {error}')
     facts = FileCheck(
         size=status.st_size,
         mtime=status.st_mtime_ns,

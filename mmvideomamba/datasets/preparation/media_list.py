@@ -192,14 +192,14 @@ def _read_text(found: MediaList, path: Path, delimiter: Optional[str],
     try:
         text = path.read_text(encoding='utf-8')
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no UTF-8 text: {error}') from error
+        raise ValueError(f'{path} is not UTF-8 text: {error}') from error
     if text.startswith('\ufeff'):
         found.add_fault(
             'byte-order-mark', 'the list begins with a byte order '
             'mark, part of the first path for other readers', 1)
         text = text[1:]
     lines = [(n, x.strip()) for n, x in enumerate(text.split('\n'), 1)]
-    if lines and not lines[-1][1]:  # behind the last line end
+    if lines and not lines[-1][1]:  # after the last line end
         lines.pop()
     for number, line in lines:
         if not line:

@@ -36,7 +36,7 @@ def _read_pair(where: str, entry: Any, key: str) -> _Pair:
         _Pair: The caption may be without words.
 
     Raises:
-        ValueError: If either is no text, the video is empty, or the caption
+        ValueError: If either is not a text, the video is empty, or the caption
             no Unicode.
     """
     fields = entry if isinstance(entry, dict) else {}
@@ -98,7 +98,7 @@ def _training_entries(path: Path, captions: Dict[str,
                 f'{path}: {len(without)} of {len(names)} videos have no '
                 f'caption in {" or ".join(CAPTIONS)}', without,
                 f'Put {CAPTIONS[0]}, or the parts {CAPTIONS[1]} and '
-                f'{CAPTIONS[2]}, beside the list.'))
+                f'{CAPTIONS[2]} next to the list.'))
     return [dict(video=name, caption=captions[name]) for name in names]
 
 

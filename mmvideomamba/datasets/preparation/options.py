@@ -20,7 +20,7 @@ def positive(text: str) -> int:
 
     Raises:
         argparse.ArgumentTypeError: If the number is 0 or below.
-        ValueError: If the text is no number.
+        ValueError: If the text is not a number.
     """
     number = int(text)
     if number < 1:
@@ -82,11 +82,11 @@ def add_list_options(parser: argparse.ArgumentParser) -> None:
     add('--root', type=Path, help='folder that paths begin at (data_prefix)')
     add('--delimiter',
         type=delimiter_option,
-        help='between columns: " ", "," or tab; as the lines tell')
+        help='between columns: " ", "," or tab (default: told by the lines)')
     add('--form',
         choices=['auto', *FORMS],
         default='auto',
-        help='columns behind the path; as the lines tell')
+        help='columns after the path (default: told by the lines)')
 
 
 def print_any_names() -> None:

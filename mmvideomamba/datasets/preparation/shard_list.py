@@ -82,9 +82,9 @@ def read_list(ann_file: Path, root: Path, delimiter: str) -> List[Listed]:
         if first != number:
             fault = f'{path} is in line {first} already'
         elif not all(map(is_number, columns)):
-            fault = f'{quote_line(line)} has a label that is no number'
+            fault = f'{quote_line(line)} has a label that is not a number'
         elif ending in CAPTION_PARTS or ending == '.':
-            fault = f'{path} has the ending {ending!r} of no video'
+            fault = f'{path} has the ending {ending!r}, not of a video'
         else:
             return path, tuple(columns)
         raise ValueError(f'line {number}: {fault}')
@@ -108,6 +108,6 @@ def read_list(ann_file: Path, root: Path, delimiter: str) -> List[Listed]:
 def _listed(path: Path, name: str, columns: Tuple[str, ...]) -> Listed:
     """Look at a file."""
     if not path.is_file():
-        raise ValueError(f'{path} is no regular file; leave it out')
+        raise ValueError(f'{path} is not a regular file; leave it out')
     state = path.stat()
     return Listed(path, name, columns, state.st_size, state.st_mtime_ns)

@@ -199,7 +199,7 @@ class _Maker:
 
     def _mux(self, frames: Iterator[Any], aspect: Optional[Fraction],
              file: DraftFile, audio: Optional[CopiedAudio]) -> None:
-        """Encode frames, and write them beside the packets of the audio."""
+        """Encode frames, and write them between the packets of the audio."""
         first = next(frames)
         container = av.open(file, 'w', 'mp4')
         try:
@@ -240,7 +240,7 @@ class _Maker:
 
     def _put(self, packet: Any, number: int, container: Any,
              audio: Optional[CopiedAudio]) -> None:
-        """Write a packet, behind the audio that comes earlier."""
+        """Write a packet, after the audio that comes earlier."""
         if audio is not None:
             audio.put_until(self.times[number])
         with self._encoding():

@@ -208,7 +208,7 @@ def _full_disk(folder: Path) -> Iterator[None]:
             raise
         raise OSError(
             error.errno, f'the disk of {folder} is full; free space there and '
-            'run again: finished shards stay, and the run goes on behind '
+            'run again: finished shards stay, and the run goes on after '
             'them') from error
 
 

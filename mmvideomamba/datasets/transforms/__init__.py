@@ -1,4 +1,4 @@
-"""Transforms that the hosts do not have."""
+"""Transforms missing in the hosts."""
 from .caption_media import OpenClip, ReadImage
 from .clip_crop_erase import ClipRandomErasing, ClipRandomResizedCrop
 from .clip_rand_augment import ClipRandAugment

@@ -15,7 +15,7 @@ class OpenClip(OpenVideo):
 
 @TRANSFORMS.register_module()
 class ReadImage(BaseTransform):
-    """Read an image as a clip of one frame.
+    """Read an image as a clip of a single frame.
 
     Required Keys:
 
@@ -24,7 +24,7 @@ class ReadImage(BaseTransform):
 
     Added Keys:
 
-    - imgs (list[np.ndarray]): One frame, RGB, (h, w, 3), uint8
+    - imgs (list[np.ndarray]): A single frame, RGB, (h, w, 3), uint8
     - original_shape, img_shape (tuple[int]): (h, w)
     - clip_len, num_clips, total_frames (int): 1
     """
@@ -51,11 +51,11 @@ class ReadImage(BaseTransform):
         try:
             image = cv2.imdecode(
                 np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-        except cv2.error as error:  # such as a size beyond all limits
+        except cv2.error as error:  # a size beyond OpenCV's limit, for example
             raise image_error(name, f'is damaged: {error}') from error
         if image is None:
             raise image_error(
-                name, f'is damaged, or no image ({len(content)} bytes)')
+                name, f'is damaged or not an image ({len(content)} bytes)')
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
         results.update(
             imgs=[image],

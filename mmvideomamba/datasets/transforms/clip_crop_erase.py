@@ -1,4 +1,4 @@
-"""Random crop and random erasing that keep fractions of pixel values."""
+"""Random crop and random erasing with unrounded pixel values."""
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import cv2
@@ -15,23 +15,23 @@ STD = (58.395, 57.12, 57.375)
 
 
 def _without_data(channels: int, height: int, width: int) -> torch.Tensor:
-    """Return a tensor that has a shape only, for torchvision's draws."""
+    """Return a tensor with a shape but no data, for torchvision's draws."""
     return torch.empty(channels, height, width, device='meta')
 
 
 @TRANSFORMS.register_module()
 class ClipRandomResizedCrop(BaseTransform):
-    """Cut the same random box out of all frames and scale it, in float32.
+    """Cut the same random box out of all frames and resize, in float32.
 
-    The published runs normalise pixels first and crop afterwards. As
-    normalisation is affine and the weights of an interpolation sum to one,
-    that equals a crop of unrounded pixels that is normalised later by the
-    model's data preprocessor, which is done here. Bilinear, pixel centres
-    half-way, without anti-aliasing.
+    The published runs normalise pixels first and crop afterwards. Here the
+    crop comes first, with unrounded pixels, and the model's data preprocessor
+    normalises later: the result is equal, as normalisation is affine and the
+    weights of an interpolation sum to 1. Bilinear, pixel centres half-way,
+    without anti-aliasing.
 
     The box is torchvision's: up to ten draws of a share of the area and of
-    the logarithm of the aspect ratio until one fits, else the largest central
-    box whose ratio is in the range. Draws use torch's generator.
+    the logarithm of the aspect ratio until a box fits into the frame, else the
+    largest central box with a ratio in the range. Draws use torch's generator.
 
     Required Keys:
 
@@ -122,7 +122,7 @@ class ClipRandomResizedCrop(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ClipRandomErasing(BaseTransform):
-    """Fill one box in all frames with noise, anew for each frame and pixel.
+    """Fill the same box of all frames with noise, anew for each pixel.
 
     As the published runs erase normalised pixels with ``Normal(0, 1)``, the
     noise here is ``Normal(mean, std)`` of each channel, neither rounded nor
@@ -148,12 +148,12 @@ class ClipRandomErasing(BaseTransform):
         aspect_ratio_range (tuple[float]): Height by width. Defaults to
             (0.3, 1 / 0.3).
         mean (Sequence[float]): Mean of the noise, as in the data
-            preprocessor. Defaults to that of ImageNet, RGB, 0..255.
+            preprocessor. Defaults to ImageNet's mean, RGB, 0..255.
         std (Sequence[float]): Standard deviation of the noise, likewise.
 
     Raises:
-        ValueError: If ``erase_prob`` is no probability, or the frames are no
-            float32 array.
+        ValueError: If ``erase_prob`` is not a probability, or the frames are
+            not a float32 array.
 
     Source: Random Erasing, arXiv:1708.04896.
     """
@@ -188,7 +188,7 @@ class ClipRandomErasing(BaseTransform):
         imgs = results['imgs']
         if not isinstance(imgs, np.ndarray) or imgs.dtype != np.float32:
             raise ValueError('ClipRandomErasing needs one float32 array of '
-                             'frames; put it behind ClipRandomResizedCrop')
+                             'frames; put it after ClipRandomResizedCrop')
         frames, height, width, channels = imgs.shape
         box = self._draw(frames * channels, height, width)
         if box is None:

@@ -62,7 +62,7 @@ def _map_values(image: Image.Image, values: Sequence[int]) -> Image.Image:
 
 def _posterize(image: Image.Image, bits: int, fill: Tuple[int,
                                                           ...]) -> Image.Image:
-    # PIL's own refuses to keep 0 bits, which level 10 asks for.
+    # Level 10 keeps 0 bits, but PIL's posterize refuses 0 bits.
     step = 2**(8 - bits)
     return _map_values(image, [i // step * step for i in range(256)])
 
@@ -74,11 +74,11 @@ def _solarize_add(image: Image.Image, added: int,
 
 
 def _enhance(kind: type) -> Operation:
-    """Return the operation of one of PIL's enhancers."""
+    """Return the operation of a PIL enhancer."""
     return lambda image, factor, fill: kind(image).enhance(factor)
 
 
-# Name: the strength at a level from 0 to 10, and what it does to an image.
+# Name: the strength at a level from 0 to 10, and the change of an image.
 OPERATIONS: Dict[str, Tuple[Callable[[float], float], Operation]] = {
     'AutoContrast':
     (lambda level: 0, lambda image, _, fill: ImageOps.autocontrast(image)),
@@ -115,11 +115,12 @@ class ClipRandAugment(BaseTransform):
     ``num_layers`` of 15 operations are drawn with replacement; each is
     applied with probability ``prob`` at a level drawn from
     ``Normal(magnitude, magnitude_std)`` and clipped to 0..10. Draws use
-    numpy's global generator. Pixels come from PIL, bicubic where they move.
+    numpy's global generator. PIL computes the pixels, geometric operations
+    with bicubic interpolation.
 
-    It differs from ``PytorchVideoWrapper(op='RandAugment')`` of the host,
-    which draws without replacement from 14 operations, warps bilinearly and
-    fills with black.
+    ``PytorchVideoWrapper(op='RandAugment')`` of the host differs: the host
+    draws without replacement from 14 operations, warps bilinearly and fills
+    with black.
 
     Required Keys:
 
@@ -139,7 +140,7 @@ class ClipRandAugment(BaseTransform):
             Defaults to (128, 128, 128).
 
     Raises:
-        ValueError: If an argument is out of its range.
+        ValueError: If an argument is out of range.
 
     Source: RandAugment, arXiv:1909.13719.
     """
@@ -166,11 +167,11 @@ class ClipRandAugment(BaseTransform):
         self.fill = tuple(fill)
 
     def draw(self) -> List[Tuple[str, float]]:
-        """Draw what happens to a clip.
+        """Draw the operations for a clip.
 
         Returns:
-            list[tuple[str, float]]: Names of operations and their strengths,
-            in the order of their application.
+            list[tuple[str, float]]: Name and strength of each operation, in
+            the order of application.
         """
         chosen = []
         for index in np.random.randint(len(NAMES), size=self.num_layers):

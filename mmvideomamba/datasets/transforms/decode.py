@@ -22,8 +22,8 @@ def video_path(filename: str) -> str:
         filename (str): Path of a video.
 
     Returns:
-        str: The path; '.mp4' is appended where it has no extension, and is
-        no file as it is.
+        str: The path; '.mp4' is appended to a path without an extension that
+        is not an existing file.
     """
     whole = os.path.splitext(filename)[1] or os.path.isfile(filename)
     return filename if whole else filename + '.mp4'
@@ -31,7 +31,7 @@ def video_path(filename: str) -> str:
 
 @TRANSFORMS.register_module()
 class OpenVideo(BaseTransform):
-    """Open a video, or say what is wrong with it.
+    """Open a video, or raise an error with the file's fault.
 
     Stands where the host has ``DecordInit``, for ``DecodeFrames``. The other
     inputs of the host's inferencer, arrays and folders of frames, pass
@@ -49,9 +49,9 @@ class OpenVideo(BaseTransform):
     - avg_fps (float): Frames per second
 
     Args:
-        min_frames (int, optional): Fewest frames that a video may have, for
-            example the length of the clip. None allows any; the samplers
-            then repeat frames. Defaults to None.
+        min_frames (int, optional): Least number of frames of a video, for
+            example the length of the clip. None allows any number; the
+            samplers then repeat frames. Defaults to None.
         io_backend (str): Where the files are, see mmengine's ``FileClient``.
             Defaults to 'disk'.
         num_threads (int): Threads of the decoder per video. Defaults to 1.
@@ -107,7 +107,7 @@ class OpenVideo(BaseTransform):
         if 'array' in results or 'frame_dir' in results:
             return results
         content = results.pop('content', None)
-        # Names within shards have their extension.
+        # A name within a shard has an extension: no '.mp4' is appended.
         path = video_path(results['filename'])
         video = run_limited(lambda: self._open(path, content), self.time_limit,
                             path)

@@ -1,4 +1,4 @@
-"""Decoding of videos that are folders of images."""
+"""Decoding of videos stored as folders of images."""
 from typing import Any, Optional
 
 from mmaction.datasets.transforms import RawFrameDecode
@@ -13,12 +13,13 @@ from .image_file import (DECODE_ERRORS, check_whole_image, image_error,
 _REMEDY = ('Extract the frames of the video again, correct the number of '
            'frames, filename_tmpl or start_index, or leave the video out of '
            'the list.')
-# The host asks an image that OpenCV cannot decode, None, for its size.
+# OpenCV returns None for an undecodable image, and the host reads the size of
+# None.
 _DECODE_ERRORS = (*DECODE_ERRORS, AttributeError)
 
 
 class _ImageReader:
-    """Read images that are there and whole; remember the last for errors.
+    """Read images, refuse missing or damaged images, and keep the last path.
 
     Args:
         client (FileClient, optional): Reads the files. None reads from a
@@ -55,7 +56,7 @@ class DecodeRawFrames(RawFrameDecode):
     Required Keys:
 
     - frame_dir (str): Folder of the images
-    - filename_tmpl (str): Name of an image, such as 'img_{:05}.jpg'
+    - filename_tmpl (str): Name of an image, for example 'img_{:05}.jpg'
     - modality (str): 'RGB', or 'Flow' for two images a frame
     - frame_inds (np.ndarray): Shape (clips * t, ), integers
     - offset (int, optional): Added to the numbers
@@ -106,7 +107,7 @@ class DecodeRawFrames(RawFrameDecode):
             raise
         except _DECODE_ERRORS as error:
             raise image_error(reader.path,
-                              'is damaged, or no image') from error
+                              'is damaged or not an image') from error
         sizes = {image.shape[:2] for image in results['imgs']}
         if len(sizes) > 1:
             raise MediaError(

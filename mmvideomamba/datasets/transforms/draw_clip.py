@@ -20,7 +20,7 @@ DRAWS = 'clip_draws'
 # Steps without an effect on pixels may stand anywhere.
 BLIND = (TokenMask, )
 CROPS = (ClipRandomResizedCrop, RandomResizedCrop, MultiScaleCrop)
-# The steps that a device can carry out, in the only order.
+# The steps with a form for devices, in the only possible order.
 ORDER: Tuple[Tuple[type, ...], ...] = ((ClipRandAugment, ), CROPS, (Resize, ),
                                        (Flip, ), (ClipRandomErasing, ),
                                        (FormatShape, ), (PackActionInputs, ))
@@ -108,7 +108,7 @@ class DrawClip(BaseTransform):
     """Draw the augmentation of a clip, and leave the pixels to a device.
 
     Stands in the place of the steps after the decoding. The replaced steps
-    make all draws, in their order, from the same generators, so a clip gets
+    make all draws, in the same order, from the same generators, so a clip gets
     the same operations, box and flip as in a worker. An erased box has the
     same size at another place: a worker draws the place after the noise, and
     the noise has another generator here, seeded by a draw.
@@ -232,14 +232,14 @@ class _Clip:
             dict: As from the step, with the draws as an array.
         """
         found = step(dict(self.results, imgs=frames))
-        # An array travels within the message, a tensor in shared memory of
-        # its own, which takes longer for so few numbers.
+        # An array travels within the message; a tensor would need a separate
+        # piece of shared memory, slower for so few numbers.
         found[DRAWS] = encode(ClipDraws(**self.draws)).numpy()
         return found
 
 
 def _joined(frames: List[np.ndarray]) -> np.ndarray:
-    """Return frames as an array, without a copy if they lie in a row."""
+    """Return frames as an array, without a copy if adjacent in memory."""
     whole = frames[0].base
     if isinstance(whole, np.ndarray) and whole.flags.c_contiguous and (
             whole.shape == (len(frames), *frames[0].shape)):

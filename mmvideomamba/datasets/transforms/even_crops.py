@@ -15,7 +15,7 @@ class EvenCrops(BaseTransform):
     height if both sides are equal. A single crop is the published view of a
     validation and starts at ``(long - side) / 2``, halves rounded to the even
     number. ``ThreeCrop`` of mmaction2 has the same crops in another order,
-    the last one a pixel off where the margin is odd, and ``CenterCrop``
+    the last crop a pixel off where the margin is odd, and ``CenterCrop``
     rounds halves down.
 
     Required Keys:
@@ -25,8 +25,8 @@ class EvenCrops(BaseTransform):
 
     Modified Keys:
 
-    - imgs (list[np.ndarray]): The frames of the first crop, then those of the
-      next
+    - imgs (list[np.ndarray]): The frames of the first crop, then the frames of
+      the next crop
     - img_shape (tuple[int]): (crop_size, crop_size)
 
     Added Keys:
@@ -49,7 +49,7 @@ class EvenCrops(BaseTransform):
         self.crop_size, self.num_crops = crop_size, num_crops
 
     def transform(self, results: Dict[str, Any]) -> Dict[str, Any]:
-        """Replace the frames of a sample by those of its crops.
+        """Replace the frames of a sample by the frames of all crops.
 
         Args:
             results (dict): The sample, with the required keys.

@@ -22,7 +22,7 @@ def image_error(path: str, fault: str) -> MediaError:
 
     Args:
         path (str): The file.
-        fault (str): A predicate such as 'is damaged'.
+        fault (str): A predicate, for example 'is damaged'.
 
     Returns:
         MediaError: Of the kind 'image'.
@@ -46,7 +46,7 @@ def read_image_file(path: str, remedy: str = MISSING_REMEDY) -> bytes:
     """
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
-            raise image_error(path, 'is no regular file')
+            raise image_error(path, 'is not a regular file')
         with open(path, 'rb') as file:
             return file.read()
     except FileNotFoundError as error:
@@ -58,9 +58,9 @@ def read_image_file(path: str, remedy: str = MISSING_REMEDY) -> bytes:
 
 
 def check_whole_image(path: str, content: bytes) -> None:
-    """Refuse a file that is empty, cut off or larger than any picture.
+    """Refuse an image file that is empty, cut off or too large.
 
-    A JPEG or PNG file that ends early is refused, and a file with more pixels
+    A truncated JPEG or PNG file is refused, and a file with more pixels
     than Pillow allows, twice ``PIL.Image.MAX_IMAGE_PIXELS``: a few bytes can
     ask for gigabytes, in each worker of a data loader.
 

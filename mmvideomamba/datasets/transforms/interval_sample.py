@@ -12,16 +12,16 @@ MODES = ('rand', 'middle')
 
 @TRANSFORMS.register_module()
 class IntervalSample(BaseTransform):
-    """Cut a video into intervals and take one frame from each.
+    """Cut a video into intervals and take a frame from each.
 
     With F frames and ``a = min(clip_len, F)``, the borders are
-    ``floor(linspace(0, F, a + 1))``, and interval i reaches from its border
-    x to y, the frame before the next border.
+    ``floor(linspace(0, F, a + 1))``, and interval i reaches from border i, x,
+    to y, the frame before border i + 1.
 
     - 'middle': ``floor((x + y) / 2)``
-    - 'rand': one of x..y-1, drawn by Python's generator: the last frame of
-      an interval is never drawn. If an interval has one frame only, a
-      different frames of the whole video are drawn instead
+    - 'rand': a frame out of x..y-1, drawn by Python's generator: the last
+      frame of an interval is never drawn. If an interval has a single frame,
+      ``a`` different frames of the whole video are drawn instead
 
     Of a shorter video the last frame is repeated.
 
@@ -42,7 +42,7 @@ class IntervalSample(BaseTransform):
         clip_len (int): Frames of the clip.
         mode (str): 'rand' or 'middle'. Defaults to 'middle'.
         max_seconds (float, optional): Look at the start of the video only,
-            published for DiDeMo with 30. Defaults to None, all of it.
+            published for DiDeMo with 30. Defaults to None, the whole video.
 
     Raises:
         ValueError: If an argument is not allowed.

@@ -1,4 +1,4 @@
-"""The host's loading of images, with errors that name the file."""
+"""The host's loading of images, with the file named in errors."""
 from typing import Optional
 
 import mmcv
@@ -14,7 +14,7 @@ from .image_file import (DECODE_ERRORS, check_whole_image, image_error,
 
 @TRANSFORMS.register_module()
 class LoadCheckedImage(LoadImageFromFile):
-    """The host's ``LoadImageFromFile``, which refuses damaged files by name.
+    """The host's ``LoadImageFromFile``, with damaged files refused by name.
 
     ``CheckedImageNet`` and ``CheckedImageFolder`` put the step in the place
     of the host's, whose name stays in the config: the host's tools compare
@@ -53,7 +53,7 @@ class LoadCheckedImage(LoadImageFromFile):
                 content, flag=self.color_type, backend=self.imdecode_backend)
             if image is None:
                 raise image_error(
-                    path, f'is damaged, or no image ({len(content)} bytes)')
+                    path, f'is damaged or not an image ({len(content)} bytes)')
         except MediaError:
             if self.ignore_empty:
                 return None
@@ -65,8 +65,8 @@ class LoadCheckedImage(LoadImageFromFile):
         except DECODE_ERRORS as error:
             if self.ignore_empty:
                 return None
-            raise image_error(path,
-                              f'is damaged, or no image: {error}') from error
+            raise image_error(
+                path, f'is damaged or not an image: {error}') from error
         image = image.astype(np.float32) if self.to_float32 else image
         results.update(
             img=image, img_shape=image.shape[:2], ori_shape=image.shape[:2])

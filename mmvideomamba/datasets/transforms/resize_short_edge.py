@@ -1,4 +1,4 @@
-"""Resize of the shorter side, the longer one cut off to whole pixels."""
+"""Resize of the shorter side; the longer side is rounded down."""
 from typing import Any, Dict
 
 from mmaction.datasets.transforms import Resize
@@ -9,7 +9,7 @@ from mmvideomamba.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class ResizeShortEdge(BaseTransform):
-    """Give the shorter side a length, and the longer one the published one.
+    """Resize frames by the shorter side, with the published rounding.
 
     A clip of ``w x h`` pixels with ``w > h`` becomes ``int(w * scale / h) x
     scale``. ``Resize(scale=(-1, scale))`` of mmaction2 rounds instead, and a
@@ -39,7 +39,7 @@ class ResizeShortEdge(BaseTransform):
         lazy (bool): Whether ``Fuse`` resizes later. Defaults to False.
 
     Raises:
-        ValueError: If ``scale`` is no integer of at least 1.
+        ValueError: If ``scale`` is not an integer of at least 1.
 
     Source: the recipe of VideoMamba, arXiv:2403.06977, Appendix.
     """

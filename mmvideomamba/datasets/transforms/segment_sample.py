@@ -1,4 +1,4 @@
-"""Sampler that takes one frame from each segment of a video."""
+"""Sampler of a frame from each segment of a video."""
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -7,7 +7,7 @@ from mmvideomamba.registry import TRANSFORMS
 
 @TRANSFORMS.register_module()
 class SegmentSample(BaseTransform):
-    """Cut a video into equal segments and take one frame from each.
+    """Cut a video into equal segments and take a frame from each.
 
     The sampler of the published Something-Something V2 and masked-pretraining
     runs. With F frames in the video, T = ``clip_len``, segment i = 0..T-1:
@@ -15,18 +15,18 @@ class SegmentSample(BaseTransform):
     - training: ``i * floor(F / T) + r``, r drawn uniformly from
       ``0..floor(F / T) - 1`` with numpy's global generator; T times frame 0
       if the video has fewer than T frames;
-    - validation (``test_mode``, one clip): ``floor(F / T * (i + 1/2))``;
+    - validation (``test_mode``, 1 clip): ``floor(F / T * (i + 1/2))``;
     - test (``test_mode``, K clips), clip c: ``floor(F / T * (i + c / K))``.
       The published test takes two clips.
 
     The published data set of raw frames, ``raw_frames``, differs in two
-    places: its validation takes ``i * floor(F / T) + floor(floor(F / T) /
-    2)``, and a video with fewer than T frames, in training or validation,
-    gives all frames once, after copies of frame 0.
+    places: validation takes ``i * floor(F / T) + floor(floor(F / T) / 2)``,
+    and a video with fewer than T frames, in training or validation, gives all
+    frames once, after copies of frame 0.
 
-    The host's ``SampleFrames(clip_len=1, num_clips=T)`` gives T clips of one
-    frame instead of one clip of T frames, and spreads the frames of a short
-    video.
+    The host's ``SampleFrames(clip_len=1, num_clips=T)`` gives T clips of 1
+    frame instead of a single clip of T frames, and spreads the frames of a
+    short video.
 
     Required Keys:
 
@@ -92,7 +92,7 @@ class SegmentSample(BaseTransform):
                 return self._short_clip(total_frames)
             return whole * np.arange(self.clip_len) + whole // 2
         length = total_frames / self.clip_len
-        # One clip looks at the middle of each segment.
+        # A single clip takes the middle of each segment.
         start = length / 2 if self.num_clips == 1 else (length * clip /
                                                         self.num_clips)
         frames = start + length * np.arange(self.clip_len)

@@ -1,4 +1,4 @@
-"""Transform that destroys the order of the frames."""
+"""Transform to destroy the order of the frames, as a control."""
 import numpy as np
 from mmcv.transforms import BaseTransform
 
@@ -9,10 +9,10 @@ from mmvideomamba.registry import TRANSFORMS
 class ShuffleFrames(BaseTransform):
     """Put the frames of each clip into a random order.
 
-    A control, not an augmentation: a model whose accuracy survives it does
-    not look at time. Each clip of a sample gets an order of its own, from
-    numpy's global generator as in the host's transforms. It belongs behind
-    the decoding and before ``FormatShape``.
+    A control, not an augmentation: a model with the same accuracy on shuffled
+    frames does not look at time. Each clip of a sample gets a separate order,
+    drawn from numpy's global generator as in the host's transforms. Put the
+    step after the decoding and before ``FormatShape``.
 
     Required Keys:
 
@@ -38,7 +38,7 @@ class ShuffleFrames(BaseTransform):
         """
         frames, clip_len = results['imgs'], results['clip_len']
         if len(frames) % clip_len:
-            raise ValueError(f'{len(frames)} frames are no whole number of '
+            raise ValueError(f'{len(frames)} frames are not a whole number of '
                              f'clips of clip_len={clip_len} frames')
         results['imgs'] = [
             frames[start + i] for start in range(0, len(frames), clip_len)

@@ -13,7 +13,7 @@ KINDS = ('tube', 'random', 'tube_row', 'random_row')
 
 @TRANSFORMS.register_module()
 class TokenMask(BaseTransform):
-    """Draw which patch tokens of a clip the student does not see.
+    """Draw the mask of patch tokens hidden from the student.
 
     The draws come from numpy's global generator, as in the host's
     transforms. With n = h * w patches in a frame and ratio r:
@@ -24,17 +24,17 @@ class TokenMask(BaseTransform):
       name notwithstanding)
     - 'random_row': ``t int(r h)`` of the ``t h`` rows of the clip
 
-    Hand it on with ``PackActionInputs(algorithm_keys=('mask', ))`` to a
+    Pass the mask on with ``PackActionInputs(algorithm_keys=('mask', ))`` to a
     ``UMT`` with ``mask_source='data'``.
 
     Added Keys:
 
     - mask (np.ndarray): True = dropped, bool, shape (t * h * w, ), frame by
-      frame, row by row; the class token is not in it
+      frame, row by row, without the class token
 
     Args:
-        kind (str): One of the above.
-        mask_ratio (float): Share r that is dropped. Defaults to 0.8.
+        kind (str): A name of the list above.
+        mask_ratio (float): Share r of dropped tokens. Defaults to 0.8.
         grid (tuple[int, int, int]): Token frames t, rows h, columns w of the
             student. Defaults to (8, 14, 14).
 

@@ -16,10 +16,10 @@ class UniformWindowSample(UniformSample):
 
     The window ``[clip_start, clip_end]`` becomes the frames from
     ``floor(clip_start * fps)`` to ``floor(clip_end * fps)``, both at most the
-    last of the video, and the rule of ``UniformSample`` is applied to these.
-    So a window that begins behind the end of the video is its last frame, as
-    published. A warning names such a video, once in each process that reads:
-    the duration in its annotation is longer than the file.
+    last of the video, and the rule of ``UniformSample`` is applied to the
+    frames between. So a window after the end of the video is the last frame,
+    as published. A warning names the video, once in each reading process: the
+    annotated duration is longer than the file.
 
     A sample without a window is a whole video, from an inferencer: given
     ``window``, the windows of the video are cut by the rule of
@@ -35,7 +35,7 @@ class UniformWindowSample(UniformSample):
     - clip_end (float, optional): Seconds
     - filename (str)
 
-    Added Keys: those of ``UniformSample``.
+    Added Keys: the same as of ``UniformSample``.
 
     Args:
         *args: Arguments of ``UniformSample``: ``clip_len``, frames of a clip;
@@ -43,8 +43,8 @@ class UniformWindowSample(UniformSample):
             whether to take fixed frames, False by default.
         window (float, optional): Length of the windows of a whole video, in
             seconds. None refuses a sample without a window. Defaults to None.
-        stride (float): Distance of the starts of these windows, in seconds.
-            Defaults to 16.
+        stride (float): Distance of the windows' starts, in seconds. Defaults
+            to 16.
         num_windows (int, optional): Windows of a whole video to take, spread
             evenly. Defaults to None, all.
         **kwargs: Arguments of ``UniformSample`` by name.
@@ -88,7 +88,7 @@ class UniformWindowSample(UniformSample):
         for start, end in windows:
             part = dict(results, clip_start=start, clip_end=end)
             parts.append(self._sample_window(part))
-            # The keys that the host adds.
+            # The keys added by the host's sampler.
             for key in ('clip_len', 'frame_interval', 'num_clips'):
                 results[key] = part[key]
         results['num_clips'] *= len(windows)
@@ -133,14 +133,14 @@ class UniformWindowSample(UniformSample):
                 f'num_windows={self.num_windows})')
 
     def _warn(self, results: dict) -> None:
-        """Tell that a video ends before a window, once per video."""
+        """Warn of a video shorter than a window, once per video."""
         name = results['filename']
         if name in self._warned:
             return
         self._warned.add(name)
         print_log(
             f'the window {results["clip_start"]:g} to '
-            f'{results["clip_end"]:g} s of {name} begins behind the end of '
+            f'{results["clip_end"]:g} s of {name} begins after the end of '
             f'the video, which has {results["total_frames"]} frames at '
             f'{results["avg_fps"]:g} per second; its last frame is taken. '
             'Correct the duration in the annotation file, or get the whole '

@@ -172,7 +172,7 @@ def check_file(path: str) -> None:
 
     Raises:
         MissingMediaError: If the file does not exist.
-        MediaError: If the path is no regular file or is empty.
+        MediaError: If the path is not a regular file or is empty.
     """
     try:
         status = os.stat(path)
@@ -181,7 +181,7 @@ def check_file(path: str) -> None:
     except (OSError, ValueError) as error:
         raise MediaError(path, f'cannot be opened ({error})') from error
     if not stat.S_ISREG(status.st_mode):
-        raise MediaError(path, 'is no regular file', NO_FILE_REMEDY)
+        raise MediaError(path, 'is not a regular file', NO_FILE_REMEDY)
     if status.st_size == 0:
         raise MediaError(path, 'is empty (0 bytes)')
     if not os.access(path, os.R_OK):
@@ -212,7 +212,7 @@ def open_video(source: Union[Source, 'os.PathLike[str]'],
         ValueError: If ``reader`` is unknown.
         ImportError: If ``reader`` is not installed.
         MissingMediaError: If the file does not exist.
-        MediaError: If the file is no video, damaged, cut off or of a kind
+        MediaError: If the file is not a video, damaged, cut off or of a kind
             unknown to the reader.
     """
     check_reader(reader)

@@ -19,7 +19,7 @@ PLAIN_CODECS = {'mpeg4', 'h263', 'mjpeg'}
 def _colours(frames: Any) -> np.ndarray:
     """Return frames of decord, (..., h, w, 3).
 
-    Of some videos of less than 32 pixels width, the padding behind each row
+    Of some videos of less than 32 pixels width, the padding after each row
     comes as further colours.
     """
     found = frames.asnumpy()

@@ -180,7 +180,7 @@ class _Packets:
 
 
 def _changes(packet: Any) -> bool:
-    """Tell whether a packet changes how the packets behind are decoded."""
+    """Tell whether a packet changes how later packets are decoded."""
     for side in packet.iter_sidedata():
         if side.data_type in CHANGES:
             return True
@@ -254,7 +254,7 @@ def _has_palette(stream: Any) -> bool:
     """Tell whether pixels are numbers of colours of a palette.
 
     The demuxers of .avi and .mov pass a palette on once, and not again
-    behind a seek.
+    after a seek.
     """
     return stream.codec_context.pix_fmt == 'pal8'
 
@@ -342,7 +342,7 @@ def check_gaps(path: str, times: np.ndarray, unit: Fraction) -> None:
     gaps = np.flatnonzero((steps > 1.6 * step) & (behind - before > 0.6))
     if len(gaps):
         raise MediaError(
-            path, f'is damaged or cut off: frames are missing behind frame '
+            path, f'is damaged or cut off: frames are missing after frame '
             f'{gaps[0]}, where {float(steps[gaps[0]] * unit):.3f} s pass '
             f'instead of {float(int(step) * unit):.3f} s')
 

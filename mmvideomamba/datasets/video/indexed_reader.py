@@ -74,7 +74,7 @@ class _Truth(PyAVReader):
         if frame is None:
             return ''
         if frame.width != context.width:
-            return 'a crop at the left that is no multiple of 32'
+            return 'a crop at the left that is not a multiple of 32'
         matrix = frame.side_data.get('DISPLAYMATRIX')
         if matrix is None:
             return ''
@@ -100,7 +100,7 @@ class _Truth(PyAVReader):
         return table.order is not None and bool((np.diff(table.pts) > 0).all())
 
     def open_groups(self, indices: Sequence[int]) -> bool:
-        """Tell whether frames behind a key packet are shown before it.
+        """Tell whether frames after a key packet are shown before it.
 
         Args:
             indices (Sequence[int]): Numbers of frames; of a long file, the
@@ -164,7 +164,8 @@ class IndexedReader(VideoReader):
         super().__init__(source, path, num_threads)
         self._truth: Optional[_Truth] = None
         if isinstance(source, str) and not _is_unicode(source):
-            raise self._unsupported('a name that is no UTF-8')  # or it crashes
+            # The library would crash the process.
+            raise self._unsupported('a name that is not UTF-8')
         self._truth = _Truth(source, path, num_threads)
         self.avg_fps = self.truth.avg_fps
         self.announces_end = self.truth.announces_end

@@ -12,7 +12,7 @@ from .library_log import watch
 from .pyav_stream import best_stream, formats_of, reason_of
 from .reader import Source
 
-# No address is followed, and % in the name of an image is no pattern.
+# No address is followed, and % in the name of an image is not a pattern.
 OPEN_OPTIONS = {'protocol_whitelist': 'file', 'pattern_type': 'none'}
 # Text files, some of which name other files, and are no video themselves.
 TEXTS = {'tty', 'concat', 'hls', 'dash', 'imf', 'sdp', 'webm_dash_manifest'}

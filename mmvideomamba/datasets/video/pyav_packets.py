@@ -77,7 +77,7 @@ def numbered(container: Any, stream: Any, table: FrameTable,
 
 
 class FrameCheck:
-    """Check of the frames behind a key packet against the table.
+    """Check of the frames after a key packet against the table.
 
     Args:
         table (FrameTable): The packets of the file.

@@ -45,7 +45,7 @@ class PyAVReader(VideoReader):
         super().__init__(source, path, num_threads)
         self._container: Any = None
         self._quick = is_mp4(source)  # opened by what the header tells
-        self._drains = True  # a decoder is emptied behind the last packet
+        self._drains = True  # a decoder is emptied after the last packet
         self._kept: Optional[List[Any]] = None
         self._independent = True  # decoding can start at each key packet
         self._counted: List[int] = []  # times of frames decoded to be counted
@@ -363,7 +363,7 @@ class PyAVReader(VideoReader):
         """Find a frame in a long file; see ``FrameTable.order``.
 
         All packets ahead of a key packet are shown before it, and of the
-        packets behind it those of an open group of pictures.
+        packets after it those of an open group of pictures.
         """
         table = self.table
         keys = np.flatnonzero(table.keys[:index + 1])

@@ -19,7 +19,7 @@ def rotate(picture: np.ndarray, matrix: np.ndarray, path: str) -> np.ndarray:
         np.ndarray: Shape (h, w, 3) or (w, h, 3).
 
     Raises:
-        MediaError: If the angle is no multiple of 90 degrees.
+        MediaError: If the angle is not a multiple of 90 degrees.
     """
     rows = matrix.astype(float).reshape(3, 3)[:2, :2]
     scale = np.hypot(*rows)
@@ -110,7 +110,7 @@ def packets_of(container: Any, streams: Any) -> Iterator[Any]:
 
     A further stream may begin amid the packets of .ts and .flv files, by
     damage or by intent. PyAV has no object for such a stream, and can fail
-    at flushing it, behind the last packet of all. PyAV also frees nothing of
+    at flushing it, after the last packet of all. PyAV also frees nothing of
     a ``demux`` that is left early, unless closed as ``yield from`` does.
 
     Args:

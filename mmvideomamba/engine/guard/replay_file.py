@@ -77,21 +77,22 @@ def read_replay(path: str) -> Tuple[Dict[str, Any], List[Step], Precision]:
         precision.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file is damaged or another file, or the batch or
             the model held objects beyond plain data.
     """
     content = read_checkpoint(path)
     if content.get('format') != FORMAT:
-        raise ValueError(f'{path} is no replay file of a training (format '
+        raise ValueError(f'{path} is not a replay file of a training (format '
                          f'{content.get("format")!r} instead of {FORMAT!r})')
     try:
         return (content, *_parts(content))
     except _Unrepeatable as error:
         raise ValueError(f'{path} {error}') from None
     except (LookupError, TypeError, AttributeError, ValueError) as error:
-        raise ValueError(f'{path} is no complete replay file of this version '
-                         f'({type(error).__name__}: {error})') from error
+        raise ValueError(
+            f'{path} is not a complete replay file of this version '
+            f'({type(error).__name__}: {error})') from error
 
 
 class _Unrepeatable(Exception):

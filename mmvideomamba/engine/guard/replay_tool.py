@@ -67,7 +67,7 @@ def replay_file(path: str, device: str = 'cpu', trust: bool = False) -> str:
         str: Lines for the terminal.
 
     Raises:
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If the file does not exist.
         ValueError: If the file cannot be used.
     """
     content, steps, precision = read_replay(path)

@@ -7,7 +7,7 @@ import torch
 
 from .replay import Step
 
-# Verdicts that the host may be behind the device.
+# The host may be this many verdicts behind the device.
 BEHIND = 4
 
 

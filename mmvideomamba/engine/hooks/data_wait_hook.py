@@ -70,7 +70,8 @@ class DataWaitHook(Hook):
         self.meter = meter = WaitMeter(event_marker(self.device))
         run_iter = loop.run_iter
 
-        # Hooks of an iteration run beside other hooks, and would time those.
+        # Not hooks before and after an iteration: the time of the other hooks
+        # would count as waiting.
         def watched(*args: Any, **kwargs: Any) -> None:
             meter.arrive()
             run_iter(*args, **kwargs)

@@ -85,7 +85,8 @@ class FiniteGuardHook(Hook):
         if not wrappers:
             runner.logger.warning(
                 'FiniteGuardHook does not watch this training: '
-                f'{type(runner.optim_wrapper).__name__} is no OptimWrapper')
+                f'{type(runner.optim_wrapper).__name__} is not an '
+                'OptimWrapper')
             return
         self.model = inner_model(runner.model)
         skipped = int(runner.message_hub.get_info(SKIPPED, 0) or 0)

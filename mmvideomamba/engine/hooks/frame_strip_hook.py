@@ -230,7 +230,7 @@ class FrameStripHook(VisualizationHook):
         if self._warned:
             return
         self._warned = True
-        fault = (f'is {classes!r}, which is no file' if isinstance(
+        fault = (f'is {classes!r}, which is not a file' if isinstance(
             classes, str) else f'has {len(classes)} names, fewer than classes')
         print_log(
             f'metainfo.classes of the data set {fault}: classes are written '

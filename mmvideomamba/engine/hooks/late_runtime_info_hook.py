@@ -14,7 +14,7 @@ class LateRuntimeInfoHook(RuntimeInfoHook):
     """Give the losses to the message hub without waiting for a GPU.
 
     The host's hook reads each loss at once, and so drains the GPU in each
-    iteration. Here the losses are copied behind the step, arrive at most 4
+    iteration. Here the losses are copied after the step, arrive at most 4
     iterations late and in order, and whoever reads them waits: histories,
     logs and checkpoints are those of the host's hook, see
     ``LateMessageHub``. On a CPU, and with a message hub of the user's own

@@ -36,7 +36,7 @@ class StartNoticeHook(Hook):
 
     - before the first batch: model, parameters, device, clips of a step,
       steps and epochs, and the memory that ``estimate_training_memory`` finds
-      beside the free memory, a warning with remedies if too little is free;
+      next to the free memory, a warning with remedies if too little is free;
       a warning if the working folder holds an earlier training;
     - the wait for the first batch, if it took more than 3 s;
     - the time of the first step, which compiles kernels;
@@ -158,7 +158,7 @@ class StartNoticeHook(Hook):
             self.base = (self.steps, _moment(device))
 
     def before_val(self, runner: Runner) -> None:
-        """Note the moment: a validation is no part of a step.
+        """Note the moment: a validation is not a part of a step.
 
         Args:
             runner (Runner): Unused.
@@ -176,7 +176,7 @@ class StartNoticeHook(Hook):
 
     def _project(self, runner: Runner, seconds: float) -> None:
         """Log a projected end."""
-        # The host counts an iteration behind the hooks.
+        # The host counts an iteration after the hooks.
         left = runner.max_iters - runner.iter - 1
         line = f'step {self.steps}: {_brief(seconds)} a step'
         if left > 0:

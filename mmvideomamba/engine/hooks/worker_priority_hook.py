@@ -21,7 +21,7 @@ class WorkerPriorityHook(Hook):
             Defaults to 10.
 
     Raises:
-        UserError: If ``nice`` is no int from 0 to 19.
+        UserError: If ``nice`` is not an int from 0 to 19.
     """
 
     # Before ResumeHook exchanges the loaders.

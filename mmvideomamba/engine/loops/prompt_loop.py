@@ -31,7 +31,7 @@ class _PromptMixin(BaseLoop):
         meta = getattr(self.dataloader.dataset, 'metainfo', None) or {}
         classes = meta.get('wordings') or meta.get('classes')
         if not classes or isinstance(classes, str):
-            found = f'{classes!r}, no such file' if classes else 'none'
+            found = f'{classes!r}, a missing file' if classes else 'none'
             raise ValueError(
                 'recognition by prompts needs the names of the classes, but '
                 f'metainfo.classes of the data set is {found}; set '

@@ -24,7 +24,7 @@ class SeededDataset(Dataset):
 
     Args:
         dataset (Dataset): Has the samples.
-        key (Sequence[int], optional): Source of the seeds, beside epoch and
+        key (Sequence[int], optional): Source of the seeds, besides epoch and
             position. Defaults to None, no seeds.
         deaths (WorkerDeaths, optional): Is told the samples being read.
             Defaults to None.
@@ -164,7 +164,7 @@ class ResumableLoader(DataLoader):
             **{name: getattr(loader, name)
                for name in KEPT})
         self.deaths, self.number = deaths, number
-        # torch forgets the attributes behind a batch sampler.
+        # torch forgets the attributes of a batch sampler.
         self.__dict__.update(
             batch_size=size, drop_last=loader.drop_last, sampler=sampler)
         if deaths is not None:

@@ -227,7 +227,7 @@ class WorkerDeaths:
             error (RuntimeError): Of the loader's iterator.
 
         Raises:
-            RuntimeError: If the error is no death of a worker, workers die
+            RuntimeError: If the error is not a death of a worker, workers die
                 without reading, or no policy covers the sample.
         """
         processes = dead_workers(error)

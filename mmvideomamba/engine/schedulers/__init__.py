@@ -1,4 +1,4 @@
-"""Learning-rate schedules that mmengine does not have."""
+"""Learning-rate schedules missing in mmengine."""
 from .floored_cosine_lr import FlooredCosineLR
 from .per_update_lr import PerUpdateCosineAnnealingLR, PerUpdateLinearLR
 from .unshifted_cosine_lr import UnshiftedCosineLR

@@ -14,11 +14,12 @@ class FlooredCosineLR(LRSchedulerMixin, _ParamScheduler):
 
     At step s the learning rate is ``lr * max(floor, s / warmup)``, from the
     end of the warm-up on ``lr * max(floor, (1 + cos(pi * p)) / 2)`` with p
-    from 0 to 1. A cosine of mmengine would shrink towards its minimum
-    instead of being cut off there.
+    from 0 to 1. A cosine of mmengine with ``eta_min`` would be scaled to end
+    at the minimum instead of being cut off at the minimum.
 
     Args:
-        optimizer (Optimizer | OptimWrapper): Its learning rate is the peak.
+        optimizer (Optimizer | OptimWrapper): The optimizer; each parameter
+            group's learning rate is the peak.
         T_max (float): Steps in all, warm-up included; epochs, if by epoch.
         warmup (float): Steps of the warm-up, likewise. Defaults to 0.
         floor (float): Least share of the peak. Defaults to 0.01.
@@ -53,7 +54,7 @@ class FlooredCosineLR(LRSchedulerMixin, _ParamScheduler):
                               end: int = 1000000000,
                               by_epoch: bool = True,
                               **kwargs: Any) -> 'FlooredCosineLR':
-        """Build one that steps in each iteration.
+        """Build a schedule by iteration from arguments in epochs.
 
         Args:
             *args: The optimizer.

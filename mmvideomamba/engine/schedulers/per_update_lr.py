@@ -1,4 +1,4 @@
-"""Schedules that move once per update of the parameters."""
+"""Schedules with a step per update of the parameters."""
 from typing import Any, Dict
 
 from mmengine.optim import CosineAnnealingLR, LinearLR
@@ -11,13 +11,13 @@ class PerUpdateMixin:
 
     With ``accumulative_counts=k`` in the optimizer wrapper, k iterations make
     an update. A scheduler of mmengine moves in each iteration, so an update
-    gets the learning rate of its last iteration. Here update u has the rate
-    of step u, and an epoch of n iterations is ``floor(n / k)`` steps long, as
-    published. With ``k = 1``, or by epoch, both are the same.
+    gets the learning rate of the last of k iterations. Here update u has the
+    rate of step u, and an epoch of n iterations is ``floor(n / k)`` steps
+    long, as published. With ``k = 1``, or by epoch, both are the same.
 
     Where k does not divide n, mmengine's groups of k iterations run on into
     the next epoch, so a training of E epochs has up to ``E * (k - 1) / k``
-    updates more than the schedule, all at its last rate.
+    updates more than the schedule, all at the schedule's last rate.
 
     Without ``convert_to_iter_based``, ``begin``, ``end`` and ``T_max`` are
     updates.
@@ -38,7 +38,7 @@ class PerUpdateMixin:
     @classmethod
     def build_iter_from_epoch(cls, *args: Any, epoch_length: int,
                               **kwargs: Any) -> 'PerUpdateMixin':
-        """Build a scheduler whose arguments are in epochs.
+        """Build a scheduler by update from arguments in epochs.
 
         Args:
             *args: The optimizer wrapper, unless given by name.
@@ -76,14 +76,14 @@ class PerUpdateMixin:
 
         Raises:
             ValueError: If the schedule counted iterations, or accumulated
-                another number of them.
+                another number of iterations.
         """
         before = state_dict.get('accumulative_counts', 1)
         if before != self.accumulative_counts:
             raise ValueError(
-                'the checkpoint has a schedule with one step for '
-                f'{before} iteration(s), but the config one for '
-                f'{self.accumulative_counts} (accumulative_counts); resume '
+                'the checkpoint has a schedule with a step for every '
+                f'{before} iteration(s), but the config a schedule with '
+                f'accumulative_counts={self.accumulative_counts}; resume '
                 'with the config of the checkpoint, or start a new training '
                 'with load_from')
         load: Any = super()

@@ -10,26 +10,28 @@ from mmvideomamba.registry import PARAM_SCHEDULERS
 
 @PARAM_SCHEDULERS.register_module()
 class UnshiftedCosineLR(LRSchedulerMixin, _ParamScheduler):
-    """Follow a cosine that a warm-up hides the beginning of.
+    """Follow a cosine from epoch 0 on, with a warm-up in the first epochs.
 
     With ``t = max(e - 1, 0)`` for the 0-based epoch e, the learning rate is
     ``warmup_lr + (lr - warmup_lr) * t / warmup`` while ``t < warmup``, then
     ``eta_min + (lr - eta_min) * (1 + cos(pi * t / T_max)) / 2``. The first
     two epochs have the same value, since the published training sets the
-    rate of an epoch after it.
+    learning rate at the end of an epoch, from the epoch's number.
 
-    A warm-up of mmengine followed by its cosine is another curve: there the
-    cosine starts where the warm-up ends. Nor is this one a chain of theirs,
-    so each value is computed from the peak of its parameter group.
+    A warm-up and a cosine of mmengine give another curve: mmengine's cosine
+    starts where the warm-up ends. No chain of mmengine's schedulers gives the
+    published curve, so each value is computed from the peak of the parameter
+    group.
 
     Args:
-        optimizer (Optimizer | OptimWrapper): Its learning rate is the peak.
+        optimizer (Optimizer | OptimWrapper): The optimizer; each parameter
+            group's learning rate is the peak.
         T_max (int): Epochs of half a period, warm-up included.
-        eta_min (float): Learning rate at the end of it. Not multiplied by
-            the ``lr_mult`` of a group. Defaults to 0.
+        eta_min (float): Learning rate at the end of the half period. Not
+            multiplied by the ``lr_mult`` of a group. Defaults to 0.
         warmup (int): Epochs of the warm-up. Defaults to 0.
-        warmup_lr (float): Learning rate at its start, likewise absolute.
-            Defaults to 0.
+        warmup_lr (float): Learning rate at the start of the warm-up, likewise
+            absolute. Defaults to 0.
         **kwargs: ``begin``, ``end``, ``last_step``, ``by_epoch`` and
             ``verbose`` of mmengine's schedulers.
 
@@ -60,7 +62,7 @@ class UnshiftedCosineLR(LRSchedulerMixin, _ParamScheduler):
         super().__init__(optimizer, **kwargs)
 
     def _get_value(self) -> List[float]:
-        """Compute the learning rate of each group from its peak."""
+        """Compute the learning rate of each group from the group's peak."""
         t = max(self.last_step - 1, 0)
         if t < self.warmup:
             start, share = self.warmup_lr, t / self.warmup

@@ -23,8 +23,8 @@ from .recording import Recording
 from .update_graph import UpdateGraph
 from .work import Losses, OtherParametersError, StepWork
 
-# Share of a step that sums over processes may take after the backward pass,
-# and not beside it.
+# Largest share of a step for sums over processes after the backward pass;
+# beyond this share the sums must overlap the backward pass.
 MOST_OF_SUMS = 0.1
 OTHER_PROCESS = 'another process cannot have them'
 
@@ -160,7 +160,7 @@ class GraphedStep:
         return types.MethodType(type(model).train_step, model)
 
     def _prepare(self, data: Any) -> Any:
-        """Bring a batch to the device, beside the work of the device."""
+        """Bring a batch to the device while the device works."""
         if self._side is None:
             with self.wrapper.optim_context(self.model):
                 return self.model.data_preprocessor(data, True)
@@ -259,7 +259,7 @@ class GraphedStep:
                       torch.cuda.OutOfMemoryError) and self.losses.graphs:
             # A graph keeps its memory between replays.
             return '' if self.distributed else (
-                'there is not enough memory beside that of the graphs')
+                'there is not enough memory besides the graphs')
         return ''
 
     def _agree(self) -> None:
@@ -274,7 +274,7 @@ class GraphedStep:
         return Vote(1).settle([says])[0] if self.distributed else says
 
     def _slow_sums(self) -> str:
-        """Tell whether sums over processes should run beside the backward."""
+        """Tell whether sums over processes should overlap the backward."""
         if dist.get_world_size() == 1:
             return ''
         step = self._times[1] - self._times[0]
@@ -290,7 +290,7 @@ class GraphedStep:
             return ''
         return (f'the sum of the gradients over processes takes '
                 f'{1e3 * sums:.1f} ms of a step of {1e3 * step:.1f} ms, and '
-                'DistributedDataParallel sums beside the backward pass')
+                'DistributedDataParallel sums during the backward pass')
 
     def _wait_for_device(self) -> None:
         if self.work.device.type == 'cuda':

@@ -70,11 +70,11 @@ def find_label(label: Union[int, str, None], classes: Optional[Sequence[str]],
         number = int(label)
     except ValueError:
         known = ', '.join(list(classes or ())[:10]) or 'none by name'
-        raise ValueError(f'label {label!r} is no class of the model; known '
+        raise ValueError(f'label {label!r} is not a class of the model; known '
                          f'are {known}') from None
     if not 0 <= number < (count or 0):
-        raise ValueError(f'label {number} is no class of the model, which has '
-                         f'{count}: 0 to {(count or 0) - 1}')
+        raise ValueError(f'label {number} is not a class of the model, which '
+                         f'has {count}: 0 to {(count or 0) - 1}')
     return number
 
 

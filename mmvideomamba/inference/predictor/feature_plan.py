@@ -70,7 +70,7 @@ class FeaturePlan(NamedTuple):
             total (int): Frames of the video.
 
         Returns:
-            np.ndarray: First frame and the frame behind the last of each row,
+            np.ndarray: First frame and the frame after the last of each row,
             (rows, 2), int64.
         """
         if self.level == 'clip':

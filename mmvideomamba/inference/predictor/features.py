@@ -26,7 +26,7 @@ class Features(NamedTuple):
         input (str): Path of the file, or the shape of an array.
         features (np.ndarray): A row for each clip, window or frame, (n, c),
             float32; (0, 0) for a bad input.
-        spans (np.ndarray): First frame and the frame behind the last of each
+        spans (np.ndarray): First frame and the frame after the last of each
             row, (n, 2), int64.
         fps (float, optional): Average frame rate; None where unknown.
         frames (int): Frames of the video.

@@ -1,4 +1,4 @@
-"""Files behind the words of a command line: folders, lists, standard input."""
+"""Files named on a command line: folders, lists, standard input."""
 import os
 import sys
 from pathlib import Path
@@ -64,14 +64,14 @@ def media_of(folder: str, endings: Sequence[str]) -> List[str]:
 
 
 def _expand_path(path: str, images: bool) -> List[Any]:
-    """Return the inputs behind a path."""
+    """Return the inputs of a path."""
     if path == STDIN:
         return _listed(sys.stdin, Path())
     if path.lower().endswith(LISTS):
         try:
             lines = Path(path).read_text(encoding='utf-8').splitlines()
         except UnicodeDecodeError as error:
-            raise ValueError(f'the list {path} is no UTF-8 text: '
+            raise ValueError(f'the list {path} is not UTF-8 text: '
                              f'{error}') from error
         except FileNotFoundError as error:
             raise FileNotFoundError(f'the list {path} does not '

@@ -54,7 +54,7 @@ def relevance(model: Any,
 
     Raises:
         ValueError: If the method is unknown, the model gives no scores of
-            classes, a label is no class, or no gradient reaches the tokens.
+            classes, a label is not a class, or no gradient reaches the tokens.
 
     Source: Selvaraju et al., arXiv:1610.02391 (gradients); Ali et al.,
     arXiv:2403.01590, Sections 4.1 and 4.3 (hidden attention).
@@ -83,9 +83,9 @@ def check_model(model: Any, method: str = 'gradient') -> None:
         method (str): See ``relevance``. Defaults to 'gradient'.
 
     Raises:
-        ValueError: If the method is unknown, or the model is no recognizer or
-            image classifier with a head and a ``VideoMamba``, is compiled, or
-            has no selective scans for the method.
+        ValueError: If the method is unknown, or the model is not a recognizer
+            or image classifier with a head and a ``VideoMamba``, is compiled,
+            or has no selective scans for the method.
     """
     _check_method(method)
     backbone = _find(model)
@@ -106,7 +106,7 @@ def _check_method(method: str) -> None:
 
 
 def _is_compiled(module: Any) -> bool:
-    """Tell whether torch compiles a module, beside or in place."""
+    """Tell whether torch compiles a module, as a copy or in place."""
     return hasattr(module, '_orig_mod') or getattr(
         module, '_compiled_call_impl', None) is not None
 
@@ -114,8 +114,8 @@ def _is_compiled(module: Any) -> bool:
 def _check_scans(mixer: Any) -> None:
     """Refuse a mixer without hidden attention."""
     if not hasattr(mixer, 'scans'):
-        raise ValueError(f'{type(mixer).__name__} is no mixer with selective '
-                         "scans; take method='gradient'")
+        raise ValueError(f'{type(mixer).__name__} is not a mixer with '
+                         "selective scans; take method='gradient'")
 
 
 def _find(model: Any) -> Any:

@@ -7,7 +7,7 @@ scan is linear in the scanned content ``s``. Channel by channel,
     alpha[i, j] = sum_n C[i, n] * exp(A[n] * sum_k delta[k])
                   * delta[j] * B[j, n],
 
-k from the token behind j to i in the order of the scan, alpha[i, j] = 0 where
+k from the token after j to i in the order of the scan, alpha[i, j] = 0 where
 j follows i, and ``g = silu(z)`` the gate. Both directions, and both orders of
 tokens, have an alpha each, and the sums are gated together.
 

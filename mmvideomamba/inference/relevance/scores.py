@@ -136,11 +136,11 @@ def check_labels(labels: Sequence[int], k: int) -> None:
         k (int): Classes of the model.
 
     Raises:
-        ValueError: If a label is no class of the model.
+        ValueError: If a label is not a class of the model.
     """
     wrong = [x for x in labels if not 0 <= x < k]
     if wrong:
-        raise ValueError(f'the label {wrong[0]} is no class of the model, '
+        raise ValueError(f'the label {wrong[0]} is not a class of the model, '
                          f'which has {k}: 0 to {k - 1}')
 
 

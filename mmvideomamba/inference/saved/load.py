@@ -121,7 +121,7 @@ def _config_of(file: Mapping[str, Any], path: Path,
     recipe = row and (row.test_config or row.config)
     if not recipe:
         raise ValueError(
-            f'{path} holds no config of its training, and is no published '
+            f'{path} holds no config of its training, and is not a published '
             'file with a recipe; give the config, or take the backbone alone: '
             'mmvideomamba.VideoMamba.from_pretrained')
     return Config.fromfile(find_config(Path(recipe).stem))

@@ -1,4 +1,4 @@
-"""The test pipeline behind a sampling rule, for exported files."""
+"""The test pipeline of a sampling rule, for exported files."""
 from typing import Any, Dict, List
 
 from .sampling_rule import Rule

@@ -1,4 +1,4 @@
-"""Types in a config of a stranger: looked up, and never imported."""
+"""Types in a config from elsewhere: looked up, and never imported."""
 import importlib
 import re
 import sys
@@ -72,7 +72,7 @@ def _fault(node: Mapping[str, Any]) -> Optional[str]:
                 'such a part')
     dtype = node.get('dtype')
     if '/' in kind and isinstance(dtype, str) and not _DTYPE.fullmatch(dtype):
-        return f'dtype is {dtype!r}, which is no name of a type'
+        return f'dtype is {dtype!r}, which is not the name of a type'
     return None
 
 
@@ -88,7 +88,7 @@ def check_types(values: Mapping[str, Any], name: str) -> None:
     """Refuse a config whose types are not in the registries.
 
     A registry takes any name with a module in front for an import, and would
-    run whatever function a config of a stranger names. Some parts of the
+    run whatever function a config from elsewhere names. Some parts of the
     hosts are refused too: those that run code of their arguments.
 
     Args:

@@ -62,7 +62,7 @@ def _blocks(vectors: np.ndarray, step: int) -> Iterator[np.ndarray]:
 class ExactSearcher:
     """Compare a query with every vector.
 
-    The matrix stays on the disk behind a memory map; a block of
+    The matrix stays on the disk in a memory map; a block of
     at most ``block_bytes`` is in work.
 
     Args:

@@ -57,12 +57,12 @@ def check_empty(folder: Path) -> None:
         if name not in known and not name.endswith(DRAFT)
     ]
     if other:
-        raise ValueError(f'{folder} is no index and holds other files '
+        raise ValueError(f'{folder} is not an index and holds other files '
                          f'({other[0]}); name another folder')
 
 
 def remove_rests(folder: Path, settings: Settings) -> List[str]:
-    """Remove leftovers of killed writers beside the data folder.
+    """Remove leftovers of killed writers next to the data folder.
 
     Args:
         folder (Path): The index, locked.

@@ -56,9 +56,9 @@ class Plan(NamedTuple):
         estimated (bool): Whether windows come from durations, which
             containers state roughly, and of many videos from a sample.
         disk (int): Bytes to write.
-        memory (int): Bytes for the longest video during indexing, beside
+        memory (int): Bytes for the longest video during indexing, besides
             model and frames.
-        query_memory (int): Bytes of a query, beside the model.
+        query_memory (int): Bytes of a query, besides the model.
         free (int): Bytes free on the disk.
     """
     new: List[Place]
@@ -107,8 +107,8 @@ class Plan(NamedTuple):
             about = 'about ' if self.estimated else ''
             lines.append(
                 f'{about}{self.windows} windows: {about}{size(self.disk)} on '
-                f'the disk ({size(self.free)} free); memory beside the model: '
-                f'{about}{size(self.memory)} for the longest video, '
+                f'the disk ({size(self.free)} free); memory besides the '
+                f'model: {about}{size(self.memory)} for the longest video, '
                 f'{size(self.query_memory)} for a query')
         return '\n'.join(lines) + '\n'
 
@@ -131,7 +131,7 @@ def size(count: float) -> str:
 
 
 def list_places(inputs: Any) -> Tuple[List[Place], List[str], List[str]]:
-    """List the files behind the words of a user.
+    """List the files named by the words of a user.
 
     Args:
         inputs (Any): See ``expand_inputs``: files, folders, lists.
@@ -165,7 +165,7 @@ def list_places(inputs: Any) -> Tuple[List[Place], List[str], List[str]]:
 
 
 def fault_of(path: str) -> str:
-    """Say why a path is no video.
+    """Say why a path is not a video.
 
     Args:
         path (str): Without a file.

@@ -77,17 +77,17 @@ def read_settings(folder: Path) -> Settings:
         Settings: Of the file.
 
     Raises:
-        FileNotFoundError: If the folder is no index.
+        FileNotFoundError: If the folder is not an index.
         ValueError: If the file is damaged or of another format.
     """
     path = folder / FILE
     if not path.is_file():
         raise FileNotFoundError(
-            f'{folder} is no search index (no {FILE} inside); make one by: '
+            f'{folder} is not a search index (no {FILE} inside); make one by: '
             'mmvideomamba search index VIDEOS --model MODEL --out INDEX')
     values = read_json(path, 'index', _REMEDY)
     if not isinstance(values, dict) or values.pop('kind', None) != KIND:
-        raise ValueError(f'{path} is no file of a {KIND}; {_REMEDY}')
+        raise ValueError(f'{path} is not a file of a {KIND}; {_REMEDY}')
     version = values.pop('format', None)
     if version != FORMAT:
         raise ValueError(f'{path} has format {version!r}, but this version of '

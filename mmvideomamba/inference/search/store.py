@@ -159,7 +159,7 @@ class StoreWriter:
     """Appends videos to a store; the caller holds the lock of the index.
 
     Rows reach the disk before the line of the video. Leftovers of a killed
-    writer behind the last line are removed first.
+    writer after the last line are removed first.
 
     Args:
         store (Store): Just read; the records follow the writing.
@@ -197,7 +197,7 @@ class StoreWriter:
         return {**found, JOURNAL: self.store.journal_bytes}
 
     def _cut(self) -> int:
-        """Remove bytes behind the last video; return the number."""
+        """Remove bytes after the last video; return the number."""
         removed = 0
         for name, size in self._sizes().items():
             more = os.fstat(self._files[name]).st_size - size
@@ -253,7 +253,7 @@ class StoreWriter:
         return record
 
     def _cut_rows(self, rows: int) -> None:
-        """Remove the rows behind a number of rows."""
+        """Remove the rows after a number of rows."""
         for name, size in self.store.row_bytes().items():
             os.ftruncate(self._files[name], size * rows)
 

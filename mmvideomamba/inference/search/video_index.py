@@ -40,7 +40,7 @@ class VideoIndex:
     Attributes:
         folder (Path): The index.
         settings (Settings): Of the index.
-        store (Store): Rows and records, as of the last reading or writing.
+        store (Store): Rows and records at the last reading or writing.
     """
 
     settings: Settings
@@ -130,14 +130,14 @@ class VideoIndex:
         Args:
             folder (str | os.PathLike): The index.
             predictor (VideoTextPredictor, optional): The model to expect
-                behind the index. Defaults to None, not compared.
+                of the index. Defaults to None, not compared.
             searcher (str): See the class. Defaults to 'exact'.
 
         Returns:
             VideoIndex: Open.
 
         Raises:
-            FileNotFoundError: If the folder is no index.
+            FileNotFoundError: If the folder is not an index.
             ValueError: If the index is damaged, of another format or of
                 another model.
         """

@@ -107,7 +107,7 @@ class ClipReader:
         for start in range(0, len(chosen), self.group):
             part = chosen[start:start + self.group]
             wanted = np.unique(np.concatenate(part))
-            # Windows begin one behind the other.
+            # Windows begin one after the other.
             kept = {k: v for k, v in kept.items() if k >= wanted[0]}
             new = [i for i in wanted.tolist() if i not in kept]
             kept.update(_decode(sample, rest, new))

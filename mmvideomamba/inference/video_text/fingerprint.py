@@ -5,7 +5,7 @@ from typing import Any
 
 from mmvideomamba.checkpoints import to_json
 
-# Weights behind embeddings, judge and answers; the word head of a pretraining
+# Weights used by embeddings, judge and answers; the word head of a pretraining
 # and the temperature change none.
 _WEIGHTS = ('vision_encoder.', 'text_encoder.bert.', 'vision_proj.',
             'text_proj.', 'itm_head.', 'text_decoder.')

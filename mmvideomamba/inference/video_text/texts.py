@@ -80,7 +80,7 @@ def clean_texts(model: Any,
     found = []
     for text in texts:
         if not isinstance(text, str):
-            raise ValueError(f'the {kind} {text!r} is no text')
+            raise ValueError(f'the {kind} {text!r} is not a text')
         check_unicode([text], f'the {kind}')
         clean = clean_caption(text)
         if not clean:

@@ -32,7 +32,7 @@ def cut_video(duration: float,
               stride: Optional[float] = None) -> np.ndarray:
     """Place windows over a video, up to the end.
 
-    The last window begins earlier than a stride behind the one before, so
+    The last window begins earlier than a stride after the window before, so
     that all windows have the same length. A video shorter than a window is a
     single window.
 
@@ -65,7 +65,7 @@ def frames_between(times: np.ndarray, start: float,
         end (float): Seconds.
 
     Returns:
-        tuple[int, int]: First frame, and the frame behind the last; at least
+        tuple[int, int]: First frame, and the frame after the last; at least
         one frame.
     """
     first = int(np.searchsorted(times, start + CLOSE, 'right')) - 1
@@ -97,5 +97,5 @@ def check_part(start: Optional[float], end: Optional[float], duration: float,
                          f'at {first:g} s; give a start inside the video')
     if not last > first:
         raise ValueError(f'the part of {name} from {first:g} s to {last:g} s '
-                         'is empty; give an end behind the start')
+                         'is empty; give an end after the start')
     return first, last

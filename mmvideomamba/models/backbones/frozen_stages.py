@@ -34,7 +34,7 @@ def check_stages(frozen_stages: Any, num_layers: int) -> int:
 def frozen_modules(backbone: Any) -> Iterator[nn.Module]:
     """Yield the modules of the frozen stages.
 
-    A block drops the branch of the block before. The path behind the last
+    A block drops the branch of the block before. The path after the last
     frozen block is therefore frozen as well, though a learning block owns the
     drop.
 

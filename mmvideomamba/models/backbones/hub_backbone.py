@@ -221,7 +221,7 @@ class HubBackbone(
             save_directory (str | Path): New or empty folder, or a folder
                 with an older saved model.
             licence (str, optional): Licence of the weights. Defaults to
-                None: as of the file of the weights.
+                None: the licence of the weights' file.
             push_to_hub (bool): Whether to upload too. Defaults to False.
             repo_id (str, optional): Id on the Hub. Defaults to None: the
                 name of the folder.
@@ -269,7 +269,7 @@ class HubBackbone(
         if self.not_in_json:
             raise ValueError(
                 f'{type(self).__name__} cannot be saved: its arguments '
-                f'{", ".join(self.not_in_json)} are no plain values')
+                f'{", ".join(self.not_in_json)} are not plain values')
         try:
             check_no_adapters(nn.Module.state_dict(module))
         except ValueError as error:

@@ -35,7 +35,7 @@ class CachedTeacher(BaseModule):
     views fill the disk to no purpose, and end in an error at ``max_items``.
 
     Masks are drawn anew from the stored attention. Several processes may
-    share a folder. A clip computed beside others in a batch may differ from
+    share a folder. A clip computed with others in a batch may differ from
     the same clip alone by the rounding of matrix products.
 
     Args:

@@ -71,7 +71,7 @@ class CLIPTower(BaseModule):
     Parameters have OpenAI's names, without ``visual.``; loading a state dict
     takes the files of OpenAI, open_clip and Hugging Face, inflates the patch
     kernel and resizes the position embedding. A file of another design is
-    refused, and so is a file with another config beside the weights.
+    refused, and so is a file with another config next to the weights.
 
     Args:
         arch (str | dict): 'b16', 'l14', 'l14-336', or a dict with ``width``,
@@ -200,7 +200,7 @@ class CLIPTower(BaseModule):
         return fitted, found.changes + changes
 
     def check_file(self, file: Dict[str, Any], path: str) -> None:
-        """Compare the tower with settings in a file, or beside.
+        """Compare the tower with settings in or next to a file.
 
         Args:
             file (dict): Content of the file.
@@ -216,8 +216,9 @@ class CLIPTower(BaseModule):
         check_clip_config(config, self.settings)
         if not config.values:
             print_log(
-                f'{path}: neither the file nor a config beside it tells heads '
-                f'and activation; the tower has {self.settings["num_heads"]} '
+                f'{path}: neither the file nor a config next to it tells '
+                'number of heads and activation; the tower has '
+                f'{self.settings["num_heads"]} '
                 f'and {self.settings["act"]}, see arch and act', 'current')
 
     def embed(self, x: Tensor) -> Tensor:

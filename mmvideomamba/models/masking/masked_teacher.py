@@ -54,7 +54,7 @@ class TeacherTargets(NamedTuple):
 class MaskedTeacher:
     """Let a frozen teacher see whole clips, and mask them for a student.
 
-    The class is no module: the model around it registers the teacher under
+    The class is not a module: the model around it registers the teacher under
     a name of the model's choice, so that names in checkpoints stay.
 
     Args:

@@ -27,7 +27,7 @@ def visible_per_frame(num_patches: int, mask_ratio: Optional[float]) -> int:
         int: ``n - int(n * mask_ratio)``.
 
     Raises:
-        ValueError: If the ratio is no number, or none or all would stay.
+        ValueError: If the ratio is not a number, or none or all would stay.
     """
     given: Any = mask_ratio  # also a number of numpy
     number = isinstance(given, Real) and isfinite(given)

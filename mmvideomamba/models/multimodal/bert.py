@@ -66,7 +66,7 @@ class Attention(nn.Module):
             Tensor: Shape (b, l, c).
 
         Raises:
-            ValueError: If b is no multiple of g.
+            ValueError: If b is not a multiple of g.
         """
         groups = source.shape[0]
         if x.shape[0] % groups:

@@ -37,7 +37,7 @@ def class_prompts(classes: Sequence[ClassName],
         FileNotFoundError: If a file is missing.
         ValueError: If there are no classes, equal names, a template without
             ``{}``, a class without a text or with two entries, or a name or
-            text is no str.
+            text is not a str.
     """
     if isinstance(classes, str):
         raise ValueError('recognition by prompts needs a list of names, but '
@@ -97,8 +97,8 @@ def _read(path: str) -> Any:
     remedy = (f'give templates with {PLACE} in the place of the class, or a '
               '.txt or .json file of prompts')
     if kind not in ('.txt', '.json'):
-        raise ValueError(f'prompts {path!r} have no {PLACE} and are no file '
-                         f'of prompts; {remedy}')
+        raise ValueError(f'prompts {path!r} have no {PLACE} and are not a '
+                         f'file of prompts; {remedy}')
     if kind == '.json':
         return read_json(path, 'prompts', remedy)
     if not Path(path).is_file():
@@ -106,7 +106,7 @@ def _read(path: str) -> Any:
     try:
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f'prompts {path} is no UTF-8 text: {error}; '
+        raise ValueError(f'prompts {path} is not UTF-8 text: {error}; '
                          f'{remedy}') from error
     return [line.strip() for line in lines if line.strip()]
 

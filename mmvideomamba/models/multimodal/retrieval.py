@@ -143,7 +143,7 @@ class RetrievalScorer:
 
         Raises:
             ValueError: If a video of the set is missing, no text is given, or
-                a score is no number.
+                a score is not a number.
             RuntimeError: If the processes do not agree on the nearest pairs.
         """
         features = _merge(dist.all_gather_object(self.features))

@@ -33,7 +33,7 @@ class TextTower(BaseModule):
         with_cp (bool): Recompute layers in backward, to save memory.
             Defaults to False.
         weights (str, optional): File or folder with the weights of a BERT;
-            all must fit, and so must a ``config.json`` beside.
+            all must fit, and so must a ``config.json`` next to it.
             Cross-attention starts fresh, and the word head where the file
             has none. Defaults to None.
         init_cfg (dict, optional): mmengine's initialisation config. Defaults
@@ -99,8 +99,8 @@ class TextTower(BaseModule):
             return BertConfig.of(
                 dict(read_json(path, 'config', 'get it anew')), **kwargs)
         except (TypeError, ValueError) as error:
-            raise ValueError(f'{path} is no config of a BERT: {error}; get it '
-                             'anew') from error
+            raise ValueError(f'{path} is not a config of a BERT: {error}; get '
+                             'it anew') from error
 
     @property
     def width(self) -> int:
@@ -161,7 +161,7 @@ class TextTower(BaseModule):
             Tensor: Shape (b, l, width).
 
         Raises:
-            ValueError: If b is no multiple of g.
+            ValueError: If b is not a multiple of g.
         """
         return self._fuse(text, mask, vision, False)
 

@@ -45,8 +45,8 @@ def read_vocabulary(path: Path) -> Dict[str, int]:
     try:
         lines = path.read_text(encoding='utf-8').rstrip('\n').split('\n')
     except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no text in UTF-8: {error}; it should '
-                         'hold one token a line') from error
+        raise ValueError(f'{path} is not UTF-8 text: {error}; a vocabulary '
+                         'holds a token per line') from error
     words = {token: number for number, token in enumerate(lines)}
     missing = [token for token in SPECIAL if token not in words]
     if missing:
@@ -154,7 +154,7 @@ class TextTokenizer:
         if path.is_file():
             config = read_json(path, 'config', 'get it anew, or remove it')
         if not isinstance(config, dict):
-            raise ValueError(f'{path} is no config of a tokenizer; get it '
+            raise ValueError(f'{path} is not a config of a tokenizer; get it '
                              'anew, or remove it')
         options = {}
         for name, (entry, default) in _OPTIONS.items():

@@ -69,7 +69,7 @@ class VideoTextBase(BaseModel):
         """Initialise, from the file of ``init_cfg`` if there is one.
 
         Raises:
-            FileNotFoundError: If there is no such file.
+            FileNotFoundError: If the file does not exist.
             ValueError: If the file cannot be used.
         """
         init_from_file(self, super().init_weights)

@@ -134,7 +134,7 @@ class VideoTextClassifier(VideoTextModel):
             list[BaseDataElement]: The same, with scores, see the class.
 
         Raises:
-            ValueError: If no classes are set, or a score is no number.
+            ValueError: If no classes are set, or a score is not a number.
         """
         texts = self._class_texts
         if texts is None:

@@ -89,7 +89,7 @@ class VideoTextMC(VideoTextModel):
             ``score``. The first of options of equal tokens is chosen.
 
         Raises:
-            ValueError: If a score is no number.
+            ValueError: If a score is not a number.
         """
         vision = self.encode_videos(inputs)
         features = self.vision_proj(vision.pooled)

@@ -109,7 +109,7 @@ class VideoTextQA(VideoTextBase):
         Answers of equal tokens are reported at the first use.
 
         Raises:
-            ValueError: If there is no file, or it is no list of texts.
+            ValueError: If there is no file, or it is not a list of texts.
         """
         if not self._answers:
             self._answers = self._distinct(read_answers(self.answer_file))
@@ -180,7 +180,7 @@ class VideoTextQA(VideoTextBase):
             RankedAnswers: Places in ``answers``, and log-probabilities.
 
         Raises:
-            ValueError: If a log-probability is no number.
+            ValueError: If a log-probability is not a number.
         """
         states, mask = self._ask(vision, questions)
         ranked = rank_answers(self.text_decoder,
@@ -237,7 +237,7 @@ class VideoTextQA(VideoTextBase):
             list[BaseDataElement]: The same, with ``pred_answer``.
 
         Raises:
-            ValueError: If a log-probability is no number.
+            ValueError: If a log-probability is not a number.
         """
         ranked = self.rank(
             self.encode_videos(inputs).tokens,
@@ -270,6 +270,6 @@ def read_answers(path: Optional[str]) -> List[str]:
     wrong = [x for x in found if not isinstance(x, str) or not x.strip()]
     if wrong:
         raise ValueError(f'answer_file {path} has {len(wrong)} empty answers '
-                         f'or such that are no text, the first is '
+                         f'or entries that are not text, the first is '
                          f'{wrong[0]!r}; correct or remove them')
     return found

@@ -134,8 +134,9 @@ class VisionTower(BaseModule):
             return cls_token
         if patches.shape[1] % frames:
             raise ValueError(
-                f'{patches.shape[1]} visible tokens are not as many in each '
-                f'of {frames} frames; switch keep_temporal off for this mask')
+                f'{patches.shape[1]} visible tokens cannot be split evenly '
+                f'over {frames} frames; switch keep_temporal off for this '
+                'mask')
         mean = patches.unflatten(1, (frames, -1)).mean(2)
         if self.pool_type == 'avg':
             return mean

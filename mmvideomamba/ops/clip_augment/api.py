@@ -1,10 +1,9 @@
 """The public op: clips from frames and draws.
 
-The definition of every pixel is the transforms of a data pipeline, which run
-PIL and OpenCV on the CPU (``datasets/transforms/clip_rand_augment.py``,
-``clip_crop_erase.py``, and the hosts' crops). The kernels are compared with
-the transforms; a torch form between both would be one more thing to keep
-equal, so there is none.
+The transforms of a data pipeline define every pixel, by PIL and OpenCV on the
+CPU (``datasets/transforms/clip_rand_augment.py``, ``clip_crop_erase.py``, and
+the hosts' crops). The kernels are compared with the transforms. There is no
+torch form in between: a third form would have to be kept equal, too.
 """
 import importlib
 from typing import List, Optional, Sequence, Union
@@ -144,12 +143,13 @@ def clip_augment(frames: Sequence[Tensor],
     the device.
 
     Launches: at most three for the k-th operations of all clips together,
-    and one at the end.
+    and a single launch at the end.
 
     Args:
         frames (Sequence[Tensor]): Source frames of each clip, (t, h, w, 3),
-            RGB, uint8, contiguous, all on one device. Heights and widths may
-            differ. An entry with t = 0 uses the frames of the entry before.
+            RGB, uint8, contiguous, all on the same device. Heights and widths
+            may differ. An entry with t = 0 uses the frames of the entry
+            before.
         draws (Tensor): Rows of ``encode``, shape (b, DRAW_SIZE), float64, on
             the CPU; with the same ``size``.
         shared (Sequence[int], optional): For each clip the number of the

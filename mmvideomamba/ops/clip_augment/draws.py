@@ -1,4 +1,4 @@
-"""Draws for a clip, and their travelling form: a row of numbers."""
+"""Draws for a clip, and the draws as a row of numbers for transport."""
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 import torch
@@ -47,7 +47,7 @@ class ClipDraws(NamedTuple):
         fill (tuple[int]): Colour of places without a source, RGB, 0 to 255.
             Defaults to (128, 128, 128).
         rounded (bool): Whether the resized crop has whole grey levels in 0
-            to 255, as of uint8 frames. Defaults to True.
+            to 255 as for uint8 frames. Defaults to True.
         interpolation (str): 'bilinear' or 'bicubic', as in OpenCV. Defaults
             to 'bilinear'.
         flip (bool): Whether the crop is mirrored horizontally. Defaults to
@@ -139,7 +139,7 @@ def encode(draws: ClipDraws) -> Tensor:
 
 
 def decode(row: Tensor) -> ClipDraws:
-    """Read draws back from their row of numbers.
+    """Read draws back from a row of numbers.
 
     Args:
         row (Tensor): Result of ``encode``, shape (DRAW_SIZE, ).

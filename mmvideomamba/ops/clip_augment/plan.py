@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from .draws import INTERPOLATIONS, OPERATIONS, ClipDraws
 
-# Operations that map a value of a channel to another value; the first ones
-# depend on all pixels of a frame.
+# Operations on single values of a channel; BY_STATISTICS needs the counts of
+# all pixels of a frame first.
 BY_STATISTICS = ('AutoContrast', 'Equalize', 'Contrast')
 BY_TABLE = BY_STATISTICS + ('Invert', 'Posterize', 'Solarize', 'SolarizeAdd',
                             'Brightness')
 _ORDER = {name: place for place, name in enumerate(BY_TABLE)}
-# Numbers of a clip in a layer, and of a clip in the crop; even, so that all
-# parts of the one upload start at multiples of 16 bytes.
+# Numbers of a clip in a layer, and of a clip in the crop. Even counts let all
+# parts of the single upload start at multiples of 16 bytes.
 STEP_WHOLE = 8  # source, target, height, width, code, fill
 STEP_REAL = 8  # strength, matrix, 0
 # Source, height, width, left, top, width and height of the box, flip,
@@ -44,10 +44,10 @@ class Layer(NamedTuple):
 
     Args:
         first (int): Row of the first clip among the rows of all layers.
-        clips (int): Clips in the layer; those in need of statistics first,
-            then those with tables, then others.
+        clips (int): Clips in the layer: first the clips in need of
+            statistics, then the clips with tables only, then others.
         statistics (int): Clips in need of statistics.
-        tables (int): Clips with tables, those with statistics included.
+        tables (int): Clips with tables, clips with statistics included.
         pixels (int): Pixels of the largest frame.
     """
     first: int
@@ -78,7 +78,7 @@ def matrix_of(name: str, strength: float, height: int, width: int) -> Matrix:
 
     Args:
         name (str): Name of the operation.
-        strength (float): Its strength.
+        strength (float): Strength of the operation.
         height (int): Of the frame, in pixels.
         width (int): Of the frame, in pixels.
 
@@ -96,7 +96,7 @@ def matrix_of(name: str, strength: float, height: int, width: int) -> Matrix:
         return 1., 0., 0., 0., 1., strength * height
     if name != 'Rotate':
         return IDENTITY
-    # PIL's matrix, with its roundings.
+    # PIL's matrix, rounded as PIL rounds.
     angle = -math.radians(strength % 360.)
     cos, sin = round(math.cos(angle), 15), round(math.sin(angle), 15)
     x, y = width / 2, height / 2
@@ -139,7 +139,7 @@ def sizes_of_buffers(sources: Sequence[Source], draws: Sequence[ClipDraws],
 
 def _layer(clips: List[int], names: Dict[int, str], sources: Sequence[Source],
            first: int) -> Layer:
-    """Describe the launches of one operation of each clip."""
+    """Describe the launches for an operation of each clip."""
     return Layer(
         first=first,
         clips=len(clips),

@@ -152,7 +152,7 @@ def being_exported() -> bool:
 
     Up to torch 2.11 and in a function that torch.compile traces,
     ``torch.compiler.is_exporting()`` is True without any export, but the flag
-    behind the function is right.
+    of the function is right.
 
     Returns:
         bool: Also False where nothing is compiled.

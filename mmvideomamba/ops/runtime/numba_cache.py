@@ -1,6 +1,6 @@
 """Compiled kernels on the disk: where, and safe for several processes.
 
-numba keeps kernels beside the source, else in the user's cache folder, and
+numba keeps kernels next to the source, else in the user's cache folder, and
 gives up if neither can be written. Kernels then go to a private folder below
 the temporary one, or each process compiles anew. numba's index is not made
 for two writers at once; a lock keeps processes apart.

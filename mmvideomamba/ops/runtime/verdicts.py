@@ -33,7 +33,8 @@ FAMILIES = ('selective_scan', 'causal_conv1d', 'add_rms_norm',
             'bidirectional_mixer', N16_SCAN)
 COMMAND = 'python -m mmvideomamba.doctor --gpu'
 FORMAT = 1
-# Number of the CPU under Triton's interpreter, as of ``Tensor.get_device``.
+# Number of the CPU under Triton's interpreter, the value of
+# ``Tensor.get_device``.
 CPU = -1
 
 _DTYPES = {

@@ -17,7 +17,7 @@ from ..scan.api import selective_scan
 
 HALF = (torch.bfloat16, torch.float16)
 DTYPES = (torch.float32, *HALF)
-# Weights that stay float32 beside tokens in half precision.
+# Weights that stay float32 with tokens in half precision.
 _FLOAT32 = ('A', 'D', 'delta_bias', 'dt_proj_bias')
 _DIRECTIONS = ('forward', 'backward')
 
@@ -80,7 +80,7 @@ class Case(NamedTuple):
 
 
 def stays_float32(name: str) -> bool:
-    """Tell whether an input keeps float32 beside half-precision tokens.
+    """Tell whether an input keeps float32 with half-precision tokens.
 
     Args:
         name (str): Name of the input, perhaps with the ending of a direction.

@@ -105,7 +105,7 @@ def _poisoned_memory() -> Iterator[None]:
     filled = settings.fill_uninitialized_memory
     mode = torch.get_deterministic_debug_mode()
     settings.fill_uninitialized_memory = True
-    # Torch fills memory only beside deterministic algorithms.
+    # Torch fills memory only under deterministic algorithms.
     torch.use_deterministic_algorithms(True, warn_only=True)
     try:
         yield

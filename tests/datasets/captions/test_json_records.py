@@ -8,14 +8,14 @@ from mmvideomamba.datasets.captions import json_records
 
 
 @pytest.mark.parametrize('line, match', [
-    ('{"image": ', 'entry 0 is no JSON'),
+    ('{"image": ', 'entry 0 is not JSON'),
     ('{"image": "a"}', "entry 0 has no 'caption'"),
     ('{"image": "a", "caption": "?"}', 'entry 0 has an empty caption'),
-    ('{"image": "a", "caption": ' + '[' * 99999, 'entry 0 is no usable JSON'),
-    ('{"image": "a", "caption": ' + '9' * 5000 + '}', 'is no usable JSON'),
+    ('{"image": "a", "caption": ' + '[' * 99999, 'entry 0 is not usable JSON'),
+    ('{"image": "a", "caption": ' + '9' * 5000 + '}', 'is not usable JSON'),
     ('{"image": "a", "image": "b", "caption": "c"}', "has 'image' twice"),
     ('{"image": "a", "caption": NaN}', "'caption': nan, neither a text"),
-    ('{"image": "a", "caption": "\\udfff"}', 'no Unicode text'),
+    ('{"image": "a", "caption": "\\udfff"}', 'not Unicode text'),
 ])
 def test_bad_lines(folder: Path, line: str, match: str) -> None:
     (folder / 'x.jsonl').write_text(line)

@@ -99,7 +99,7 @@ def test_shards_that_are_gone(folder: Path) -> None:
 
 def test_pipe_is_refused(folder: Path) -> None:
     os.mkfifo(folder / 'a-9.tar')
-    with pytest.raises(ValueError, match='a-9.tar is no regular file'):
+    with pytest.raises(ValueError, match='a-9.tar is not a regular file'):
         find_shards(str(folder / '*.tar'))
 
 

@@ -338,13 +338,13 @@ BAD_PARTS = {
     }, 'twice'),
     'latin': ({
         '.txt': b'na\xe9'
-    }, r'no UTF-8 text \(byte 2\)'),
+    }, r'not UTF-8 text \(byte 2\)'),
     'latin JSON': ({
         '.json': b'{"caption": "na\xefve"}'
-    }, 'no UTF-8 text'),
+    }, 'not UTF-8 text'),
     'half a pair': ({
         '.json': b'{"caption": "\\ud800"}'
-    }, 'no Unicode text'),
+    }, 'not Unicode text'),
 }
 
 

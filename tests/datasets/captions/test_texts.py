@@ -32,7 +32,7 @@ def test_one_text_or_several() -> None:
     (dict(caption=['a', 3]), "'caption': \\['a', 3\\], neither a text nor"),
     (dict(caption=dict(en='a')), 'neither a text nor a list'),
     (dict(caption=['a', '']), "an empty caption: \\['a', ''\\]"),
-    (dict(caption='\ud800'), 'no Unicode text'),
+    (dict(caption='\ud800'), 'not Unicode text'),
     (dict(caption=dict.fromkeys(map(str, range(99)), 'x' * 999)),
      r"^.{,1999}\.\.\.}, neither"),
     (dict(caption='!?'), "an empty caption: \\['!\\?'\\]"),

@@ -58,7 +58,7 @@ def test_read_table(tmp_path: Path) -> None:
     (b'id,text\n1,"a dog\n2,b"\n', 'line 3, ends a value of several lines'),
     (b'id,text\n1,a\n2,a dog, wet\n',
      r"line 3, .* more values .*\[' wet'\].*comma between quotation marks"),
-    (b'id,text\n1,d\xf6g\n', 'a.csv is no UTF-8 text'),
+    (b'id,text\n1,d\xf6g\n', 'a.csv is not UTF-8 text'),
 ])
 def test_lines_that_would_lose_text(tmp_path: Path, content: bytes,
                                     match: str) -> None:

@@ -38,7 +38,7 @@ def test_report_comes_back(tmp_path: Path) -> None:
     path.write_text(json.dumps(dict(content, version=0)))
     assert check_report.read_checks(path) == {}
     path.write_text('{}')
-    with pytest.raises(ValueError, match='report.json is no report'):
+    with pytest.raises(ValueError, match='report.json is not a report'):
         check_report.read_checks(path)
 
 

@@ -82,7 +82,7 @@ def test_split_folders(tmp_path: Path) -> None:
     found = split_folders(folders(tmp_path, 'Training/run', 'valid/run'))
     assert found == dict(train=tmp_path / 'Training', val=tmp_path / 'valid')
     folders(tmp_path, 'walk')
-    with pytest.raises(ValueError, match='beside walk.*--layout'):
+    with pytest.raises(ValueError, match='next to walk.*--layout'):
         split_folders(tmp_path)
     folders(tmp_path, 'val/run')
     with pytest.raises(ValueError, match='both stand for the split val'):
@@ -102,7 +102,7 @@ def test_classes_named_like_splits(tmp_path: Path, names: tuple) -> None:
     ('a,b.mp4', ',', "',' in the name"),
     (' a.mp4', ',', 'at an end'),
     ('a\nb.mp4', ',', 'line break'),
-    ('\udcff.mp4', ' ', 'no UTF-8'),
+    ('\udcff.mp4', ' ', 'not UTF-8'),
 ])
 def test_names(name: str, delimiter: str, fault: str) -> None:
     found = name_fault(name, delimiter)

@@ -49,7 +49,7 @@ def test_paths_outside() -> None:
     text = str(error.value)
     assert '3 lines' in text and 'c.mp4' not in text and '--root' in text
     assert 'train.txt line 1: ../a.mp4 lies outside' in text
-    assert 'x://d.mp4 is no video file' in text
+    assert 'x://d.mp4 is not a video file' in text
     assert names_of(f'{here}/in/c.mp4 1', 'in/../d.mp4 0') == {
         f'{here}/in/c.mp4': 'in/c.mp4',
         'd.mp4': 'd.mp4'

@@ -67,9 +67,9 @@ def test_one_run_at_a_time(tmp_path: Path,
 
 def test_folder_of_something_else(tmp_path: Path) -> None:
     (tmp_path / 'a.mp4').touch()
-    with pytest.raises(ValueError, match='no copies of this tool'):
+    with pytest.raises(ValueError, match='other than copies of this tool'):
         CopyRecord(tmp_path, CopySettings())
-    with pytest.raises(ValueError, match='a.mp4 is no folder'):
+    with pytest.raises(ValueError, match='a.mp4 is not a folder'):
         CopyRecord(tmp_path / 'a.mp4', CopySettings())
     (tmp_path / NAME).write_text('[]\n')
     with pytest.raises(ValueError, match='no record of this version'):

@@ -52,7 +52,7 @@ def test_unclear_form() -> None:
 @pytest.mark.parametrize('line, fault', [
     ('a.mp4 0', ''),
     ('a.mp4  0', 'more than a space'),
-    ('a.mp4, 0', 'white space beside'),
+    ('a.mp4, 0', 'white space next to'),
     ('a.mp4,,0', 'more than a comma'),
     ('my a.mp4,0', ''),
 ])

@@ -91,7 +91,7 @@ def test_wrong_delimiter(tmp_path: Path) -> None:
     ('a.tar', b'x', 'must end in'),
     ('a.json', b'{}', 'must hold a list'),
     ('a.json', b'[', 'no JSON'),
-    ('a.txt', b'caf\xe9.mp4 0', 'no UTF-8'),
+    ('a.txt', b'caf\xe9.mp4 0', 'not UTF-8'),
 ])
 def test_unusable_list(tmp_path: Path, name: str, content: bytes,
                        text: str) -> None:

@@ -111,12 +111,12 @@ def test_lines_twice(build, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('name, text, match', [
-    ('MSRVTT_data.json', '{', 'MSRVTT_data.json is no JSON'),
+    ('MSRVTT_data.json', '{', 'MSRVTT_data.json is not JSON'),
     ('MSRVTT_data.json', '[]', 'has no list "sentences"; take the official'),
     ('MSRVTT_data.json', '{"sentences": [{"caption": "a"}, 3]}',
      "2 of 2 sentences.*\n  sentence 0 needs a video_id.*'caption': 'a'"),
     ('MSRVTT_data.json', sentences(('video0', 'a \ud83d')),
-     '1 of 1 sentences.*\n  sentence 0 has a caption that is no Unicode'),
+     '1 of 1 sentences.*\n  sentence 0 has a caption that is not Unicode'),
     ('MSRVTT_data.json', sentences(*CAPTIONS[:3]),
      "1 of 2 videos have no caption.*\n  'video2' .line 2.*\n.*parts"),
     ('MSRVTT_train.9k.csv', 'name\nvideo0\n', 'has no column video_id'),

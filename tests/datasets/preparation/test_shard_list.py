@@ -29,11 +29,11 @@ def test_list_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize('text, fault', [
     ('', 'is empty'),
     ('a.mp4 0\n./a 1\n', 'line 2: ./a.mp4 is in line 1 already'),
-    ('a.mp4 cat\n', "line 1: 'a.mp4 cat' has a label that is no number"),
+    ('a.mp4 cat\n', "line 1: 'a.mp4 cat' has a label that is not a number"),
     ('a.txt 1\n', "a.txt has the ending '.txt'"),
     ('a.mp4 0\nno.mp4 1\n', '(?s)1 of 2 videos do not.*line 2: .*no.mp4'),
     ('a.mp4,0\n', 'a.mp4,0.*do not exist|do not exist(?s:.)*a.mp4,0'),
-    ('f.mp4 0\n', 'f.mp4 is no regular file'),
+    ('f.mp4 0\n', 'f.mp4 is not a regular file'),
 ])
 def test_faulty_list(tmp_path: Path, text: str, fault: str) -> None:
     (tmp_path / 'a.mp4').touch()
@@ -45,7 +45,7 @@ def test_faulty_list(tmp_path: Path, text: str, fault: str) -> None:
 
 def test_list_in_another_code(tmp_path: Path) -> None:
     (tmp_path / 'l.txt').write_bytes(b'\xff')
-    with pytest.raises(ValueError, match='l.txt is no UTF-8 text'):
+    with pytest.raises(ValueError, match='l.txt is not UTF-8 text'):
         read_list(tmp_path / 'l.txt', tmp_path, ' ')
 
 

@@ -58,7 +58,7 @@ def test_image_is_a_clip_of_one_frame(tmp_path: Path, memory: bool) -> None:
     'content, fault',
     [
         (b'', r'is empty \(0 bytes\)'),
-        (b'no image', 'is damaged, or no image'),
+        (b'no image', 'is damaged or not an image'),
         # A size beyond the limit of Pillow.
         (b'P6\n65536 32768\n255\n' + bytes(99), 'is too large: '),
     ])

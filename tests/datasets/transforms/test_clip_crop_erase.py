@@ -163,7 +163,7 @@ def test_arguments_of_the_crop_are_checked(options: dict, text: str) -> None:
 def test_arguments_of_erasing_are_checked() -> None:
     with pytest.raises(ValueError, match='erase_prob .* 1.5'):
         ClipRandomErasing(1.5)
-    with pytest.raises(ValueError, match='behind ClipRandomResizedCrop'):
+    with pytest.raises(ValueError, match='after ClipRandomResizedCrop'):
         ClipRandomErasing()(dict(imgs=frames()))
 
 

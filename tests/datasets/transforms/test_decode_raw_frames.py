@@ -80,7 +80,7 @@ def test_images_of_several_sizes(sample: dict, tmp_path: Path) -> None:
 def test_no_regular_file(sample: dict, tmp_path: Path) -> None:
     (tmp_path / 'img_00003.jpg').unlink()
     os.mkfifo(tmp_path / 'img_00003.jpg')
-    with pytest.raises(MediaError, match='img_00003.jpg is no regular file'):
+    with pytest.raises(MediaError, match='_00003.jpg is not a regular file'):
         DecodeRawFrames()(sample)
 
 

@@ -84,7 +84,7 @@ def test_absurd_size_of_a_video() -> None:
 def test_pipe_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / 'a.jpg')
     for path in (tmp_path / 'a.jpg', tmp_path):
-        with pytest.raises(MediaError, match='is no regular file'):
+        with pytest.raises(MediaError, match='is not a regular file'):
             read_image_file(str(path))
 
 

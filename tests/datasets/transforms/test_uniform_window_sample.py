@@ -98,7 +98,7 @@ def test_window_behind_the_end_is_the_last_frame(test_mode: bool) -> None:
         assert set(found['frame_inds']) == {100}
         sampler(dict(row, clip_start=9.9, filename='c.mp4'))
     first, second = (call.args[0] for call in log.call_args_list)
-    assert ('the window 11 to 15 s of a.mp4 begins behind the end of the '
+    assert ('the window 11 to 15 s of a.mp4 begins after the end of the '
             'video, which has 100 frames at 10 per second; its last frame is '
             'taken. Correct the duration') in first
     assert 'b.mp4' in second

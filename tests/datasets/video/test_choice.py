@@ -87,7 +87,7 @@ def test_only_regular_files_are_opened(tmp_path: Path) -> None:
         for source in (str(path), path):
             with pytest.raises(
                     MediaError,
-                    match=f'{path} is no regular file. Replace it by'):
+                    match=f'{path} is not a regular file. Replace it by'):
                 open_video(source)
     with pytest.raises(FileNotFoundError, match='a.mp4/b.mp4 does not exist'):
         open_video(str(tmp_path / 'a.mp4/b.mp4'))

@@ -52,5 +52,5 @@ def test_pipe_in_place_of_the_file(video_kinds: VideoKinds,
     with OpenCVReader(str(path), str(path)) as reader:
         path.unlink()
         os.mkfifo(path)
-        with pytest.raises(MediaError, match='is no regular file'):
+        with pytest.raises(MediaError, match='is not a regular file'):
             reader.get_frames([7])

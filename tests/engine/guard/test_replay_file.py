@@ -64,7 +64,7 @@ def test_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / 'a.pth'
     torch.save(dict(state_dict={}), path)
-    with pytest.raises(ValueError, match='a.pth is no replay file'):
+    with pytest.raises(ValueError, match='a.pth is not a replay file'):
         read_replay(str(path))
     with pytest.raises(FileNotFoundError):
         read_replay(str(tmp_path / 'b.pth'))
@@ -82,7 +82,7 @@ def test_changed_file_is_refused(tmp_path: Path, key: str, value: Any) -> None:
     write(path)
     content = torch.load(path, weights_only=True)
     torch.save(dict(content, **{key: value}), path)
-    with pytest.raises(ValueError, match='a.pth is no complete replay file'):
+    with pytest.raises(ValueError, match='a.pth is not a complete replay'):
         read_replay(str(path))
 
 

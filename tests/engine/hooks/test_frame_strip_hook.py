@@ -112,7 +112,7 @@ def test_unlabelled_video_has_no_label(visualizer, drawn):
 
 
 @pytest.mark.parametrize('classes, told', [
-    ('clases.txt', "'clases.txt', which is no file"),
+    ('clases.txt', "'clases.txt', which is not a file"),
     (['rise'], 'has 1 names'),
 ])
 def test_wrong_names_give_way_to_numbers(visualizer, drawn, mm_log, classes,

@@ -414,7 +414,7 @@ def test_given_file_is_torn(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         train(tmp_path, resume=True, load_from=str(torn))
     assert f'{torn} is cut off' in str(error.value)
-    assert f'beside it is {tmp_path}/epoch_2.pth' in str(error.value)
+    assert f'next to it is {tmp_path}/epoch_2.pth' in str(error.value)
 
 
 def test_a_test_looks_for_nothing(tmp_path: Path) -> None:

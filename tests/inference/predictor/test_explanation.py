@@ -66,9 +66,9 @@ def test_labels(label: Any, number: Any) -> None:
                       3) == (2 if label == '0' else number)
 
 
-@pytest.mark.parametrize('label, words', [('fly', "'fly' is no class.*walk"),
-                                          (3, '3 is no class.*0 to 2'),
-                                          ('-1', '-1 is no class')])
+@pytest.mark.parametrize('label, words', [('fly', 'fly. is not a class.*walk'),
+                                          (3, '3 is not a class.*0 to 2'),
+                                          ('-1', '-1 is not a class')])
 def test_unknown_labels(label: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         find_label(label, ['walk', 'run', 'sit'], 3)

@@ -51,7 +51,7 @@ def test_lists(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match='val.txt lists no file'):
         expand_inputs(path)
     path.write_bytes(b'\xff\xfe\x00')
-    with pytest.raises(ValueError, match='no UTF-8'):
+    with pytest.raises(ValueError, match='not UTF-8'):
         expand_inputs(path)
     with pytest.raises(FileNotFoundError, match='list gone.txt'):
         expand_inputs('gone.txt')

@@ -146,7 +146,7 @@ def test_bad_arguments() -> None:
     x = torch.zeros(2, 3, 2, 16, 16)
     with pytest.raises(ValueError, match="unknown method 'magic'"):
         relevance(model, x, method='magic')
-    with pytest.raises(ValueError, match='label 3 is no class'):
+    with pytest.raises(ValueError, match='label 3 is not a class'):
         relevance(model, x, 3)
     with pytest.raises(ValueError, match='3 labels are given for 2 inputs'):
         relevance(model, x, [0, 1, 2])

@@ -99,7 +99,7 @@ def test_bad_videos(index: VideoIndex, videos: Path, model: Any) -> None:
     """An unreadable video is tried again after a change, or on demand."""
     (videos / 'bad.mp4').write_text('no numbers')
     (videos / 'nan.mp4').write_text('nan 1')
-    error = f'{videos}/bad.mp4 is no video'
+    error = f'{videos}/bad.mp4 is not a video'
     for expected in (['bad.mp4', 'nan.mp4'], []):
         model.read.clear()
         added = index.add([str(videos), str(videos / 'lost.mp4')], model)
@@ -189,7 +189,7 @@ def test_refusals(index: VideoIndex, videos: Path, tmp_path: Path,
         (tmp_path / 'x').mkdir()
         (tmp_path / 'x/a.mp4').touch()
         VideoIndex.create(tmp_path / 'x', model)
-    with pytest.raises(FileNotFoundError, match='is no search index'):
+    with pytest.raises(FileNotFoundError, match='is not a search index'):
         VideoIndex.open(videos)
     with pytest.raises(ValueError, match='give window, the length'):
         VideoIndex.create(tmp_path / 'y', model, stride=2)

@@ -161,7 +161,7 @@ def test_texts(text_models: Dict[str, TextFile]) -> None:
         found.embed_texts(['a ' * 15])
     for text, message in (('', 'is empty'), (' ?! ', 'is empty'),
                           ('猫 🎬', 'knows no word of the text'),
-                          (3, 'is no text'), ('\ud800', 'no Unicode')):
+                          (3, 'is not a text'), ('\ud800', 'not Unicode')):
         with pytest.raises(ValueError, match=message):
             found.embed_texts([text])
     with pytest.raises(ValueError, match='a list of texts is needed'):

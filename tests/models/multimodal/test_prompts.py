@@ -55,7 +55,7 @@ def test_a_class_twice_in_a_file(tmp_path: Path) -> None:
     (['a b', 'c', 'A-b'], '{}', "classes 0 and 2 are both named 'a b'"),
     (['a'], ['{}', 'no place', '{} or {}'], "2 of 3 templates.*'no place'"),
     (['a'], [], 'must be templates'),
-    (['a'], 'a video', 'have no {} and are no file'),
+    (['a'], 'a video', 'have no {} and are not a file'),
     (['a', 'b'], dict(b='x'), "no texts for 1 of 2 classes.*'a'"),
     (['a'], dict(a=[]), "texts of 'a' must be"),
     (['a b'], {

@@ -132,7 +132,7 @@ def test_damaged_files(folder: Path, name: str) -> None:
             tower(weights=str(folder))
     for content in ('{', '[1]'):
         (folder / 'config.json').write_text(content)
-        with pytest.raises(ValueError, match='config.json is no config'):
+        with pytest.raises(ValueError, match='config.json is not a config'):
             tower(arch=str(folder))
 
 

@@ -170,7 +170,7 @@ def test_answers_without_an_order(build) -> None:
 
 @pytest.mark.parametrize('content, match', [
     (None, 'there is no .*answers.json.*set it to'),
-    ('[', 'answers.json is no JSON'),
+    ('[', 'answers.json is not JSON'),
     ('{}', 'answers.json must hold a list'),
     ('[]', 'at least one'),
     ('["a", " ", ""]', "2 empty answers.*' '"),

@@ -2,10 +2,10 @@
 """Write the handwritten digits of scikit-learn as picture files.
 
 1797 scans of 8x8 pixels in 10 classes, of the UCI set "Optical Recognition of
-Handwritten Digits"; they come with the package, nothing is downloaded. Writes
-``OUT_DIR/train/CLASS/NUMBER.png`` and ``OUT_DIR/val/CLASS/NUMBER.png``. The
-pictures stay in the order of the package, which is about that of the writers,
-and are cut in the middle: hardly any hand is on both sides.
+Handwritten Digits"; the scans come with scikit-learn, nothing is downloaded.
+Writes ``OUT_DIR/train/CLASS/NUMBER.png`` and ``OUT_DIR/val/CLASS/NUMBER.png``.
+The package stores the pictures about writer by writer; a cut in the middle of
+the stored order leaves hardly any writer on both sides.
 """
 import argparse
 from pathlib import Path

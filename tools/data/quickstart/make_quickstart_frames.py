@@ -1,12 +1,12 @@
 #!/usr/bin/env python
-"""Make images that teach a small teacher what to look at in single frames.
+"""Make images that teach a small teacher where the object is in a frame.
 
-Each image is a frame of a scene like those of make_quickstart_videos.py, for
-itself. Its class is the place of the object on its circle, one of eight. A
-single frame says nothing about the direction of the travel, and which frame
-comes first is not known: the classes of the videos are not in it. Only
-photographs of the training videos are used; images for validation show
-other parts of them.
+Each image is a single frame of a scene as in make_quickstart_videos.py. The
+class of the image is the place of the object on the circle, out of eight. A
+single frame does not show the direction of the travel, nor the starting point:
+the images do not give away the classes of the videos. Only photographs of the
+training videos are used; images for validation show other parts of the
+photographs.
 """
 import argparse
 from pathlib import Path
@@ -21,25 +21,26 @@ from mmvideomamba.datasets.preparation.quickstart_scene import (draw_scene,
                                                                 render_frame)
 
 SPLITS = ('train', 'val')
-# Clockwise, each a place of an eighth of a turn around its middle.
+# Clockwise; a place covers an eighth of a turn, centred on the named point.
 PLACES = ('top', 'top_right', 'right', 'bottom_right', 'bottom', 'bottom_left',
           'left', 'top_left')
 
 
 def make_image(out_dir: Path, split: str, index: int, seed: int) -> None:
-    """Draw, render and write one image.
+    """Draw, render and write an image.
 
     Args:
         out_dir (Path): The output folder.
         split (str): ``train`` or ``val``.
-        index (int): Number of the image in its split.
+        index (int): Number of the image in the split.
         seed (int): Seed of the set.
 
     Raises:
         OSError: If the file cannot be written.
     """
     label = index % len(PLACES)
-    # One stream of draws for each image; 2 and 3, as videos have 0 and 1.
+    # A separate stream of draws for each image; streams 0 and 1 are the
+    # videos', so images start at 2.
     rng = np.random.default_rng([seed, 2 + SPLITS.index(split), index])
     scene = draw_scene(rng, 'train')
     place = (label + rng.uniform(-0.5, 0.5)) / len(PLACES)
@@ -63,7 +64,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Make the set, or complete it, and say where it is."""
+    """Make or complete the set, and print the folder."""
     args = parse_args()
     cv2.setNumThreads(1)
     counts = dict(train=args.train, val=args.val)

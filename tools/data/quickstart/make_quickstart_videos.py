@@ -1,15 +1,15 @@
 #!/usr/bin/env python
 """Make a small set of real videos whose classes differ only in time.
 
-Each clip shows a cut-out of one photograph travelling a full circle over
-another photograph. Its class is the direction and the starting point of the
+Each clip shows a cut-out of a photograph travelling a full circle over
+another photograph. The class is the direction and the starting point of the
 travel, for example ``clockwise_from_top``. The frames of a clip are drawn
-first, without looking at its class: places all around the circle,
-photographs, sizes, light. The class only decides with which frame the clip
-begins and which way round they follow, so that a model that ignores the
-order of the frames cannot do better than chance.
+first, independent of the class: places all around the circle, photographs,
+sizes, light. The class decides only the first frame and the direction of the
+sequence, so a model that ignores the order of the frames cannot do better than
+chance.
 
-The photographs come with scikit-image (in its wheel, no download), the clips
+The photographs come with scikit-image (in the wheel, no download), the clips
 are encoded by the ffmpeg of imageio-ffmpeg. No photograph of a training clip
 appears in a validation clip.
 """
@@ -33,14 +33,15 @@ from mmvideomamba.datasets.preparation.quickstart_scene import (CLASSES,
                                                                 render_frame)
 
 FRAME_RATES = (10, 12, 15, 24, 25, 30)
-# name -> (share of the clips, encoder options, quality option and its range)
+# name -> (share of the clips, encoder options, quality option, quality range)
 CODECS = dict(
     libx264=(0.5, ('-preset', 'superfast'), '-crf', (18, 28)),
     mpeg4=(0.4, (), '-q:v', (2, 7)),
     libx265=(0.1, ('-preset', 'ultrafast', '-x265-params',
                    'log-level=error:pools=1'), '-crf', (20, 28)))
 
-RECIPE_VERSION = 1  # raise it when the clips of a seed change
+# Raise when the clips of a seed change: an older set is then made anew.
+RECIPE_VERSION = 1
 
 
 def encoder_options(rng: np.random.Generator) -> List[str]:
@@ -69,7 +70,7 @@ def clip_name(split: str, index: int) -> str:
 
     Args:
         split (str): ``train`` or ``val``.
-        index (int): Number of the clip in its split.
+        index (int): Number of the clip in the split.
 
     Returns:
         str: Path below the output folder, with forward slashes.
@@ -78,16 +79,16 @@ def clip_name(split: str, index: int) -> str:
 
 
 def make_clip(clip: Tuple[str, int], out_dir: Path, seed: int) -> None:
-    """Draw, render and encode one clip.
+    """Draw, render and encode a clip.
 
     Args:
-        clip (tuple[str, int]): ``train`` or ``val``, and the number of the
-            clip in that split.
+        clip (tuple[str, int]): Split, ``train`` or ``val``, and number of the
+            clip in the split.
         out_dir (Path): The output folder.
         seed (int): Seed of the set.
     """
     split, index = clip
-    # Each clip has its own source, so more clips do not change the first.
+    # A generator per clip: more clips do not change the first clips.
     rng = np.random.default_rng([seed, list(PICTURES).index(split), index])
     scene = draw_scene(rng, split)
     options = encoder_options(rng)
@@ -137,15 +138,15 @@ def make_set(out_dir: Path,
              seed: int = 0,
              overwrite: bool = False,
              num_workers: int = 1) -> bool:
-    """Make the whole set, unless it is there already.
+    """Make the whole set, unless the folder holds the set already.
 
     Args:
         out_dir (Path): The output folder.
         num_train (int): Number of training clips. Defaults to 480.
         num_val (int): Number of validation clips. Defaults to 160.
         seed (int): Seed of everything drawn. Defaults to 0.
-        overwrite (bool): Whether to replace a set that is there. Defaults
-            to False.
+        overwrite (bool): Whether to replace an existing set. Defaults to
+            False.
         num_workers (int): Number of processes; the clips are the same for
             any. Defaults to 1.
 
@@ -204,7 +205,7 @@ def parse_args() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Make the set and say where it is."""
+    """Make the set and print the folder."""
     args = parse_args()
     cv2.setNumThreads(1)
     with user_errors(RuntimeError):

@@ -1,1 +1,1 @@
-"""Triton kernels of a clip's augmentation, and their launch."""
+"""Triton kernels of a clip's augmentation, and the launch of the kernels."""

@@ -1,4 +1,4 @@
-"""One operation of each clip, on all frames of all clips."""
+"""The k-th operation of each clip, on all frames of all clips."""
 import triton
 import triton.language as tl
 
@@ -45,14 +45,14 @@ def _sharpness(source_p, x, y, channel, ok, height, width, share):
 
 @triton.jit
 def _cubic(a, b, c, d, t):
-    """Interpolate between b and c by PIL's cubic, in its order of sums."""
+    """Interpolate between b and c by PIL's cubic, summed in PIL's order."""
     square = 2. * (a - b) + c - d
     return b + t * (c - a + t * (square + t * (b - a - c + d)))
 
 
 @triton.jit
 def _cubic_row(row_p, a, b, c, d, ok, t):
-    """Interpolate a row at its offsets of four neighbours."""
+    """Interpolate a row between four neighbours, given by offsets."""
     return _cubic(
         _value(row_p, a, ok).to(tl.float32),
         _value(row_p, b, ok).to(tl.float32),
@@ -62,9 +62,10 @@ def _cubic_row(row_p, a, b, c, d, ok, t):
 
 @triton.jit
 def _affine(source_p, matrix_p, x, y, channel, ok, height, width, fill):
-    """Show each place of the result from its place in the source.
+    """Fetch each pixel of the result from the affine source position.
 
-    Places are float64 as in PIL, so that the same are outside.
+    Positions are float64 as in PIL, so that the same positions count as
+    outside.
     """
     px, py = x.to(tl.float64) + 0.5, y.to(tl.float64) + 0.5
     sx = (
@@ -80,7 +81,7 @@ def _affine(source_p, matrix_p, x, y, channel, ok, height, width, fill):
     left, top = tl.floor(sx), tl.floor(sy)
     tx, ty = (sx - left).to(tl.float32), (sy - top).to(tl.float32)
     ix, iy, step = left.to(tl.int32), top.to(tl.int32), 3 * width
-    # Places beyond the frame show its border.
+    # Neighbours beyond the frame repeat the frame's border.
     x0 = tl.maximum(ix - 1, 0) * 3 + channel
     x1 = tl.maximum(ix, 0) * 3 + channel
     x2 = tl.minimum(ix + 1, width - 1) * 3 + channel
@@ -109,7 +110,7 @@ def apply_kernel(
         BLOCK: tl.constexpr):
     """Write BLOCK bytes of a frame after a clip's operation.
 
-    Colours stand next to each other in a pixel; a thread writes one byte.
+    Colours stand next to each other in a pixel; a thread writes a byte.
     """
     frame, clip = tl.program_id(1).to(tl.int64), tl.program_id(2)
     row_p = whole_p + (first + clip) * _WHOLE

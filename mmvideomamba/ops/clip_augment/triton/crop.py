@@ -1,4 +1,4 @@
-"""Crop, resize, flip, noise and layout of all clips in one kernel."""
+"""Crop, resize, flip, noise and layout of all clips in a single kernel."""
 import triton
 import triton.language as tl
 

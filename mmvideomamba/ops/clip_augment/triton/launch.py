@@ -19,7 +19,7 @@ _EXACT = dict(num_warps=4, enable_fp_fusion=False)
 
 
 def _upload(plan: Plan, device: torch.device) -> Tuple[Tensor, Tensor]:
-    """Copy the numbers of a plan to the device in one piece, unawaited."""
+    """Copy the numbers of a plan to the device at once, without a wait."""
     whole = torch.from_numpy(plan.whole)
     real = torch.from_numpy(plan.real)
     numbers = torch.cat([whole, real.view(torch.int64)])
@@ -30,7 +30,7 @@ def _upload(plan: Plan, device: torch.device) -> Tuple[Tensor, Tensor]:
 
 def _apply(layer: Layer, whole: Tensor, real: Tensor, counts: Tensor,
            tables: Tensor, frames: int) -> None:
-    """Launch the kernels of one operation of each clip."""
+    """Launch the kernels for an operation of each clip."""
     if layer.statistics:
         statistics_kernel[(PARTS, frames, layer.statistics)](
             whole,

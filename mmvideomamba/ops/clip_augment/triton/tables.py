@@ -1,4 +1,4 @@
-"""Operations that map values: statistics of frames, and tables from them."""
+"""Operations on single values: statistics of frames, and lookup tables."""
 import triton
 import triton.language as tl
 
@@ -15,7 +15,7 @@ _SOLARIZE_ADD = tl.constexpr(OPERATIONS.index('SolarizeAdd'))
 _CONTRAST = tl.constexpr(OPERATIONS.index('Contrast'))
 _WHOLE = tl.constexpr(STEP_WHOLE)
 _REAL = tl.constexpr(STEP_REAL)
-# Parts of a frame whose pixels are counted by one program each.
+# Parts of a frame; a program counts the pixels of a part.
 PARTS = 8
 
 
@@ -34,7 +34,7 @@ def blend(one, other, share):
 
 @triton.jit
 def _count(values, outside, BINS: tl.constexpr):
-    """Count int32 values; ``outside`` of the zeros are no values."""
+    """Count int32 values, without ``outside`` zeros from masked loads."""
     bins = tl.arange(0, BINS)
     return tl.histogram(values, BINS) - tl.where(bins == 0, outside, 0)
 
@@ -50,7 +50,7 @@ def statistics_kernel(
         BLOCK: tl.constexpr):
     """Count the values of each channel in a part of a frame.
 
-    For Contrast, the first channel's counts are those of grey levels.
+    For Contrast, the first channel's place holds the counts of grey levels.
     """
     part, frame = tl.program_id(0), tl.program_id(1).to(tl.int64)
     clip = tl.program_id(2).to(tl.int64)
@@ -89,7 +89,7 @@ def statistics_kernel(
 
 @triton.jit
 def _auto_contrast(counts, value):
-    """Stretch the values that occur over the whole range."""
+    """Stretch the range from the lowest to the highest value to 0..255."""
     low = tl.min(tl.where(counts > 0, value, 255), axis=0)
     high = tl.max(tl.where(counts > 0, value, 0), axis=0)
     scale = 255. / tl.maximum(high - low, 1).to(tl.float64)
@@ -101,7 +101,7 @@ def _auto_contrast(counts, value):
 
 @triton.jit
 def _equalize(counts, value):
-    """Spread the values so that about as many pixels have each."""
+    """Spread the values to an even histogram."""
     last = tl.max(tl.where(counts > 0, value, 0), axis=0)
     total = tl.sum(counts, axis=0)
     step = (total - tl.sum(tl.where(value == last, counts, 0), axis=0)) // 255

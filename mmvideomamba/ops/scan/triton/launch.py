@@ -30,7 +30,7 @@ FORWARD_WAVES = 1
 BACKWARD_WAVES = 2
 # Rows of a program of reduce_bc_kernel.
 REDUCE_ROWS = 64
-# Rows of the partial sums beside the n rows of the rates: skip weight, bias.
+# Rows of the partial sums after the n rows of the rates: skip weight, bias.
 EXTRA_SUMS = 2
 
 
@@ -375,7 +375,7 @@ def scan_backward(u: Tensor, delta: Tensor, A: Tensor, bc: Tensor, D: Tensor,
 
 
 def reduce_bc(parts: Tensor, ranks: Tensor, n16: bool) -> Tensor:
-    """Add up the partial gradients of B and C, beside other columns.
+    """Add up the partial gradients of B and C next to other columns.
 
     Args:
         parts (Tensor): ``Gradients.bc``, shape (blocks, rows, 2 * n), float32.
