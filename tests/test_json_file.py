@@ -14,11 +14,11 @@ def test_byte_order_mark_and_umlauts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize('content, match', [
-    (b'[1,\n 2,, 3]', r'no JSON \(line 2, column 4: .*\); mend it$'),
-    (b'', r'no JSON \(line 1, column 1: .*\); mend it$'),
+    (b'[1,\n 2,, 3]', r'not JSON \(line 2, column 4: .*\); mend it$'),
+    (b'', r'not JSON \(line 1, column 1: .*\); mend it$'),
     (b'["\xff"]', r'not UTF-8 text \(byte 2\); mend it$'),
-    (b'[' * 99999, r'no usable JSON \(brackets within brackets .*; mend it$'),
-    (b'9' * 5000, r'no usable JSON \(.*digits.*\); mend it$'),
+    (b'[' * 99999, r'not usable JSON \(brackets within brackets .*; mend it$'),
+    (b'9' * 5000, r'not usable JSON \(.*digits.*\); mend it$'),
 ])
 def test_place_of_the_fault(tmp_path: Path, content: bytes,
                             match: str) -> None:

@@ -36,5 +36,5 @@ def test_other_files() -> None:
         backbone_sizes(weights)
     assert backbone_sizes(weights, (8, 16))['img_size'] == (8, 16)
     del weights['cls_token']
-    with pytest.raises(ValueError, match='no file of a VideoMamba.*cls_tok'):
+    with pytest.raises(ValueError, match='not of a VideoMamba.*cls_tok'):
         backbone_sizes(weights)

@@ -295,7 +295,7 @@ def test_no_ema_weights_to_take(tmp_path: Path) -> None:
 
 @way
 @pytest.mark.parametrize('file, message', [
-    (lambda w: dict(gradients=w), 'weights at gradients., no wrapper'),
+    (lambda w: dict(gradients=w), 'weights at gradients., not under'),
     (lambda w: dict(model=w, net=w), 'several models, at model. and net.'),
     (lambda w: dict(module={k: v[:0] if v.dim() else v for k, v in w.items()}),
      'one shard of a model trained by FSDP or DeepSpeed ZeRO-3'),

@@ -187,7 +187,7 @@ def test_archive_by_hand(write: Callable) -> None:
     (3, 'w is not a tensor'),
 ])
 def test_hostile_archives(write: Callable, value: Any, text: str) -> None:
-    with pytest.raises(ValueError, match=f'bad.pt is no .*{text}') as caught:
+    with pytest.raises(ValueError, match=f'bad.pt is not .*{text}') as caught:
         read_torchscript(write(value))
     assert not ran and caught.value.__cause__ is None
 
@@ -206,5 +206,5 @@ def test_other_files(write: Callable, tmp_path: Path, archive: Path) -> None:
     data = bytearray(archive.read_bytes())
     for cut in (data[:len(data) // 2], b'no archive'):
         archive.write_bytes(cut)
-        with pytest.raises(ValueError, match='no TorchScript archive'):
+        with pytest.raises(ValueError, match='not a TorchScript archive'):
             read_torchscript(archive)

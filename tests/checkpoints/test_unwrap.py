@@ -141,7 +141,7 @@ def test_weight_averaging_of_lightning() -> None:
 
 
 @pytest.mark.parametrize('file, message', [
-    (dict(momentum=WEIGHTS), 'at momentum., no wrapper of weights known'),
+    (dict(momentum=WEIGHTS), 'at momentum., not under a known name'),
     (dict(model=WEIGHTS, net=WEIGHTS), 'several models'),
     (dict(model=dict(prefixed('a.', WEIGHTS), **prefixed('b.', WEIGHTS))),
      'several models, at model.a. and model.b.'),

@@ -49,7 +49,7 @@ def quick() -> Config:
     ('param_scheduler.0.tmax', 3, 'takes no'),
     ('train_cfg.max_epoch', 3, 'mean max_epochs'),
     ('default_hooks.checkpoint.intervall', 3, 'mean interval'),
-    ('default_hooks.checkpoints.interval', 3, 'no hook .* mean checkpoint'),
+    ('default_hooks.checkpoints.interval', 3, 'not a hook .* mean checkpoint'),
     ('custom_hooks.0.strict', True, 'CheckConfigHook takes no'),
     ('randomness.sed', 3, 'mean seed'),
     ('env_cfg.cudnn_benchmrk', True, 'mean cudnn_benchmark'),

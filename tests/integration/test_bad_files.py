@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow
 BAD = {
     'missing.mp4': 'does not exist',
     'cut.mp4': 'cut off',
-    'page.mp4': 'is no',
+    'page.mp4': 'is not',
     'pipe.mp4': 'regular file',
 }
 

@@ -89,7 +89,7 @@ def test_no_files(folders: Path) -> None:
     held = socket.socket(socket.AF_UNIX)
     held.bind(str(root / 's.mp4'))
     for name in ('pipe.mp4', 'folder.mp4', 's.mp4'):
-        with pytest.raises(VideoError, match='no regular file'):
+        with pytest.raises(VideoError, match='not a regular file'):
             open_one(root, name)
     for name in ('gone.mp4', 'a\0.mp4'):
         with pytest.raises(VideoError, match='is gone'):

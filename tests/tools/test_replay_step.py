@@ -22,5 +22,5 @@ def test_error(tmp_path: Path) -> None:
     path = tmp_path / 'a.pth'
     torch.save({}, path)
     with mock.patch('sys.argv', ['replay_step.py', str(path)]):
-        with pytest.raises(SystemExit, match='error: .*no replay file'):
+        with pytest.raises(SystemExit, match='error: .*not a replay file'):
             main()

@@ -152,7 +152,7 @@ def test_paragraphs_and_images(build) -> None:
 
 
 @pytest.mark.parametrize('entries, match', [
-    ('{', 'no JSON'),
+    ('{', 'not JSON'),
     ([], 'at least one entry'),
     (dict(video='a'), 'must hold a list'),
     ([dict(caption='a')], "1 of 1 entries.*\n.*entry 0 has no 'video'"),

@@ -314,7 +314,7 @@ def test_text_beside_json(tmp_path: Path, parts: dict, caption: str) -> None:
 BAD_PARTS = {
     'no JSON': ({
         '.json': b'{"caption": '
-    }, 'no JSON'),
+    }, 'not JSON'),
     'no caption': ({
         '.json': b'{"url": "a"}'
     }, "no 'caption', only"),
@@ -332,7 +332,7 @@ BAD_PARTS = {
     }, 'brackets'),
     'long number': ({
         '.json': b'[' + b'9' * 5000 + b']'
-    }, 'no usable JSON'),
+    }, 'not usable JSON'),
     'twice': ({
         '.json': b'{"caption": "a", "caption": "b"}'
     }, 'twice'),

@@ -57,7 +57,7 @@ def test_everything_else_is_named(tmp_path: Path) -> None:
         '.f': 'hidden',
         'run/.h': 'hidden',
         'empty': 'empty folder',
-        'run/k.mp4': 'no regular file',
+        'run/k.mp4': 'not a regular file',
         'run/l': 'not followed',
         'up': 'link to a folder above',
         'self': 'link to a folder above',

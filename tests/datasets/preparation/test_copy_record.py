@@ -72,7 +72,7 @@ def test_folder_of_something_else(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match='a.mp4 is not a folder'):
         CopyRecord(tmp_path / 'a.mp4', CopySettings())
     (tmp_path / NAME).write_text('[]\n')
-    with pytest.raises(ValueError, match='no record of this version'):
+    with pytest.raises(ValueError, match='not a record of this version'):
         CopyRecord(tmp_path, CopySettings())
     assert sorted(os.listdir(tmp_path)) == ['a.mp4', NAME]
 

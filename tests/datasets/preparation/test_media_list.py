@@ -90,7 +90,7 @@ def test_wrong_delimiter(tmp_path: Path) -> None:
 @pytest.mark.parametrize('name, content, text', [
     ('a.tar', b'x', 'must end in'),
     ('a.json', b'{}', 'must hold a list'),
-    ('a.json', b'[', 'no JSON'),
+    ('a.json', b'[', 'not JSON'),
     ('a.txt', b'caf\xe9.mp4 0', 'not UTF-8'),
 ])
 def test_unusable_list(tmp_path: Path, name: str, content: bytes,

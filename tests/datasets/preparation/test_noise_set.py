@@ -64,7 +64,7 @@ def test_another_set_is_replaced_on_request_alone(tmp_path: Path) -> None:
     assert not (tmp_path / 'set' / clip_name(TINY, 'train', 20)).exists()
     (tmp_path / 'mine').mkdir()
     (tmp_path / 'mine/holiday.avi').touch()
-    with pytest.raises(FileExistsError, match='no folder of this tool'):
+    with pytest.raises(FileExistsError, match='not a folder of this tool'):
         make_noise_set(tmp_path / 'mine', TINY, overwrite=True)
 
 

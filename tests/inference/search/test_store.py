@@ -91,7 +91,7 @@ def test_unfinished_creation_and_copy(index: VideoIndex, videos: Path,
     added = index.add(videos, model)
     assert added.notes == ['data-2, an unfinished copy, is removed']
     (index.folder / 'index.json').unlink()
-    with pytest.raises(FileNotFoundError, match='no search index'):
+    with pytest.raises(FileNotFoundError, match='not a search index'):
         VideoIndex.open(index.folder)
     assert VideoIndex.create(index.folder, model).videos == []
 

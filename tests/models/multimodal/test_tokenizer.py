@@ -61,7 +61,7 @@ def test_bad_tokenizers(folder: Path) -> None:
     (b'', r"lacks \['\[PAD\]', .*'\[MASK\]'\]"),
     (b'<html>not found</html>', 'not the vocabulary of a BERT'),
     ('\n'.join(w for w in WORDS if w != '[SEP]').encode(), r"\['\[SEP\]'\]"),
-    (b'[PAD]\n\xff\xfe', 'no text in UTF-8'),
+    (b'[PAD]\n\xff\xfe', 'not UTF-8 text'),
 ])
 def test_what_is_no_vocabulary(folder: Path, content: bytes,
                                match: str) -> None:

@@ -174,7 +174,7 @@ def test_answers_without_an_order(build) -> None:
     ('{}', 'answers.json must hold a list'),
     ('[]', 'at least one'),
     ('["a", " ", ""]', "2 empty answers.*' '"),
-    ('["a", 3]', 'no text, the first is 3'),
+    ('["a", 3]', 'not text, the first is 3'),
 ])
 def test_bad_answer_files(build, tmp_path: Path, content: str,
                           match: str) -> None:
