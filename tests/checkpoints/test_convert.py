@@ -58,12 +58,12 @@ def test_every_tensor_has_a_row():
 def bad_checkpoints():
     weights = official_weights(small_backbone())
     return [
-        ({}, 'the file lacks cls_token, pos_embed'),
-        (dict(model=dict(epoch=3)), 'the file lacks cls_token'),
+        ({}, 'it lacks cls_token, pos_embed'),
+        (dict(model=dict(epoch=3)), 'it lacks cls_token'),
         ({'cls_token': torch.ones(1), 'blocks.0.attn.qkv.weight':
           torch.ones(1)}, 'such as blocks.0.attn.qkv.weight'),
         ({k: v for k, v in weights.items() if 'mixer' not in k},
-         'the file lacks layers.0.mixer.A_log'),
+         'it lacks layers.0.mixer.A_log'),
         ({**weights, 'neck.weight': torch.ones(1)},
          '1 of its tensors are unknown, such as neck.weight'),
         ({**weights, 'backbone.cls_token': torch.ones(1)},
