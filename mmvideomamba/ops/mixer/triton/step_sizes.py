@@ -95,8 +95,10 @@ def project_steps(g: Tensor, w: Tensor, bias: Tensor, n: int, b: int,
     dtype = g.dtype if uses_n16_kernels(g.dtype, d, n) else torch.float32
     bc = g.new_empty(k, b, l, 2, n, dtype=dtype)
     if m:
-        tiles, grid = tiles_and_grid(m, d, TILE, TILE)
-        step_sizes_kernel[(*grid, k)](
+        tiles, plane = tiles_and_grid(m, d, TILE, TILE)
+        # By name: for mypy, a star in the brackets needs Python 3.11.
+        grid = (*plane, k)
+        step_sizes_kernel[grid](
             g,
             w,
             bias,
