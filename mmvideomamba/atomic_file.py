@@ -79,7 +79,7 @@ def write_file(path: Union[str, Path],
     Args:
         path (str | Path): The file, whether there already or not.
         content (str | bytes): Whole content; a str is written as UTF-8.
-        fsync (bool): As of ``finish_file``. Defaults to True.
+        fsync (bool): As in ``finish_file``. Defaults to True.
 
     Raises:
         OSError: If the file cannot be written; the file that was there is

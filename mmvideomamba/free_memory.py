@@ -17,7 +17,8 @@ def free_bytes(storage: str) -> Optional[int]:
         storage (str): 'cpu', 'disk' for the temporary folder, or a device.
 
     Returns:
-        int, optional: Bytes; None where nobody tells.
+        int, optional: Bytes; None where the system does not report the free
+        memory.
     """
     if storage == 'disk':
         return shutil.disk_usage(tempfile.gettempdir()).free

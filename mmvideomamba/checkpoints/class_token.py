@@ -32,8 +32,8 @@ def class_token_place(embed: Tensor, cls_token: Tensor) -> Optional[int]:
         cls_token (Tensor): Shape (1, 1, c).
 
     Returns:
-        int, optional: The entry, or None where nothing stands out, as after
-        a very short training.
+        int, optional: The entry, or None if no entry stands out, as after a
+        very short training.
     """
     if embed.dim() != 3 or cls_token.shape[-1] != embed.shape[-1]:
         return None

@@ -186,7 +186,7 @@ def check_clip_design(config: ClipConfig) -> None:
         config (ClipConfig): Description of the tower in a file.
 
     Raises:
-        ValueError: If there are such parts.
+        ValueError: If the tower has a part unknown to ``CLIPTower``.
     """
     others = list(config.others)
     act = config.values.get('act')

@@ -57,7 +57,7 @@ def is_config(name: str) -> bool:
     """Tell whether a file or one of our configs has a name.
 
     Args:
-        name (str): As of ``find_config``.
+        name (str): As in ``find_config``.
 
     Returns:
         bool: Whether ``find_config`` finds at least one config.

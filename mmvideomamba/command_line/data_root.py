@@ -69,7 +69,7 @@ def _dicts(node: Any) -> Iterator[Any]:
 
 
 def _refuse_kind(cfg: Config, sets: List[DataSet]) -> None:
-    """Refuse a config whose data are no videos with labels."""
+    """Refuse a config whose data are not videos with labels."""
     known = (*_VIDEOS, *_OTHER_LISTS)
     other = [one for one in sets if one.node.get('type') not in known]
     if other or not sets:

@@ -60,13 +60,13 @@ def other_imports(module: types.ModuleType, answer: _Answer) -> Iterator[None]:
     """Answer the import statements of a module while the module is imported.
 
     Statements of all other modules, in other threads too, are answered as
-    usual. ``builtins`` is the only place where Python looks for the function
-    after the statement.
+    usual. ``builtins`` is the only place where Python looks for
+    ``__import__``, the function of the statement.
 
     Args:
         module (ModuleType): The module, before its code runs.
         answer (Callable): From the name after ``import`` or ``from``, with
-            the dots of a relative one, and the names to take from there, to
+            the dots of a relative import, and the imported names, to
             the object for the statement in place of a module; None for
             the usual answer. May raise ImportError.
     """

@@ -136,8 +136,9 @@ def check_exist(paths: Sequence[str],
         remedy (str): Last line of the error.
         labels (Sequence[str], optional): Place of each path in the file, for
             the error. Defaults to None, none.
-        kind (str): Plural of what the paths are. Defaults to 'videos'.
-        allowed (int): Missing ones that are logged instead. Defaults to 0.
+        kind (str): Word for the files, in the plural. Defaults to 'videos'.
+        allowed (int): Most missing files to log instead of raising. Defaults
+            to 0.
 
     Raises:
         FileNotFoundError: If more videos do not exist.

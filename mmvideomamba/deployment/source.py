@@ -35,7 +35,7 @@ def load_backbone(source: str,
     """Load the backbone of a model.
 
     Args:
-        source (str): As of ``load_model``; files of any training.
+        source (str): As in ``load_model``; files of any training.
         frames (int, optional): Frames of a clip; the position embeddings are
             resized. Defaults to None, the model's number of frames.
 

@@ -239,7 +239,7 @@ class BareBackbone(ExportWrapper):
             clips (Tensor): Shape (b, 3, t, h, w), float32.
 
         Returns:
-            tuple[Tensor]: As of ``VideoMamba``, see ``out_type``.
+            tuple[Tensor]: As in ``VideoMamba``, see ``out_type``.
         """
         return tuple(self.backbone(clips))
 

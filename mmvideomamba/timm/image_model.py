@@ -16,7 +16,7 @@ class TimmVideoMamba(nn.Module):
     """VideoMamba as an image model of timm.
 
     Args:
-        arch (str | dict): As of ``VideoMamba``. Defaults to 'tiny'.
+        arch (str | dict): As in ``VideoMamba``. Defaults to 'tiny'.
         img_size (int | tuple[int, int]): Height and width of the images, in
             pixels, multiples of ``patch_size``. Defaults to 224.
         patch_size (int): Side of a patch, in pixels. Defaults to 16.

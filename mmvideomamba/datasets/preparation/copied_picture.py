@@ -35,7 +35,7 @@ class PictureMaker:
 
     Args:
         path (str): The original, for errors.
-        short_side (int): As of ``copy_size``.
+        short_side (int): As in ``copy_size``.
 
     Attributes:
         size (tuple[int, int]): Width and height of a picture, in pixels.

@@ -137,16 +137,16 @@ class _Maker:
     """An attempt at a copy.
 
     Args:
-        source (str): As of ``copy_video``.
-        settings (CopySettings): As of ``copy_video``.
+        source (str): As in ``copy_video``.
+        settings (CopySettings): As in ``copy_video``.
         even (bool): Whether to space the frames evenly.
         audio (bool): Whether to copy the audio.
-        alive (Callable): As of ``copy_video``.
+        alive (Callable): As in ``copy_video``.
 
     Attributes:
         times (list[Fraction]): When each frame is shown, in seconds.
         told_times (str): As ``times`` of ``VideoCopy``.
-        audio (str): As of ``VideoCopy``.
+        audio (str): As in ``VideoCopy``.
     """
 
     def __init__(self, source: str, settings: CopySettings, even: bool,

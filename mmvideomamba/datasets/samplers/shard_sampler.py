@@ -154,6 +154,8 @@ class ShardSampler(Sampler):
         if self.shuffle:
             rng = np.random.default_rng([self.seed, self.epoch])
             shards = rng.permutation(shards)
+        # The order repeats from the start: the last process reads up to
+        # world_size - 1 samples beyond the set under round_up.
         needed = self.num_samples * self.world_size
         return np.concatenate([shards] * math.ceil(needed / len(self.dataset)))
 
@@ -179,6 +181,8 @@ class ShardSampler(Sampler):
         sizes = shards[:, 1] - shards[:, 0]
         turns = rng.permutation(np.repeat(np.arange(len(shards)), sizes))
         mixed = np.empty(len(turns), np.int64)
+        # A stable sort keeps the turns of a shard in order, so a tar file is
+        # read from start to end without a seek.
         mixed[np.argsort(turns, kind='stable')] = np.concatenate(
             [np.arange(*shard) for shard in shards])
         return mixed

@@ -13,7 +13,8 @@ def check_libraries() -> None:
     """Check the FFmpeg libraries, loaded on first use only.
 
     Raises:
-        ImportError: If it does not; the message names the remedy.
+        ImportError: If the libraries cannot be loaded; the message names the
+            remedy.
     """
     try:
         VideoDecoder(b'no video')

@@ -9,7 +9,7 @@ import torch
 def generator_states() -> Dict[str, Any]:
     """Return the states of Python's, NumPy's and torch's generators.
 
-    The device is not waited for.
+    The host does not wait for the device.
 
     Returns:
         dict: States by name; 'cuda' is the state of the current GPU's

@@ -129,7 +129,7 @@ def given_labels(label: Union[int, Sequence[int]], m: int) -> List[int]:
 
 
 def check_labels(labels: Sequence[int], k: int) -> None:
-    """Refuse labels that are no class of a model.
+    """Refuse labels that are not classes of a model.
 
     Args:
         labels (Sequence[int]): A class for each input.

@@ -101,7 +101,7 @@ def describe_input(model: nn.Module, task: str) -> Dict[str, Any]:
         (list[float]) of values from 0 to 255, in the same order.
 
     Raises:
-        ValueError: As of ``find_backbone``.
+        ValueError: See ``find_backbone``.
     """
     backbone = find_backbone(model)
     height, width = backbone.img_size

@@ -18,18 +18,18 @@ GIB = 2**30
 class TokenStore:
     """Keep the tokens of videos in memory, on a device or in a file.
 
-    The file lies in the temporary folder (``TMPDIR``) and has no name there,
-    so nothing is left behind, even by a killed process.
+    The file lies in the temporary folder (``TMPDIR``) without a name, so the
+    system removes the file even after a killed process.
 
     Args:
         storage (str): 'cpu', 'disk' or a device such as 'cuda'. Defaults to
             'cpu'.
         dtype (str, optional): 'float32', 'bfloat16' or 'float16'. Defaults
-            to None: the dtype of the matrix products that read the tokens,
-            autocast's if autocast is on; no score changes by it.
+            to None: the dtype of the matrix products with the tokens,
+            autocast's if autocast is on, so that scores do not change.
 
     Raises:
-        ValueError: If the dtype is unknown, or the storage not there.
+        ValueError: If the dtype is unknown, or the storage does not exist.
     """
 
     def __init__(self,

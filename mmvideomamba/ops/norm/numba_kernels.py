@@ -128,7 +128,7 @@ def add_rms_norm(x: Tensor,
                  drop_prob: float = 0.) -> Tuple[Tensor, Tensor]:
     """Compute ``ops.add_rms_norm`` with numba.
 
-    Channels that are no multiple of 16 run the definition.
+    Channels that are not a multiple of 16 run the definition.
     """
     c = x.shape[-1]
     if c % WIDTH:
