@@ -15,8 +15,9 @@ the rest. A failed row is reported, kept as failed, and tried again by the next
 call; the exit code is 1.
 
 Order of the rows: three seeds of the kinds of motion, one frame, trained on
-shuffled frames, tubelets x scan orders and ViT, resumption, shapes and
-curricula, lengths, further seeds of the table. --only picks parts.
+shuffled frames, the quickstart's first weights, tubelets x scan orders and
+ViT, resumption, shapes and curricula, lengths, further seeds of the table.
+--only picks parts.
 
 Data path: a clip of 16 frames of 64 px is a file of 24 kB (AVI, ffvhuff). The
 20,016 training clips have 0.5 GB and stay in the page cache. A core gives 500

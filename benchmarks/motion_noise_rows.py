@@ -205,9 +205,11 @@ def full_plan(kind_epochs: int, shape_epochs: int) -> Plan:
     tables = [main_rows(kind_epochs, seed) for seed in range(3)]
     best, *others = tables[0]
     quick = first_weight_rows(kind_epochs)
-    rows = [best, tables[1][0], tables[2][0], *controls(kind_epochs), *others]
-    rows += quick + resume_rows('resume')
-    rows += shape_rows(best.key, shape_epochs)
+    rows = [
+        best, tables[1][0], tables[2][0], *controls(kind_epochs), *quick,
+        *others
+    ]
+    rows += resume_rows('resume')
     rows.append(
         Row("shapes, after motion, quickstart's first weights",
             'shapes',
@@ -217,6 +219,7 @@ def full_plan(kind_epochs: int, shape_epochs: int) -> Plan:
             backbone=dict(mixer_cfg=QUICK_START),
             start=quick[0].key,
             tests=(ORDERED, SHUFFLED)))
+    rows += shape_rows(best.key, shape_epochs)
     # As many steps as the others, of half as many clips.
     rows += length_rows((8, 16, 32, 64), 2 * kind_epochs)
     rows += tables[1][1:] + tables[2][1:]
