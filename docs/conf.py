@@ -23,7 +23,7 @@ include_patterns = [
     'tools/data/README.md', 'mmvideomamba/*/README.md', 'tests/README.md',
     'tests/data/golden/README.md', 'tests/faults/*.md'
 ]
-# Folders of any size that hold no page.
+# Folders of any size without a page.
 exclude_patterns = [
     'docs/_build', 'build', 'dist', 'data', 'work_dirs', 'checkpoints',
     '.venv*', '.git', '.tox', '**/.ipynb_checkpoints', 'mmvideomamba/.mim'
@@ -54,9 +54,9 @@ autodoc_default_options = {
 autodoc_typehints = 'none'
 autodoc_mock_imports = ['mamba_ssm', 'causal_conv1d', 'torchcodec', 'decord']
 napoleon_numpy_docstring = False
-# Fields of a class are listed once, by its docstring.
+# Fields of a class are listed once, by the docstring.
 napoleon_use_ivar = True
-# Docstrings name types of hosts and of Python, which are no pages here.
+# Docstrings name types of hosts and of Python, without a page on the site.
 nitpick_ignore_regex = [('py:.*', r'(?!mmvideomamba\.).*')]
 
 html_theme = 'furo'
@@ -69,7 +69,7 @@ html_copy_source = False
 
 def plain_bases(app: Sphinx, name: str, obj: type, options: Any,
                 bases: List[Any]) -> None:
-    """Name base classes of this package, which need not have an entry."""
+    """Name base classes of this package, with or without an entry."""
     bases[:] = [
         f'``{base.__name__}``' if isinstance(base, type)
         and base.__module__.startswith('mmvideomamba.') else base

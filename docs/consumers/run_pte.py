@@ -19,14 +19,14 @@ import torch
 from executorch.runtime import Runtime
 
 KEY = 'mmvideomamba'  # of the description in the file's metadata
-# Formats of text that the library draws as pictures, or follows elsewhere.
+# Text formats: the library would draw the text, or open the files in it.
 TEXTS = {'tty', 'concat', 'hls', 'dash', 'imf', 'sdp', 'webm_dash_manifest'}
 # From an array to the outputs, in order.
 Model = Callable[[np.ndarray], List[np.ndarray]]
 
 
 class Refused(Exception):
-    """An input that cannot be labelled, told in one line."""
+    """An input without a label; the message is a single line."""
 
 
 def load(path: str) -> Tuple[Model, Dict[str, Any]]:
@@ -36,7 +36,7 @@ def load(path: str) -> Tuple[Model, Dict[str, Any]]:
         path (str): The .pte file.
 
     Returns:
-        tuple[Callable, dict]: The model as a function, and its description.
+        tuple[Callable, dict]: The model as a function, and the description.
 
     Raises:
         Refused: If the file cannot be used.
@@ -104,7 +104,7 @@ def open_video(path: str) -> Iterator[Any]:
         stream: Any = container.streams.best('video')
         if stream is None:
             raise Refused(f'{path} has no video stream')
-        # Else some of what a file crops at the left is kept.
+        # Without the flag pixels cropped at the left by the file may stay.
         stream.codec_context.flags |= av.codec.context.Flags.unaligned
         stream.thread_type = 'AUTO'
         frame: Any
@@ -249,7 +249,7 @@ def resize(picture: np.ndarray, how: Dict[str, Any]) -> np.ndarray:
             size = int(width * scale + 0.5), int(height * scale + 0.5)
     name = how['interpolation']
     if how['library'] == 'pillow':
-        from PIL import Image  # only such files need it
+        from PIL import Image  # needed for the library pillow only
         method = getattr(Image.Resampling, name.upper())
         return np.array(Image.fromarray(picture).resize(size, method))
     codes = dict(
@@ -290,7 +290,7 @@ def crop_places(rule: Dict[str, Any], height: int,
 
 
 def cut(rule: Dict[str, Any], picture: np.ndarray) -> List[np.ndarray]:
-    """Resize and crop a picture; one view for each crop."""
+    """Resize and crop a picture; a view for each crop."""
     picture, size = resize(picture, rule['resize']), rule['size']
     return [
         picture[top:top + size, left:left + size]
@@ -306,7 +306,7 @@ def read_views(path: str, rule: Dict[str, Any]) -> np.ndarray:
         rule (dict): ``sampling`` of the description.
 
     Returns:
-        np.ndarray: RGB views, all clips of the first crop, then those of the
+        np.ndarray: RGB views, all clips of the first crop, then of the
         next: (views, frames, size, size, 3), uint8.
 
     Raises:
@@ -341,7 +341,7 @@ def read_views(path: str, rule: Dict[str, Any]) -> np.ndarray:
 
 
 def check_shape(path: str, tensor: Dict[str, Any], found: np.ndarray) -> None:
-    """Refuse an input of a shape that a file was not exported for.
+    """Refuse an input of another shape than the exported shape.
 
     Args:
         path (str): The file, for the error.
@@ -429,7 +429,7 @@ def name_best(scores: np.ndarray, description: Dict[str, Any],
 
 
 def main() -> int:
-    """Label a file; the exit code is 1 for what cannot be labelled."""
+    """Label a file; the exit code is 1 for an input without a label."""
     parser = argparse.ArgumentParser(
         description='Label a video or an image with an exported model.')
     parser.add_argument('model', help='the exported file')

@@ -30,6 +30,8 @@ def _scan_token(h, token, A, skip, y_p, mask, HAS_Y: tl.constexpr,
     u0, s, B, C = token
     u = unpack_channels(u0, DTYPE, BD, PACK)
     s = unpack_channels(s, DTYPE, BD, PACK)
+    # exp2, with LOG2E in A: the GPU has an instruction for exp2 and none for
+    # exp.
     h = tl.exp2(s * A) * h + (s * u) * B
     if HAS_Y:
         y = tl.sum(h * C, axis=0, keep_dims=True) + skip * u
@@ -130,6 +132,8 @@ def general_fwd_kernel(
         h = _scan_token(h, token3, A, skip, y_p + 3 * row, in_y, HAS_Y, DTYPE,
                         Y_DTYPE, BD, PACK, Y_PACK, USE_PTX)
         y_p += GROUP * row
+    # The chunk's rest is shorter than a group, but a backward pass needs a
+    # start state for the rest, too.
     if HAS_STATES:
         if whole < count:
             tl.store(states_p, h, mask=inside)
