@@ -38,8 +38,6 @@ extensions = [
     'sphinx_copybutton',
 ]
 external_toc_path = 'docs/_toc.yml'
-# The glossary need not exist.
-suppress_warnings = ['etoc.glob']
 
 # Links to headings, `page.md#heading`, are checked down to this level.
 myst_heading_anchors = 4
