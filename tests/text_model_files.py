@@ -37,10 +37,14 @@ def text_model_file(kind: str, folder: Path) -> TextFile:
     cfg: Any = Config.fromfile(RECIPE)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'vocab.txt').write_text('\n'.join(WORDS) + '\n')
-    cfg.model.tokenizer.folder = str(folder)
+    cfg.model.tokenizer.update(folder=str(folder), max_length=16)
+    cfg.model.embed_dims = 64
     cfg.model.type = f'mmvideomamba.{KINDS[kind]}'
     cfg.model.vision_encoder.backbone.update(
-        arch=dict(embed_dims=16, num_layers=1), img_size=32, num_frames=4)
+        arch=dict(embed_dims=16, num_layers=1),
+        img_size=32,
+        patch_size=16,
+        num_frames=4)
     cfg.model.text_encoder.encoder_width = 16
     for loader in (cfg.val_dataloader, cfg.test_dataloader):
         for step in loader.dataset.pipeline:
@@ -49,8 +53,8 @@ def text_model_file(kind: str, folder: Path) -> TextFile:
             if step['type'].endswith('Sample'):
                 step['clip_len'] = 4
     if kind == 'questions':
-        for key in ('embed_dims', 'loss_weights', 'temperature',
-                    'gather_grad'):
+        for key in ('embed_dims', 'loss_weights', 'temperature', 'gather_grad',
+                    'mlm_probability', 'vtm_negatives'):
             cfg.model.pop(key, None)
         answers = folder / 'all_answers.json'
         answers.write_text(json.dumps(ANSWERS))
