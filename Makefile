@@ -47,6 +47,7 @@ lint: $(VENV)/.dev
 	$(BIN)/pymarkdown --disable-rules '*' --enable-rules md013 scan --recurse \
 		README.md CONTRIBUTING.md docs configs benchmarks mmvideomamba tests tools
 	$(BIN)/python -m mypy mmvideomamba tools benchmarks demo
+	$(BIN)/python tests/plain_words.py mmvideomamba tools configs demo benchmarks tests
 	$(BIN)/hadolint docker/Dockerfile docker/cpu.Dockerfile
 	$(BIN)/interrogate --fail-under 95 --ignore-init-method --ignore-nested-functions \
 		--ignore-private --ignore-semiprivate --ignore-magic mmvideomamba
