@@ -54,3 +54,7 @@ edit(
     end=max_epochs,
     T_max=max_epochs - 1)
 default_hooks = dict(checkpoint=dict(max_keep_ckpts=1))
+# Of 4 classes, the best 5 would always be right.
+val_evaluator = dict(metric_options=dict(top_k_accuracy=dict(topk=(1, ))))
+test_evaluator = val_evaluator
+auto_scale_lr = dict(enable=False, base_batch_size=16)

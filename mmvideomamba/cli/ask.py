@@ -8,7 +8,7 @@ HELP = 'answers to questions about a video'
 DESCRIPTION = """\
 Answer questions about a video, from the list of answers of the model.
 
-  mmvideomamba ask work_dirs/x/best.pth clip.mp4 "what is the man doing"
+  mmvideomamba ask work_dirs/x clip.mp4 "what is the man doing"
   mmvideomamba ask SAVED_FOLDER film.mp4 "what colour is the car" \\
       "where is the car" --start 60 --end 75 --json answers.json
 

@@ -8,7 +8,7 @@ HELP = 'the sentence that fits a video best'
 DESCRIPTION = """\
 Order sentences by how well each describes a video.
 
-  mmvideomamba choose work_dirs/x/best.pth clip.mp4 "a dog runs" "a cat plays"
+  mmvideomamba choose work_dirs/x clip.mp4 "a dog runs" "a cat plays"
 
 The numbers are the scores of tools/test.py for multiple choice, from 0 to 1:
 0.7 times the judge's probability that video and sentence belong together,

@@ -9,7 +9,7 @@ HELP = 'find videos by words: index a folder, then query or serve'
 DESCRIPTION = """\
 Search your own videos by words, with a model of configs/retrieval.
 
-  mmvideomamba search index videos/ --model work_dirs/x/best.pth --out INDEX
+  mmvideomamba search index videos/ --model work_dirs/x --out INDEX
   mmvideomamba search query INDEX "a red square moves left"
   mmvideomamba search serve INDEX
 

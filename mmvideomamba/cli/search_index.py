@@ -8,7 +8,7 @@ HELP = 'bring an index up to date with videos'
 DESCRIPTION = """\
 Index videos for a search by words.
 
-  mmvideomamba search index videos/ --model work_dirs/x/best.pth --out INDEX
+  mmvideomamba search index videos/ --model work_dirs/x --out INDEX
   mmvideomamba search index videos/ --model MODEL --out INDEX --window 4 \\
       --stride 2 --tokens
   mmvideomamba search index videos/ --out INDEX

@@ -9,7 +9,7 @@ DESCRIPTION = """\
 Serve a page to search an index, on this machine alone.
 
   mmvideomamba search serve INDEX
-  mmvideomamba search serve INDEX --classifier work_dirs/x/best.pth
+  mmvideomamba search serve INDEX --classifier work_dirs/x
   mmvideomamba search serve INDEX --qa work_dirs/y/best.pth --port 0
 
 The page plays the videos from the right second, labels a dropped video and

@@ -20,7 +20,7 @@ def test_local_paths_win(tmp_path: Path,
 @pytest.mark.parametrize('source, kind, message', [
     ('videomamba_t16_in1k_res224', ValueError, 'resolve/main/videomamba_t16'),
     ('some/model', ValueError, 'huggingface.co/some/model cannot'),
-    ('absent', FileNotFoundError, 'no id of the Hub'),
+    ('absent', FileNotFoundError, 'nor an id of the Hub'),
 ])
 def test_what_is_not_here(source: str, kind: type, message: str) -> None:
     """Without a network the error names the address."""

@@ -46,7 +46,7 @@ def test_a_saved_backbone(tmp_path: Path, monkeypatch, capsys) -> None:
     ([], 'give a model, or --backbone ARCH'),
     (['a', '--backbone', 'tiny'], 'give a model, or --backbone ARCH'),
     (['a', 'b', '--backbone-only'], 'takes the checkpoint without'),
-    (['nowhere'], 'nowhere is not a file'),
+    (['nowhere'], 'nowhere is neither a file'),
     (['--backbone', 'huge'], "unknown arch 'huge'"),
     (['a', '--formats', 'tflite'], "unknown format 'tflite'"),
     (['--backbone', 'tiny', '--opset', '3'], 'opset 3 cannot be written'),
@@ -74,6 +74,6 @@ def test_help_names_all(capsys: pytest.CaptureFixture) -> None:
 
 def test_script_of_a_clone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, 'argv', ['export.py', 'nowhere', '--out', 'x'])
-    with pytest.raises(SystemExit, match='nowhere is not a file'):
+    with pytest.raises(SystemExit, match='nowhere is neither a file'):
         runpy.run_path(
             str(ROOT / 'tools/deployment/export.py'), run_name='__main__')
