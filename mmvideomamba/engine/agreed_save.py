@@ -28,6 +28,7 @@ def agree(action: Callable[[], None], path: Union[str, Path],
         action()
     except OSError as fault:
         error = fault
+    # Also without an error: the votes of the others would wait for ever.
     if not Vote(1).settle([error is not None])[0]:
         return
     if error is None:
@@ -72,6 +73,7 @@ def write_whole(path: Union[str, Path],
         write(draft.name)
         finish_file(path, fsync)
     except BaseException:
+        # After Ctrl-C too, as a draft takes the room of a checkpoint.
         draft.unlink(missing_ok=True)
         raise
 

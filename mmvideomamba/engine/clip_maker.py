@@ -44,6 +44,7 @@ def make_clips(data: Dict[str, Any],
     ]
     draws = torch.from_numpy(np.stack(data[DRAWS]))
     clips = clip_augment(frames, draws)
+    # (n, 3, t, size, size) to n clips of (1, 3, t, size, size).
     return dict(rest, inputs=list(clips.unsqueeze(1)))
 
 

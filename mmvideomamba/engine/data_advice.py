@@ -52,6 +52,7 @@ def advice(loaders: List[Any], cores: int, on_gpu: bool) -> List[str]:
         list[str]: At least an entry.
     """
     steps, found = steps_of(loaders), []
+    # A core stays for the thread that launches the work of the model.
     most = max(cores - 1, 1) // len(loaders) or 1
     # With a single core workers would only take turns with the trainer.
     few = [x for x in map(workers_of, loaders) if x < most]

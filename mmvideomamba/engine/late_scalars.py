@@ -124,6 +124,8 @@ class _Copy:
 
     def __init__(self, keys: List[str], values: List[Tensor]) -> None:
         self.keys = keys
+        # stack copies, as the next replay of a CUDA graph overwrites the
+        # values.
         record = torch.stack([x.detach().reshape(()) for x in values])
         self.host, self.event = to_host(record)
 
@@ -154,6 +156,7 @@ def take_over(hub: MessageHub) -> Optional[LateMessageHub]:
         return hub
     if type(hub) is not MessageHub:
         return None
+    # The object stays, as hooks and loggers already hold the hub.
     hub.__class__ = LateMessageHub
     assert isinstance(hub, LateMessageHub)
     hub._line = deque()

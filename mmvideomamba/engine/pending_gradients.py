@@ -48,6 +48,8 @@ def restore_gradients(model: nn.Module,
         own = found[dist.get_rank()]
     else:
         own = {
+            # An update averages over processes: the mean everywhere gives the
+            # same.
             name: torch.stack([one[name] for one in found]).mean(0)
             for name in found[0]
         }

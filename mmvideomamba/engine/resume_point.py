@@ -46,6 +46,7 @@ def choose_checkpoint(runner: Runner, folder: str,
 
 def _check(given: str) -> str:
     """Refuse a damaged file; name the newest complete file of the folder."""
+    # Files of object storage are fetched by the host.
     if '://' in given:
         return given
     try:

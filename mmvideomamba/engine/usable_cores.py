@@ -55,6 +55,7 @@ def _groups(root: Path, system: Path) -> Iterator[Path]:
     if own is None:
         return
     folder = Path(own.lstrip('/'))
+    # The tightest limit of all parents counts, too.
     for part in (folder, *folder.parents):
         yield system / part
 

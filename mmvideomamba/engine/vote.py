@@ -19,6 +19,8 @@ def cpu_group() -> Any:
     global _group
     if distributed.get_backend() == distributed.Backend.GLOO:
         return None
+    # A second run of a process has a new default group, and the gloo group of
+    # the first run is gone.
     if _group is None or _group[0] is not distributed.group.WORLD:
         _group = (distributed.group.WORLD,
                   distributed.new_group(backend='gloo'))
@@ -81,6 +83,7 @@ class Vote:
             list[bool]: Flags of any process, of this and of the last
             ``cast``.
         """
+        # The flags of a vote under way would be lost in the new vote.
         before = self.result()
         self.cast([x or y for x, y in zip(flags, before)])
         return self.result()

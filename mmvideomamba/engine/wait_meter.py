@@ -141,6 +141,7 @@ class WaitMeter:
 
     def _read(self) -> None:
         """Count the marks that the device has passed."""
+        # Marks pass in order, so the mark of the arrival tells for both.
         while self._marks and self._marks[0][2].query():
             limit, end, arrival = self._marks.popleft()
             idle = end.elapsed_time(arrival) / 1e3  # milliseconds

@@ -72,6 +72,7 @@ def find_origin(model: nn.Module, steps: Sequence[Step],
     """
     finding = Finding('nothing bad in this process', found=False)
     chosen = steps[-1] if steps else None
+    # With accumulated batches, any batch of the update can be the origin.
     for step in steps:
         try:
             finding = repeat(model, step, precision).finding
@@ -131,6 +132,7 @@ def write_file(runner: Runner, model: nn.Module, own: RankReport,
         write_replay(path, model, runner.cfg, steps, precision,
                      '\n'.join([loss_text(own.step), *own.lines()]))
     except Exception as error:
+        # A full disk must not hide the divergence.
         return f'no replay file: {error}'
     return f'repeat the step: python tools/replay_step.py {path}'
 
@@ -193,6 +195,7 @@ def gather_reports(own: Optional[RankReport]) -> List[RankReport]:
         list[RankReport]: Without batches, by rank.
     """
     if own is not None and own.step is not None:
+        # The batch, clips of many MB, would travel to every process.
         own.step = Step(own.step.iteration, None, {}, losses=own.step.losses)
     return [x for x in _gather(own) if x is not None]
 

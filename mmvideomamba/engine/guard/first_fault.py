@@ -134,6 +134,7 @@ class FaultFinder:
 
     def _before(self, module: nn.Module, args: Any, kwargs: Any) -> None:
         for value in tensors_in([args, kwargs]):
+            # Parameters, leaves of autograd, are watched by name.
             if value.requires_grad and not value.is_leaf:
                 self._watch(value, 'input', self.names[module])
 

@@ -19,6 +19,7 @@ def generator_states() -> Dict[str, Any]:
         python=random.getstate(),
         numpy=np.random.get_state(),
         torch=torch.get_rng_state())
+    # A question about the state would start CUDA in a training on the CPU.
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         states['cuda'] = torch.cuda.get_rng_state()
     return states

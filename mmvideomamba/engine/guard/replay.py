@@ -144,7 +144,10 @@ def repeat(model: BaseModel, step: Step, precision: Precision) -> Replay:
     with FaultFinder(model) as finder, eager():
         outputs = train_step(model, step.batch, _Backward(precision, scale))
     losses = losses_of(outputs)
+    # The earliest cause first: bad weights or a bad batch make the outputs
+    # bad.
     finding = weights or _bad_input(step) or finder.output
+    # inf - inf and nan - nan are NaN, and NaN differs from 0.
     bad = [name for name, x in losses.items() if x - x != 0]
     if finding is None and bad:
         finding = Finding(

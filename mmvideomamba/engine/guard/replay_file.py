@@ -55,6 +55,7 @@ def write_replay(path: Path, model: nn.Module, config: Config,
 
 
 def _plain_step(step: Step) -> Dict[str, Any]:
+    # A file read without running code holds tensors, but no arrays.
     name, keys, *rest = step.generators['numpy']
     generators = dict(
         step.generators, numpy=(name, torch.from_numpy(keys.copy()), *rest))

@@ -37,6 +37,7 @@ def build_model(config: Dict[str, Any], path: str, trust: bool) -> nn.Module:
     if not isinstance(config.get('model'), dict):
         raise ValueError(f'{path} holds no config of a model: the training '
                          'was started without')
+    # Before the imports below, as importing a module runs code.
     if not trust:
         refuse_foreign_code(config, path, _TRUST)
     imports = config.get('custom_imports')
@@ -51,6 +52,7 @@ def build_model(config: Dict[str, Any], path: str, trust: bool) -> nn.Module:
         cfg.model.setdefault('data_preprocessor', cfg.data_preprocessor)
     model = MODELS.build(cfg.model)
     if hasattr(model, 'data_preprocessor'):
+        # Batches of ClipAugmentHook hold draws in place of clips.
         attach_clip_maker(model.data_preprocessor)
     return model
 
@@ -75,6 +77,8 @@ def replay_file(path: str, device: str = 'cpu', trust: bool = False) -> str:
     model = build_model(config, path, trust)
     randomness = config.get('randomness') or {}
     if randomness.get('deterministic'):
+        # For the deterministic kernels; each step brings states of the
+        # generators.
         set_random_seed(0, deterministic=True)
     model.load_state_dict(content['state_dict'])
     try:

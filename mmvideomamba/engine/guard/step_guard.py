@@ -81,6 +81,8 @@ class StepGuard:
         self.wrappers = list(wrappers)
         self.device = device
         self.scaled = any(_scaler(x) is not None for x in wrappers)
+        # A training ends at max_scaler_skips skips in a row, but after
+        # max_skipped.
         self.limit = max_scaler_skips - 1 if self.scaled else max_skipped
         self.updates = 0  # iterations with a step, suppressed ones too
         # Changed in place alone: a CUDA graph knows tensors by address.
@@ -89,6 +91,8 @@ class StepGuard:
                                 0 if self.scaled else skipped,
                                 device=device)
         flags = torch.zeros(5, dtype=torch.bool, device=device)
+        # bad_loss and bad_gradient, side by side, so that a single kernel
+        # clears both before an iteration.
         self._iteration = flags[:2]
         self.bad_loss, self.bad_gradient, self.fault, self.suppress = flags[:4]
         self._open = flags[4]  # a bad loss since the last step
@@ -175,6 +179,8 @@ class StepGuard:
         bad = ~loss.detach().isfinite().all()
         self.bad_loss |= bad.to(self.device)
         self._open |= self.bad_loss
+        # A factor in each step: for a branch the host would wait for the
+        # device.
         factor = torch.where(bad, float('nan'), 1.).to(loss.dtype)
         return loss * factor
 
@@ -198,6 +204,8 @@ class StepGuard:
             with rates:
                 original(**kwargs)
         finally:
+            # ``_tell`` joins a verdict left behind, so a bad step would
+            # suppress all later steps.
             vars(wrapper.optimizer).pop('found_inf', None)
 
     def _judge(self, optimizer: Optimizer, scaler: Any) -> None:
@@ -212,6 +220,7 @@ class StepGuard:
         self.count += bad
         fault = self.count > self.limit
         if scaler is not None:
+            # Under a scaler bad steps in a row count: a good step begins anew.
             self.count *= bad
             if scaler._scale is not None:
                 fault = fault | (scaler._scale < SMALLEST_SCALE)
@@ -238,6 +247,8 @@ class StepGuard:
         """Tell whether the device alone can suppress an update."""
         if self.device.type != 'cuda':
             return False
+        # Clipping with the option raises at bad gradients, so the host has to
+        # leave the step out before.
         if (wrapper.clip_grad_kwargs or {}).get('error_if_nonfinite'):
             return False
         if use_fused(wrapper.optimizer):
@@ -275,6 +286,7 @@ def use_fused(optimizer: Optimizer) -> bool:
     if type(optimizer) not in FUSED or not all(map(_fits, groups)):
         return False
     for group in groups:
+        # torch refuses fused kernels together with foreach.
         group.update(fused=True, foreach=False)
         for parameter in group['params']:
             state = optimizer.state.get(parameter, {})
@@ -284,6 +296,8 @@ def use_fused(optimizer: Optimizer) -> bool:
             if group.get('momentum') and state.get('momentum_buffer') is None:
                 optimizer.state[parameter]['momentum_buffer'] = \
                     torch.zeros_like(parameter)
+    # GradScaler hands scale and verdict to an optimizer with the flag, and
+    # torch sets the flag in the constructor alone.
     if not getattr(optimizer, '_step_supports_amp_scaling', False):
         print_log(
             f'{type(optimizer).__name__} updates by its fused kernels, which '

@@ -53,6 +53,7 @@ class AsyncUploadHook(Hook):
         """
         preprocessor: Any = getattr(
             inner_model(runner.model), 'data_preprocessor', None)
+        # The public attribute would build a loop that a test leaves out.
         loop = runner._train_loop
         if not isinstance(loop, BaseLoop) or not uploads(preprocessor):
             return

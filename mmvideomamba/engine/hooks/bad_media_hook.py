@@ -293,7 +293,11 @@ class BadMediaHook(Hook):
         self.hung |= {bad.file for bad in found if bad.hung}
         self.record.add(part, epoch, found if dist.is_main_process() else [])
         verdict = [self._verdict(runner, part, found)]
+        # Hung files at once: a killed and resumed run must not wait for the
+        # same hanging decoder again.
         self._write(runner, last or any(bad.hung for bad in found))
+        # ``found`` is the same on all processes, so all of them broadcast or
+        # none. The main process alone has the record, and so the verdict.
         if found:
             dist.broadcast_object_list(verdict)
         if verdict[0]:
@@ -306,6 +310,7 @@ class BadMediaHook(Hook):
             count = self.record.counts[part, one.source]
             if one.policy == 'replace' and count > allowed_bad(
                     one.num_files, one.max_share):
+                # The error names the file, so the list must be there first.
                 self._write(runner, True)
                 return str(
                     share_error(

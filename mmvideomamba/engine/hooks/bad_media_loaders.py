@@ -55,6 +55,8 @@ def tell_places(loader: Any, seed: int) -> Optional[PlacedSampler]:
     datasets = list(policy_sets(loader.dataset))
     if not datasets:
         return None
+    # A data set with 'report' raises without the mark, since nothing would
+    # keep bad samples out of the metrics.
     for dataset in datasets:
         dataset.watched = True
     batches: Any = getattr(loader, 'batch_sampler', None)

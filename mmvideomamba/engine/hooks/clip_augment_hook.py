@@ -120,6 +120,7 @@ class ClipAugmentHook(Hook):
             return
         self.handle = attach_clip_maker(model.data_preprocessor)
         print_log('clips are augmented on the device', 'current', logging.INFO)
+        # The host's loop by iterations has started workers with the old steps.
         begin_anew(loop, loaders[0])
 
     def after_run(self, runner: Runner) -> None:

@@ -96,6 +96,8 @@ class FiniteGuardHook(Hook):
                                skipped)
         self.guard.attach()
         tolerant = self.guard.limit > 0
+        # Without tolerated steps the first bad step is the last, and a copy of
+        # the buffers in each iteration would be in vain.
         self.buffers = KeptBuffers(self.model if tolerant else None)
         self.verdicts, self.vote = Verdicts(), Vote(2)
         self.faulty: Optional[Verdict] = None  # of this process
@@ -148,6 +150,8 @@ class FiniteGuardHook(Hook):
             if self.faulty is not None:
                 self._end(runner)
         else:
+            # The vote travels during the next iteration: nobody waits, and all
+            # processes end after the same iteration.
             ends = self.vote.result()
             self.vote.cast([self.faulty is not None, False])
             if ends[0]:
@@ -265,6 +269,7 @@ class FiniteGuardHook(Hook):
         if dist.is_main_process():
             runner.logger.error(message(runner, reports, not weights))
         self.guard = None
+        # Else scalars of the last iterations would not reach the files.
         runner.visualizer.close()
         self.vote.result()  # nothing is left under way
         leave_process_group()

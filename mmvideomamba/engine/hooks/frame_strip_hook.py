@@ -176,6 +176,7 @@ class FrameStripHook(VisualizationHook):
         """Draw the first view of a sample, with the relevance if given."""
         # mmpretrain reads the channels in the order blue, green, red.
         view = clips.flip(0).unsqueeze(1) if clips.dim() == 3 else clips[0]
+        # (3, t, h, w) to (t, h, w, 3).
         frames = view.permute(1, 2, 3, 0).cpu().numpy().astype(np.uint8)
         if self.rescale_factor is not None:
             frames = np.stack(

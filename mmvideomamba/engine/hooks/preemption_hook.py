@@ -59,6 +59,8 @@ class PreemptionHook(Hook):
         """
         train = getattr(type(runner).train, '__code__', None)
 
+        # An error leaves Runner.train without after_train, and the watch would
+        # keep the signals of a process whose training is over.
         def training(frame: Any) -> bool:
             """Tell whether an error has ended the training."""
             while frame is not None and frame.f_code is not train:
@@ -98,6 +100,7 @@ class PreemptionHook(Hook):
         Raises:
             SystemExit: After the state is saved.
         """
+        # In each iteration, with an update or not: a vote needs all processes.
         agreed = self._agreed()
         last = runner.iter + 1 >= runner.max_iters
         if _updated(runner) and not (last and runner.val_loop is None):
@@ -235,6 +238,8 @@ class PreemptionHook(Hook):
         if not code:
             return
         assert self._watch is not None
+        # EMAHook has exchanged the weights for averages, and the checkpoint
+        # must hold both as in a training.
         if self._in_val_epoch:
             _swap_ema_back(runner)
         number = self._watch.received
@@ -242,6 +247,7 @@ class PreemptionHook(Hook):
             'a signal to another process')
         save = _save if self._saver is None else self._saver.save_now
         path = save(runner, epoch, iteration)
+        # Else scalars of the last iterations would not reach the files.
         runner.visualizer.close()
         runner.logger.info(
             f'{cause}: the training is saved in {path} (epoch {epoch}, '

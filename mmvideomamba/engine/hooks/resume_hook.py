@@ -49,6 +49,7 @@ class ResumeHook(Hook):
         Args:
             runner (Runner): The runner, before a checkpoint is loaded.
         """
+        # The public attributes would build loops that the run leaves out.
         if isinstance(runner._train_loop, BaseLoop):
             runner._train_loop = make_resumable(runner._train_loop)
             early_stops.count_before_saving(runner)
@@ -103,6 +104,8 @@ class ResumeHook(Hook):
         Args:
             runner (Runner): The runner.
         """
+        # The runner calls before_save_checkpoint on the main process alone,
+        # too late for a collective.
         self.to_save = gather_gradients(runner.model)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:

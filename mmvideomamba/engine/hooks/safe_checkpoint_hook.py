@@ -74,6 +74,7 @@ class SafeCheckpointHook(CheckpointHook):
             UserError: If there are damaged checkpoints only, or the given
                 checkpoint is damaged.
         """
+        # The public attribute would build a loop that a test leaves out.
         training = isinstance(runner._train_loop, BaseLoop)
         if not training or not runner._resume or not self._is_plain(runner):
             return
@@ -104,6 +105,8 @@ class SafeCheckpointHook(CheckpointHook):
         super().before_train(runner)
         if not plain or not is_main_process():
             return
+        # last_checkpoint lies in the working folder, also with checkpoints
+        # elsewhere.
         for place in {folder, Path(runner.work_dir)}:
             for draft in place.glob(f'*{DRAFT}'):
                 runner.logger.info(f'Removed {draft}, left by a save that '
@@ -174,6 +177,7 @@ class SafeCheckpointHook(CheckpointHook):
         self._ask_hooks(runner)
         name = f'iter_{iteration}.pth'
         replaced = self._waiting + self._passing(hub)
+        # Regular checkpoints of a training by iterations have the same names.
         passing = [] if name in self._kept_names() else [name]
         meta = dict(epoch=epoch, iter=iteration)
         self._save_state(runner, name, meta, True, True, replaced, passing)
@@ -230,6 +234,7 @@ class SafeCheckpointHook(CheckpointHook):
             by_epoch=self.by_epoch,
             **kwargs)
         self._name_as_last(runner, self._path(name))
+        # Files that cannot be removed now are tried again after the next save.
         self._waiting = [x for x in replaced if not self._remove(runner, x)]
         if optimizer and schedulers:
             self._saved = self._state(hub, meta['epoch'], meta['iter'])

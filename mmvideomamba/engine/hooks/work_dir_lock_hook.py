@@ -61,6 +61,7 @@ class WorkDirLockHook(Hook):
                     )
                 self._lock = lock
                 self._last_beat = time.monotonic()
+                # The runner skips after_run after an error.
                 atexit.register(lock.release)
             except UserError as error:
                 outcome[0] = str(error)

@@ -43,6 +43,7 @@ class ModalityLoader:
                     f'{len(dataset)} samples are fewer than one batch '
                     'on each process; take a smaller batch_size')
         dataset = ConcatDataset([x.dataset for x in loaders.values()])
+        # The host's loop warns of a data set without metainfo.
         dataset.metainfo = {}
         self.dataset = dataset
         self.loaders = {

@@ -49,6 +49,8 @@ class SeededDataset(Dataset):
 
     def __getitem__(self, place: int) -> Any:
         if self.board is not None:
+            # -1 until a data set under a policy notes the sample by the set's
+            # number.
             self.board.enter(-1, int(place))
         try:
             if self.key is None or not isinstance(place, Place):
@@ -222,6 +224,8 @@ class ResumableLoader(DataLoader):
         """
         layout: Dict[str, Any] = {
             'samples': len(self.dataset),
+            # Over all processes: a training may go on with other numbers of
+            # processes and the same samples in each step.
             'samples per batch': self.batch_size * get_world_size(),
             'batches': None if self.endless else len(self)
         }
@@ -251,9 +255,13 @@ class ResumableLoader(DataLoader):
                 if batches is None:
                     # Outside of the block, as the error keeps the workers.
                     self._iterator = None
+                    # Batches read ahead are lost with the workers, so the
+                    # count is of batches handed out.
                     self.start_at(done)
                     continue
                 done += 1
                 yield batch
         finally:
+            # A death has moved the start, and the next pass has to begin as
+            # asked.
             self.start_at(first)

@@ -71,6 +71,8 @@ class ResumableEpochLoop(_Resumable, EpochBasedTrainLoop):
         self.runner.call_hook('before_train')
         found = self._restore()
         self._first_batch = self._done(found)
+        # The earlier run ended between a save and the validation due.
+        # Checkpoints of other loops have no record, and count as validated.
         if self._iter and not self._first_batch and not found.get(
                 'validated', True):
             self._validate()
@@ -97,9 +99,13 @@ class ResumableEpochLoop(_Resumable, EpochBasedTrainLoop):
         done, self._first_batch = self._first_batch, 0
         self.dataloader.set_epoch(self._epoch)
         self.dataloader.start_at(done)
+        # A checkpoint of the last iteration of an epoch leaves nothing to
+        # read, and workers would start in vain.
         if done < len(self.dataloader):
             for idx, data_batch in enumerate(self.dataloader, done):
                 self.run_iter(idx, data_batch)
+        # Before the hooks that save at the end of an epoch: a resumed training
+        # begins with the next epoch.
         note_progress(self.runner.message_hub, batches=0)
         self.runner.call_hook('after_train_epoch')
         self._epoch += 1
@@ -221,6 +227,7 @@ def make_resumable(loop: BaseLoop) -> BaseLoop:
     """
     if isinstance(loop, _Resumable):
         return loop
+    # By the exact type, as a subclass may have a run of another kind.
     kind = LOOPS.get(type(loop))
     if kind is None or not can_resume(loop.dataloader):
         reason = (f'{type(loop).__name__} is not known'
@@ -229,6 +236,7 @@ def make_resumable(loop: BaseLoop) -> BaseLoop:
             'a resumed training will not repeat an uninterrupted one, because '
             f'{reason}', 'current', logging.WARNING)
         return loop
+    # The constructor of the host's loop by iterations would start workers.
     new = kind.__new__(kind)
     new.__dict__.update(vars(loop))
     new._make_resumable()

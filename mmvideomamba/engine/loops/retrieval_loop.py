@@ -124,6 +124,8 @@ class _RetrievalMixin(BaseLoop):
         start = perf_counter()
         scorer = model.retrieval_scorer(**scorer_cfg)
         rank, world = dist.get_dist_info()
+        # The scorer names, or refuses, the memory of all videos after the
+        # first batch, not after hours.
         scorer.expect(math.ceil(len(dataset) / world))
         left_out: Dict[int, BadMedium] = {}
         for index, batch in enumerate(self.dataloader):
@@ -183,6 +185,7 @@ class _RetrievalMixin(BaseLoop):
         ways = dict(
             t2v=(scores.t2v, dataset.videos_of_text),
             v2t=(scores.v2t, dataset.texts_of_video)) if ranked else {}
+        # (videos, texts) to (texts, videos), a row for each query.
         ways['t2v_emb'] = scores.dual.t(), dataset.videos_of_text
         ways['v2t_emb'] = scores.dual, dataset.texts_of_video
         for group, (matrix, positives) in ways.items():

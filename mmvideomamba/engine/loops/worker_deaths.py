@@ -38,7 +38,9 @@ class ReadingBoard:
     """
 
     def __init__(self, workers: int) -> None:
-        # Process, whether a sample is being read, data set, sample.
+        # Shared memory, since a worker killed inside of a decoder sends no
+        # last message.
+        # Columns: process, whether a sample is being read, data set, sample.
         self.notes = torch.zeros(workers, 4, dtype=torch.int64).share_memory_()
 
     def enter(self, dataset: int, index: int) -> None:
@@ -99,6 +101,7 @@ class Introduce:
         self.board, self.start = board, start
 
     def __call__(self, worker: int) -> None:
+        # torch's errors name processes, not numbers of workers.
         self.board.notes[worker] = torch.tensor([os.getpid(), 0, 0, 0])
         if self.start is not None:
             self.start(worker)
@@ -207,6 +210,8 @@ class WorkerDeaths:
         signals = ChildSignals.install()
         if signals is None:
             return next(batches)
+        # The worker died while the trainer was in a step; raised here, the
+        # error finds the loader ready to start workers again.
         if self.reads(signals.dead):
             dead, signals.dead = signals.dead, set()
             raise RuntimeError(
@@ -235,6 +240,7 @@ class WorkerDeaths:
             raise error
         signals = ChildSignals.install()
         if signals is not None:
+            # A death must not count again in the next wait.
             signals.dead -= processes
         found = self.board.of(processes)
         self.unexplained = 0 if found else self.unexplained + 1

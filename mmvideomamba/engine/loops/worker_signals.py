@@ -34,12 +34,15 @@ def obey_parent_alone() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if not hasattr(signal, 'sigwaitinfo'):
         return
+    # A handler of Python does not learn the sender. sigwaitinfo does, and
+    # needs the signal blocked.
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     parent = os.getppid()
 
     def wait() -> None:
         while signal.sigwaitinfo([signal.SIGTERM]).si_pid != parent:
             pass
+        # sys.exit would end the thread alone.
         os._exit(128 + signal.SIGTERM)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -73,5 +76,6 @@ def keep_workers(loader: Any) -> None:
         loader (DataLoader): Not yet iterated over, or without persistent
             workers.
     """
+    # Several hooks ask for the same loader.
     if not isinstance(loader.worker_init_fn, WorkerStart):
         loader.worker_init_fn = WorkerStart(loader.worker_init_fn)

@@ -57,6 +57,7 @@ class PerUpdateMixin:
                 f'{cls.__name__}: an epoch of {epoch_length} iterations has '
                 f'no update of accumulative_counts={counts}; accumulate less '
                 'or train on more samples')
+        # Whole updates: mmengine would turn n iterations into n steps.
         build: Any = super()
         return build.build_iter_from_epoch(
             *args, epoch_length=epoch_length // counts, **kwargs)

@@ -26,6 +26,8 @@ class Withheld:
                            'was used')
 
     __bool__ = __str__ = __format__ = __float__ = __int__ = _refuse
+    # Python's own == would answer False without an error, and a loss would go
+    # on.
     __eq__ = __ne__ = __hash__ = _refuse
 
 
@@ -85,6 +87,8 @@ def layout(batch: Any) -> Tuple:
         return ('withheld', )
     if not isinstance(batch, _VALUES):
         raise UnknownValueError(f'a batch holds a {type(batch).__name__}')
+    # The type counts, since 1 equals True and 1.0. The text counts in place of
+    # the value, since NaN differs from NaN and no graph would be found again.
     return 'value', type(batch), repr(batch)
 
 
@@ -157,6 +161,7 @@ class BatchMemory:
             i: torch.empty_like(tensor, requires_grad=False)
             for i, tensor in enumerate(tensors) if tensor.device == device
         }
+        # Before the loop adds places for tensors of the CPU.
         self._near = list(places.values())
         for dtype, group in self._groups(tensors).items():
             flat = torch.empty(
@@ -190,11 +195,16 @@ class BatchMemory:
         """
         tensors = tensors_of(batch)
         near = [x.detach() for x in tensors if x.device == self.device]
+        # torch copies a list by few kernels if all tensors have a dtype in
+        # common.
         for group in _by_dtype(self._near, near):
             torch._foreach_copy_(*group)
         for dtype, values in self._groups(tensors).items():
             flat = torch.cat([x.detach().reshape(-1) for x in values])
             if self.device.type == 'cuda':
+                # New pinned memory for each batch: the copy of the batch
+                # before may still be under way. Pageable memory would make the
+                # host wait.
                 flat = flat.pin_memory()
             self._far[dtype].copy_(flat, non_blocking=True)
 

@@ -57,6 +57,8 @@ class GradientStore:
         Args:
             gradients (Sequence[Tensor]): Of each parameter.
         """
+        # The host's zero_grad and a loaded checkpoint change ``grad`` alone,
+        # so ``grad`` tells whether the values in the store count.
         if not self.waiting():
             for targets, sources in self._by_layout(gradients):
                 torch._foreach_copy_(targets, sources)

@@ -25,6 +25,8 @@ def settings_of(wrapper: OptimWrapper) -> Tuple:
         tuple: Backend of the ops, precision, autocast and determinism.
     """
     backends = torch.backends
+    # Kernels are chosen at the capture. A graph is found by all these
+    # switches, so that a switch thrown later asks for another graph.
     return (
         default_backend(),
         *map(setting, SWITCHES),
@@ -100,6 +102,8 @@ class HostDraws:
         self._before = self._states()
         self._hub: Any = MessageHub.get_current_instance()
         self._info = self._hub._runtime_info
+        # Entries of a single hub: an exchanged method of the class would note
+        # readings of all hubs in the process.
         self._noted = _NotedInfo(self._info)
         self._hub._runtime_info = self._noted
         return self
@@ -107,6 +111,7 @@ class HostDraws:
     def __exit__(self, *error: Any) -> None:
         self._hub._runtime_info = self._info
         read = list(self._noted.read)  # before the next line reads all
+        # The block has written into the copy.
         self._info.update(self._noted)
         for name, now, before in zip(('random', 'numpy.random', 'torch'),
                                      self._states(), self._before):
@@ -119,6 +124,7 @@ class HostDraws:
     def _states(self) -> List[Any]:
         """Return the states of the generators, to be compared."""
         _, keys, *rest = np.random.get_state()
+        # As bytes, since == between arrays gives an array.
         states: List[Any] = [
             random.getstate(), (np.asarray(keys).tobytes(), *rest)
         ]

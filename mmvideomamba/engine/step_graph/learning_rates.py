@@ -39,8 +39,11 @@ class LearningRates:
         self.read = self._read()
         self.members: Dict[Tuple, List[int]] = {}
         for i, rate in enumerate(self.read):
+            # By the text: lists of a config, as of betas, have no hash.
             key = repr(self.settings[i]), rate
             self.members.setdefault(key, []).append(i)
+        # float32, as the fused kernels read a rate on the device, see
+        # ``float32_rates``.
         self.rates = torch.tensor([rate for _, rate in self.members],
                                   dtype=torch.float32,
                                   device=device)
@@ -70,6 +73,7 @@ class LearningRates:
         self.read = read
         new = torch.tensor(rates, dtype=torch.float32)
         if self.rates.is_cuda:
+            # A copy from pageable memory would wait for the device.
             new = new.pin_memory()
         self.rates.copy_(new, non_blocking=True)
         return ''
@@ -88,6 +92,8 @@ class LearningRates:
         """Have few groups for a while, with learning rates on the device."""
         optimizer = self.optimizer
         groups = optimizer.param_groups
+        # A fused kernel runs for each group, and mmengine makes a group of
+        # each parameter.
         merged = []
         for rate, members in zip(self.rates.unbind(), self.members.values()):
             first = dict(groups[members[0]])

@@ -71,6 +71,7 @@ class LossGraphs:
             graph = self._capture(key, batch)
             if graph is None:
                 return self._warm(key, batch)
+        # Also right after a capture: a capture notes kernels without a launch.
         graph.recording.replay()
         return graph.recording.result
 
@@ -85,19 +86,26 @@ class LossGraphs:
         self._memories.clear()
         self.pool = None
         if self.work.device.type == 'cuda':
+            # torch lends the memory of a graph's pool to no other tensor
+            # before the cache is emptied.
             torch.cuda.empty_cache()
 
     def _warm(self, key: Any, batch: Any) -> Losses:
         """Run eagerly, the last time before a capture on a copy."""
         self._seen[key] = self._seen.get(key, 0) + 1
+        # At equality alone: a layout without room then is not tried in each
+        # further step.
         if self._seen[key] != self.warm_up or not self._has_room():
             return self.work.attempt(batch)
         device = self.work.device
         try:
+            # Outside of the watched block, as making the copy may wait for the
+            # device.
             memory = BatchMemory(batch, device)
             with Waits(device) as waits, HostDraws(device) as draws:
                 losses = self.work.attempt(memory.batch, rehearse=True)
         except (OtherParametersError, torch.cuda.OutOfMemoryError):
+            # Not a fault of the batch's copy; ``GraphedStep`` decides.
             raise
         except Exception as error:
             self.drop('the step needs more of a batch than tensors: '

@@ -52,10 +52,14 @@ def wrapper_reason(wrapper: Any) -> str:
     Returns:
         str: The reason, or ''.
     """
+    # A subclass may scale, clip or step in a way that StepWork does not
+    # repeat.
     if type(wrapper) not in (OptimWrapper, AmpOptimWrapper):
         return (f'{type(wrapper).__name__} is neither OptimWrapper nor '
                 'AmpOptimWrapper')
     changed = [name for name in _OWN if name in vars(wrapper)]
+    # The guard itself exchanges backward and step, and StepWork knows the
+    # guard.
     if guard_of(wrapper) is None:
         changed += [x for x in ('backward', 'step') if x in vars(wrapper)]
     if changed:
@@ -109,6 +113,7 @@ def model_reason(model: nn.Module, table: Any) -> str:
         if reason:
             return f'{type(module).__name__}: {reason}'
     for name, x in inner.named_parameters():
+        # A replay runs no Python: a hook would run at the capture alone.
         if x._backward_hooks or getattr(x, '_post_accumulate_grad_hooks',
                                         None):
             return f'the parameter {name} has a hook'
@@ -139,11 +144,14 @@ def _wrapper_of_model_reason(model: Any) -> str:
     """Tell why a wrapper of the model forbids a capture."""
     if type(model) is not MMDistributedDataParallel:
         return f'the model is in {type(model).__name__}'
+    # StepWork calls the model inside of the wrapper and sums gradients by
+    # itself: further work of the wrapper would be left out without a word.
     named = dict(
         find_unused_parameters=model.find_unused_parameters,
         detect_anomalous_params=model.detect_anomalous_params,
         static_graph=model.static_graph,
         mixed_precision=getattr(model, 'mixed_precision', None),
+        # On by default, and without effect on a model without buffers.
         broadcast_buffers=model.broadcast_buffers
         and any(True for _ in model.module.buffers()))
     for name, value in named.items():

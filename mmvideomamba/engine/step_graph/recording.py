@@ -35,6 +35,7 @@ class Recording:
                     self.graph, pool=pool, capture_error_mode='thread_local'):
                 self.result = run()
         except BaseException:
+            # Ctrl-C within a capture spoils the generator as an error does.
             _renew(generator, state)
             raise
 

@@ -171,6 +171,8 @@ class GraphedStep:
                 self.model):
             batch = self.model.data_preprocessor(data, True)
         here.wait_stream(self._side)
+        # The memory belongs to the side stream, and the allocator would give
+        # the memory to the next batch before the step has read the tensors.
         for tensor in tensors_of(batch):
             if tensor.is_cuda:
                 tensor.record_stream(here)
@@ -181,12 +183,15 @@ class GraphedStep:
         work, wrapper = self.work, self.wrapper
         assert work.store is not None
         work.store.take(losses.gradients)
+        # As the host's update_params; should_update reads the count.
         wrapper._inner_count += 1
         # The next step overwrites the values of a graph.
         outputs = dict(zip(losses.names, losses.values.clone().unbind()))
         if not wrapper.should_update():
             work.store.show(True)
             return outputs
+        # Sums wait for the last batch of an update, as under the wrapper's
+        # no_sync.
         work.store.reduce()
         self.update.run(self.losses.pool, bool(self.losses.graphs))
         if self.update.failed:
@@ -200,6 +205,8 @@ class GraphedStep:
 
     def _rest(self, batch: Any) -> Dict[str, Tensor]:
         """Go on as the host does after its data preprocessor."""
+        # Not by train_step: the batch would be normalized twice, and mixed by
+        # other draws.
         with self.wrapper.optim_context(self.wrapped):
             losses = self.wrapped._run_forward(batch, mode='loss')
         loss, log_vars = self.model.parse_losses(losses)
@@ -220,6 +227,7 @@ class GraphedStep:
         if self._calls == 1:
             # The first step may have made tables of the layers' own.
             self._look()
+            # GradScaler makes the tensor in the first step.
             self._scale = self._loss_scale()
         if wrapper is not self.wrapper:
             return 'the training has another optimizer wrapper'
@@ -241,6 +249,7 @@ class GraphedStep:
             setting = self._marks.changed()
         if setting:
             return f'{setting} of the model has changed'
+        # A graph reads parameters and buffers by address.
         if self._table.weights() != self._places:
             return 'parameters or buffers lie elsewhere'
         return ''
@@ -251,6 +260,8 @@ class GraphedStep:
 
     def _excuse(self, error: Exception) -> str:
         """Tell why a step may be tried again in the host's own way."""
+        # A process of several must not change the sums of gradients alone: the
+        # other processes would wait for ever.
         if isinstance(error, OtherParametersError):
             return '' if self.distributed else str(error)
         if self.work.store is None:
@@ -282,6 +293,8 @@ class GraphedStep:
         for _ in range(2):  # the first call of a size prepares
             self._wait_for_device()
             start = time.perf_counter()
+            # Zeros of equal sizes, as the store may hold gradients of earlier
+            # batches.
             for flat in self.work.store.flat.values():
                 torch.distributed.all_reduce(torch.zeros_like(flat))
             self._wait_for_device()
@@ -315,6 +328,8 @@ class GraphedStep:
             print_log(f'training steps run without CUDA graphs: {reason}',
                       'current', logging.INFO)
         self.reason = reason
+        # A single process of several goes on eagerly with the sums of the
+        # store, as sums in the host's order would meet others of another size.
         self.left = together or not self.distributed
         if hasattr(self, 'work'):
             self.losses.drop(reason)

@@ -14,7 +14,8 @@ from .work import StepWork
 
 # Optimizers whose fused kernels take a learning rate on the device.
 FUSED = (SGD, Adam, AdamW)
-# Captures after changed settings of the optimizer.
+# Captures after changed settings of the optimizer. Without a limit an
+# optimizer with new settings in each step would be captured in each step.
 MOST_CAPTURES = 5
 
 
@@ -59,6 +60,8 @@ class UpdateGraph:
         work.look_at_groups()
         if self._replay():
             if work.guard is not None:
+                # A replay runs no Python of the guard, so the host counts
+                # here.
                 work.guard.note_step()
             if work.store.waiting():
                 work.wrapper.zero_grad()
@@ -80,6 +83,8 @@ class UpdateGraph:
         reason = self.rates.send()
         if not reason and self._settings() != self.settings:
             reason = 'settings of clipping or of the loss scaler have changed'
+        # A loaded state has new tensors, and the graph would go on with the
+        # old.
         if not reason and not _same_objects(self._states(), self.states):
             reason = ('parameters, hooks or states of the optimizer are '
                       'others')
@@ -128,6 +133,7 @@ class UpdateGraph:
         scaler, optimizer = self.work.scaler, self.work.wrapper.optimizer
         if scaler is not None:
             scaler._per_optimizer_states.pop(id(optimizer), None)
+        # GradScaler.step leaves both on a fused optimizer after an error.
         for name in ('found_inf', 'grad_scale'):
             vars(optimizer).pop(name, None)
 
@@ -167,6 +173,7 @@ def _reason(work: StepWork) -> str:
     if not all(group.get('fused') for group in optimizer.param_groups):
         return f'{name} does not update by its fused kernels'
     step = vars(optimizer).get('step')
+    # Schedulers of mmengine and of torch wrap step by a counter of calls.
     if step is not None and not hasattr(step, '_with_counter') and not hasattr(
             step, '_wrapped_by_lr_sched'):
         return f'step of {name} was exchanged'

@@ -28,6 +28,7 @@ class Waits:
             self._mode = torch.cuda.get_sync_debug_mode()
             self._catch = warnings.catch_warnings(record=True)
             self._caught: Any = self._catch.__enter__()
+            # Python is silent about a line with an earlier warning.
             warnings.simplefilter('always')
             torch.cuda.set_sync_debug_mode('warn')
         return self

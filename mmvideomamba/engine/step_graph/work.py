@@ -85,6 +85,8 @@ class StepWork:
             RuntimeError: If a rehearsal finds a module of a distributed
                 training with a parameter that is not its own.
         """
+        # After an error the batch may run again in another way, and needs the
+        # same draws and running statistics.
         generators = generator_states()
         self._buffers.keep()
         try:
@@ -112,6 +114,8 @@ class StepWork:
         """
         parameters = self._parameters()
         loss, log_vars = self._loss(batch)
+        # Not backward: DistributedDataParallel sums in hooks of the nodes that
+        # write ``grad``, and autograd.grad leaves the nodes out.
         found = torch.autograd.grad(loss, parameters, allow_unused=True)
         return self._result(log_vars, parameters, found)
 
@@ -180,6 +184,7 @@ class StepWork:
                 raise RuntimeError(f'the value {name} to log is on the host')
         dtypes = {x.dtype for x in log_vars.values()}
         dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+        # Joined, since a step then copies all values by a single kernel.
         return torch.stack(
             [x.detach().to(dtype).reshape(()) for x in log_vars.values()])
 
