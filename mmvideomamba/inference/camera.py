@@ -50,6 +50,7 @@ def read_camera(camera: Union[int, str], seconds: float = 3.) -> dict:
             there, frame = capture.read()
             if not there:
                 break
+            # OpenCV gives BGR.
             frames.append(frame[..., ::-1])
     finally:
         capture.release()

@@ -46,6 +46,7 @@ def frame_size(sample: dict) -> Optional[Tuple[int, int]]:
     if reader is not None:
         if not isinstance(reader, VideoReader):
             return None  # opened by a step of the host
+        # The size may need a decoded frame, and a decoder can hang.
         return run_limited(lambda: reader.size, reader.time_limit, reader.path)
     if 'frame_dir' not in sample or sample['modality'] != 'RGB':
         return None
@@ -89,6 +90,7 @@ def packed_groups(sample: dict, rest: Callable[[dict], dict],
         tuple[int, dict]: Number of clips, and the packed sample of these.
     """
     clips = int(sample['num_clips'])
+    # (clips * t, ) to (clips, t).
     inds = sample['frame_inds'].reshape(clips, -1)
     reader = sample.get('video_reader')
     try:
@@ -126,6 +128,8 @@ def read_clips(sample: dict, rest: Callable[[dict], dict]) -> dict:
         found = packed['inputs']
         if views is None:
             count = len(found) // number * clips
+            # Room for all at once: joining the groups at the end would take
+            # twice the memory.
             views = found.new_empty((count, *found.shape[1:]))
         views[end:end + len(found)] = found
         end += len(found)

@@ -77,6 +77,7 @@ def draw_results(draw: Callable,
         frames = [_frames(item) for item in items]
         for item, result, folder in zip(frames, good,
                                         _folders(frames, vid_out_dir)):
+            # A call for each video, as the folders differ.
             one = draw([item], [_drawable(result)], vid_out_dir=folder)
             if one is None:
                 return None

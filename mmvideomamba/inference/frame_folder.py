@@ -41,6 +41,8 @@ def _guess_template(folder: str, names: List[str]) -> Optional[str]:
         match = _NUMBERED.match(name)
         if match:
             key = (match[1], match[3])
+            # Numbers without zeros in front grow longer; the shortest tells
+            # the width.
             found[key] = min(found.get(key, 99), len(match[2]))
     if not found:
         return None
@@ -49,6 +51,7 @@ def _guess_template(folder: str, names: List[str]) -> Optional[str]:
         raise MediaError(folder, f'holds images named in several ways: {ways}',
                          _REMEDY, 'folder')
     ((start, end), width), = found.items()
+    # Braces in a name are no field of the template.
     start, end = (
         part.replace('{', '{{').replace('}', '}}') for part in (start, end))
     return f'{start}{{:0{width}}}{end}'

@@ -46,6 +46,8 @@ def list_images(inputs: Any) -> List[Image]:
             found.append(_check_image(item))
         elif isinstance(item,
                         (int, np.integer)) and not isinstance(item, bool):
+            # read_camera takes a frame at least, so a moment gives a single
+            # frame. Images are BGR here, frames of videos RGB.
             frame = read_camera(int(item), seconds=1e-9)['array'][0]
             found.append(np.ascontiguousarray(frame[..., ::-1]))
         else:

@@ -69,6 +69,7 @@ def _expand(item: Any, input_format: str) -> List[Input]:
     """Return the videos of an input."""
     if isinstance(item, os.PathLike):
         item = os.fspath(item)
+    # True is an int of Python, and would mean camera 1.
     if isinstance(
             item,
             bool) or not isinstance(item,

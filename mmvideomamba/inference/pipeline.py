@@ -163,6 +163,7 @@ class VideoPipeline:
         if choose is None:
             return rest(sample), Chosen([])
         sample = choose(sample)
+        # Users count frames from 0, files of frames may begin at 1.
         inds = sample['frame_inds'] - sample.get('start_index', 0)
         clips = inds.reshape(-1, int(sample['clip_len'])).tolist()
         chosen = Chosen(clips, sample.get('avg_fps'))
@@ -197,6 +198,8 @@ class VideoPipeline:
         places = [i for i, name in enumerate(names, 1) if name in known]
         # Built under the scope of the host, whatever ran before.
         with DefaultScope.overwrite_default_scope('mmaction'):
+            # Without a sampler, or with several, the choice of frames stays
+            # unknown.
             if len(places) != 1:
                 return None, Compose(steps)
             return Compose(steps[:places[0]]), Compose(steps[places[0]:])

@@ -55,6 +55,7 @@ def predict(model: Any, samples: Sequence[dict]) -> List[Any]:
     """
     limit = views_at_once(model)
     counts = {len(sample['inputs']) for sample in samples}
+    # Samples of unequal numbers of views cannot be stacked.
     if len(counts) == 1 and max(counts) <= limit:
         return model.test_step(pseudo_collate(list(samples)))
     return [_predict_parts(model, sample, limit) for sample in samples]
@@ -68,5 +69,6 @@ def _predict_parts(model: Any, sample: dict, limit: int) -> Any:
             dict(inputs=[views], data_samples=[sample['data_samples']]), False)
         features, extra = model.extract_feat(data['inputs'], test_mode=True)
         parts.append(model.cls_head(features, **extra))
+    # All views first, as the head averages over the views of a video.
     scores = torch.cat(parts)
     return model.cls_head.predict_by_feat(scores, data['data_samples'])[0]

@@ -51,6 +51,8 @@ def read_batches(inputs: Sequence[Any], read: Callable[[Any], dict],
             try:
                 batch.append(Read(input_name(item), read(item)))
             except MediaError as error:
+                # The error says all; a list of bad inputs would say the same
+                # twice.
                 if len(inputs) == 1:
                     raise
                 bad.append(str(error))

@@ -45,6 +45,8 @@ def _inference(model: Any, views: Views) -> VideoInference:
     """Set up the inference of a model from ``init_recognizer``."""
     cfg = model.cfg
     data_set = test_data_set(cfg)
+    # In the order of the host's function; ``build_inference`` has the order of
+    # the host's inferencer.
     steps = cfg.get('test_pipeline') or data_set.get('pipeline')
     if not steps:
         raise ValueError(_NO_PIPELINE)
@@ -120,6 +122,7 @@ def recognize(model: Any,
     if views != 'all':
         raise ValueError(f'views={views!r} and a test_pipeline are given; the '
                          'pipeline says how many views are taken')
+    # A dict without a source is a sample for the given pipeline.
     known = not isinstance(video, dict) or any(key in video for key in SOURCES)
     sample = pack_input(_one_input(video)) if known else video
     return predict(model, [test_pipeline(sample)])[0]

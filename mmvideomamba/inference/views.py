@@ -90,6 +90,7 @@ def set_views(steps: Sequence[dict], views: Views) -> List[dict]:
         sampler.update(num_clips=1, num_windows=views)
     else:
         sampler['num_clips'] = views
+        # The option would double the clips.
         sampler.pop('twice_sample', None)
     return [_central_crop(step) for step in steps]
 
@@ -156,5 +157,6 @@ def set_test_views(cfg: Any, views: Views) -> None:
         cfg.test_pipeline = set_views(cfg.test_pipeline, views)
     for data in _data_sets(cfg.get('test_dataloader')):
         data['pipeline'] = set_views(data['pipeline'], views)
+        # Data set and sampler have to cut the same windows.
         if any(step_name(step) in WINDOWS for step in data['pipeline']):
             data['num_windows'] = views

@@ -73,6 +73,7 @@ class Evaluation:
         self.mistakes.append(
             Mistake(one.input, self.classes[true], self.classes[best],
                     chance[best], chance[true]))
+        # Cut at each mistake: a test of a million videos keeps few in memory.
         self.mistakes.sort(key=lambda m: m.true_probability - m.probability)
         del self.mistakes[WORST:]
 

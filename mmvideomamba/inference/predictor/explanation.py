@@ -136,9 +136,11 @@ def _views(images: bool, inputs: torch.Tensor, prediction: Prediction,
     """Join pixels, frame numbers and relevance of the views."""
     if images:
         # mmpretrain reads the channels in the order blue, green, red.
+        # (3, h, w) to (1, 3, 1, h, w), a clip of a frame.
         pixels = inputs.flip(0)[None, :, None]
     else:
         pixels = inputs
+    # (m, 3, t, h, w) to (m, t, h, w, 3).
     frames = pixels.permute(0, 2, 3, 4, 1).cpu().numpy()
     frames = np.ascontiguousarray(frames.clip(0, 255).astype(np.uint8))
     numbers, times = prediction.frames, prediction.times

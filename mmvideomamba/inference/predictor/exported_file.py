@@ -130,8 +130,10 @@ class ExportedFile:
         """
         if self.images:  # loaded in BGR
             image = self.pipeline(item)['inputs'].numpy()
+            # BGR (3, h, w) to RGB (h, w, 3).
             return image[::-1].transpose(1, 2, 0), Chosen([[0]])
         sample, chosen = self.pipeline.read(item)
+        # (m, 3, t, h, w) to (m, t, h, w, 3).
         return sample['inputs'].numpy().transpose(0, 2, 3, 4, 1), chosen
 
     def score(self, samples: Sequence[np.ndarray]) -> np.ndarray:
@@ -158,12 +160,15 @@ class ExportedFile:
             parts = [views[i:i + step] for i in range(0, len(views), step)]
         found: Dict[str, List[np.ndarray]] = {n: [] for n in self.outputs}
         for part in parts:
+            # A batch of a single input, (1, m, t, h, w, 3) or (1, h, w, 3).
             array = np.ascontiguousarray(part[None])
             self._check_shape(array)
             for name, output in zip(self.outputs, self.run(array)):
                 found[name].append(np.array(output[0]))
         if 'value' in found:
             return np.mean(found['value'], axis=0).reshape(1)
+        # Means of probabilities may be joined. With 'score' the logits of all
+        # views are averaged before the softmax.
         if len(parts) == 1 or self.description['average'] == 'prob':
             return np.mean(found['probabilities'], axis=0)
         mean = torch.from_numpy(np.concatenate(found['logits'])).mean(0)

@@ -52,6 +52,7 @@ def file_names(items: Sequence[str]) -> List[str]:
     paths = [Path(os.path.abspath(item)) for item in dict.fromkeys(items)]
     root = os.path.commonpath([path.parent for path in paths])
     found: Dict[str, str] = {}
+    # A file given twice is no conflict, so each file counts once.
     for item, path in zip(dict.fromkeys(items), paths):
         name = path.relative_to(root).with_suffix('').as_posix()
         if name in found:
@@ -124,6 +125,7 @@ class FeatureFolder:
             bool: False also if the video has changed since.
         """
         array, description = self.paths(name)
+        # Half of a pair is left by a killed run.
         if not array.exists() or not description.exists():
             return False
         known = read_json(description, 'description', 'remove it')
@@ -151,6 +153,7 @@ class FeatureFolder:
             shape=list(one.features.shape),
             **more,
             times=None if times is None else times.round(6).tolist())
+        # The array last: an array stands for a finished video.
         write_file(description, json.dumps(values))
         content = io.BytesIO()
         np.save(content, one.features)
@@ -166,12 +169,14 @@ class FeatureFolder:
             tuple[np.ndarray, dict]: The features (n, c), and the description.
         """
         array, description = self.paths(name)
+        # A pickled array could run code.
         return (np.load(array, allow_pickle=False),
                 read_json(description, 'description', 'remove it'))
 
 
 def _write_npz(path: Path, folder: FeatureFolder, names: List[str]) -> None:
     """Write an .npz file, one array at a time."""
+    # By hand, as np.savez wants all arrays in memory.
     with zipfile.ZipFile(draft_of(path), 'w', allowZip64=True) as file:
         for name in names:
             features, values = folder.read(name)

@@ -57,6 +57,7 @@ class FeaturePlan(NamedTuple):
             np.ndarray: Numbers of the frames, (n, length), int64.
         """
         count = 1 + max(0, -((self.extent - total) // self.stride))
+        # No window may begin after the end, for strides above the extent too.
         count = min(count, -(-total // self.stride))
         starts = self.stride * np.arange(count)
         inside = self.interval * np.arange(self.length)

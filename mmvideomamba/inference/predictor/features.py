@@ -93,6 +93,7 @@ class FeatureExtractor:
             raise ValueError(f"level={level!r}: an image has no windows; take "
                              "level='clip'")
         if level != 'clip':
+            # A window is read with a single crop, whatever the test takes.
             pipeline = VideoPipeline(pipeline.original, 'one')
         self.pipeline: Any = pipeline
         self.batch_size, self.workers = batch_size, workers
@@ -136,6 +137,7 @@ class FeatureExtractor:
             raise part.error
         assert head is not None
         spans = self.plan.spans(head.clips, head.total)
+        # The last window repeats the last frame, and the rows of repeats go.
         found = np.concatenate(rows)[:len(spans)]
         return Features(name, found, spans, head.fps, head.total)
 
@@ -183,6 +185,7 @@ class FeatureExtractor:
             data = model.data_preprocessor(
                 dict(inputs=[views], data_samples=[packed['data_samples']]),
                 False)
+            # (1, m, 3, t, h, w) to (m, 3, t, h, w).
             found.append(self._features(data['inputs'].flatten(0, 1)))
         rows = np.concatenate(found)
         # All clips of the first crop come first, then those of the next.
@@ -203,6 +206,7 @@ class FeatureExtractor:
         maps = self._last(outs)
         if maps.dim() == 4:  # an image model in a recognizer
             maps = maps.unsqueeze(2)
+        # (b, c, t, h, w) to (b, t, c).
         return maps.mean((3, 4)).transpose(1, 2).float().cpu().numpy()
 
     def _last(self, outs: Tuple[Tensor, ...]) -> Tensor:
@@ -213,6 +217,7 @@ class FeatureExtractor:
         """Return one vector a clip, (b, c), as the out type asks."""
         found = self._last(outs)
         if self.backbone.out_type == 'raw':
+            # Tokens (b, 1 + tokens, c) to the class token (b, c).
             found = found[:, 0]
         elif found.dim() > 2:
             found = found.flatten(2).mean(2)

@@ -20,10 +20,13 @@ def _listed(lines: Iterable[str], folder: Path) -> List[str]:
     """
     found = []
     for line in lines:
+        # Editors of Windows begin a file with the mark U+FEFF.
         text = line.strip('\ufeff \t\r\n')
         if not text:
             continue
         path, rest = text, text.split()
+        # Numbers come off only while no file is found, as a name can end in a
+        # number.
         while rest and not _existing(path, folder):
             if len(rest) < 2 or not rest[-1].lstrip('-').isdigit():
                 path = text

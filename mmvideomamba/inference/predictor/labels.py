@@ -58,6 +58,7 @@ def read_labels(path: str, num_classes: int,
 def _split(text: str, num_classes: int,
            classes: Sequence[Tuple[int, str]]) -> Tuple[str, int]:
     """Take a line apart into name and label."""
+    # Names before numbers, as the name of a class can end in a number.
     for label, known in classes:
         head = text[:-len(known)]
         if text.endswith(known) and head[-1:] in (' ', '\t', ','):

@@ -106,6 +106,7 @@ class LoadedModel:
             else:
                 results = predict(self.model, samples)
         scores = torch.stack([r.pred_score.float().cpu() for r in results])
+        # With average_clips='score' the head returns the mean of the logits.
         if (task == 'video-classification'
                 and self.description.get('average') == 'score'):
             kind: Optional[str] = self.description.get('probability')

@@ -39,6 +39,7 @@ def choose_device(device: str) -> str:
     if device == 'auto':
         return 'cuda' if torch.cuda.is_available() else 'cpu'
     try:
+        # By an allocation, as torch.device takes a GPU that is not there.
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
         text = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -170,6 +171,8 @@ class Predictor:
                 'the model holds no names of classes, so classes are '
                 'numbered; give classes (--classes), a file with a name a '
                 'line', 'current')
+        # A generator of another method, so that wrong arguments raise at the
+        # call, and not at the first result.
         return self._predict(self.list_inputs(inputs), topk, number)
 
     def features(self,
@@ -257,6 +260,7 @@ class Predictor:
     def _predict(self, items: List[Any], topk: int,
                  number: bool) -> Iterator[Prediction]:
         """Read and score inputs."""
+        # A batch in work, and a file for each thread.
         read = read_ahead(items, self.backend.read, self.workers,
                           self.batch_size + self.workers)
         while True:

@@ -29,6 +29,7 @@ def usual_workers() -> int:
     Returns:
         int: A thread for each core of the process, at most ``MOST_WORKERS``.
     """
+    # os.cpu_count counts the cores of the machine, of other jobs too.
     if hasattr(os, 'sched_getaffinity'):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -74,4 +75,5 @@ def read_ahead(items: Sequence[Any], read: Callable[[Any], Any], workers: int,
         while waiting:
             yield waiting.popleft().result()
     finally:
+        # A caller that stops early does not wait for decoders.
         pool.shutdown(wait=False, cancel_futures=True)

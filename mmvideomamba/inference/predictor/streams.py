@@ -29,6 +29,7 @@ class _Stream:
                  stop: threading.Event) -> None:
         self.index, self.item, self.read, self.stop = index, item, read, stop
         self.queue: 'Queue[Part]' = Queue(1)
+        # A thread inside of a decoder must not hold up the end of the process.
         threading.Thread(target=self._fill, daemon=True).start()
 
     def _fill(self) -> None:
@@ -41,8 +42,11 @@ class _Stream:
                     return
             self._put(Part(self.index, None))
         except BaseException as error:
+            # An error in a thread would go unseen; the caller raises the
+            # error.
             self._put(Part(self.index, None, error))
         finally:
+            # A stopped generator would keep the video open.
             if parts is not None and hasattr(parts, 'close'):
                 parts.close()
 
@@ -92,6 +96,8 @@ def read_streams(items: Sequence[Any],
     try:
         while waiting or active:
             while waiting and len(active) < max(1, workers):
+                # Results after a long input wait in memory until the long
+                # input is done.
                 if ahead and active and not _near(waiting[0][0], active,
                                                   ahead):
                     break

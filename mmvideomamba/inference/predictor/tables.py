@@ -80,6 +80,7 @@ def _csv_text(predictions: Sequence[Prediction]) -> str:
     if any(one.value is not None for one in predictions):
         columns.append('value')
     text = io.StringIO()
+    # 'ignore': each row has a value, also where no column is for numbers.
     writer = csv.DictWriter(
         text, [*columns, 'frames', 'error'],
         extrasaction='ignore',

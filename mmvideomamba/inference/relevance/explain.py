@@ -64,6 +64,8 @@ def relevance(model: Any,
     # Gradients are needed whatever the mode of the caller.
     with torch.inference_mode(False), torch.enable_grad(), \
             evaluation_mode(model):
+        # A tensor made in inference mode takes no gradients, a clone made here
+        # does.
         x = normalised(model, _as_batch(inputs, backbone).clone()).detach()
         parts = x.split(views_at_once(model))
         labels = _labels(model, parts, label)
@@ -164,8 +166,10 @@ def _explain(model: Any, backbone: Any, x: Tensor, labels: List[int],
     else:
         score = score_of(scores, labels)
         rows = _weighted(score, calls, method)
+    # Blocks of (m, 1 + tokens) each, in float32 also under autocast.
     total = torch.stack([row.float() for row in rows]).sum(0)
     grid = backbone.grid[1:]
+    # (m, 1 + tokens) to (m, t', h', w'), without the class token.
     return total[:, 1:].detach().unflatten(1, (-1, *grid))
 
 

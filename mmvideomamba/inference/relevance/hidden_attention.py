@@ -56,6 +56,7 @@ def scan_row(delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
     """
     if not reverse:
         row = torch.zeros_like(delta)
+        # (b, n) to (b, 1), for all channels.
         own = (C[:, 0] * B[:, 0]).sum(-1, keepdim=True)
         row[:, 0] = own * delta[:, 0]
         return row
@@ -63,6 +64,7 @@ def scan_row(delta: Tensor, A: Tensor, B: Tensor, C: Tensor,
     passed = delta.cumsum(dim=1) - delta
     row = torch.zeros_like(delta)
     for n in range(A.shape[1]):  # one state at a time, for the memory
+        # (b, l, 1), for all channels.
         factor = (C[:, :1, n] * B[:, :, n]).unsqueeze(-1)
         row += factor * torch.exp(passed * A[:, n])
     return row * delta
@@ -107,11 +109,13 @@ def class_row(mixer: Any,
         index = None
         if moved:
             assert order is not None
+            # (l, ) to (b, l, d), as gather needs.
             index = order.expand(v.shape[:2]).unsqueeze(-1).expand_as(v)
         row, s = _row_of_scan(
             v if index is None else v.gather(1, index), mixer.direction(end),
             mixer.backend)
         if index is not None:
+            # Back to stored order, as relevance adds up token by token.
             row = torch.empty_like(row).scatter_(1, index, row)
             s = torch.empty_like(s).scatter_(1, index, s)
         rows.append(row)

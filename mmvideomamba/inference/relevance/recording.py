@@ -57,6 +57,7 @@ def evaluation_mode(model: nn.Module) -> Iterator[None]:
     Args:
         model (nn.Module): The model.
     """
+    # By module, as frozen parts of a training are in evaluation mode already.
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:

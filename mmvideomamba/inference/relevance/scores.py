@@ -24,6 +24,7 @@ def normalised(model: Any, inputs: Tensor) -> Tensor:
     """
     if isinstance(model, BaseRecognizer):
         data = dict(inputs=[inputs], data_samples=[ActionDataSample()])
+        # (1, m, 3, t, h, w) to (m, 3, t, h, w).
         return model.data_preprocessor(data, False)['inputs'].flatten(0, 1)
     if isinstance(model, ImageClassifier):
         return model.data_preprocessor(dict(inputs=inputs), False)['inputs']
@@ -74,6 +75,7 @@ def class_scores(model: Any, x: Tensor) -> Tensor:
     if hasattr(model, 'data_preprocessor') and not gives_scores(model):
         scores = None
     elif isinstance(model, BaseRecognizer):
+        # (m, c, t, h, w) to (m, 1, c, t, h, w): a view by itself is a video.
         scores = model.extract_feat(x.unsqueeze(1), stage='head')[0]
     else:
         scores = model(x)

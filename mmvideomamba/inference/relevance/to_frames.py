@@ -31,6 +31,7 @@ def to_frames(relevance: Tensor,
         raise ValueError(
             f'tokens of shape {tuple(relevance.shape)}, (m, t, h, w), do not '
             f'fit a clip of {t} frames of {h}x{w} pixels')
+    # (m, t', h', w') to (m, 1, t, h', w'), then to (m, t, h, w).
     x = F.interpolate(relevance.unsqueeze(1), (t, *grid[1:]), mode='nearest')
     mode = 'bilinear' if smooth else 'nearest'
     return F.interpolate(x.squeeze(1), (h, w), mode=mode)

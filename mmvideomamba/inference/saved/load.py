@@ -43,6 +43,7 @@ def build_model(model: Mapping[str, Any], scope: Optional[str],
         with SCOPE_LOCK, DefaultScope.overwrite_default_scope(scope
                                                               or 'mmaction'):
             return MODELS.build(Config(dict(model=model)).model).eval()
+    # Values by another hand make the hosts' classes fail in all kinds of ways.
     except (ValueError, TypeError, LookupError, AttributeError, RuntimeError,
             AssertionError, ArithmeticError, ImportError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -87,6 +88,7 @@ def _from_folder(folder: Path, device: Any) -> nn.Module:
     values = read_config(folder)
     name = str(folder / CONFIG)
     _check_values(values, name)
+    # Before the build, as parts of the hosts can run code named in a config.
     check_types(values, name)
     # The working folder may change before the files are read.
     plain = place_files(from_json(values['model']), str(folder.absolute()))
@@ -221,6 +223,7 @@ def _from_checkpoint(path: Path, config: Any, device: Any) -> nn.Module:
     try:
         cfg = _config_of(file, path, config)
         values = config_values(cfg)
+        # A user's own config is trusted, a config inside of a file is not.
         if config is None:
             check_types(values, 'its config')
         plain = plain_model(cfg)

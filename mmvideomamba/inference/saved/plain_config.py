@@ -56,6 +56,7 @@ def _plain_text(model: Dict[str, Any]) -> None:
             read_json(
                 Path(arch) / 'config.json', 'arch of TextTower',
                 'give the folder of a BERT'))
+    # The neck, a decoder of the pretraining, alone reads further outputs.
     if vision.pop('neck', None):
         for key in ('out_indices', 'stream_indices'):
             vision['backbone'].pop(key, None)

@@ -130,6 +130,8 @@ def _take(step: dict, row: _Step) -> dict:
     for key, value in step.items():
         if key in row.known:
             found[key] = value
+        # An unknown setting may change pixels: better no rule than a wrong
+        # rule.
         elif key not in ('type', *row.demanded, *row.ignored):
             raise _Unknown(f'{step_name(step)}({key}={value!r}) has no '
                            'counterpart in a rule')

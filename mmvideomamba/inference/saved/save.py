@@ -54,6 +54,7 @@ def _whole_model(model: nn.Module, folder: Path, config: Any,
         f'the {type(model).__name__}', 'its config')
     known = getattr(model, 'description', None)
     found = dict(known) if known else describe(model, cfg)
+    # Changed weights no longer have the accuracy of the file.
     if known and count_changes(model) != model.loaded_changes:
         found['results'] = dict(source='unknown')
     if licence is not None:

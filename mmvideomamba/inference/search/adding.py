@@ -45,6 +45,7 @@ def check_embedding(one: Any, settings: Settings) -> str:
     if vectors.shape != (count, settings.embed_dim):
         return (f'has vectors of shape {vectors.shape} in place of '
                 f'{(count, settings.embed_dim)}')
+    # Rows are only appended: a bad vector would be part of each later search.
     if not np.isfinite(vectors).all():
         return 'has vectors with infinite numbers or numbers that are none'
     if shape is not None:
@@ -87,6 +88,8 @@ def _add_one(place: Place, one: Any, settings: Settings,
         fault = check_embedding(one, settings)
         error = f'{place.path} {fault}' if fault else None
     if error is not None:
+        # Kept, so that later calls try again after a change, or with --retry,
+        # alone.
         return writer.append(_record_of(place, place.stamp, error=str(error)))
     record = _record_of(
         place, place.stamp, duration=float(one.duration), fps=float(one.fps))
@@ -133,6 +136,7 @@ def add_videos(plan: Plan,
             if progress is not None:
                 progress(record)
     finally:
+        # After Ctrl-C and errors too: the videos so far count.
         writer.commit()
     errors += [f'{path} was passed over by the model' for path in places]
     return Added(plan, count, errors, [])

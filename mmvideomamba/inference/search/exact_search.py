@@ -34,6 +34,8 @@ class _Best:
             found = np.flatnonzero(scores > self.scores[-1])
         if not len(found):
             return
+        # A partition takes linear time, a sort of a whole block does not. Rows
+        # equal to the least stay, since the first of equals wins below.
         if len(found) > self.topk:
             values = scores[found]
             least = np.partition(values, -self.topk)[-self.topk]
@@ -86,6 +88,7 @@ class ExactSearcher:
         best: List[_Best] = [_Best(min(topk, total)) for _ in queries]
         step = max(1, self.block_bytes // (4 * dim))
         for number, block in enumerate(_blocks(self.vectors, step)):
+            # (q, c) and (rows, c) to (q, rows).
             for one, scores in zip(best, queries @ block.T):
                 one.add(scores, number * step)
         if not best:

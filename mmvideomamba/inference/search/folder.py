@@ -97,6 +97,8 @@ def compact(folder: Path, store: Store, notes: List[str]) -> bool:
     copy = folder / folder_name(generation)
     try:
         copy_live(store, copy)
+        # index.json names the folder in use: a crash before the write leaves
+        # the old folder in use.
         store.settings._replace(generation=generation).write(folder)
     except OSError as error:
         shutil.rmtree(copy, ignore_errors=True)

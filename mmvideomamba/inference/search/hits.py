@@ -91,6 +91,7 @@ def printable(text: str) -> str:
     Returns:
         str: The name on a single line.
     """
+    # Control characters in the name of a file could write to the terminal.
     return ''.join(sign if sign.isprintable() else sign.
                    encode('unicode_escape', 'surrogatepass').decode()
                    for sign in text)
@@ -105,6 +106,7 @@ def clock(seconds: float) -> str:
     Returns:
         str: Such as '1:02:03.5'.
     """
+    # Rounded before the division, or 59.96 s would become 0:60.0.
     tenths = round(seconds * 10)
     minutes, rest = divmod(tenths, 600)
     hours, minutes = divmod(minutes, 60)

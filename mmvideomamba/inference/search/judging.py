@@ -41,6 +41,8 @@ def _from_store(candidates: Sequence[Candidate], text: str, predictor: Any,
     found: List[Optional[Pair]] = []
     for first in range(0, len(candidates), BATCH):
         rows = [one.row for one in candidates[first:first + BATCH]]
+        # Few rows (n, tokens, channels) are read from the mapped file at a
+        # time.
         part = np.stack([tokens[row] for row in rows])
         found += _judgements(part, text, predictor)
     return found

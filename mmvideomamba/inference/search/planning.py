@@ -188,6 +188,7 @@ def _moved(gone: Iterable[VideoRecord],
         # Only a possibly moved file is opened.
         if place.stamp in stamps:
             records = waiting.get((place.stamp, digest_of(place.path)))
+            # Unreadable files all have the digest ''.
             if records and records[0].digest:
                 pairs.append((records.pop(), place))
     return pairs
@@ -238,6 +239,8 @@ def make_plan(records: Dict[str, VideoRecord],
         moved=moved,
         same=same,
         failed=failed,
+        # Videos outside of the given folders stay, as a call may name a part
+        # of the indexed files.
         removed=[
             record for record in gone if record.path not in old and (
                 _inside(record.path, folders) or record.path in wrong)
@@ -287,6 +290,7 @@ def _count_windows(places: Sequence[Place],
     sample_bytes = sum(place.stamp.size for place in sample) or 1
     rate = sum(counts[place] for place in sample) / sample_bytes
     total = rate * sum(place.stamp.size for place in places)
+    # A video has a window at least.
     return max(len(places), round(total)), max(counts.values())
 
 
@@ -304,12 +308,15 @@ def add_sizes(plan: Plan, settings: Settings, rows: int, folder: Path) -> Plan:
     """
     todo = plan.todo
     windows, longest = _count_windows(todo, settings) if todo else (0, 0)
+    # float32 during the indexing, whatever the precision on the disk.
     vectors = settings.embed_dim * 4
     return plan._replace(
         windows=windows,
         longest=longest,
         estimated=settings.window is not None,
+        # A line of the journal takes about 300 bytes.
         disk=windows * settings.window_bytes + 300 * len(todo),
+        # 16 bytes are start and end of a window.
         memory=longest * (vectors + 16 + settings.token_bytes),
         # A block, its scores, and a flag and a number for each window.
         query_memory=3 * BLOCK_BYTES + 9 * (rows + windows),

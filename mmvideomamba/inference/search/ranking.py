@@ -64,10 +64,12 @@ def _merge(scores: np.ndarray, rows: np.ndarray,
     The best ``topk`` of all are among the best ``topk`` of each.
     """
     scores, rows = scores.reshape(-1), rows.reshape(-1)
+    # A vector library may find fewer rows, and marks the rest by -1.
     known = rows >= 0
     scores, rows = scores[known], rows[known]
     order = np.lexsort((rows, -scores))
     scores, rows = scores[order], rows[order]
+    # The first place of a row in the order holds the best cosine of the row.
     _, first = np.unique(rows, return_index=True)
     first = np.sort(first)[:topk]
     return scores[first], rows[first]
@@ -86,6 +88,7 @@ def _ranked(searcher: Searcher, queries: np.ndarray, start: int,
                 yield row, score
         if topk >= total or len(rows) < topk:
             return
+        # Rows of dropped, missing and left out videos have used up places.
         topk = min(total, 4 * topk)
 
 
@@ -128,15 +131,18 @@ class Ranking:
         total = self.store.rows
         if not total:
             return found
+        # A count beyond any limit leaves a video without hits.
         taken: Dict[str, int] = {path: 1 << 62 for path in leave_out}
         limit = total if per_video is None else per_video
         there: Dict[str, bool] = {}
+        # Some rows more than asked for, as dropped videos still have rows.
         for row, score in _ranked(self.searcher, queries, 2 * count + 16,
                                   total):
             record = self.owners.find(row)
             if record is None or taken.get(record.path, 0) >= limit:
                 continue
             path = record.path
+            # The file system is asked for each video, not for each window.
             if path not in there:
                 there[path] = os.path.exists(path)
             if not there[path]:

@@ -115,6 +115,7 @@ def build_searcher(name: str, vectors: np.ndarray, index: Path,
         draft = tempfile.mkdtemp(DRAFT, state, folder.parent)
     except OSError:  # a read-only index
         draft = tempfile.mkdtemp()
+        # A library may map the files for as long as the searcher lives.
         weakref.finalize(searcher, shutil.rmtree, draft, True)
         searcher.build(vectors, Path(draft))
         return searcher
@@ -134,6 +135,7 @@ def _put(draft: Path, folder: Path) -> None:
     except OSError:  # another process was faster
         shutil.rmtree(draft, ignore_errors=True)
         return
+    # Drafts stay: another process may be building now.
     for other in folder.parent.iterdir():
         if other != folder and not other.name.endswith(DRAFT):
             shutil.rmtree(other, ignore_errors=True)

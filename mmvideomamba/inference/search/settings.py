@@ -49,6 +49,7 @@ class Settings(NamedTuple):
     def window_bytes(self) -> int:
         """Bytes of a window on the disk."""
         item = 2 if self.precision == 'float16' else 4
+        # 16 bytes are start and end, float64.
         return self.embed_dim * item + 16 + self.token_bytes
 
     @property

@@ -73,6 +73,8 @@ class Store:
                 held = (self.folder / name).stat().st_size
             except FileNotFoundError:
                 held = -1
+            # More bytes than needed are no damage: a writer may be at work, or
+            # was killed.
             if held < size * self.rows:
                 raise ValueError(
                     f'{self.folder / name} is damaged: {max(held, 0)} bytes, '
@@ -277,6 +279,8 @@ class StoreWriter:
         start = time.monotonic()
         data = b''.join(self._lines)
         try:
+            # Rows before the line: the journal must never name rows that a
+            # power cut loses.
             for name in self.store.row_bytes():
                 os.fsync(self._files[name])
             _write_all(self._files[JOURNAL], data)
@@ -292,6 +296,8 @@ class StoreWriter:
         """Bring the records of the store up to date."""
         records = self.store.records
         for record in self._pending:
+            # Out first, so that a changed video goes to the end as in
+            # read_journal.
             records.pop(record.path, None)
             records[record.path] = record
         for record in self._dropped:

@@ -113,8 +113,11 @@ class VideoIndex:
             config=config,
             description=dict(_of_model(model, 'description')))
         path = Path(folder)
+        # Before the lock, which would make the folder, or a file in a folder
+        # of others.
         check_empty(path)
         with locked(path):
+            # Again, as another process may have made an index before the lock.
             check_empty(path)
             create_store(path / folder_name(1), settings)
             settings.write(path)
@@ -256,6 +259,7 @@ class VideoIndex:
         with self._writing() as (writer, lock, notes):
 
             def step(record: VideoRecord) -> None:
+                # A sign of life, for file systems without locks.
                 lock.beat()
                 if progress is not None:
                     progress(record)
@@ -398,6 +402,8 @@ class VideoIndex:
         """Return a ranking; searcher and owners are made once."""
         if self._ranking_parts is None:
             store = self.store
+            # Rows are only appended within a generation, so both numbers tell
+            # the content.
             state = f'{self.settings.generation}-{store.rows}'
             searcher = build_searcher(self._searcher_name, store.vectors(),
                                       self.folder, state)
@@ -428,6 +434,7 @@ class VideoIndex:
     def _writing(self) -> Iterator[Any]:
         """Hold the lock; yield the writer, the lock, and notes."""
         with locked(self.folder) as lock:
+            # Under the lock, as another process may have written since.
             self.reload()
             notes = remove_rests(self.folder, self.settings)
             writer = StoreWriter(self.store)

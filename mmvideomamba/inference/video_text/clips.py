@@ -76,6 +76,8 @@ class ClipReader:
         """
         choose, rest, sample = self.pipeline.parts(item)
         if choose is None:
+            # An image, or a pipeline without a sampler, has neither times nor
+            # windows.
             spans = cut(0.)
             yield VideoHead(spans[:1], 0., 0.)
             yield [rest(sample)['inputs']]
@@ -112,6 +114,7 @@ class ClipReader:
             new = [i for i in wanted.tolist() if i not in kept]
             kept.update(_decode(sample, rest, new))
             yield [
+                # (1, 3, h, w) each to (1, 3, t, h, w).
                 torch.stack([kept[i] for i in inds.tolist()], 2)
                 for inds in part
             ]
@@ -121,6 +124,8 @@ def _times(sample: dict) -> Tuple[np.ndarray, float]:
     """Return when the frames appear, in seconds, and the average rate."""
     reader, fps = sample.get('video_reader'), sample.get('avg_fps')
     if isinstance(reader, VideoReader):
+        # The frames' own times, as an average rate misplaces frames of uneven
+        # rates.
         return reader.frame_times(), float(reader.avg_fps)
     numbers = np.arange(int(sample['total_frames']))
     return (numbers / fps, float(fps)) if fps else (numbers, 0.)
@@ -132,6 +137,7 @@ def _choose(sampler: Callable[[dict], dict], sample: dict, times: np.ndarray,
     first, behind = 0, len(times)
     if fps:
         first, behind = frames_between(times, start, end)
+    # The sampler sees a shorter video: the frames of the window.
     part = dict(
         sample,
         total_frames=behind - first,

@@ -63,6 +63,8 @@ def completed(vectors: Tensor) -> Tensor:
     Returns:
         Tensor: Shape (n, c + 1).
     """
+    # In double, as near unit length both numbers of the difference agree in
+    # most digits.
     square = (vectors.double()**2).sum(1, keepdim=True)
     rest = (1 - square).clamp_min(0).sqrt().to(vectors.dtype)
     return torch.cat([vectors, rest], 1)
@@ -166,6 +168,8 @@ class VideoEmbedder:
                 # Of the file; all else is a fault of the package.
                 if not isinstance(part.error, (ValueError, OSError)):
                     raise part.error
+                # Bad as a whole: vectors up to the damage would pass for a
+                # shorter video.
                 video.error = str(part.error)
                 self._pending = [
                     one for one in self._pending if one[0] is not video

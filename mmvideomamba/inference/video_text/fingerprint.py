@@ -30,6 +30,7 @@ def fingerprint(model: Any) -> str:
     about, tokenizer = model.description, model.tokenizer
     sampling = about['sampling']
     if not sampling or sampling['kind'] == 'unknown':
+        # 'unknown' would be equal for all pipelines beyond the rules.
         sampling = to_json(model.pipeline.read.original, 'test_pipeline')
     values = dict(
         version=VERSION,
@@ -44,6 +45,7 @@ def fingerprint(model: Any) -> str:
         vocabulary=sorted(tokenizer.word_pieces.get_vocab().items()))
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps(values, sort_keys=True).encode())
+    # The order of the tensors in a file does not count.
     for name, value in sorted(model.state_dict().items()):
         if name.startswith(_WEIGHTS):
             digest.update(f'{name} {tuple(value.shape)}'.encode())

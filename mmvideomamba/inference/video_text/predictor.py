@@ -392,5 +392,6 @@ class VideoTextPredictor:
                                  'end in seconds need')
             return np.array([check_part(start, end, duration, name)])
 
+        # A single window: the head, and a list with a clip.
         _, clips = self.reader.read(items[0], cut)
         return check_finite(read_clips(self.model, clips), 'values of pixels')

@@ -93,6 +93,7 @@ def clean_texts(model: Any,
         if length > most:
             raise TextTooLong(text, length, most, kind)
         # Texts of [UNK] alone are equal to the model.
+        # Two tokens are start and end.
         if len(unknown_words(model, text)) == length - 2:
             raise ValueError(f'the vocabulary of the model knows no word of '
                              f'the {kind} {text!r}; take other words')
@@ -123,6 +124,7 @@ def embed_texts(model: Any, texts: Sequence[str]) -> np.ndarray:
         hidden = model.text_encoder.encode(ids, mask)
         features = model.text_proj(hidden[:, 0]).float()
         check_finite(features, 'values of embeddings')
+        # A further channel of 0, (n, c) to (n, c + 1), see ``completed``.
         vectors = F.normalize(features, dim=-1)
         found.append(F.pad(vectors, (0, 1)).cpu().numpy())
     return np.concatenate(found)
@@ -151,7 +153,9 @@ def judge(model: Any, tokens: Any, texts: Sequence[str]) -> Tensor:
             vision = torch.as_tensor(tokens[first:first + group]).to(
                 weight.device, weight.dtype)
             g = len(vision)
+            # Not by cuDNN, slow at each new shape, see ``PAIR_ATTENTION``.
             with sdpa_kernel(PAIR_ATTENTION):
+                # Texts (g * m, l, width), a video for m texts in a row.
                 found = model.match_logit(
                     text.repeat(g, 1, 1), mask.repeat(g, 1), vision, True)
             logits[first:first + g,

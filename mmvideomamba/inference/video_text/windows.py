@@ -50,6 +50,7 @@ def cut_video(duration: float,
         return np.array([[0., duration]])
     stride = stride or window
     last = duration - window
+    # Without CLOSE a rounded duration would add a window of no new frame.
     count = 1 + int(np.ceil((last - CLOSE) / stride))
     starts = np.minimum(stride * np.arange(count), last)
     return np.stack([starts, starts + window], 1)
