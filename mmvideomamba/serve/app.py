@@ -54,6 +54,7 @@ class Json(JSONResponse):
         Returns:
             bytes: UTF-8.
         """
+        # JSON.parse of a browser refuses NaN.
         text = json.dumps(content, ensure_ascii=False, allow_nan=False)
         return text.encode('utf-8', 'backslashreplace')
 
@@ -84,6 +85,7 @@ class Line:
         """
         if self._waiting >= WAITING:
             raise Busy(self._waiting)
+        # Counted in the event loop alone, so no lock is needed.
         self._waiting += 1
         try:
             loop = asyncio.get_running_loop()
@@ -123,6 +125,7 @@ async def _failed(request: Request, error: Exception) -> Response:
 
 async def _values(request: Request) -> Dict[str, Any]:
     """Read the JSON of a small request."""
+    # request.json() would read a body of any length into memory.
     body = b''
     async for part in request.stream():
         body += part
@@ -174,6 +177,7 @@ class App:
         self.upload_bytes = upload_bytes
         self._files = StaticFiles(directory=PAGE)
         self._frames, self._clips = FramePictures(), ConvertedClips(folder)
+        # Apart, so that pictures and clips do not wait for a model.
         self._lines = {n: Line(n) for n in ('model', 'frames', 'clips')}
         self._uploads = 0
 
@@ -285,6 +289,7 @@ class App:
                     found = await self._lines['model'].run(
                         self.service.look, str(path))
                 except ValueError as error:
+                    # The user knows the name, not the temporary file.
                     raise ValueError(str(error).replace(str(path),
                                                         name)) from error
         finally:
@@ -320,6 +325,7 @@ class App:
         picture = await self._lines['frames'].run(self._frames.picture,
                                                   video.path, video.state,
                                                   seconds)
+        # A proxy for several users must not keep pictures of videos.
         headers = {'cache-control': 'private, max-age=3600'}
         return Response(picture, media_type='image/jpeg', headers=headers)
 

@@ -103,6 +103,7 @@ class Guard:
         """
         values: Dict[str, List[str]] = {}
         for name, value in headers:
+            # latin-1 reads any byte, so no header ends in an error.
             values.setdefault(name.decode('latin-1'),
                               []).append(value.decode('latin-1'))
         hosts = values.get('host', [])
@@ -116,6 +117,7 @@ class Guard:
             return f'requests of {", ".join(origins)!r} are refused'
         site = values.get('sec-fetch-site', ['same-origin'])
         mode = values.get('sec-fetch-mode', [''])
+        # A link on another site may open the page, but nothing else.
         visit = method == 'GET' and path == '/' and mode == ['navigate']
         if not visit and not set(site) <= {'same-origin', 'none'}:
             return 'requests of other sites are refused'
@@ -164,5 +166,7 @@ class Guard:
         try:
             await self.app(scope, receive, guarded)
         except asyncio.CancelledError:  # the server ends, as by Ctrl-C
+            # Not raised again, as uvicorn would log a trace for each cancelled
+            # request.
             if not begun:
                 await _answer(guarded, 503, 'application/json', _CLOSED)

@@ -116,6 +116,7 @@ class FramePictures:
         Raises:
             MediaError: If the video cannot be read.
         """
+        # With size and time: another file under the path gets new pictures.
         file = (path, state.st_size, state.st_mtime_ns)
         key = (*file, round(1000 * seconds))
         if key not in self._pictures:

@@ -125,6 +125,7 @@ def end_unfinished(service: Any, seconds: float = _GOODBYE_SECONDS) -> None:
     """
     if service.finished(seconds):
         return
+    # os._exit leaves buffers unwritten.
     logging.shutdown()
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
@@ -155,9 +156,11 @@ def run_server(service: Any,
         raise ValueError(f'--upload-mb must be at least 1, but is {upload_mb}')
     uvicorn: Any = require('uvicorn', 'serve', _USER)
     require('starlette', 'serve', _USER)
+    # After the check above, as the file imports starlette.
     pages: Any = importlib.import_module(f'{__package__}.app')
     with ExitStack() as stack:
         stack.enter_context(held)
+        # Before the folder is made, so that a signal leaves no files behind.
         stack.enter_context(_ends_as_interrupt())
         # A thread may still write there.
         folder = stack.enter_context(

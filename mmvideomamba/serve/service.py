@@ -22,6 +22,7 @@ Values = Dict[str, Any]
 
 def _state_of(folder: Path) -> List[tuple]:
     """Return sizes and times of the files of an index, to notice a change."""
+    # Rows count by the journal, so the large files need no look.
     files = [
         one for one in sorted(folder.rglob('*'))
         if one.suffix in ('.json', '.jsonl')
@@ -207,6 +208,8 @@ class Service:
             for name, value in zip(best.names, best.probabilities)
         ]
         if views:
+            # The strip shows a single view: the view with the most relevant
+            # place.
             view = max(views, key=lambda one: float(one.relevance.max()))
             clip = Clip(view.frames, view.numbers, view.times, view.relevance)
             found['strip'] = to_data_url(draw_frames(clip))

@@ -41,6 +41,7 @@ async def _write(request: Any, file: BinaryIO, limit: int) -> int:
         size += len(part)
         if size > limit:
             raise TooLarge(limit)
+        # In a thread, as a slow disk would stop all other answers.
         await anyio.to_thread.run_sync(file.write, part)
     return size
 
@@ -62,6 +63,8 @@ async def received(request: Any, folder: Path,
         TooLarge: If the body is larger.
         ValueError: If the body is empty, or takes too long.
     """
+    # Before the first byte, if the browser tells the size; ``_write`` counts
+    # as well, since a header can be wrong or missing.
     if announced_size(request.headers.get('content-length')) > limit:
         raise TooLarge(limit)
     # The ending keeps the name of a user's file from meaning anything.

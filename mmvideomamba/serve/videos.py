@@ -111,6 +111,8 @@ class IndexedVideos:
         """
         record = self._find(name)
         try:
+            # At each request, as a link can be put in place after the
+            # indexing.
             real = os.path.realpath(record.path, strict=True)
             state = os.stat(real)
         except (OSError, ValueError):
