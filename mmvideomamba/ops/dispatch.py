@@ -347,6 +347,7 @@ def resolve(op: str,
     if backend == 'auto':
         reason = being_traced(x)
         backend = 'torch' if reason else _pick(op, x, refused)
+        # A line to a log would break the graph of torch.compile.
         if not torch.compiler.is_compiling():
             _log_choice(op, backend, reason, refused)
     else:

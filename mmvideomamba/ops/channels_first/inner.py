@@ -88,9 +88,11 @@ def mamba_inner_fn(xz: Tensor,
     _check_projected('B', B, A, B_proj_bias, b_rms_weight)
     _check_projected('C', C, A, C_proj_bias, c_rms_weight)
     check_shape('dt_rms_weight', dt_rms_weight, (A.shape[0], ))
+    # (b, 2 * d, l) to (b, l, 2 * d).
     x = xz.transpose(1, 2)
     further = (B, C, B_proj_bias, C_proj_bias, b_rms_weight, c_rms_weight,
                dt_rms_weight)
+    # The arguments of a stock Mamba block run as a single op.
     if (delta_softplus and D is not None and delta_bias is not None
             and all(t is None for t in further)):
         params = ScanParams(conv1d_weight, conv1d_bias, x_proj_weight,

@@ -43,6 +43,7 @@ def private_folder(name: str, make: bool = True) -> Optional[Path]:
         path = Path(tempfile.gettempdir()) / f'mmvideomamba-{name}-{user}'
         if make:
             path.mkdir(mode=0o700, exist_ok=True)
+        # Not stat: a link of another user could lead anywhere.
         found = path.lstat()
     except OSError:
         return None
@@ -60,6 +61,7 @@ def name_triton_cache() -> None:
     if os.environ.get('TRITON_CACHE_DIR') or os.environ.get('TRITON_HOME'):
         return
     home = Path(os.path.expanduser('~'), '.triton', 'cache')
+    # A missing folder can be made if the nearest existing parent is writable.
     while not home.exists() and home != home.parent:
         home = home.parent
     if os.access(home, os.W_OK | os.X_OK):

@@ -40,6 +40,7 @@ def _states(a: Tensor, x: Tensor) -> Tensor:
     if l > 2:
         later = torch.addcmul(x[:, 2::2], a[:, 2::2], odd[:, :(l - 1) // 2])
         even = torch.cat([even, later], dim=1)
+    # Interleaved: (b, pairs, 2, ...) to (b, 2 * pairs, ...).
     h = torch.stack([even[:, :pairs], odd], dim=2).flatten(1, 2)
     return h if end == l else torch.cat([h, even[:, pairs:]], dim=1)
 
@@ -61,5 +62,6 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor,
     """
     a = torch.exp(delta.unsqueeze(-1) * A)
     h = _states(a, (delta * u).unsqueeze(-1) * B.unsqueeze(-2))
+    # (b, l, g, p, n) to (b, l, g, p).
     y = (h * C.unsqueeze(-2)).sum(-1)
     return y, h[:, -1].detach()

@@ -52,6 +52,8 @@ def norm_forward(x: Tensor,
     rstd = stream.new_empty(rows)
     if rows:
         width = power_of_2(c)
+        # A kernel takes a pointer in each place: another tensor stands for a
+        # missing tensor, and a flag keeps the kernel from reading there.
         norm_fwd_kernel[(rows, )](
             x,
             x if residual is None else residual.contiguous(),
@@ -104,6 +106,8 @@ def norm_backward(dy: Tensor,
     rows = rstd.numel()
     each = _rows(rows)
     programs = ceil_div(rows, each)
+    # Sums of each program apart: with atomic adds the bits would depend on the
+    # order of the programs.
     dweight = stream.new_empty(programs, c)
     if rows:
         width = power_of_2(c)
