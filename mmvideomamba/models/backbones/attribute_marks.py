@@ -13,9 +13,13 @@ _DEPTH = 3
 _LARGEST = 1000
 # Immutable types: an unchanged object has unchanged contents.
 _CONSTANT = (bool, int, float, str, FunctionType, BuiltinFunctionType)
+# LayerTable follows the attributes that every module has: hooks, weights,
+# children.
 _MODULE = frozenset(vars(nn.Module()))
 
 
+# The operator == of tensors and arrays compares elements, and an id passes to
+# a new object once the old object is freed. Held here, an object keeps the id.
 class _Same:
     """An object, equal only to the same object."""
 
@@ -41,6 +45,7 @@ def _mark(value: Any, depth: int = _DEPTH) -> Any:
     if isinstance(value, (dict, list, tuple, set, frozenset)) and \
             len(value) > _LARGEST:
         return _Same(value)
+    # Contents are copied and compared at every look: only of small arrays.
     if isinstance(value, np.ndarray):
         return _Same(value), value.tobytes() if value.nbytes < 4096 else None
     if isinstance(value, dict):
@@ -117,6 +122,8 @@ class AttributeMarks:
             earlier (AttributeMarks): Before a training step.
         """
         before = {x.path: x.mark for x in earlier._attributes}
+        # Numbers and strings stay in any case: a graph would freeze a counter
+        # at the value of the capture.
         self._attributes = [
             x for x in self._attributes
             if isinstance(x.own[x.key], (bool, int, float, str)) or (
@@ -129,6 +136,7 @@ class AttributeMarks:
         Returns:
             str: Path in the model; '' for none.
         """
+        # A new attribute has no mark to compare.
         for path, own, number in self._layers:
             if len(own) != number:
                 return f'the set of attributes of {path or "the model"}'

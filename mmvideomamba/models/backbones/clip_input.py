@@ -60,8 +60,10 @@ def add_places(x: Tensor, places: Tensor, times: Optional[Tensor]) -> Tensor:
     t = x.shape[1] // n
     if t > 1 and times is not None:
         # The two small tables are summed first: a single pass over the batch.
+        # (1, 1, n, c) + (1, t, 1, c), flattened to (1, t * n, c).
         places = (places.unsqueeze(1) + times.unsqueeze(2)).flatten(1, 2)
         return x + places
+    # (b, t, n, c) + (1, 1, n, c)
     return (x.unflatten(1, (t, n)) + places.unsqueeze(1)).flatten(1, 2)
 
 

@@ -24,6 +24,7 @@ class _Graph:
                 # Cached casts of the weights would be freed under the graph.
                 cache_enabled=False):
             self.x = x.clone()
+            # torch asks for a warm-up on a side stream before a capture.
             here, side = torch.cuda.current_stream(), torch.cuda.Stream()
             side.wait_stream(here)
             with torch.cuda.stream(side):
@@ -44,6 +45,8 @@ class _Graph:
 
 
 def _eager(module: nn.Module, *args: Any, **kwargs: Any) -> Tuple:
+    # The instance's own forward is the stand-in below: a call of the module
+    # would come back to the stand-in for ever.
     return type(module).forward(module, *args, **kwargs)
 
 
@@ -84,6 +87,8 @@ class _GraphedForward:
             # The graphs compute with the numbers of before.
             self._forget()
             self.layers = LayerTable(self.module)
+        # A capture happens on the current device, and the input may be on
+        # another.
         with torch.cuda.device(x.device):
             graph = self._graph(x, self.layers.weights())
             if graph is None:
@@ -130,6 +135,8 @@ class _GraphedForward:
                 'current')
             return None
         graph = _Graph(self.module, x, self.pool)
+        # All graphs share the memory of a pool: a replay hands out copies, and
+        # the next replay may overwrite the pool.
         self.pool = graph.graph.pool()
         return graph
 

@@ -51,6 +51,8 @@ def frozen_modules(backbone: Any) -> Iterator[nn.Module]:
     yield backbone.patch_embed
     yield backbone.drop_after_pos
     yield from (backbone.layers[i] for i in range(count))
+    # The branch of a block is dropped by the next block, or after the last
+    # block by the backbone.
     if count == backbone.num_layers:
         yield backbone.drop_path
         yield backbone.norm_f

@@ -24,6 +24,7 @@ from mmvideomamba.version import __version__
 Backbone = TypeVar('Backbone', bound='HubBackbone')
 _TYPE = 'mmvideomamba.VideoMamba'
 _CLASS = 'VideoMamba'
+# A backbone alone, in a recognizer or classifier, in a video-text model.
 _PLACES: Tuple[Tuple[str, ...],
                ...] = ((), ('backbone', ), ('vision_encoder', 'backbone'))
 
@@ -138,6 +139,7 @@ class HubBackbone(
     def __new__(cls, *args: Any, **kwargs: Any) -> 'HubBackbone':
         """Keep the arguments; note values beyond JSON."""
         self = super().__new__(cls, *args, **kwargs)
+        # The first parameter is self.
         names = list(cls._hub_mixin_init_parameters)[1:]
         given = {**dict(zip(names, args)), **kwargs}
         self.not_in_json = [
@@ -196,6 +198,8 @@ class HubBackbone(
             raise ValueError(
                 f'{cls.__name__} has no argument {", ".join(unknown)}; '
                 'from_pretrained takes source, ema and its arguments')
+        # The strict load comes first, also under overrides: a load that adapts
+        # shapes would hide weights that do not fit the config of the folder.
         if folder is not None:
             stored: Any = cls(**arguments)
             saved_folder.load_strict(stored, weights, path)

@@ -121,6 +121,7 @@ class LayerTable:
             return False
         hooks = self._hooks
         for _, module, kind, own, _, _, _ in self._rows:
+            # graphed() itself puts a forward into the model.
             if (type(module) is not kind
                     or ('forward' in own and module is not self.model)):
                 return False

@@ -246,6 +246,8 @@ class VideoMamba(BaseModule, HubBackbone):
         if not isinstance(self.pos_embed, FakeTensor):
             nn.init.trunc_normal_(self.pos_embed, std=0.02)
         with torch.no_grad():
+            # As in GPT-2 and Mamba: the branches of all blocks add up in the
+            # stream, and the variance would grow with the depth.
             for layer in self.layers:
                 layer.mixer.out_proj.weight /= self.num_layers**0.5
 
@@ -360,9 +362,12 @@ class VideoMamba(BaseModule, HubBackbone):
         t = x.shape[1] // n
         visible = None
         if mask is not None:
+            # Tokens are dropped after the sum with the tables: a visible token
+            # keeps the place in the clip.
             visible = visible_tokens(mask, x)
             x = x.gather(1, visible.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
         order = None
+        # The index depends on the clip, not on the block: one for all blocks.
         if self.needs_order:
             order = temporal_order(t, n, visible, x.device)
         cls_token = (self.cls_token + first).to(x.dtype)
@@ -385,6 +390,7 @@ class VideoMamba(BaseModule, HubBackbone):
             hidden, residual = self.layers[i](hidden, residual, order, **given)
             # This block added the branch of the block before.
             if i - 1 in self.out_indices:
+                # norm_f returns the dtype of the stream, float32.
                 outs.append(self.norm_f(residual)[0].to(hidden.dtype))
             if i - 1 in self.stream_indices:
                 streams.append(residual)
@@ -411,5 +417,7 @@ class VideoMamba(BaseModule, HubBackbone):
         patches = tokens[:, 1:]
         if self.out_type == 'avg_featmap':
             return patches.mean(dim=1)
+        # Maps of an image model have no axis of time: necks and heads for
+        # images take (b, c, h, w).
         shape = self.grid[1:] if self.num_frames == 1 else (t, *self.grid[1:])
         return patches.transpose(1, 2).unflatten(2, shape)

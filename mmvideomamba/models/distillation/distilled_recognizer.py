@@ -48,6 +48,7 @@ class DistilledRecognizer3D(Recognizer3D):
         Returns:
             dict: Losses of the head, and ``loss_distill``.
         """
+        # (b * views, 3, t, h, w)
         clips = inputs.flatten(0, 1)
         feats, tokens = class_and_all_tokens(self.backbone, clips)
         losses = self.cls_head.loss(feats, data_samples, **kwargs)

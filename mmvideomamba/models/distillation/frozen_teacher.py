@@ -47,6 +47,7 @@ def layout(backbone: nn.Module) -> dict:
     found = dict(
         img_size=getattr(backbone, 'img_size', None),
         num_frames=getattr(backbone, 'num_frames', None),
+        # An image transformer has a grid (h, w), in one frame.
         grid=grid and (1, ) * (3 - len(grid)) + tuple(grid))
     return {k: v for k, v in found.items() if v is not None}
 
@@ -128,6 +129,7 @@ class FrozenTeacher:
         except ValueError as error:
             raise ValueError(
                 f'the checkpoint of the teacher: {error}') from error
+        # The file of a whole model has a head as well, the teacher has none.
         inside = {
             k[len(_BACKBONE):]: v
             for k, v in weights.items() if k.startswith(_BACKBONE)
@@ -154,6 +156,8 @@ class FrozenTeacher:
         """
         check_tokens(student, 'student')
         mine, other = layout(self.backbone), layout(student)
+        # A host's transformer has no num_frames: sizes that both models tell
+        # are compared.
         different = [
             k for k in mine.keys() & other.keys() if mine[k] != other[k]
         ]

@@ -22,6 +22,7 @@ def unit(x: Tensor) -> Tensor:
     Returns:
         Tensor: Same shape; nothing keeps a zero vector from becoming NaN.
     """
+    # eps=0, as published: the default would clamp short vectors.
     return F.normalize(x if x.element_size() > 4 else x.float(), dim=-1, eps=0)
 
 
@@ -128,6 +129,7 @@ class TokenDistillHead(Sequential):
 
     def _apply(self, fn: Callable, recurse: bool = True) -> 'TokenDistillHead':
         """Take the teacher along to a device or dtype."""
+        # The teacher is not a registered child, and _apply goes to children.
         self.teacher.backbone._apply(fn, recurse)
         return super()._apply(fn, recurse)
 
@@ -161,6 +163,7 @@ class TokenDistillHead(Sequential):
         Returns:
             Tensor: Shape (b, 1 + n, c of the teacher), of length 1.
         """
+        # The norm returns the sum, too.
         return unit(self[1](self[0](tokens)[0]))
 
     def loss(self, tokens: Tensor, x: Tensor) -> Tensor:

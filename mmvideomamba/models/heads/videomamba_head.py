@@ -203,8 +203,9 @@ class VideoMambaHead(BaseHead):
         Returns:
             dict[str, Tensor]: 'top1_acc' and so on, float64 as the host's.
         """
-        order = scores.argsort(dim=1, stable=True)
+        order = scores.argsort(dim=1, stable=True)  # (b, num_classes)
         places = (order == labels[:, None]).sum(0, dtype=torch.float64)
+        # The best scores come last.
         return {
             f'top{k}_acc': places[-k:].sum() / len(labels)
             for k in self.topk
@@ -212,6 +213,8 @@ class VideoMambaHead(BaseHead):
 
     def _place_class_weight(self, device: torch.device) -> None:
         """Keep the weights of the classes on the device of the scores."""
+        # mmaction2's losses keep class_weight as a plain attribute, which
+        # model.to() leaves on the CPU, and copy the tensor in every step.
         weight = getattr(self.loss_cls, 'class_weight', None)
         if isinstance(weight, Tensor) and weight.device != device:
             self.loss_cls.class_weight = upload(weight, device)
@@ -230,6 +233,7 @@ class VideoMambaHead(BaseHead):
         """
         if not (self.multi_class and self.average_clips == 'prob'):
             return super().average_clip(cls_scores, num_segs)
+        # (videos, views, num_classes)
         views = cls_scores.unflatten(0, (-1, num_segs))
         return views.sigmoid().mean(dim=1)
 
@@ -255,6 +259,8 @@ def _rows(head: VideoMambaHead, count: int) -> Optional[Tensor]:
                 f'label_map takes rows {rows.min()} to {rows.max()}, but the '
                 f'head in the checkpoint has {count}')
         return rows
+    # Kinetics-710 joins the classes of Kinetics-400, 600 and 700; the rows of
+    # Kinetics-400 come first.
     if count == 710 and head.num_classes == 400:
         return torch.arange(400)
     return None

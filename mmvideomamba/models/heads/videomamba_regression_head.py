@@ -29,6 +29,8 @@ class VideoMambaRegressionHead(VideoMambaHead):
     predicts_number = True
 
     def __init__(self, in_channels: int, **kwargs: Any) -> None:
+        # 'prob' would be a softmax over a single output, always 1; the host's
+        # default leaves the views apart.
         super().__init__(1, in_channels, average_clips='score', **kwargs)
 
     def loss_by_feat(self, cls_scores: Tensor, data_samples: list) -> Dict:

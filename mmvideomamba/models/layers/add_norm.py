@@ -94,6 +94,8 @@ def _add_layer_norm(x: Tensor, residual: Optional[Tensor], weight: Tensor,
                     drop_prob: float) -> Tuple[Tensor, Tensor]:
     """Add in float32 or float64, and normalise."""
     stream = add_dropped(x, residual, draw, drop_prob)
+    # The stream is float32 where a half-precision model has half-precision
+    # weights.
     y = F.layer_norm(stream, weight.shape, weight.to(stream.dtype),
                      bias.to(stream.dtype), eps)
     return y.to(x.dtype), stream
@@ -135,6 +137,7 @@ def drop_add_norm(drop_path: Any, norm: nn.Module, hidden: Tensor,
     Returns:
         tuple: Norm of the sum and the sum, both (b, l, c).
     """
+    # An exchanged or hooked layer has to be called, and gets no draw.
     if draw is None:
         return norm(drop_path(hidden), residual)
     return norm(hidden, residual, draw, drop_path.drop_prob)

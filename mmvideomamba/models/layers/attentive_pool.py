@@ -47,7 +47,7 @@ class AttentivePool(BaseModule):
     def _tokens(self, x: Tensor) -> Tensor:
         """Bring a feature to tokens (b, n, c)."""
         if x.dim() > 3:
-            x = x.flatten(2).transpose(1, 2)
+            x = x.flatten(2).transpose(1, 2)  # (b, n, c)
         if x.dim() != 3 or x.shape[-1] != self.in_channels:
             raise ValueError(
                 f'{type(self).__name__} pools tokens (b, n, '
@@ -81,5 +81,6 @@ class AttentivePool(BaseModule):
         # A view would ask for a gradient under no_grad, where counters of
         # torch then fail.
         query = self.query.repeat(len(tokens), 1, 1)
+        # Only without weights does torch take a fused attention.
         found, _ = self.attn(query, tokens, tokens, need_weights=False)
-        return self.norm_out(query + found).squeeze(1)
+        return self.norm_out(query + found).squeeze(1)  # (b, c)

@@ -96,12 +96,17 @@ class BiMambaMixer(BaseModule):
         self.in_proj = nn.Linear(embed_dims, 2 * d, bias=bias)
         self._ends = ('', '_b') if bidirectional else ('', )
         for end in self._ends:
+            # Conv1d pads both ends; the first l of the outputs are the causal
+            # convolution.
             conv = nn.Conv1d(
                 d, d, d_conv, groups=d, padding=d_conv - 1, bias=conv_bias)
             self.add_module('conv1d' + end, conv)
             self.add_module('x_proj' + end,
                             nn.Linear(d, dt_rank + 2 * d_state, bias=False))
             self.add_module('dt_proj' + end, nn.Linear(dt_rank, d))
+            # Rates 1 to n in each channel, the start of Mamba (S4D-Real). A
+            # logarithm is learned: a negative exponential keeps each state
+            # decaying.
             A = torch.arange(1, d_state + 1, dtype=torch.float32)
             self.register_parameter('A_b_log' if end else 'A_log',
                                     nn.Parameter(A.log().repeat(d, 1)))
@@ -224,9 +229,11 @@ class BiMambaMixer(BaseModule):
                          back: Tensor) -> Tensor:
         """Mix with some scans in stored and some in temporal order."""
         self._tell_called(x)
-        xz = self.in_proj(x)
+        # A projection works token by token: one for both orders.
+        xz = self.in_proj(x)  # (b, l, 2 * d)
         moved = _take(xz, order)
         if self.scan_order == 'spatiotemporal_v2':
+            # Both sequences in a call share the collected weights.
             y, other = self._scan((xz, moved), self._ends)
             y = y + _take(other, back)
         else:
@@ -268,12 +275,14 @@ class BiMambaMixer(BaseModule):
             direction = self.direction(end)
             if not direction.is_plain():
                 return None
+            # False and True are the places 0 (forward) and 1 (backward).
             params[direction.reverse] = direction.params()
         return params[0], params[1]
 
 
 def _inverse(order: Tensor) -> Tensor:
     """Return the inverse of a permutation index, shape (..., l)."""
+    # A scatter inverts a permutation without the sort of an argsort.
     places = torch.arange(order.shape[-1], device=order.device)
     return order.scatter(-1, order, places.expand(order.shape))
 

@@ -30,6 +30,8 @@ def draw_distinct(weights: Tensor, count: int) -> Tensor:
                 f'cannot draw {count} of {weights.shape[1]} places: the '
                 'weights must be finite and not negative, and enough of them '
                 'above 0')
+    # The exponential race, as torch.multinomial runs it: equal numbers from
+    # the generator give equal draws.
     scaled = weights / torch.empty_like(weights).exponential_(1)
     if count == 1:
         return scaled.argmax(1, keepdim=True)

@@ -116,7 +116,7 @@ def _convolved(v: Tensor, direction: Direction, backend: str) -> Tensor:
     if _is_causal(conv) and not being_traced(v):
         return causal_conv1d(v, conv.weight, conv.bias, 'silu', reverse,
                              backend)
-    x = v.transpose(1, 2)
+    x = v.transpose(1, 2)  # (b, d, l)
     y = conv(x.flip(-1) if reverse else x)[..., :x.shape[-1]]
     y = (y.flip(-1) if reverse else y).transpose(1, 2)
     return F.silu(_expect('conv1d', y, v, v.shape[2]))
@@ -208,6 +208,8 @@ def _shared_scan(v: Tensor, directions: Sequence[Direction],
     Returns:
         Tensor: Sum, shape (b, l, d).
     """
+    # A scan has one direction: the backward group reads reversed tokens, and
+    # the output is reversed back.
     parts = [
         scan_inputs(
             v.flip(1) if direction.reverse else v,
@@ -215,11 +217,11 @@ def _shared_scan(v: Tensor, directions: Sequence[Direction],
         for direction in directions
     ]
     # Under a tracer the steps hold the biases already, see ``_steps``.
-    u = torch.cat([part.u for part in parts], -1)
+    u = torch.cat([part.u for part in parts], -1)  # (b, l, 2 * d)
     delta = torch.cat([part.delta for part in parts], -1)
-    B = torch.stack([part.B for part in parts], 2)
+    B = torch.stack([part.B for part in parts], 2)  # (b, l, 2, n)
     C = torch.stack([part.C for part in parts], 2)
-    A = torch.cat([direction.A for direction in directions])
+    A = torch.cat([direction.A for direction in directions])  # (2 * d, n)
     D = torch.cat([direction.skip for direction in directions])
     y: Any = selective_scan(u, delta, A, B, C, D, None, None, True, False,
                             backend)
@@ -247,7 +249,7 @@ def layerwise_scan(xz: Tensor,
         ValueError: If a layer returns another shape than the one in whose
             place it is.
     """
-    v, z = xz.chunk(2, dim=-1)
+    v, z = xz.chunk(2, dim=-1)  # (b, l, d) each
     if _share_a_scan(directions):
         return _shared_scan(v, directions, backend) * F.silu(z)
     total: Any = None
@@ -256,4 +258,5 @@ def layerwise_scan(xz: Tensor,
         y: Any = selective_scan(s, delta, direction.A, B, C, direction.skip,
                                 None, bias, True, direction.reverse, backend)
         total = y if total is None else total + y
+    # Both directions have the same gate: one product for the sum.
     return total * F.silu(z)

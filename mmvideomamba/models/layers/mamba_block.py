@@ -82,6 +82,7 @@ class MambaBlock(BaseModule):
         Returns:
             tuple: New branch and new stream, both (b, l, c).
         """
+        # Embeddings enter the stream whole: stochastic depth drops branches.
         if residual is None:
             x, residual = self.norm(hidden, residual)
         else:

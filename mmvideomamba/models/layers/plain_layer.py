@@ -8,6 +8,8 @@ from mmengine.logging import print_log
 from torch import Tensor, nn
 from torch.nn.modules import module as nn_module
 
+# Exact classes: a subclass of Tensor, such as a quantised weight, computes by
+# rules of the subclass, and a kernel would read the bare memory.
 _WEIGHTS = (Tensor, nn.Parameter)
 _Sizes = Tuple[int, ...]
 # Tools may put another forward into a class of torch.
@@ -117,6 +119,7 @@ def tell_called(layers: Iterable[Tuple[str, nn.Module]]) -> None:
         layers (Iterable[tuple[str, nn.Module]]): Layers to be called, by
             name; the first is told.
     """
+    # A line of the log would break the graph of torch.compile.
     if torch.compiler.is_compiling():
         return
     for name, layer in layers:

@@ -67,6 +67,9 @@ def temporal_order(num_tubelets: int,
     """
     if visible is None:
         visible = torch.arange(num_tubelets * num_patches, device=device)
+    # Position p is location p % num_patches of frame p // num_patches.
     place = visible % num_patches * num_tubelets + visible // num_patches
+    # A sort, since dropped tokens leave gaps between the places. The class
+    # token at 0 moves all others by 1.
     order = place.argsort(dim=-1) + 1
     return torch.cat([torch.zeros_like(order[..., :1]), order], dim=-1)

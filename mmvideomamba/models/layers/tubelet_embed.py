@@ -72,16 +72,19 @@ class TubeletEmbed(BaseModule):
             (b, t * h * w, c).
         """
         if not self._is_product() or being_traced(x):
-            return self.proj(x).flatten(2).transpose(1, 2)
+            return self.proj(x).flatten(2).transpose(1, 2)  # (b, t * h * w, c)
         t, h, w = self.grid(*x.shape[2:])
         k, p, q = self.kernel_size
+        # A convolution leaves out the pixels after the last whole tubelet.
         x = x[:, :, :t * k, :h * p, :w * q]
+        # (b, c, t, k, h, p, w, q)
         x = x.reshape(*x.shape[:2], t, k, h, p, w, q)
         # A single copy moves the pixels and casts for the product. Autocast
         # leaves float64 alone, and does not handle meta tensors.
         kept = x.is_meta or x.dtype == torch.float64
         dtype = x.dtype if kept else compute_dtype(x)
+        # (b, t, h, w, c, k, p, q): the last four in the order of the kernel.
         x = x.permute(0, 2, 4, 6, 1, 3, 5, 7).to(
             dtype, memory_format=torch.contiguous_format)
-        x = x.flatten(4).flatten(1, 3)
+        x = x.flatten(4).flatten(1, 3)  # (b, t * h * w, c * k * p * q)
         return F.linear(x, self.proj.weight.flatten(1), self.proj.bias)

@@ -42,6 +42,8 @@ def known_count(mask: Tensor, count: int) -> VisibleTokens:
     Returns:
         VisibleTokens: Mask and positions.
     """
+    # A stable sort puts the visible tokens (0) first and keeps the positions
+    # rising.
     order = mask.byte().argsort(dim=1, stable=True)
     return VisibleTokens(mask, order[:, :count])
 
@@ -61,6 +63,7 @@ def counted(mask: Tensor) -> VisibleTokens:
             row.
     """
     if not len(mask):
+        # torch.aminmax fails on an empty batch.
         return VisibleTokens(mask, mask.long())
     counts = (~mask).sum(1)
     # Both counts come in a single transfer: each transfer makes the host wait.

@@ -18,6 +18,8 @@ def _digest(tensor: Tensor) -> bytes:
     """Hash shape, dtype and bytes of a tensor."""
     tensor = tensor.detach().cpu().contiguous()
     head = f'{tensor.dtype} {tuple(tensor.shape)}'.encode()
+    # A view of another element size needs at least one axis. Bytes serve for
+    # bfloat16 as well, a dtype that numpy lacks.
     body = tensor.view(torch.uint8) if tensor.dim() else tensor.view(1).view(
         torch.uint8)
     return hashlib.blake2b(
@@ -68,6 +70,7 @@ class CachedTeacher(BaseModule):
             raise ValueError('max_items of CachedTeacher must be at least 1, '
                              f'but is {max_items}')
         self.teacher = MODELS.build(teacher)
+        # The path of a file tells nothing: the weights themselves are hashed.
         settings = {k: v for k, v in teacher.items() if k != 'init_cfg'}
         self.settings = repr(sorted(settings.items())) + repr(dtype)
         self.cache_dir, self.max_items = Path(cache_dir), max_items
@@ -131,6 +134,7 @@ class CachedTeacher(BaseModule):
         features, attention = self.teacher(x)
         if self.dtype is not None:
             features = features.to(self.dtype)
+        # torch.save of a view would write the features of the whole batch.
         return [(features[:, i].clone(), part.clone())
                 for i, part in enumerate(attention.chunk(len(x)))]
 

@@ -178,6 +178,7 @@ class CLIPTeacher(CLIPTower):
             raise ValueError('the mask of the teacher must keep as many '
                              'patches in each frame, at least one, but keeps '
                              f'{counts.tolist()}')
+        # nonzero goes row by row: the places of a frame stay rising.
         return kept.nonzero()[:, 1].view(len(kept), -1)
 
     def _encode(self, x: Tensor,
@@ -191,27 +192,32 @@ class CLIPTeacher(CLIPTower):
         levels: List[Tensor] = []
         weights: Any = None
         for i, block in enumerate(self.transformer.resblocks):
+            # Weights switch the fused attention off: only the last layer tells
+            # any.
             x, weights = block(x, need_weights=i == self.num_layers - 1)
             if i in self.levels:
                 levels.append(self._project(x, b))
+        # weights (b * t, 1 + v, 1 + v): the row of the class token, without
+        # the share of the class token itself.
         return torch.stack(levels), weights[:, 0, 1:]
 
     def _project(self, x: Tensor, b: int) -> Tensor:
         """Turn tokens of frames, (b * t, 1 + v, c), into tokens of clips."""
-        patches = x[:, 1:].unflatten(0, (b, -1)).flatten(1, 2)
+        patches = x[:, 1:].unflatten(0, (b, -1)).flatten(1, 2)  # (b, t * v, c)
         if self.with_cls_token:
             cls_token = x[:, 0].unflatten(0, (b, -1)).mean(1, keepdim=True)
             out = torch.cat([cls_token, patches], dim=1) @ self.proj
         else:
             out = self.ln_post(patches) @ self.proj
         if self.norm == 'l2':
+            # Without an eps, as published.
             out = out / out.norm(dim=-1, keepdim=True)
         return out
 
 
 def _resize_frames(x: Tensor, side: Tuple[int, int]) -> Tensor:
     """Resize frames bicubically, corners not aligned."""
-    frames = x.transpose(1, 2).flatten(0, 1)
+    frames = x.transpose(1, 2).flatten(0, 1)  # (b * t, 3, h, w)
     frames = F.interpolate(
         frames, size=side, mode='bicubic', align_corners=False)
     return frames.unflatten(0, (len(x), -1)).transpose(1, 2)

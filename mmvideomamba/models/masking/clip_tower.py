@@ -145,6 +145,8 @@ class CLIPTower(BaseModule):
         self.positional_embedding = nn.Parameter(
             scale * torch.randn(1 + self.grid[0] * self.grid[1], width))
         self.ln_pre = nn.LayerNorm(width)
+        # A bare module for the sake of the names: OpenAI's files have
+        # transformer.resblocks.*.
         self.transformer: Any = nn.Module()
         self.transformer.resblocks = nn.ModuleList([
             CLIPBlock(width, sizes['num_heads'], self.acts[act])
@@ -232,7 +234,7 @@ class CLIPTower(BaseModule):
             blocks, shape (b * t, 1 + n, c).
         """
         x = self.conv1(x).flatten(3).permute(0, 2, 3, 1)  # (b, t, n, c)
-        x = x.flatten(0, 1)
+        x = x.flatten(0, 1)  # (b * t, n, c)
         cls_token = self.class_embedding.to(x.dtype).expand(len(x), 1, -1)
         x = torch.cat([cls_token, x], dim=1)
         return self.ln_pre(x + self.positional_embedding.to(x.dtype))

@@ -42,6 +42,7 @@ class TeacherTargets(NamedTuple):
         Raises:
             ValueError: If the numbers of levels or channels differ.
         """
+        # Axes 0 and 3 of (levels, b, 1 + v, channels).
         if decoded.shape[::3] != self.features.shape[::3]:
             raise ValueError(
                 f'the decoder returns {len(decoded)} levels of '
@@ -110,6 +111,7 @@ class MaskedTeacher:
         """
         features, attention = self.teacher(clips)
         self._check_grid(features, attention)
+        # The class token is in the features and in no mask.
         tokens = features.shape[2] - 1
         if not masked:
             visible = all_visible(

@@ -122,6 +122,7 @@ def visible_features(features: Tensor, mask: Union[Tensor,
     Raises:
         ValueError: If the clips keep different numbers, or none.
     """
+    # (1, b, 1 + v, 1)
     index = as_visible(mask).with_class_token()[None, ..., None]
     return features.gather(
         2, index.expand(len(features), -1, -1, features.shape[-1]))
@@ -216,6 +217,7 @@ class NoteMaskPositions:
             ValueError: If a mask is wrong.
         """
         samples = output.get('data_samples') or []
+        # A mask on a GPU would make the host wait.
         if samples and all(map(_on_host, samples)):
             found = visible_of(samples, self.num_tokens, module.device)
             for sample, row in zip(samples, found.positions):

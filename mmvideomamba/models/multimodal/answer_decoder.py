@@ -72,6 +72,7 @@ def build_decoder(tower: TextTower) -> AnswerDecoder:
             encoder_width=sizes.hidden_size))
     state = {TOWER + k: v for k, v in tower.state_dict().items()}
     own = {DECODER + k: v for k, v in decoder.state_dict().items()}
+    # strict=False below: keys and values of another width start fresh.
     start = decoder_state(state, sizes.fusion_layer, own, log=False)
     decoder.load_state_dict({
         k[len(DECODER):]: v
@@ -122,6 +123,8 @@ def decoder_state(state: Dict[str, Tensor],
         for k, v in found.items()
         if (match := _READS_VIDEO.fullmatch(k)) and v.shape != own[k].shape
     }
+    # The bias has the width of the output and would fit: a fresh weight goes
+    # with a fresh bias.
     dropped = [k for k in found if k.rpartition('.')[0] in misfits]
     found = {k: v for k, v in found.items() if k not in dropped}
     fresh = [k for k in own if k not in found]
@@ -161,7 +164,7 @@ def answer_losses(decoder: nn.Module, answers: TextBatch, states: Tensor,
         Tensor: Summed over words and end, float32, shape (n, ).
     """
     logits = decoder(answers.ids, states, mask, answers.mask)
-    # A place says what follows it.
+    # A place says what follows it. cross_entropy leaves out targets of -100.
     target = answers.ids[:, 1:].masked_fill(answers.ids[:, 1:] == pad_id, -100)
     return nn.functional.cross_entropy(
         logits[:, :-1].float().transpose(1, 2), target,
@@ -196,11 +199,13 @@ def rank_answers(decoder: nn.Module,
     Returns:
         RankedAnswers: Shapes (b, min(topk, n)).
     """
+    # Every answer begins with [CLS]: a single step scores all first words.
     start = answers.ids[:1, :1].expand(len(states), 1)
     logits = decoder(start, states, mask)[:, 0].float()
-    first = logits.log_softmax(1)[:, answers.ids[:, 1]]
+    first = logits.log_softmax(1)[:, answers.ids[:, 1]]  # (b, n)
     chosen = first.topk(min(topk, len(answers.ids)), dim=1).indices
     questions = torch.arange(len(states), device=chosen.device)
+    # (2, b * k): the number of pairs at a time does not depend on b.
     pairs = torch.stack([
         questions.repeat_interleave(chosen.shape[1]),
         chosen.flatten(),

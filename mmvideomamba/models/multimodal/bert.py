@@ -75,6 +75,8 @@ class Attention(nn.Module):
         # Rows that look at the same source are a single long row.
         query = self._heads(self.query(x).view(groups, -1, x.shape[-1]))
         key, value = (self._heads(f(source)) for f in (self.key, self.value))
+        # A float32 bias would promote half-precision scores, and the product
+        # with the values takes a single dtype.
         if bias is not None:
             bias = bias.to(query.dtype)
         if torch.is_grad_enabled():
@@ -95,6 +97,7 @@ class Attention(nn.Module):
         The fused forms add up gradients in an order that differs from run to
         run.
         """
+        # (g, heads, l, s)
         scores = query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1])
         if bias is not None:
             scores = scores + bias
@@ -332,6 +335,8 @@ class _Predictions(nn.Module):
         init_bert(self.transform, config)
         self.bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.decoder = nn.Linear(config.hidden_size, config.vocab_size)
+        # As in Hugging Face's files: the weight is shared with the embeddings,
+        # and the bias has two names.
         self.decoder.weight, self.decoder.bias = words.weight, self.bias
 
     def forward(self, x: Tensor) -> Tensor:

@@ -125,6 +125,8 @@ class BertConfig:
                          set(_IGNORED) if not _OF_WRITERS.fullmatch(name))
         if unknown:
             raise ValueError(f'a BERT has no {unknown}, but {sorted(known)}')
+        # encoder_width of the published config.json is 768, not the width of
+        # the visual tokens: the entry is ignored in spite of the known name.
         sizes = {
             name: value
             for name, value in found.items()

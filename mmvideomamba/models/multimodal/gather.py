@@ -14,6 +14,7 @@ class _Gather(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, summed: bool) -> Tensor:
         ctx.size, ctx.summed = len(x), summed
+        # Collectives take contiguous memory alone.
         return torch.cat(dist.all_gather(x.contiguous()))
 
     @staticmethod

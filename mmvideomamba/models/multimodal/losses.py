@@ -28,7 +28,9 @@ def similarity(vision: Tensor,
         for x in (vision, text))
     if vision.dim() == 2:
         vision = vision.unsqueeze(1)
+    # Autocast would cast the product down to half precision.
     with torch.autocast(vision.device.type, enabled=False):
+        # (b, m, c) to (b, c): the product is then the mean of m cosines.
         sim = vision.mean(1) @ text.t()
     return sim / temperature
 
@@ -45,6 +47,7 @@ def contrastive_loss(sim_v2t: Tensor, ids: Tensor) -> Tensor:
     Returns:
         Tensor: Scalar.
     """
+    # (b, b): several pairs of one id share the target in equal parts.
     same = (ids[:, None] == ids[None]).to(sim_v2t.dtype)
     target = same / same.sum(1, keepdim=True)
     to_text, to_video = (-(target * F.log_softmax(sim, dim=1)).sum(1).mean()
@@ -96,12 +99,15 @@ def negative_weights(sim: Tensor,
     if ids.device.type == 'cpu':
         check_partners(ids, count)
     sim = sim.detach()
+    # The published softmax of sim + 1e-4 is the same: a softmax ignores a
+    # constant.
     weights = sim.softmax(1) if hard else torch.ones_like(sim)
     weights = weights.masked_fill(same, 0)
     # NaN cannot be drawn from; the loss of the pairs becomes NaN instead.
     weights = torch.where(weights.isfinite(), weights,
                           torch.full_like(weights, 0.01))
     empty = weights.sum(1, keepdim=True) == 0
+    # A low temperature may leave all wrong partners a weight of 0.
     weights = torch.where(empty, (~same).to(weights.dtype), weights)
     if count == 1:
         return weights
@@ -145,8 +151,10 @@ def mask_words(ids: Tensor,
     """
 
     def draw(share: float) -> Tensor:
+        # Drawn on the CPU: a seed chooses the same words on every device.
         return torch.bernoulli(torch.full(ids.shape, share)).bool()
 
+    # Half of the 20 % that stay visible are the 10 % of random words.
     chosen, hidden, changed = draw(probability), draw(0.8), draw(0.5)
     words = torch.randint(vocab_size, ids.shape)
     chosen, hidden, changed, words = (

@@ -54,6 +54,8 @@ def plan_pairs(wanted: Dict[int, Tensor], tokens: Dict[int,
     Yields:
         PairGroup: Videos without any pair are left out.
     """
+    # Neighbours in this order have as many tokens, and about as many pairs:
+    # little is padded.
     left = sorted((v for v in wanted if len(wanted[v])),
                   key=lambda v: (-tokens[v], -len(wanted[v]), v))
     while left:
@@ -76,6 +78,8 @@ def _cuts(lengths: Tensor, tokens: int) -> int:
     and values s times.
     """
     padding = len(lengths) * int(lengths[-1]) - int(lengths.sum())
+    # In k pieces, padding costs about 1 / k of the padding of one piece, and
+    # keys and values cost k times as much: the sum is least here.
     best = round(sqrt(padding * VISUAL_PER_TEXT_TOKEN / tokens))
     return min(len(lengths), max(1, best))
 
@@ -84,11 +88,14 @@ def _pieces(rows: List[Tensor], lengths: Tensor,
             count: int) -> List[PairPiece]:
     """Cut the rows of a group, the first of which is the longest."""
     most = len(rows[0])
+    # A short row is filled up in front, by the own shortest text: the row
+    # stays sorted.
     texts = torch.stack(
         [torch.cat([row[:1].expand(most - len(row)), row]) for row in rows])
     counts = torch.tensor([len(row) for row in rows])
     real = torch.arange(most) >= most - counts[:, None]
     cuts = [x.tensor_split(min(count, most), dim=1) for x in (texts, real)]
     return [
+        # The last column holds the longest text of each row.
         PairPiece(t, r, int(lengths[t[:, -1]].max())) for t, r in zip(*cuts)
     ]

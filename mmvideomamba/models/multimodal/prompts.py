@@ -53,8 +53,10 @@ def class_prompts(classes: Sequence[ClassName],
         texts = _own_texts([words[0] for words in wordings], found, source)
     else:
         _check_templates(found, source)
+        # No str.format: a template may hold other braces.
         texts = [[one.replace(PLACE, word) for word in words for one in found]
                  for words in wordings]
+    # A text given twice would count twice in the mean.
     return [list(dict.fromkeys(map(pre_text, of_class))) for of_class in texts]
 
 
@@ -104,6 +106,7 @@ def _read(path: str) -> Any:
     if not Path(path).is_file():
         raise FileNotFoundError(f'prompts {path} does not exist; {remedy}')
     try:
+        # utf-8-sig: some editors begin a file with a byte order mark.
         lines = Path(path).read_text(encoding='utf-8-sig').splitlines()
     except UnicodeDecodeError as error:
         raise ValueError(f'prompts {path} is not UTF-8 text: {error}; '

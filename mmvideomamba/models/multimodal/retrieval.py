@@ -17,6 +17,7 @@ from .scores import check_finite
 from .text_states import TextStates
 from .token_store import TokenStore
 
+# Score of pairs that were not judged, as published.
 UNRANKED = -100.
 # Without cuDNN's attention: cuDNN prepares each new shape of inputs for some
 # milliseconds, and each piece of pairs may have a new shape.
@@ -181,6 +182,8 @@ class RetrievalScorer:
         ids, mask = (torch.cat(part) for part in zip(*tokens))
         report_equal(texts, equal_groups(texts, ids), 'texts',
                      'Raise max_length of the tokenizer, if they are cut.')
+        # Texts of about one length share a batch: little padding. A stable
+        # sort gives all processes the same batches.
         order = mask.sum(1).sort(stable=True).indices
         rank, world = dist.get_dist_info()
         starts = range(0, len(texts), size)
@@ -193,6 +196,7 @@ class RetrievalScorer:
             hidden = tower.encode(ids[rows, :longest], kept)
             features = self.model.text_proj(hidden[:, 0]).float()
             hidden = tower.attend(hidden, kept)
+            # Without padding: the states of all texts wait in memory.
             found[start] = (hidden[kept.bool()].cpu(), kept.sum(1).cpu(),
                             features.cpu())
         found = _merge(dist.all_gather_object(found))
@@ -266,6 +270,7 @@ class RetrievalScorer:
     def _tokens(self, videos: List[int], device: torch.device) -> Tensor:
         """Bring tokens to the device, in a dtype that the model reads."""
         vision = self.tokens.take(videos, device)
+        # Only autocast lets a layer take tokens of another dtype.
         if torch.is_autocast_enabled(device.type):
             return vision
         return vision.to(self.model.itm_head.weight.dtype)

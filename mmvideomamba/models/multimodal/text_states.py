@@ -36,6 +36,7 @@ class TextStates(NamedTuple):
             TextStates: In the order of the numbers.
         """
         counts = torch.cat(list(lengths))
+        # Texts were encoded by length: the inverse order finds each text.
         places = order.argsort()
         return cls(
             torch.cat(list(states)), counts[places],
@@ -58,6 +59,7 @@ class TextStates(NamedTuple):
             tuple[Tensor, Tensor]: States, shape (b, l, width), and mask, 1
             for a token, int64, shape (b, l).
         """
+        # Rows are chosen where the states are: only chosen rows go over.
         texts = upload(texts, self.packed.device)
         steps = torch.arange(length, device=texts.device)
         lengths = self.lengths[texts, None]

@@ -55,6 +55,7 @@ class TextTower(BaseModule):
             num_attention_heads=16,
             intermediate_size=4096)
     }
+    # As published: layers 9 to 11, or 19 to 23, look at the video.
     fusion_zoo = dict(base=9, large=19)
 
     def __init__(self,
@@ -116,6 +117,8 @@ class TextTower(BaseModule):
                              'of a BERT there, or set weights=None') from error
         except ValueError as error:
             raise ValueError(f'weights of TextTower: {error}') from error
+        # fit_bert has named all that starts fresh, such as the
+        # cross-attention.
         self.load_state_dict(weights, strict=False)
 
     def encode(self, ids: Tensor, mask: Tensor) -> Tensor:

@@ -39,6 +39,8 @@ class TokenStore:
             raise ValueError('token_dtype of the retrieval must be None or '
                              f'one of {list(TOKEN_DTYPES)}, but is {dtype!r}')
         if storage != 'disk':
+            # A device that does not exist should end the start, not the first
+            # validation.
             try:
                 torch.empty(0, device=storage)
             except (AssertionError, RuntimeError) as error:
@@ -73,6 +75,7 @@ class TokenStore:
         Raises:
             ValueError: If the tokens of all expected videos do not fit.
         """
+        # Autocast would cast the tokens for the judge in any case.
         if self.dtype is None:
             self.dtype = compute_dtype(tokens)
         if not self._held:
@@ -82,6 +85,8 @@ class TokenStore:
             # A copy, so that the batch can be freed.
             self._held[video] = tokens.to(self.storage, self.dtype, copy=True)
             return
+        # A file without a name is gone with the process, however the process
+        # ends.
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix='visual_tokens_')
         self._held[video] = self._file.seek(0, os.SEEK_END)
@@ -103,6 +108,7 @@ class TokenStore:
         ]
         if on_device:
             return torch.stack(on_device).to(device)
+        # A copy from pageable memory would make the host wait.
         found = torch.empty((len(videos), *self._shapes[videos[0]]),
                             dtype=self.dtype,
                             pin_memory=device.type == 'cuda')
@@ -131,6 +137,7 @@ class TokenStore:
         need = self.expected * shape.numel() * size
         free = free_bytes(self.storage)
         shared = 1
+        # A GPU belongs to one process, memory and disk to all of a machine.
         if self.storage in ('cpu', 'disk'):
             shared = processes_per_node(dist.get_world_size())
         message = (f'visual tokens for the judge: {self.expected} videos x '

@@ -43,6 +43,8 @@ def read_vocabulary(path: Path) -> Dict[str, int]:
             tokens.
     """
     try:
+        # splitlines would also cut at rare separators of Unicode inside of a
+        # token, and shift all later ids.
         lines = path.read_text(encoding='utf-8').rstrip('\n').split('\n')
     except UnicodeDecodeError as error:
         raise ValueError(f'{path} is not UTF-8 text: {error}; a vocabulary '
@@ -208,7 +210,7 @@ class TextTokenizer:
             parts = [one, *one.overflowing]
             # Padding is special, and the rest of each part is words.
             words = [part.special_tokens_mask.count(0) for part in parts]
-            found.append(sum(words) + 2)
+            found.append(sum(words) + 2)  # [CLS] and [SEP]
         return found
 
     def unknown_words(self, text: str) -> List[str]:

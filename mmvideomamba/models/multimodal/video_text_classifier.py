@@ -105,6 +105,7 @@ class VideoTextClassifier(VideoTextModel):
         prompts = class_prompts(classes, self.prompts)
         texts = list(itertools.chain.from_iterable(prompts))
         sizes = [len(of_class) for of_class in prompts]
+        # Equal prompts of one class do no harm.
         owners = [i for i, size in enumerate(sizes) for _ in range(size)]
         tokens = self.tokenize(texts)
         report_equal(
@@ -112,6 +113,7 @@ class VideoTextClassifier(VideoTextModel):
             'Raise max_length of the tokenizer, or reword the prompts.')
         # Class names are short: most of the padding is of no use.
         longest = int(tokens.mask.sum(1).max())
+        # In parts, for the memory of many prompts.
         parts = [x[:, :longest].split(self.text_batch) for x in tokens]
         hidden = torch.cat(
             [self.text_encoder.encode(*part) for part in zip(*parts)])

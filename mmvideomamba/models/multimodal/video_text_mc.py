@@ -12,6 +12,7 @@ from .scores import check_finite
 from .tokenizer import TextBatch
 from .video_text_model import VideoTextModel
 
+# The weights of the published evaluation.
 MATCH_WEIGHT, SIMILARITY_WEIGHT = 0.7, 0.3
 
 

@@ -201,6 +201,7 @@ class VideoTextModel(VideoTextBase):
             dict[str, Tensor]: ``loss_vtc`` and so on, times their weights,
             and the temperature for the log.
         """
+        # Before each pass, as published: a step may leave the range.
         with torch.no_grad():
             self.temp.clamp_(*self.temperature_range)
         clips = merge_single_view(inputs)
@@ -221,8 +222,10 @@ class VideoTextModel(VideoTextBase):
             losses['loss_vtc'] = contrastive_loss(
                 similarity(videos, texts, self.temp), gather_features(ids))
         if self.loss_weights['vtm']:
+            # Ids on the host: a look at a GPU would wait.
             check_partners(pair_ids, self.vtm_negatives)
             with torch.no_grad():
+                # Wrong partners come from the own process, as published.
                 sim = similarity(*features, self.temp)
             losses['loss_vtm'] = self._vtm(vision.tokens, text, tokens.mask,
                                            sim, ids)
@@ -233,6 +236,7 @@ class VideoTextModel(VideoTextBase):
             k: v * self.loss_weights[k[len('loss_'):]]
             for k, v in losses.items()
         }
+        # A copy: the optimizer changes temp before the log is written.
         return dict(**losses, temperature=self.temp.detach().clone())
 
     def _see(
@@ -255,6 +259,7 @@ class VideoTextModel(VideoTextBase):
         targets = teacher(clips, data_samples)
         vision = self.vision_encoder(clips, targets.visible,
                                      self.masked_keep_temporal)
+        # As published, the option leaves out the loss of videos, not the mask.
         if kind == 'video' and self.align_images_only:
             return vision, None
         targets.check_decoded(vision.decoded)
@@ -301,12 +306,14 @@ class VideoTextModel(VideoTextBase):
                            self.text_encoder.config.vocab_size,
                            self.mlm_probability)
         labels = words.labels.flatten()
+        # On the host: nonzero on a GPU waits for the number of places.
         places = (labels != -100).nonzero()[:, 0]
         shown, wanted, places = (
             upload(x, vision.device)
             for x in (words.ids, labels[places], places))
         text = self.text_encoder.encode(shown, mask)
         fused = self.text_encoder.fuse(text, mask, vision).flatten(0, 1)
+        # The vocabulary is wide: logits of the places to guess alone.
         logits = self.text_encoder.word_logits(fused[places]).float()
         # Few texts may have no word to guess: the loss is then 0, not NaN.
         total = F.cross_entropy(logits, wanted, reduction='sum')

@@ -137,7 +137,7 @@ class VisionTower(BaseModule):
                 f'{patches.shape[1]} visible tokens cannot be split evenly '
                 f'over {frames} frames; switch keep_temporal off for this '
                 'mask')
-        mean = patches.unflatten(1, (frames, -1)).mean(2)
+        mean = patches.unflatten(1, (frames, -1)).mean(2)  # (b, m, c)
         if self.pool_type == 'avg':
             return mean
         if self.pool_type == 'cls_cat_avg' and not keep_temporal:

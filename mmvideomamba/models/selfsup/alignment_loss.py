@@ -62,6 +62,7 @@ class AlignmentLoss(BaseModule):
         if mask is not None:
             raise ValueError('AlignmentLoss takes features of visible tokens, '
                              'selected beforehand, and no mask')
+        # Sums over channels and tokens lose digits in half precision.
         if pred.dtype.itemsize < 4:
             pred, target = pred.float(), target.float()
         if self.normalize:

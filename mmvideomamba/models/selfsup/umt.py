@@ -101,6 +101,8 @@ class UMT(BaseSelfSupervisor):
         if mask_source == 'data':
             self.data_preprocessor.register_forward_hook(
                 NoteMaskPositions(prod(self.backbone.grid)))
+        # CLIPTeacher freezes itself, another teacher does not: several
+        # processes would wait for gradients that never come.
         self.target_generator.requires_grad_(False)
         self.target_generator.eval()
         self._freeze_unused()
@@ -128,6 +130,8 @@ class UMT(BaseSelfSupervisor):
         """
         student = self.backbone
         student.layers[student.last_index + 1:].requires_grad_(False)
+        # norm_f normalises the outputs of out_indices alone: a stream leaves
+        # before the norm.
         if not student.out_indices:
             student.norm_f.requires_grad_(False)
 
@@ -214,6 +218,7 @@ class UMT(BaseSelfSupervisor):
         cosine = torch.cosine_similarity(
             decoded.float(), targets.features.float(), dim=-1).mean(0)[:, 1:]
         similarity = cosine.new_full(mask.shape, float('nan'))
+        # Both sides go row by row: the positions rise in each row.
         similarity[~mask] = cosine.flatten()
         return Alignment(
             mask.view(grid),

@@ -105,10 +105,12 @@ class UMTDecoder(BaseModule):
                     f'the mask keeps {index.shape[1]} tokens in each of '
                     f'{len(index)} clips, the class token included, but the '
                     f'student returns {v} in {b}')
+            # (b, 1 + v, c): visible tokens keep the places in the whole clip.
             places = self._places(1 + visible.mask.shape[1])[index]
         outs = torch.stack([
             decode(x + places) for decode, x in zip(self.clip_decoder, levels)
         ])
         if self.norm == 'l2':
+            # Without an eps, as published.
             outs = outs / outs.norm(dim=-1, keepdim=True)
         return outs
