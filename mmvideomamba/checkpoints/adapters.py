@@ -14,6 +14,7 @@ from torch import Tensor
 from .fit import adapt_checkpoint
 from .report import Change
 
+# original_layer is a name of mmpretrain's LoRALinear, the others are of peft.
 _KEPT = re.compile(r'\.(?:original_layer|base_layer|original_module)(?=\.)')
 _COPY = re.compile(r'\.modules_to_save\.[^.]+(?=\.)')
 
@@ -143,6 +144,7 @@ def fit_adapters(
             f'the adapters of the checkpoint do not fit: {len(faults)} '
             f'tensors differ, such as {faults[0]}. Check that rank and '
             'targets are those of the checkpoint.')
+    # Copies start as the layers in the file, so they do not count as fresh.
     fresh = 0 if given else len(own) - len(copies)
     changes = [
         Change('missing', f'{fresh} tensors',
@@ -196,6 +198,8 @@ def adapt_all(
     if given or not adapters:
         fitted, changes = adapt_checkpoint(given, plain, grid, inflation)
     names = {plain_name(k): k for k in own if k not in own_adapters}
+    # A plain file fills the trained copies, too: copies run in the place of
+    # the layers.
     copies = {} if adapters else _copies(own_adapters, fitted)
     fitted = {names[k]: fitted.get(k, plain[k]) for k in plain}
     if layers:

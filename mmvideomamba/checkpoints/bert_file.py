@@ -15,6 +15,7 @@ WORDS = 'embeddings.word_embeddings.weight'
 _HEAD, _SHARED = 'cls.predictions.', 'cls.predictions.decoder.'
 # Names of wrappers around a BERT.
 _WRAPPERS = ('', 'bert', 'text_encoder', 'encoder', 'model', 'auto_model')
+# The first releases of BERT name the parts of a norm gamma and beta.
 _OLD_NORM = re.compile(r'(LayerNorm\.)(gamma|beta)$')
 # A count 0, 1, 2, ..., and heads unused by a text tower.
 _HARMLESS = re.compile(r'bert\.(embeddings\.(position_ids|token_type_ids)|'
@@ -112,6 +113,8 @@ def read_bert(path: Union[str, Path]) -> BertFile:
 
 def _counts_from_two(weights: Mapping[str, Tensor]) -> bool:
     """Tell whether the first places are unused, those of padding."""
+    # RoBERTa keeps place 1 for padding, a row that stays zero, and shares all
+    # names of tensors with BERT.
     places = weights.get('bert.embeddings.position_embeddings.weight')
     return (places is not None and places.dim() == 2 and bool(places[2:].any())
             and not places[1].any())
@@ -161,6 +164,7 @@ def check_bert_config(path: Union[str, Path], sizes: Mapping[str,
     Raises:
         ValueError: If the config is of another model or of other sizes.
     """
+    # Heads and activation are shown by no tensor.
     file = find_weights(path)
     config = (file if file.is_dir() else file.parent) / 'config.json'
     if not config.is_file():
@@ -268,10 +272,13 @@ def fit_bert(path: Union[str, Path], own: Mapping[str, Tensor],
     file = read_bert(path)
     weights = dict(file.weights)
     left_out = list(file.left_out)
+    # A tower without mlm has no word head.
     if not any(k.startswith(_HEAD) for k in own):
         left_out += [k for k in weights if k.startswith(_HEAD)]
         weights = {k: v for k, v in weights.items() if not k.startswith(_HEAD)}
     _tie(weights, own, path)
+    # _tie shares the weight of the words also where the file has no head, and
+    # a weight alone would count as half a head.
     if _HEAD + 'bias' not in weights:
         weights.pop(f'{_SHARED}weight', None)
     integers = [k for k, v in weights.items() if not v.is_floating_point()]

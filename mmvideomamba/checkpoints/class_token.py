@@ -46,6 +46,8 @@ def class_token_place(embed: Tensor, cls_token: Tensor) -> Optional[int]:
     token = token - token.mean()
     norms = rows.norm(dim=1) * token.norm()
     correlation = (rows @ token) / norms.clamp_min(1e-30)  # (1 + n, )
+    # Fisher's transform: atanh of a correlation by chance is about normal,
+    # with the deviation 1 / sqrt(channels - 3).
     limit = max(_LEAST_CORRELATION,
                 math.tanh(_SIGMAS / math.sqrt(channels - 3)))
     if not correlation.isfinite().all() or correlation.max() < limit:

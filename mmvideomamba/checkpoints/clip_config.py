@@ -54,6 +54,7 @@ class ClipConfig(NamedTuple):
 
 def _of_hugging_face(path: Path, content: Dict[str, Any]) -> ClipConfig:
     """Translate a ``config.json``; a value left out is transformers'."""
+    # Older releases of transformers write vision_config_dict.
     vision = content.get('vision_config') or content.get(
         'vision_config_dict') or content
     values = dict(
@@ -77,6 +78,7 @@ def _of_open_clip(path: Path, content: Dict[str, Any]) -> ClipConfig:
     values = dict(
         width=width,
         num_layers=vision.get('layers', 12),
+        # open_clip tells the width of a head, not the number of heads.
         num_heads=width // vision.get('head_width', 64),
         patch_size=vision.get('patch_size', 16),
         out_channels=model.get('embed_dim'),
@@ -153,10 +155,13 @@ def read_clip_config(weights: Union[str, Path]) -> Optional[ClipConfig]:
     path = find_weights(weights)
     folder = path if path.is_dir() else path.parent
     order = [CONFIG, OPEN_CLIP_CONFIG]
+    # A folder may hold the configs of both libraries: the config of the
+    # library that wrote the weights goes first.
     if path.name.startswith('open_clip'):
         order.reverse()
     for name in order:
         if (folder / name).is_file():
+            # A file with another name may lie in the folder of another model.
             owned = is_hub_name(path.name) and name == order[0]
             config = _read(folder / name, owned)
             if config is not None:

@@ -6,6 +6,7 @@ text, and a checkpoint from elsewhere could do anything with it.
 import ast
 from typing import Any, Callable, Dict
 
+# mmengine writes numbers by repr, and Python has no literals for both.
 _NUMBERS = dict(inf=float('inf'), nan=float('nan'))
 _SEQUENCES: Dict[type, Callable] = {
     ast.List: list,
@@ -34,12 +35,14 @@ def _value(node: ast.expr) -> Any:
     if isinstance(node, ast.Call):
         name = getattr(node.func, 'id', '')
         names = [one.arg for one in node.keywords]
+        # mmengine writes a dict whose keys are no names as dict({...}).
         tables = all(isinstance(one, ast.Dict) for one in node.args)
         if name == 'dict' and tables and len(node.args) < 2 and (None
                                                                  not in names):
             found = _value(node.args[0]) if node.args else {}
             found.update({k.arg: _value(k.value) for k in node.keywords})
             return found
+        # An empty set has no literal.
         if name == 'set' and not node.args and not names:
             return set()
     return ast.literal_eval(node)
@@ -70,6 +73,7 @@ def read_config_text(text: str, name: str) -> Dict[str, Any]:
                         statement.targets[0], ast.Name):
                 raise ValueError('no assignment of a value')
             found[statement.targets[0].id] = _value(statement.value)
+    # A text made to harm may nest deeper than the parser can go.
     except (SyntaxError, ValueError, TypeError, RecursionError,
             MemoryError) as error:
         raise ValueError(

@@ -78,6 +78,7 @@ def convert(checkpoint: Mapping[str, Any],
     _check(kept)
     dropped = {c.key: c for c in changes if c.action == 'dropped'}
     sources = [key for key in weights if key not in dropped]
+    # A tensor of the same name would replace another without a word.
     if len(sources) != len(kept):
         raise ValueError('several tensors of the file have the same name '
                          'once prefixes are removed')

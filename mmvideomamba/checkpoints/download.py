@@ -31,8 +31,10 @@ def download(address: str) -> Path:
     try:
         if get_dist_info()[0] == 0:
             _fetch(address, path)
+    # After a failure as well: the other processes wait here.
     finally:
         barrier()
+    # On another machine, the cache is another.
     _fetch(address, path)
     return path
 

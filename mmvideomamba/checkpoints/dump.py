@@ -13,6 +13,7 @@ from mmvideomamba.compat.checkpoint_types import (array_type, empty_array,
                                                   numeric_dtype)
 from .plain_pickle import PlainUnpickler, StandIn, tensor_view
 
+# A damaged pickle is a program of random steps: nearly any error.
 _FAULTS = (pickle.UnpicklingError, EOFError, LookupError, ValueError,
            TypeError, AttributeError, RuntimeError, ImportError, MemoryError,
            RecursionError)
@@ -51,6 +52,8 @@ def _array(kind: Any, shape: Any, typecode: Any) -> np.ndarray:
 _ARRAY_TYPE = StandIn(array_type)
 _SCALAR = StandIn(cast(Callable, np.float64(0).__reduce__()[0]))
 _ARRAY = StandIn(_array)
+# Pickles up to protocol 2 write __builtin__, and numpy 2 has moved functions
+# from core to _core.
 _NAMES: Dict[str,
              Any] = {
                  'torch._utils._rebuild_tensor_v2': StandIn(tensor_view),

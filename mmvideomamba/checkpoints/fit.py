@@ -24,6 +24,7 @@ _BLOCK = re.compile(r'layers\.\d+\.mixer\.')
 def _source_grid(count: int, grid: Tuple[int, int]) -> Tuple[int, int]:
     """Guess the stored grid: a square, else the target's aspect ratio."""
     side = int(count**0.5)
+    # An image model of 16:9 frames, for instance, is fitted to 16:9 frames.
     if side * side != count:
         rows = round((count * grid[0] / grid[1])**0.5)
         if rows and rows * round(count / rows) == count:
@@ -76,6 +77,7 @@ def fit_tensors(
         change('resized', SPATIAL_KEY,
                resize_spatial_embed(embed, grid, source))
     embed = fitted.get(TEMPORAL_KEY)
+    # A model of one tubelet adds no temporal embedding, see add_places.
     if embed is not None and TEMPORAL_KEY not in own:
         del fitted[TEMPORAL_KEY]
         changes.append(

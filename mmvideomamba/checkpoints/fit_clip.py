@@ -63,6 +63,7 @@ def fit_clip_tower(
         changes.append(Change('inflated', PATCH_KEY, f'to {depth} frames'))
     places = fitted[POSITION_KEY]
     if places.shape != own[POSITION_KEY].shape:
+        # CLIP's table is (1 + n, c), without the axis of the batch.
         fitted[POSITION_KEY] = resize_spatial_embed(places[None], grid)[0]
         changes.append(
             Change(

@@ -86,6 +86,7 @@ def resolve_hub(text: str) -> Optional[Path]:
     if repository == REPOSITORY:
         raise ValueError(f'{REPOSITORY} holds {len(PUBLISHED)} files: name '
                          f'one, as in {REPOSITORY}:{next(iter(PUBLISHED))}')
+    # A relative path of a local file looks like ORGANISATION/NAME, too.
     if text.endswith(_FILE) or text.startswith('.') or Path(
             text.split('/')[0]).is_dir():
         return None
@@ -191,6 +192,8 @@ def _get(load: Callable[..., str], address: str, remedy: str,
         try:
             return Path(load(local_files_only=True, **arguments))
         except LocalEntryNotFoundError:
+            # One question first: without a network, huggingface_hub itself
+            # asks for 23 to 90 seconds.
             reason = reason or _silence()
     cause: Optional[Exception] = None
     if not reason:

@@ -47,6 +47,7 @@ def find_weights(path: Union[str, Path]) -> Path:
         for file in (path / name, path / f'{name}{INDEX}'):
             if file.is_file():
                 return file
+    # Shards without an index tell nothing of missing tensors.
     for file in sorted(path.iterdir()):
         shard = _SHARD.fullmatch(file.name)
         if shard:
@@ -95,6 +96,7 @@ def _read_shards(index: Path, map_location: Any,
     """Read all shards named by an index."""
     content = read_json(index, 'index of shards', 'get it anew')
     places = content.get('weight_map') if isinstance(content, dict) else None
+    # A file name with a folder could lead out of the folder of the index.
     if not isinstance(places, dict) or not all(
             isinstance(name, str) and Path(name).name == name
             for name in places.values()):

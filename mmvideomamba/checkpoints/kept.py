@@ -42,6 +42,7 @@ def read_training(path: Path) -> Optional[Training]:
         # Tensors are mapped, not read.
         file = torch.load(path, 'cpu', weights_only=True, mmap=True)
     except Exception:  # torch has a class for each fault
+        # Files of the old format cannot be mapped.
         try:
             file = read_file(path)
         except (ValueError, OSError):
@@ -81,6 +82,7 @@ def best_files(folder: Path, figure: Optional[str] = None) -> List[Path]:
 
 def _pattern(figure: Optional[str]) -> str:
     """Return the pattern of the names of best checkpoints."""
+    # mmengine writes a slash in the name of a figure as an underscore.
     return f'best_{figure}_*.pth'.replace('/', '_') if figure else 'best_*.pth'
 
 
@@ -140,6 +142,7 @@ def _find_best(work_dir: Union[str, Path], folder: Union[str, Path, None],
                 'which one is the best now; name one of them: '
                 f'{", ".join(map(str, found))}')
         return found[0], 'the only best checkpoint there'
+    # mmengine writes year to second, so texts are ordered as the times.
     record, source = max(told, key=lambda pair: pair[0].time)
     return _named_by(record, source, found, figure)
 
@@ -175,6 +178,7 @@ def is_training_folder(path: Path) -> bool:
     Returns:
         bool: False for a file, and for a folder of a saved model.
     """
+    # config.json tells of a saved model, or of a folder of the Hub.
     if not path.is_dir() or (path / 'config.json').is_file():
         return False
     starts = [template.partition('{')[0] for template in TEMPLATES]

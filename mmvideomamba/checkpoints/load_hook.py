@@ -46,6 +46,8 @@ def _fit(module: Loads, state_dict: Dict[str, Any], prefix: str,
          unexpected: List[str], *_: Any) -> None:
     """Replace the module's part of a state dict, in place."""
     spare = metadata.get(SPARE, ())
+    # A file cannot tell whether a recognizer or a classifier loads: the head
+    # comes under both names, and one is left over.
     unexpected[:] = [key for key in unexpected if key not in spare]
     part = {
         k[len(prefix):]: v
@@ -53,6 +55,7 @@ def _fit(module: Loads, state_dict: Dict[str, Any], prefix: str,
     }
     fitted, changes = module.fit_state_dict(part, prefix)
     log_changes(changes)
+    # In place: the modules inside read the same dict.
     for key in part:
         state_dict.pop(prefix + key)
     state_dict.update({prefix + k: v for k, v in fitted.items()})

@@ -29,6 +29,8 @@ _TAGS = {
 def _header(config: Mapping[str, Any]) -> List[str]:
     """Return the lines of YAML for the hub."""
     licence, task = str(config['licence']), str(config['task'])
+    # The Hub takes short identifiers of licences; any other text goes into
+    # license_name.
     known = re.fullmatch(r'[a-z0-9.+-]+', licence)
     lines = [f'license: {licence if known else "other"}']
     if not known:

@@ -124,6 +124,8 @@ def newest_checkpoint(work_dir: Union[str, Path],
             faults.append(f'{fault} ({LAST} names it)')
         else:
             best = (_iterations(named), float('inf'), named)
+            # A checkpoint is written before last_checkpoint: after a kill in
+            # between, only a younger file can be newer.
             since = (work_dir / LAST).stat().st_mtime_ns
     for template in dict.fromkeys(templates):
         for path in _of_kind(folder, template, since):
@@ -136,5 +138,6 @@ def newest_checkpoint(work_dir: Union[str, Path],
             # With as many iterations, the file named or written last.
             found = (_iterations(path), path.stat().st_mtime_ns, path)
             best = found if best is None else max(best, found)
+            # Lower numbers are older.
             break
     return Newest(best[2] if best else None, tuple(faults))

@@ -17,10 +17,12 @@ class StandIn:
     Args:
         function (Callable): Runs in a call.
     """
+    # No __dict__, which a pickle could fill without a call of __setattr__.
     __slots__ = ('_function', )
     _function: Callable
 
     def __init__(self, function: Callable) -> None:
+        # The class refuses each setting of an attribute.
         object.__setattr__(self, '_function', function)
 
     def __call__(self, *args: Any) -> Any:

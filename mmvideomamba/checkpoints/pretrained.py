@@ -97,6 +97,7 @@ def _unwrap_part(file: Dict[str, Any], prefix: str,
     prefix = prefix.rstrip('.') + '.'
     stored = _below(file, prefix)
     below = any(True for _ in state_dicts(stored))
+    # The whole file may hold several models, and the prefix names one.
     try:
         weights = unwrap(file, ema)
     except ValueError:
@@ -107,6 +108,7 @@ def _unwrap_part(file: Dict[str, Any], prefix: str,
     if part:
         return part
     if below:
+        # A prefix of averaged weights has chosen the average already.
         return unwrap(stored, ema and not is_averaged(prefix))
     if prefix == 'backbone.' and '' in trunk_prefixes(weights):
         return weights  # of a backbone alone
@@ -199,6 +201,8 @@ def _as_whole_model(weights: Dict[str, Tensor]) -> Dict[str, Tensor]:
         *(row for row in rows if row.action not in ('kept', 'renamed'))
     ])
     for part in ('weight', 'bias'):
+        # The file does not tell which host loads: both names of the head are
+        # given.
         if CLASSIFIER_HEAD + part in named:
             named[RECOGNIZER_HEAD + part] = named[CLASSIFIER_HEAD + part]
     spare = [key for key in named if not key.startswith('backbone.')]
@@ -252,6 +256,8 @@ def for_whole_model(checkpoint: Any) -> Any:
     return {**rest, 'state_dict': weights}
 
 
+# Every path begins with the empty prefix: all files without another scheme
+# come here.
 @CheckpointLoader.register_scheme(prefixes='', force=True)
 def load_from_local(filename: str, map_location: Any = None) -> Any:
     """Read a file for mmengine, found by ``locate``.

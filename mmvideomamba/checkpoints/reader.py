@@ -72,6 +72,7 @@ def _folder_refusal(path: Path) -> str:
 
 def _is_safetensors(path: Path, start: bytes) -> bool:
     """Tell a file of safetensors by the content, or by the ending."""
+    # Eight bytes of the length, then a header in JSON.
     opening = start[8:].lstrip()[:1]
     length = int.from_bytes(start[:8], 'little')
     return (len(start) > 8 and opening == b'{'
@@ -134,6 +135,7 @@ def is_torchscript(path: Union[str, Path]) -> bool:
     Returns:
         bool: Whether the file holds code of TorchScript.
     """
+    # torch.jit.save stores the code of modules, torch.save does not.
     try:
         with zipfile.ZipFile(path) as archive:
             return any('/code/' in name for name in archive.namelist())
@@ -185,6 +187,7 @@ def _check_records(path: Path) -> None:
 
 def _has_directory(path: Path) -> bool:
     """Tell whether the end of a zip archive is there, good or damaged."""
+    # zipfile raises for a damaged end, and returns False without an end.
     try:
         return zipfile.is_zipfile(path)
     except zipfile.BadZipFile:
@@ -300,6 +303,8 @@ def check_file(path: Union[str, Path]) -> None:
     """
     path = Path(path).expanduser()
     if _start_of(path).startswith(_ZIP):
+        # Checksums and a map of the file: the tensors themselves would take
+        # the memory of the whole file.
         _check_archive(path)
         _check_records(path)
     else:

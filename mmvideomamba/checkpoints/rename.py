@@ -97,6 +97,7 @@ def select_backbone(
                                             or key.startswith(_MULTIMODAL))
         name = key[len(_MULTIMODAL):] if whole and inside else key
         name = strip_prefix(name)
+        # The published multimodal files call the final norm norm.
         if name.startswith('norm.') and 'norm_f' + name[4:] not in state_dict:
             name = 'norm_f' + name[4:]
         if not inside or _FOREIGN.match(name):

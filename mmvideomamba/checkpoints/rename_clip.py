@@ -84,6 +84,7 @@ def _from_hugging_face(state_dict: Dict[str, Tensor],
     found: Dict[str, Tensor] = {}
     projection = re.sub(r'vision_model\.$', '', prefix) + 'visual_projection.'
     if f'{projection}weight' in state_dict:
+        # A linear layer stores (out, in), OpenAI's matrix is (in, out).
         found[PROJECTION_KEY] = state_dict[f'{projection}weight'].T
     for key, value in state_dict.items():
         if not key.startswith(prefix) or key.startswith(projection):
@@ -98,6 +99,8 @@ def _from_hugging_face(state_dict: Dict[str, Tensor],
                             block[2])
         if part is None:
             found[stem + _rename(block[2], _RENAMED_IN_BLOCK)] = value
+        # nn.MultiheadAttention keeps q, k and v in a single tensor: all three
+        # are joined at the first.
         elif part[1] == 'q':
             names = [key.replace('q_proj', f'{p}_proj') for p in 'qkv']
             lost = [name for name in names if name not in state_dict]
@@ -148,6 +151,7 @@ def _check_names(tower: Dict[str, Tensor]) -> None:
     unknown = [k for k in tower if not _TOWER.fullmatch(k)]
     kinds: Dict[str, str] = {}
     for name in unknown:
+        # A part that each block has is named once.
         kinds.setdefault(re.sub(r'\.\d+\.', '.*.', name), name)
     if unknown:
         named = ', '.join(_meaning(name) for name in list(kinds)[:6])

@@ -40,6 +40,7 @@ def resize_spatial_embed(
     if tuple(source_grid) == tuple(grid):
         return embed
     head, body = embed[:, :1], embed[:, 1:]
+    # (1, h * w, c) to (1, c, h, w)
     body = body.transpose(1, 2).unflatten(2, source_grid)
     body = F.interpolate(
         body.float(), size=grid, mode='bicubic', align_corners=False)
@@ -89,6 +90,7 @@ def inflate_patch_kernel(weight: Tensor,
         raise ValueError(f'inflation must be one of {list(INFLATIONS)}, but '
                          f'got {mode!r}')
     if mode == 'average':
+        # Divided, so that equal frames give the response to the image.
         return weight.unsqueeze(2).repeat(1, 1, tubelet_size, 1,
                                           1) / tubelet_size
     inflated = weight.new_zeros(*weight.shape[:2], tubelet_size,

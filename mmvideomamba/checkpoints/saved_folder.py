@@ -111,6 +111,7 @@ def _own_memory(state: Mapping[str, Tensor]) -> Dict[str, Tensor]:
     for name, tensor in state.items():
         tensor = tensor.detach().cpu().contiguous()
         storage = tensor.untyped_storage()
+        # safetensors refuses shared memory, and a part of a larger storage.
         if storage.data_ptr() in seen or storage.nbytes() != tensor.nbytes:
             tensor = tensor.clone()
         seen.add(tensor.untyped_storage().data_ptr())
@@ -140,7 +141,9 @@ def write_folder(folder: Path,
     Raises:
         OSError: If a file cannot be read or written.
     """
+    # Before the first write: a value that JSON lacks spares an older model.
     text = json.dumps(config, indent=2, ensure_ascii=False) + '\n'
+    # Read now: a source may lie in the very folder that is written.
     copies = {
         name: Path(source).read_bytes()
         for name, source in (files or {}).items()
@@ -152,11 +155,14 @@ def write_folder(folder: Path,
             _own_memory(state), draft_of(weights), metadata=dict(format='pt'))
         # A full disk leaves an older model as is.
         stale = _FILES if (folder / CONFIG).is_file() else ()
+        # config.json goes first and comes last: no reader takes a folder
+        # without config.json.
         (folder / CONFIG).unlink(missing_ok=True)
         finish_file(weights)
     except SafetensorError as error:
         draft_of(weights).unlink(missing_ok=True)
         raise OSError(f'{weights} cannot be written: {error}') from error
+    # Ctrl-C as well.
     except BaseException:
         draft_of(weights).unlink(missing_ok=True)
         raise

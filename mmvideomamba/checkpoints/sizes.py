@@ -87,6 +87,7 @@ def backbone_sizes(weights: Mapping[str, Tensor],
         tubelet_size=tubelet,
         in_channels=kernel.shape[1])
     if 'norm_f.bias' in weights:
+        # No tensor shows the eps: the published value.
         found['norm_cfg'] = dict(type='LN', eps=1e-5)
     mixer = _mixer_cfg(weights, width)
     return {**found, 'mixer_cfg': mixer} if mixer else found

@@ -104,6 +104,7 @@ class _Archive(PlainUnpickler):
         if record.compress_type != zipfile.ZIP_STORED:
             raise pickle.UnpicklingError(f'storage {key} is packed')
         content = bytearray(self.archive.read(record))
+        # torch.frombuffer refuses an empty buffer.
         if not content:
             return torch.empty(0, dtype=dtype)
         return torch.frombuffer(content, dtype=dtype)
@@ -117,6 +118,8 @@ def _slots(archive: zipfile.ZipFile, root: str) -> Dict[str, _Slots]:
         if not (path.startswith(f'code/{_CODE}') and path.endswith('.py')):
             continue
         place = path[len('code/'):-len('.py')].replace('/', '.')
+        # data.pkl does not tell weights from other attributes of a module; the
+        # code names the weights.
         for name, lines in _MODULE.findall(archive.read(record).decode()):
             slots = {
                 kind: re.findall(r'"(.*?)"', text)

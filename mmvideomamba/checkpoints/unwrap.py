@@ -103,6 +103,7 @@ def state_dicts(
         for k, v in node.items()
         if isinstance(k, str) and isinstance(v, Tensor)
     }
+    # Names of weights have dots; metrics and counters of a trainer seldom do.
     if any('.' in key for key in state):
         yield path, state
     if len(path) == _MAX_DEPTH:
@@ -163,9 +164,12 @@ def _mmengine_swapped(checkpoint: Mapping) -> bool:
     saving.
     """
     meta, ema = checkpoint.get('meta'), checkpoint.get('ema_state_dict')
+    # EMAHook of mmengine exchanges both state dicts on saving; steps is the
+    # counter of mmengine's averaged models.
     by_mmengine = isinstance(ema, Mapping) and 'state_dict' in checkpoint and (
         'steps' in ema
         or isinstance(meta, Mapping) and 'mmengine_version' in meta)
+    # Lightning's weight averaging does the same.
     return by_mmengine or ('current_model_state' in checkpoint
                            and 'state_dict' in checkpoint)
 
@@ -224,6 +228,7 @@ def _model_names(item: _Found, others: List[str]) -> Dict[str, Tensor]:
     outer = _outer(item.prefix)
     part = item.prefix[len(outer):]
     short = part
+    # A trunk deeper in the model gets the name of the backbone of a model.
     if part.count('.') > 1 and not part.startswith('vision_encoder.'):
         short = 'backbone.'
     weights = {}
