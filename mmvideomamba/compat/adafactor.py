@@ -12,6 +12,7 @@ _PACKAGE = 'transformers'
 
 
 def _cause() -> str:
+    # An imported transformers costs no further time.
     if _PACKAGE in sys.modules or package_dir(_PACKAGE) is None:
         return ''
     return (f'mmengine {installed_version("mmengine")} imports {_PACKAGE}, '
@@ -20,6 +21,7 @@ def _cause() -> str:
 
 def _refuse(name: str, taken: Sequence[str]) -> None:
     if name == _PACKAGE:
+        # The host takes an ImportError for an absent package.
         raise ImportError(f'{name} is imported at its first use')
 
 
@@ -35,7 +37,8 @@ def _surround(module: Any) -> Iterator[None]:
     with other_imports(module, _refuse):
         yield
     names = getattr(module, 'TRANSFORMERS_OPTIMIZERS', None)
-    # An older row keeps the name, as in mmengine.
+    # An empty list tells that the import was refused. An older row keeps the
+    # name, as in mmengine.
     if names == [] and 'Adafactor' not in module.OPTIMIZERS.module_dict:
         LateRows.of(module.OPTIMIZERS).add_late('Adafactor', _load)
         names.append('Adafactor')

@@ -13,6 +13,7 @@ def _heal_adjust_bbox(module: Any) -> None:
             parameters['renderer'].default is not inspect.Parameter.empty:
         return
 
+    # matplotlib itself gives fixed_dpi by place: *args takes any further.
     @functools.wraps(original)
     def adjust_bbox(fig: Any,
                     bbox_inches: Any,

@@ -23,10 +23,12 @@ def _history_method(obj: Any, name: Any) -> Callable:
 
 
 def _numeric_types() -> List[np.dtype]:
+    # No objects: an array of objects may hold anything.
     codes = '?' + np.typecodes['AllInteger'] + np.typecodes['AllFloat']
     return [np.dtype(code) for code in codes]
 
 
+# A pickle names a dtype without the order of the bytes.
 _NUMERIC = {t.str[1:]: t for t in _numeric_types()}
 
 
@@ -84,6 +86,7 @@ def allow() -> None:
         (_history_method, 'builtins.getattr'),
         (array_type, 'numpy.ndarray'),
         (numeric_dtype, 'numpy.dtype'),
+        # Names of numpy 1 and of numpy 2, whichever wrote the file.
         (scalar, 'numpy._core.multiarray.scalar'),
         (scalar, 'numpy.core.multiarray.scalar'),
         (empty_array, 'numpy._core.multiarray._reconstruct'),

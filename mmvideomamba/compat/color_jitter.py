@@ -23,6 +23,8 @@ def _adjust_hue(img: 'np.ndarray', factor: float) -> 'np.ndarray':
     cv2 = importlib.import_module('cv2')  # not for every user of the package
     pixels = np.clip(img, 0, 255).astype(np.uint8)
     hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV)
+    # OpenCV keeps a hue of 8 bits as 0 to 179; a sum in 8 bits would wrap at
+    # 256, not at 180.
     turned = hsv[..., 0].astype(np.int16) + int(factor * 255)
     hsv[..., 0] = turned % 180
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB).astype(np.float32)

@@ -114,6 +114,7 @@ def _heal_hub(module: types.ModuleType) -> None:
                 built._is_init = True
         return built
 
+    # mmengine.hub imports both functions under names of its own.
     for holder in (module, sys.modules.get(module.__package__ or '')):
         for name, function in (('get_config', config), ('get_model', model)):
             if hasattr(holder, name):

@@ -34,6 +34,7 @@ def _cure(module: types.ModuleType) -> None:
     @functools.wraps(original)
     def init(backend: str, init_backend: str = 'torch', **kwargs: Any) -> None:
         if backend == 'gloo' and init_backend == 'torch':
+            # The host's function first sets the CUDA device of the rank.
             torch = importlib.import_module('torch')
             torch.distributed.init_process_group('gloo', **kwargs)
         else:

@@ -25,11 +25,14 @@ def _cure(module: Any) -> None:
     Building the absent model raises.
     """
 
+    # A config with DRN fails at the build, by this line; the import of all
+    # other models goes on.
     def build_drn(*args: Any, **kwargs: Any) -> None:
         raise ImportError(
             'DRN is not part of the mmaction2 wheel on this machine; install '
             'mmaction2 from its repository to use it')
 
+    # A registry refuses a name a second time.
     @functools.lru_cache(maxsize=None)
     def attribute(name: str) -> Any:
         if name != 'DRN':

@@ -26,6 +26,7 @@ def _heal_feature_head(module: types.ModuleType) -> None:
 
     @functools.wraps(original)
     def forward(self: Any, x: Any, *args: Any, **kwargs: Any) -> Any:
+        # The host itself pools both paths of SlowFast.
         if isinstance(x, tuple) and self.backbone_name != 'slowfast':
             x = _single(x)
         return original(self, x, *args, **kwargs)

@@ -59,6 +59,7 @@ def _heal_constructor(module: types.ModuleType) -> None:
         logger.addFilter(lines)
         try:
             return original(self, model)
+        # After an error as well: the logger lives on.
         finally:
             logger.removeFilter(lines)
             if lines.names:

@@ -22,6 +22,7 @@ _STRATEGY = LateModule(
 
 
 def _cause() -> str:
+    # The names above are of mmengine 0.10.
     if installed_release('mmengine') != (0, 10):
         return ''
     return (f'mmengine {installed_version("mmengine")} imports '
@@ -43,6 +44,7 @@ def _cure(module: ModuleType) -> None:
     def is_model_wrapper(model: Any, registry: Optional[Any] = None) -> bool:
         registry = wrappers if registry is None else registry
         rows = registry.module_dict
+        # A late row has no class, so no model is an instance.
         known = rows.loaded() if isinstance(rows, LateRows) else rows.values()
         return isinstance(model, tuple(known)) or any(
             is_model_wrapper(model, child)

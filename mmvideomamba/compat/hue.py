@@ -16,6 +16,8 @@ class _Turn(float):
 
     def __mul__(self, steps: float) -> int:
         """Count steps forwards; mmcv stores the number in 8 bits."""
+        # numpy 2 refuses negative numbers for 8 bits; modulo 256 both turns
+        # are the same.
         return int(float(self) * steps) % 256
 
 
@@ -27,6 +29,7 @@ def _heal_photometric(module: types.ModuleType) -> None:
                    **kwargs: Any) -> 'np.ndarray':
         return original(img, _Turn(hue_factor), *args, **kwargs)
 
+    # Packages above hold the function under names of their own.
     for name in (module.__name__, 'mmcv.image', 'mmcv'):
         if name in sys.modules:
             sys.modules[name].__dict__['adjust_hue'] = adjust_hue

@@ -65,6 +65,7 @@ def _heal_results(host: Any) -> None:
     draw, finish = host.visualize, host.postprocess
 
     def values(self: Any, result: Any) -> dict:
+        # A bad image has no scores, but a fault.
         found = None
         if 'pred_score' in result:
             found, = finish(self, [result], None)

@@ -47,6 +47,8 @@ def _import(name: str,
             fromlist: Any = (),
             level: int = 0) -> Any:
     """Stand for ``builtins.__import__`` while there are answers."""
+    # A finder in sys.meta_path would not learn who imports; the namespace
+    # tells the importing module.
     answer = _ANSWERS.get(id(globals))
     if answer is not None:
         other = answer('.' * level + name, fromlist or ())
@@ -72,6 +74,7 @@ def other_imports(module: types.ModuleType, answer: _Answer) -> Iterator[None]:
     """
     key = id(module.__dict__)
     if builtins.__import__ is not _import:
+        # Not the builtin: another tool may have put in a function before.
         _USUAL[:] = [builtins.__import__]
         builtins.__import__ = _import
     _ANSWERS[key] = answer
@@ -170,6 +173,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
 
     def _add(self, table: Dict[str, List[Any]], name: str, new: Any) -> None:
         if self not in sys.meta_path:
+            # In front of the finders that find the modules.
             sys.meta_path.insert(0, self)
         table.setdefault(name, []).append(new)
 
@@ -177,6 +181,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
             self, fullname: str, path: Any,
             target: Any) -> Optional[importlib.machinery.ModuleSpec]:
         """Ask the finders after this finder."""
+        # importlib.util.find_spec would come back to this finder for ever.
         place = sys.meta_path.index(self)
         for finder in sys.meta_path[place + 1:]:
             spec = finder.find_spec(fullname, path, target)
@@ -201,6 +206,7 @@ class AfterImport(importlib.abc.MetaPathFinder):
                     for frame in self.frames.get(fullname, ()):
                         stack.enter_context(frame(module))
                     execute(module)
+                # Only after success: a failed import may be tried again.
                 self.frames.pop(fullname, None)
                 for action in self.actions.pop(fullname, ()):
                     action(module)

@@ -27,6 +27,8 @@ def _heal_inference(module: Any) -> None:
 
     @functools.wraps(load)
     def load_checkpoint(model: Any, *args: Any, **kwargs: Any) -> Any:
+        # init_recognizer drops the content of the file, and the names of the
+        # classes with the content.
         checkpoint = load(model, *args, **kwargs)
         meta = checkpoint.get('meta', {}).get('dataset_meta')
         if meta is not None and _ours().is_ours(model):

@@ -57,6 +57,7 @@ def _heal_init(host: Any) -> None:
              pack_cfg: dict = {},
              scope: Optional[str] = 'mmaction',
              views: Any = None) -> None:
+        # A wrong argument ends the call before a model is built.
         later = None if views is None else _ours().check_views(views)
         original(self, model, weights, device, None, input_format, pack_cfg,
                  scope)
@@ -192,6 +193,7 @@ def _heal_unified(module: types.ModuleType) -> None:
         if _state(self.actionrecog_inferencer) is None:
             return finish(self, preds, visualization, print_result,
                           pred_out_file)
+        # Printed and written below, with the values added here.
         found = finish(self, preds, visualization)
         for result, (one, ) in zip(found['predictions'], preds['rec']):
             more = _ours().extra_values(one)

@@ -44,12 +44,14 @@ class _Part:
         if self.name not in parts:
             raise AttributeError(self.name)
         value = parts[self.name]
+        # The constructor of the host only hands the parts on.
         if isinstance(value, _Waiting) and not parts.get('_figure_waits'):
             self._draw(visualizer, value)
         return parts[self.name]
 
     def _draw(self, visualizer: Any, waiting: _Waiting) -> None:
         canvas, figure, axes = self.make(visualizer, waiting.cfg)
+        # A part that a user has set in the meantime stays.
         made = zip(_PARTS, (canvas, figure, axes, figure.get_dpi()))
         vars(visualizer).update({
             name: part
@@ -79,6 +81,7 @@ def _cure(module: ModuleType) -> None:
     @functools.wraps(start)
     def init(self: Any, *args: Any, **kwargs: Any) -> None:
         given = inspect.signature(start).bind(self, *args, **kwargs).arguments
+        # An image in the constructor is drawn at once.
         self._figure_waits = given.get('image') is None
         try:
             start(self, *args, **kwargs)
@@ -89,6 +92,7 @@ def _cure(module: ModuleType) -> None:
     init.__dict__['__signature__'] = inspect.signature(start)
     host.__init__, host._initialize_fig = init, initialize_fig
     for name in _PARTS:
+        # A descriptor with __set__ goes before the attribute of an object.
         setattr(host, name, _Part(name, make))
 
 

@@ -89,6 +89,7 @@ class LateModule(NamedTuple):
                  for name in names]
         try:
             yield
+        # Ctrl-C as well: the next import needs the rows.
         except BaseException:
             for rows, row in taken:
                 rows.put_back(row)
@@ -101,6 +102,7 @@ class LateModule(NamedTuple):
         late = {key for key in self.public if vars(module).get(key) is _LATE}
         for key in late:
             del module.__dict__[key]
+        # Once, by the innermost package, the first to be complete.
         if module.__name__ == self.holders[0] and late:
             self._add_rows()
         if late or self._is_waiting():

@@ -83,6 +83,7 @@ class LateRows(dict):
 
         The hosts leave such rows out, too.
         """
+        # A copy of the names: a load changes the table.
         for name in list(self):
             try:
                 self._load(name)
@@ -126,6 +127,7 @@ class LateRows(dict):
         self._load_all()
         return super().__eq__(other)
 
+    # dict has an __ne__ of its own, without a call of __eq__.
     def __ne__(self, other: Any) -> bool:
         return not self == other
 

@@ -25,5 +25,6 @@ WORKAROUND = Workaround(
     link='https://github.com/open-mmlab/mmcv/blob/v2.1.0/mmcv/cnn/bricks/'
     'transformer.py#L32',
     until='a release of mmcv-lite without the warning',
+    # Before mmcv, which warns while being imported.
     modules=('warnings', ),
     cure=_cure)

@@ -23,6 +23,7 @@ def multimodal_trouble(host: str) -> str:
     if not version:
         return ''
     digit_version = importlib.import_module('mmengine.utils').digit_version
+    # Without pycocotools mmpretrain switches the text models off itself.
     if host == 'mmpretrain':
         if installed_version('pycocotools') and digit_version(
                 version) >= digit_version('4.52'):
@@ -59,6 +60,8 @@ def _placeholders(host: str, why: str) -> Callable[[List[str], Any], None]:
     def _refusal(name: str) -> Callable[..., None]:
 
         def refuse(*args: Any, **kwargs: Any) -> None:
+            # At the build of such a model, not at each start: most users need
+            # none.
             raise ImportError(
                 f'{name}, a text model of {host}, is switched off: {why}. To '
                 f'use it: pip install {_MULTIMODAL_HINTS[host]}')

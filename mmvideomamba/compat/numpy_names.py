@@ -38,6 +38,7 @@ _USERS: Dict[str, str] = {
 def _heal_module(module: types.ModuleType) -> None:
     """Let ``np`` in a module of a host mean numpy and an old name."""
     old = _USERS[module.__name__]
+    # A copy: a name put into numpy itself would be there for every program.
     names = types.ModuleType('numpy', f'numpy, and its old name {old}.')
     vars(names).update(vars(_numpy()))
     setattr(names, old, _TODAY[old]())

@@ -58,6 +58,7 @@ def _names_of(data: Any) -> List[str]:
         if root and os.path.abspath(name).startswith(
                 os.path.join(os.path.abspath(root), '')):
             name = os.path.relpath(name, root)
+        # Windows of a video share a file: a number tells the windows apart.
         number = seen[name] = seen.get(name, -1) + 1
         windows = 'clip_start' in info
         names.append(f'{name}.{number}' if windows else name)
@@ -73,6 +74,8 @@ def _with_views(parse: Callable[[], Any]) -> Callable[[], Any]:
 
     @functools.wraps(parse)
     def parse_args() -> Any:
+        # The parser of the tool has the help, and abbreviations of own
+        # options.
         parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
         parser.add_argument('--views', default='all')
         ours, sys.argv[1:] = parser.parse_known_args()
@@ -116,9 +119,11 @@ def _feature_extraction(tool: Dict[str, Any]) -> None:
         if not _is_ours(cfg):
             split(args)
             return
+        # The first process to finish would remove the dump of the others.
         if not is_main_process():
             return
         registry = importlib.import_module('mmengine.registry')
+        # Without a pipeline: names need no frames.
         names = _names_of(registry.DATASETS.build(dict(cfg, pipeline=[])))
         features = importlib.import_module(
             'mmvideomamba.checkpoints.dump').read_dump(args.dump)

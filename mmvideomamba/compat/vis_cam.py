@@ -50,6 +50,7 @@ def _with_check(kind: Any) -> None:
 def _heal_methods(module: types.ModuleType) -> None:
     base = module.base_cam.BaseCAM
     _with_check(base)
+    # A class with several bases comes up several times.
     for kind in set(_subclasses(base)):
         if '__init__' in vars(kind) and \
                 'use_cuda' not in inspect.signature(kind).parameters:

@@ -75,6 +75,8 @@ class Workaround:
             try:
                 self.cure(module)
             except BaseException:
+                # A failed cure is not applied: the next look finds the cause
+                # again.
                 self.state = ''
                 raise
 
