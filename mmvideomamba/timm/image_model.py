@@ -56,6 +56,7 @@ class TimmVideoMamba(nn.Module):
             if name in kwargs:
                 raise ValueError(f'{name} is set by forward_intermediates of '
                                  'the model; leave the argument out')
+        # All tokens: timm pools in the head, by global_pool.
         self.backbone = VideoMamba(
             arch,
             img_size=img_size,
@@ -102,6 +103,7 @@ class TimmVideoMamba(nn.Module):
             dict: Patterns of the stem, and of the blocks and the final norm.
         """
         stem = r'^backbone\.(?:cls_token|pos_embed|temporal_pos|patch_embed)'
+        # 99999 is timm's mark of the group after all blocks.
         return dict(
             stem=stem,
             blocks=[(r'^backbone\.layers\.(\d+)', None),
@@ -148,6 +150,7 @@ class TimmVideoMamba(nn.Module):
         if num_classes <= 0:
             self.head = nn.Identity()
             return
+        # A head may be exchanged after the model has moved to a device.
         like = self.backbone.pos_embed
         head = nn.Linear(
             self.num_features,
@@ -219,9 +222,10 @@ class TimmVideoMamba(nn.Module):
         if not intermediates_only:
             normed.add(final)
         outs = self._with_outputs(sorted(normed), [] if norm else take)(x)
+        # The backbone returns normed outputs first, streams after.
         found = outs[:len(take)] if norm else outs[len(normed):]
         grid = self.backbone.grid[1:]
-        features: List[Any] = [y[:, 1:] for y in found]
+        features: List[Any] = [y[:, 1:] for y in found]  # (b, n, c)
         if maps:
             features = [
                 y.transpose(1, 2).unflatten(2, grid).contiguous()

@@ -26,8 +26,10 @@ def _cfg(arch: str, side: int) -> Dict[str, Any]:
     """Describe an image model as timm does; the test is the published one."""
     cfg: Dict[str, Any] = dict(
         input_size=(3, side, side),
+        # The table of positions is of a single size.
         fixed_input_size=True,
         num_classes=1000,
+        # 224 of 256 pixels, as in the published test.
         crop_pct=0.875,
         interpolation='bicubic',
         mean=(0.485, 0.456, 0.406),
@@ -41,6 +43,7 @@ def _cfg(arch: str, side: int) -> Dict[str, Any]:
 
 
 def _key(arch: str, side: int) -> str:
+    # A tag of timm names weights: without a file, no tag.
     tag = '.in1k' if (arch, side) in _FILES else ''
     return f'videomamba_{arch}_patch16_{side}{tag}'
 
@@ -83,6 +86,7 @@ def _build(name: str, arch: str, pretrained: bool,
         name,
         pretrained,
         pretrained_filter_fn=filter_pretrained,
+        # 3 outputs by default, as of timm's transformers.
         feature_cfg=dict(
             out_indices=kwargs.pop('out_indices', 3), feature_cls='getter'),
         **kwargs)
@@ -94,6 +98,7 @@ def _register(name: str, arch: str) -> Callable[..., nn.Module]:
     def build(pretrained: bool = False, **kwargs: Any) -> nn.Module:
         return _build(name, arch, pretrained, kwargs)
 
+    # register_model takes the name of the function.
     build.__name__ = build.__qualname__ = name
     build.__doc__ = f'VideoMamba, arch {arch!r}, as an image model of timm.'
     return register_model(build)

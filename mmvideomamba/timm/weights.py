@@ -16,6 +16,7 @@ def _own_names(state_dict: Dict[str, Any],
         return dict(state_dict)
     weights, rows = convert(state_dict, 'classifier')
     log_changes([row for row in rows if row.action != 'kept'])
+    # The converter gives the names of mmpretrain's classifier.
     return {k.replace('head.fc.', 'head.'): v for k, v in weights.items()}
 
 
@@ -39,6 +40,7 @@ def filter_pretrained(state_dict: Dict[str, Any],
     """
     weights = _own_names(state_dict, model)
     kernel = weights.get(f'{PATCH_CONV}.weight')
+    # A kernel of several frames cannot become 2-D.
     if kernel is not None and kernel.dim() == 5 and kernel.shape[2] == 1:
         weights[f'{PATCH_CONV}.weight'] = kernel.squeeze(2)
     return weights
