@@ -38,6 +38,7 @@ class PromptAccMetric(AccMetric):
                     f'{count} classes, from 0 to {count - 1}; correct '
                     'metainfo.classes or the annotation file')
         super().process(data_batch, data_samples)
+        # The host appends a result for each sample, in order.
         new = self.results[len(self.results) - len(data_samples):]
         for result, sample in zip(new, data_samples):
             if 'emb_score' in sample:
@@ -53,6 +54,7 @@ class PromptAccMetric(AccMetric):
             dict: Figures by name, ``top1`` and ``top1_emb`` for instance.
         """
         found = dict(super().compute_metrics(results))
+        # Without a judge the scores are of the encoders already.
         if all('emb' in one for one in results):
             emb = [dict(one, pred=one['emb']) for one in results]
             found.update({

@@ -73,6 +73,8 @@ class ReportEvaluator:
                     k: _only(v, keep)
                     for k, v in data_batch.items()
                 })
+        # The host puts the results of the processes in order by place, so each
+        # sample needs a place.
         if dist.get_world_size() > 1:
             for metric, before in zip(self.evaluator.metrics, counts):
                 _hold_places(self._results(metric), before, keep)
@@ -121,6 +123,8 @@ class ReportEvaluator:
         left_out: Dict[int, BadMedium] = {}
         for part in dist.all_gather_object(self.left_out):
             left_out.update(part)
+        # The next evaluation begins with an empty record, also after an error
+        # below.
         self.start()
         if left_out and len(left_out) >= size:
             raise ValueError(say_left_out(left_out, size))

@@ -28,6 +28,7 @@ def merge_windows(results: Sequence[dict]) -> List[dict]:
     videos: Dict[Tuple[str, Hashable], Dict[Hashable, dict]] = {}
     for index, result in enumerate(results):
         video = result.get('video')
+        # An index could equal the id of a video.
         key = ('alone', index) if video is None else ('video', video)
         windows = videos.setdefault(key, {})
         windows[result.get('window')] = result
@@ -46,6 +47,7 @@ def merge_windows(results: Sequence[dict]) -> List[dict]:
 
 def _name(results: List[dict], samples: Sequence[dict]) -> None:
     """Write the ids of video and window into the last results."""
+    # The host appends a result for each sample, in order.
     for result, sample in zip(results[len(results) - len(samples):], samples):
         result['video'] = sample.get('video_id')
         result['window'] = sample.get('timestamp')

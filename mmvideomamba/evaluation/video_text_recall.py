@@ -24,6 +24,8 @@ def expected_hit(better: int, right: int, wrong: int, k: int) -> float:
         float: Over all orders of the items of equal score.
     """
     places = max(0, k - better)
+    # In random order, all of the places left go to wrong items in C(wrong,
+    # places) of C(tied, places) cases.
     tied = right + wrong
     places = min(places, tied)
     return 1 - comb(wrong, places) / comb(tied, places)
@@ -96,6 +98,7 @@ class VideoTextRecall(BaseMetric):
         size = scores.shape[1]
         places = []
         for row, query in enumerate(queries):
+            # A right item listed twice would count twice among the ties.
             right = set(query['positives'])
             if not right or min(right) < 0 or max(right) >= size:
                 raise ValueError(
@@ -104,12 +107,14 @@ class VideoTextRecall(BaseMetric):
             places += [(row, item) for item in right]
         at, items = torch.tensor(places).t()
         found = scores[at, items]
+        # Without include_self=False, the zeros would beat negative scores.
         best = scores.new_zeros(len(queries)).scatter_reduce_(
             0, at, found, 'amax', include_self=False)
         same_right = torch.zeros(len(queries), dtype=torch.long)
         same_right.index_add_(0, at, (found == best[at]).long())
         better = (scores > best[:, None]).sum(1)
         same = (scores == best[:, None]).sum(1)
+        # (q, 3)
         counts = torch.stack([better, same_right, same - same_right], 1)
         self.results += [(query['group'], *count)
                          for query, count in zip(queries, counts.tolist())]
