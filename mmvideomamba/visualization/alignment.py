@@ -96,6 +96,7 @@ def draw_alignment(clip: AlignmentPicture) -> np.ndarray:
         cv2.resize(f, None, fx=scale, fy=scale)
         for f in clip.frames[::len(clip.frames) // t]
     ]
+    # Attention of zeros stays zero.
     attention = clip.attention / max(clip.attention.max(), 1e-12)
     seen = np.nanmean(clip.seen)
     rows = [
@@ -121,6 +122,7 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
         model (nn.Module): In training or in evaluation mode.
     """
     modes = [(m, m.training) for m in model.modules()]
+    # fork_rng restores the generators of torch alone.
     states = random.getstate(), np.random.get_state()
     try:
         with torch.random.fork_rng():

@@ -37,6 +37,7 @@ def drawn_size(height: int, width: int) -> Tuple[int, int]:
     """
     short = min(height, width)
     scale = min(max(short, LEAST_SIDE), MOST_SIDE) / short
+    # H.264 in yuv420p takes even sides alone.
     return 2 * round(scale * height / 2), 2 * round(scale * width / 2)
 
 

@@ -55,6 +55,8 @@ def our_texts(visualizer: Any) -> Iterator[None]:
         visualizer (Visualizer): Of mmaction2 or mmpretrain. Places, fonts and
             colours asked for by the host do not count meanwhile.
     """
+    # The hosts write by the axes of matplotlib: boxes for other scripts, and
+    # formulas between dollar signs.
     axes = visualizer.ax_save
 
     def text(x: float, y: float, given: str, *args: Any,

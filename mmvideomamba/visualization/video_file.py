@@ -31,9 +31,12 @@ def write_video(frames: Iterable[np.ndarray], path: Union[str, Path],
     count = 0
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), 'w') as file:
+        # Denominators up to 1001 hold the rates of NTSC, such as 30000 / 1001.
+        # A tiny rate would become 0.
         rate = Fraction(fps).limit_denominator(1001)
         stream: Any = file.add_stream(CODEC, rate=max(rate, Fraction(1, 1001)))
         for frame in frames:
+            # yuv420p takes even sides alone.
             height, width = (side // 2 * 2 for side in frame.shape[:2])
             if not count:
                 stream.width, stream.height = width, height
