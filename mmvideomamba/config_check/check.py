@@ -89,6 +89,8 @@ def check_config(cfg: Any, training: bool) -> None:
     faults += data_faults(cfg, scope, *loaders)
     faults += worker_faults(cfg, *loaders)
     faults += work_dir_faults(cfg.get('work_dir') or '.')
+    # A download takes minutes, and reading the data takes time, too: only for
+    # a config that is right so far.
     if not faults:
         faults += download_faults(cfg)
     if training and not faults:

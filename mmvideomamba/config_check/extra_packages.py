@@ -36,6 +36,8 @@ def extra_faults(cfg: Any) -> List[str]:
 def _needs(cfg: Any) -> Iterator[_Need]:
     """Yield the parts of a config with a package of an extra."""
     visualizer = cfg.get('visualizer') or {}
+    # A top-level vis_backends alone is a variable: a visualizer builds the
+    # list in the config of the visualizer.
     used = dict(vis_backends=visualizer.get('vis_backends'))
     for part in parts_of(used):
         if part.registry is VISBACKENDS and part.cfg['type'].endswith(

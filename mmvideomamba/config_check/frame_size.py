@@ -55,9 +55,11 @@ def output_size(pipeline: Any, scope: str) -> Optional[Size]:
         if kind in crops:
             size = _square(step.get(crops[kind]))
         elif kind == 'Resize':
+            # mmaction2's Resize keeps the ratio by default, mmcv's does not.
             keeps = step.get('keep_ratio', scope == 'mmaction')
             size = None if keeps else _square(step.get('scale'))
         elif kind not in _KEEP:
+            # A step that is not known may change the size: no statement then.
             size = None
     return size
 
@@ -73,6 +75,7 @@ def size_faults(cfg: Any, scope: str) -> List[str]:
         list[str]: A sentence per loader, with the key in front.
     """
     wanted = set(_backbone_sizes(cfg))
+    # A teacher of another size, for instance: a loader feeds both.
     if len(wanted) != 1:
         return []
     side, = wanted

@@ -41,6 +41,7 @@ def frozen_warnings(cfg: Any) -> List[str]:
     for place, backbone, adapted in _backbone(cfg):
         stages = backbone.get('frozen_stages', -1)
         frozen = isinstance(stages, int) and stages >= 0
+        # A checkpoint of the whole model brings the weights.
         known = cfg.get('load_from') or cfg.get('resume') or adapted
         if not frozen and not adapted:
             found += _idle_rates(cfg, place)

@@ -66,6 +66,7 @@ def _figures(cfg: Any, scope: str) -> Optional[List[str]]:
     known = retrieval or (cfg.get('model') or {}).get('type') in _SINGLE
     if not known or not evaluators:
         return None
+    # Without a judge there are the figures of the encoders alone.
     judged = val_cfg.get('topk') != 0
     names: List[str] = []
     for evaluator in evaluators:
@@ -106,6 +107,7 @@ def _names(kind: Any, cfg: dict, judged: bool) -> Iterator[str]:
                 yield from (f'{way}{end}/{name}' for name in (*ranks, 'mR'))
     elif 'MSEMetric' in bases:
         yield 'mse'
+    # Several thresholds give figures of longer names.
     elif kind.__name__ == 'Accuracy' and not isinstance(
             cfg.get('thrs', 0.), (list, tuple)):
         for k in _numbers(cfg.get('topk', (1, ))):

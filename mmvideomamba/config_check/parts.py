@@ -57,6 +57,7 @@ def parts_of(cfg: Any) -> Iterator[Part]:
         yield from _loader(cfg.get(key), key)
     for key, kind in _LOOPS.items():
         loop = cfg.get(key)
+        # Without a type, mmengine chooses the loop by by_epoch.
         if isinstance(loop, dict) and not loop.get('by_epoch', True):
             kind = 'IterBasedTrainLoop'
         yield from _one(loop, key, roots.LOOPS, 'by_epoch', default=kind)
@@ -79,6 +80,8 @@ def parts_of(cfg: Any) -> Iterator[Part]:
             default=HOOK_TYPES.get(name, ''))
     yield from _optimizer(cfg.get('optim_wrapper'))
     schedulers = cfg.get('param_scheduler')
+    # A dict without a type holds schedulers by the names of several
+    # optimizers.
     if not isinstance(schedulers, dict) or 'type' in schedulers:
         yield from _list(schedulers, 'param_scheduler', roots.PARAM_SCHEDULERS,
                          'convert_to_iter_based', 'epoch_length')
@@ -125,6 +128,7 @@ def _typed(value: Any, place: str, registry: Registry) -> Iterator[Part]:
         yield from _one(item, where, registry)
         ours = str(item.get('type')).startswith(_OURS)
         for key, inner in item.items():
+            # norm_cfg and others of ours name types outside of the registries.
             if key in _BUILT or ours and not str(key).endswith('_cfg'):
                 yield from _typed(inner, f'{where}.{key}', registry)
 

@@ -14,6 +14,8 @@ _REMOTE = '://'
 
 def _missing(place: str, path: str) -> Iterator[str]:
     """Yield a sentence for a missing local path."""
+    # A colon after the second character ends the prefix of a file backend;
+    # before, a drive of Windows.
     if path and _REMOTE not in path and \
             ':' not in path[2:] and not Path(path).expanduser().exists():
         where = '' if os.path.isabs(path) else f' (below {Path.cwd()})'
@@ -91,6 +93,7 @@ def data_faults(cfg: Any, scope: str, *loaders: str) -> List[str]:
     faults: List[str] = []
     for key in loaders:
         node, place = (cfg.get(key) or {}).get('dataset'), f'{key}.dataset'
+        # Wrappers, such as RepeatDataset.
         while isinstance(node, dict) and 'dataset' in node:
             node, place = node['dataset'], f'{place}.dataset'
         if isinstance(node, dict):
@@ -101,6 +104,7 @@ def data_faults(cfg: Any, scope: str, *loaders: str) -> List[str]:
 def _dataset_faults(node: dict, place: str, scope: str) -> Iterator[str]:
     kind = find_type(DATASETS, node.get('type'), scope)
     join = getattr(kind, '_join_prefix', None)
+    # Other data sets join paths by rules of the class.
     if join is not BaseDataset._join_prefix or node.get('file_client_args'):
         return
     ann_file, root = node.get('ann_file', ''), node.get('data_root') or ''
@@ -128,6 +132,7 @@ def work_dir_faults(work_dir: str) -> List[str]:
     """
     path = Path(work_dir).absolute()
     nearest = path
+    # The runner makes missing folders: the first folder that exists decides.
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent
     if not nearest.is_dir():

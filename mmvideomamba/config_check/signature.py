@@ -50,6 +50,7 @@ def keywords(target: Callable) -> Optional[FrozenSet[str]]:
             break
         if f'{owner.__module__}.{owner.__qualname__}' in _CLOSED:
             break
+        # A class hands the rest to the base, less what the class takes out.
         popped = _taken_on_the_way(init, rest)
         if popped is None:
             return None
@@ -116,6 +117,7 @@ def _taken_on_the_way(function: Any, rest: str) -> Optional[Set[str]]:
                 if node.func.attr == 'pop' and _is_name(node.func.value, rest):
                     taken.add(str(node.args[0].value))
     understood = [node for node in known if _is_name(node, rest)]
+    # Any other use may take any key: no statement then.
     uses = [node for node in ast.walk(tree) if _is_name(node, rest)]
     return taken if passed and len(uses) == len(understood) else None
 

@@ -110,7 +110,9 @@ def early_epoch_faults(cfg: Any, scope: str) -> List[str]:
     if not _is_short(dataset, size * _processes(cfg)):
         return []
     with DATASETS.switch_scope_and_registry(scope) as registry:
+        # A build may change dicts inside of the config.
         samples = len(registry.build(copy.deepcopy(dataset)))
+    # DefaultSampler repeats samples up to a multiple of the processes.
     each = -(-samples // _processes(cfg))
     return empty_epoch_fault(each // size, samples, size, _processes(cfg))
 
@@ -119,6 +121,7 @@ def _processes(cfg: Any) -> int:
     """Return the number of processes, also before a connection."""
     if cfg.get('launcher', 'none') == 'none':
         return 1
+    # Set by torchrun, or by Slurm.
     given = os.environ.get('WORLD_SIZE') or os.environ.get('SLURM_NTASKS')
     return int(given) if given else get_world_size()
 
@@ -131,6 +134,7 @@ def _is_short(dataset: dict, batch: int) -> bool:
     path = Path(os.path.join(dataset.get('data_root') or '', ann_file))
     if not path.is_file() or path.stat().st_size > _SHORT:
         return False
+    # Other formats have no line for each entry.
     if path.suffix not in ('.txt', '.csv'):
         return True
     return sum(1 for _ in _lines(path)) < batch

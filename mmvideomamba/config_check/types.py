@@ -82,6 +82,7 @@ def type_faults(cfg: Any, scope: str) -> List[str]:
     for key in ('train_dataloader', 'val_dataloader', 'test_dataloader'):
         loader = cfg.get(key)
         if isinstance(loader, dict) and 'dataset' in loader:
+            # mmengine takes some keys and gives the others to DataLoader.
             known = {*inspect.signature(DataLoader).parameters, *_LOADER}
             faults += _unknown(loader, known, key, 'a dataloader')
     for key, names in _PLAIN.items():
