@@ -1,5 +1,6 @@
 """A training step as two CUDA graphs: gradients, and update."""
 import logging
+import math
 import time
 import types
 from typing import Any, Callable, Dict, Sequence, Tuple
@@ -82,7 +83,7 @@ class GraphedStep:
         self.reason, self.left = '', False
         self._calls = 0
         self._marks: Any = None
-        self._times = [0., 0.]
+        self._times = [-math.inf, -math.inf, -math.inf]  # starts of calls
         self._look()
         reason = model_reason(model, self._table) or wrapper_reason(wrapper)
         # Gradients must be summed in the same way by all processes.
@@ -129,7 +130,7 @@ class GraphedStep:
     def _step(self, data: Any) -> Dict[str, Tensor]:
         """Train on a batch, by graphs or eagerly."""
         self._calls += 1
-        self._times = [self._times[1], time.perf_counter()]
+        self._times = [*self._times[1:], time.perf_counter()]
         batch = self._prepare(data)
         if self.distributed and self._calls == self.warm_up + 2:
             # After the first capture.
@@ -288,7 +289,9 @@ class GraphedStep:
         """Tell whether sums over processes should overlap the backward."""
         if dist.get_world_size() == 1:
             return ''
-        step = self._times[1] - self._times[0]
+        # The longer of both calls includes the capture.
+        step = min(self._times[1] - self._times[0],
+                   self._times[2] - self._times[1])
         assert self.work.store is not None
         for _ in range(2):  # the first call of a size prepares
             self._wait_for_device()

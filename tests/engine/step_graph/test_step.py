@@ -11,7 +11,7 @@ from step_graph_run import StepNet, batches, graphed, train, wrapper_of
 from torch import nn
 
 from mmvideomamba.engine.guard.step_guard import StepGuard
-from mmvideomamba.engine.step_graph.step import wait_for_tensors
+from mmvideomamba.engine.step_graph.step import GraphedStep, wait_for_tensors
 
 SIZES = [6] * 9 + [4] + [6] * 4
 
@@ -470,3 +470,24 @@ def test_batches_of_a_gpu_are_waited_for() -> None:
     clip = torch.zeros(2).as_subclass(_OnGPU)
     wait_for_tensors(dict(inputs=[clip], other=object()), side, 'here')
     assert waits == ['here'] and side.read[0] is clip
+
+
+@pytest.mark.parametrize('sums, slow', [(0.009, False), (0.02, True)])
+@pytest.mark.parametrize('starts', [[1., 1.1, 9.], [1., 9., 9.1]])
+def test_slow_sums_are_held_against_a_step(
+        starts: List[float], sums: float, slow: bool,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    """The call of the capture takes seconds, and is not the measure."""
+    module = 'mmvideomamba.engine.step_graph.step'
+    step: Any = object.__new__(GraphedStep)
+    step._times = starts
+    step.work = SimpleNamespace(
+        device=torch.device('cpu'),
+        store=SimpleNamespace(flat={0: torch.zeros(2)}))
+    clock = iter([0., 1., 2., 2. + sums])
+    monkeypatch.setattr(f'{module}.time.perf_counter', lambda: next(clock))
+    monkeypatch.setattr(f'{module}.dist.get_world_size', lambda: 2)
+    monkeypatch.setattr('torch.distributed.all_reduce', lambda x: x)
+    reason = step._slow_sums()
+    assert bool(reason) == slow
+    assert not slow or '20.0 ms of a step of 100.0 ms' in reason
