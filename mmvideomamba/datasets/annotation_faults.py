@@ -45,6 +45,7 @@ def read_lines(ann_file: str, remedy: str) -> List[str]:
         ValueError: If the file is not UTF-8 text.
     """
     try:
+        # Else a byte order mark is a part of the first path.
         return list_from_file(ann_file, encoding='utf-8-sig')
     except FileNotFoundError as error:
         raise FileNotFoundError(f'annotation file {ann_file} does not exist. '

@@ -95,6 +95,7 @@ class BadMediaMixin(_Base):
             if by_host:
                 kwargs['max_refetch'] = max_refetch
         super().__init__(*args, **kwargs)
+        # The host's __init__ sets test_mode.
         if bad_media == 'replace' and getattr(self, 'test_mode', False):
             raise ValueError("bad_media='replace' would test on other "
                              "samples; a data set with test_mode=True takes "
@@ -247,6 +248,7 @@ class BadMediaMixin(_Base):
     def _replace(self, idx: int) -> Any:
         """Return a sample, or the first good replacement."""
         watched = self.watched or isinstance(idx, Place)
+        # numpy takes no negative numbers as a seed.
         place = idx if isinstance(idx, Place) else Place(
             idx, position=max(idx, 0))
         index, size = int(idx), len(self)
@@ -295,6 +297,8 @@ class BadMediaMixin(_Base):
                 'default_hooks.', bad.kind)
         size = len(self)
         others: Iterable[int] = ((idx + i) % size for i in range(1, size))
+        # The last good sample first: the next numbers may be bad files as
+        # well.
         if self._good is not None:
             others = [self._good, *others]
         for other in others:

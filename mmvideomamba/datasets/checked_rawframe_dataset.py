@@ -120,6 +120,7 @@ class CheckedRawframeDataset(CheckedVideoDataset):
         sample: Dict[str, Any] = dict(frame_dir=folder)
         for name, text in zip(counts, columns):
             key, least = _COLUMNS[name]
+            # int alone would also take 1_000 and white space.
             if not text.isdecimal() or int(text) < least:
                 raise ValueError(f'{name} {text!r} is not an integer of at '
                                  f'least {least}')

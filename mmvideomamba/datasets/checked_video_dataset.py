@@ -91,6 +91,8 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
                  regression: bool = False,
                  num_repeats: int = 1,
                  **kwargs: Any) -> None:
+        # A call by position, written for an older order of the arguments,
+        # would be misread without an error.
         if not isinstance(data_prefix, dict) or not isinstance(
                 multi_class, bool):
             raise ValueError(
@@ -117,6 +119,8 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         info = super()._load_metainfo(metainfo)
         if metainfo and isinstance(metainfo.get('classes'), str) and \
                 isinstance(info['classes'], list):
+            # The host takes a blank line for a class, and later labels would
+            # shift.
             info['classes'] = clean_class_names(info['classes'])
         return info
 
@@ -339,6 +343,7 @@ class CheckedVideoDataset(BadMediaMixin, VideoDataset):
         copies = [copy.deepcopy(sample) for _ in range(self.num_repeats - 1)]
         copies.append(sample)
         for step in steps[shared:]:
+            # Step by step, not copy by copy: DrawClip draws in the same order.
             copies = [step(one) for one in copies]
             if any(one is None for one in copies):
                 return None

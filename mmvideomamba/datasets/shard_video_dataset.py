@@ -68,6 +68,7 @@ class ShardVideoDataset(CheckedVideoDataset):
                  **kwargs: Any) -> None:
         self.on_short, self.count_file = on_short, count_file
         self._ends: Optional[np.ndarray] = None
+        # The videos are not files: _judge counts missing samples.
         kwargs['check_files'] = False
         super().__init__(*args, **kwargs)
         for step in self.pipeline.transforms:
@@ -109,6 +110,7 @@ class ShardVideoDataset(CheckedVideoDataset):
                 any_order=True)
             places, self._lines = self._lines_of_shards()
             samples = super().load_data_list()
+            # Else each worker would hold the lines.
             del self._lines
         else:
             self.data_prefix = dict(video=os.path.dirname(self.ann_file))
@@ -163,6 +165,8 @@ class ShardVideoDataset(CheckedVideoDataset):
             try:
                 found = [self._scan()]
             except (OSError, ValueError) as error:
+                # Broadcast like a result: the other processes would wait for
+                # ever.
                 found = [error]
         dist.broadcast_object_list(found)
         if isinstance(found[0], Exception):
@@ -238,6 +242,8 @@ class ShardVideoDataset(CheckedVideoDataset):
         try:
             entry = self.reader.entry(place)
             labels, info['content'] = labels_of(entry), entry.medium()
+        # A ValueError as well, but not the fault of a sample: on_short
+        # decides.
         except ShardCutError:
             raise
         except (OSError, ValueError) as error:
@@ -276,6 +282,8 @@ class ShardVideoDataset(CheckedVideoDataset):
                 BaseDataset.get_data_info(self, i)['place']
                 for i in range(size)
             ])
+            # An end is the number after the last sample: a sample at an end is
+            # the first of the next shard.
             shards = np.searchsorted(
                 self.reader.shard_ends, places, side='right')
             self._ends = np.append(np.flatnonzero(np.diff(shards)) + 1, size)

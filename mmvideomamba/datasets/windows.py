@@ -49,4 +49,5 @@ def pick_windows(windows: Sequence[Window],
     total = len(windows)
     if count is None or count >= total:
         return list(windows)
+    # The middle window of each of count equal parts.
     return [windows[(2 * i + 1) * total // (2 * count)] for i in range(count)]

@@ -46,6 +46,8 @@ class CaptionClassDataset(RetrievalDataset):
             ValueError: See the class.
         """
         entries = read_json_entries(self.ann_file, self._read)
+        # Of use while the list is read; later each worker would hold the
+        # table.
         self._spelling.clear()
         wordings = self._wordings(entries)
         labels = {words[0]: label for label, words in enumerate(wordings)}

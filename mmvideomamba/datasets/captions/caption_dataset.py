@@ -171,6 +171,7 @@ class CaptionDataset(BadMediaMixin, Dataset):
             # Of the frames, for the host's Flip.
             modality='RGB',
             text=random.choice(record.captions),
+            # As published: the number within the source's file.
             pair_id=place if self.pair_ids == 'source' else idx)
         if record.content is None:
             info['filename'] = os.path.join(self.roots[source], record.name)
@@ -183,6 +184,8 @@ class CaptionDataset(BadMediaMixin, Dataset):
         """Read an entry of a source."""
         try:
             return self.readers[source][place]
+        # A ValueError as well, but not the fault of an entry: on_short
+        # decides.
         except ShardCutError:
             raise
         except (OSError, ValueError) as error:

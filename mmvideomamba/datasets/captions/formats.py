@@ -69,6 +69,7 @@ def open_captions(path: str, key: str, **options: Any) -> CaptionReader:
     if ending not in FORMATS:
         raise ValueError(f'ann_file {path} of CaptionDataset must end in one '
                          f'of {list(FORMATS)}')
+    # Without path and key, given by position.
     taken = list(inspect.signature(FORMATS[ending]).parameters.values())[2:]
     known = [one.name for one in taken]
     unknown = [name for name in options if name not in known]

@@ -48,6 +48,7 @@ class JsonRecords:
                                              f'entry {number}')
         except ValueError as error:
             self.faults.append(str(error))
+            # A text in the place of a pair marks a faulty entry.
             return json.dumps(str(error)).encode()
         return json.dumps((name, captions)).encode()
 
@@ -105,9 +106,13 @@ def _line_starts(path: str) -> np.ndarray:
     # Grows in place, where a list of arrays would be copied in the end.
     starts = array('q')
     offset, at_start = 0, True
+    # A look at a line through the second handle leaves the place of the first
+    # alone.
     with open(path, 'rb') as file, open(path, 'rb') as other:
         for block in iter(lambda: file.read(READ_BYTES), b''):
             data = np.frombuffer(block, np.uint8)
+            # After a newline at the last byte, a line begins in the next
+            # block: at_start.
             found = np.flatnonzero(data[:-1] == NEWLINE) + 1
             if at_start:
                 found = np.append(0, found)

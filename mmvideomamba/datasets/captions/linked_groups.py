@@ -25,6 +25,8 @@ def linked_groups(count: int, links: Iterable[Tuple[int, int]]) -> List[int]:
         return item
 
     for one, other in links:
+        # The lower item leads: the loop below numbers a group at the first
+        # item.
         low, high = sorted((first(one), first(other)))
         parents[high] = low
     numbers: List[int] = []

@@ -149,6 +149,7 @@ class VideoMCDataset(_CheckedJson):
             raise ValueError(f'{where} has {len(options)} options, but '
                              f'num_options is {self.num_options}')
         label = entry.get('answer')
+        # By type, not isinstance: true of JSON is an int in Python.
         if type(label) is not int or not 0 <= label < len(options):
             raise ValueError(
                 f"{where} has 'answer': {label!r}, which must be the number "

@@ -66,6 +66,8 @@ class PerProcess:
 
     def get(self) -> Any:
         """Return the file of this process, opened at the first call."""
+        # A forked process shares the place within an open file with the
+        # parent: each seek would move the other process.
         if os.getpid() not in self._opened:
             self._opened = {os.getpid(): self.start()}
         return self._opened[os.getpid()]

@@ -123,6 +123,8 @@ class RetrievalDataset(BadMediaMixin, BaseActionDataset):
             ValueError: See the class.
         """
         entries = read_json_entries(self.ann_file, self._read)
+        # Of use while the list is read; later each worker would hold the
+        # table.
         self._spelling.clear()
         numbers: Dict[str, int] = {}
         for entry in entries:

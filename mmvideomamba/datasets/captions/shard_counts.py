@@ -223,11 +223,14 @@ class CountFile:
         if not self.path:
             return
         kept = {k: _to_json(v) for k, v in self.counts.items() if v.whole}
+        # Several trainings may count the same shards at once.
         draft = f'{self.path}.{os.getpid()}'
         try:
             Path(draft).write_text(json.dumps(kept, indent=0, sort_keys=True))
             os.replace(draft, self.path)
         except OSError as error:
+            # A folder for reading alone, as of a shared set, is no reason to
+            # end a training.
             if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
             print_log(

@@ -129,6 +129,8 @@ class ShardRecords:
             try:
                 found = [self._find(pattern, count_file)]
             except (OSError, ValueError) as error:
+                # Broadcast like a result: the other processes would wait for
+                # ever.
                 found = [error]
         dist.broadcast_object_list(found)
         if isinstance(found[0], Exception):
@@ -159,6 +161,7 @@ class ShardRecords:
             functools.partial(
                 count_samples, skip_rest=skip, headers=self.any_order))
         ends = np.cumsum([count.samples for count in counts])
+        # A slice, as there may be no shard at all.
         if not ends[-1:].any():
             raise ValueError(f'no sample in {len(shards)} shards of {source}')
         headers = [(one.size, one.headers) for one in counts]
@@ -215,6 +218,8 @@ class ShardRecords:
     def _open(self, number: int) -> TarShard:
         """Open a shard; the last read shards stay open."""
         opened: Dict[int, TarShard] = self.opened.get()
+        # Taken out and put at the end: the first of the dict is the shard
+        # unread for longest.
         shard = opened.pop(number, None) or self._new(number)
         opened[number] = shard
         while len(opened) > MAX_OPEN:

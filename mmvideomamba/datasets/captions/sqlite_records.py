@@ -55,6 +55,8 @@ class SqliteRecords:
         self.count = count
 
     def _connect(self) -> sqlite3.Connection:
+        # Read-only: sqlite3 would make an empty file where the database is
+        # gone.
         uri = Path(self.path).absolute().as_uri() + '?mode=ro'
         return sqlite3.connect(uri, uri=True, check_same_thread=False)
 

@@ -66,6 +66,7 @@ class TarMembers:
                 return
             member = _plain(header, offset)
             if member is not None:
+                # The content is filled up to whole blocks.
                 after = member.start - (-member.size // BLOCK) * BLOCK
             else:
                 info, after = self._other(offset)
@@ -98,6 +99,8 @@ class TarMembers:
 
 def _plain(header: bytes, offset: int) -> Optional[Member]:
     """Read the header of a regular file; None for any other header."""
+    # Offsets of the ustar format: name 0, size 124, check sum 148, type 156,
+    # magic 257, prefix of the name 345.
     if len(header) < BLOCK or header[156:157] not in PLAIN:
         return None
     try:

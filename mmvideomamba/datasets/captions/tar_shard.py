@@ -129,6 +129,8 @@ class TarShard:
         Raises:
             ValueError: If the sample is not a single medium with a caption.
         """
+        # Mostly the last sample is asked for, and has been parsed while
+        # reading on.
         header, sample = self.headers[index], self._last
         if sample is None or sample.header != header:
             try:

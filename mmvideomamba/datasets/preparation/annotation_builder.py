@@ -82,6 +82,8 @@ def _numbered(
         found: Dict[str, ClassFolders],
         folders: Dict[str, str]) -> Tuple[Dict[str, Videos], Dict[str, str]]:
     """Give all splits the same classes, and put folders before paths."""
+    # A label is the place of a name: a class absent from a split keeps the
+    # place.
     names = sorted({name for table in found.values() for name in table.videos})
     splits: Dict[str, Videos] = {}
     left_out: Dict[str, str] = {}
@@ -97,6 +99,7 @@ def _numbered(
 
 def _outside(root: Path, folders: Dict[str, Path]) -> Dict[str, str]:
     """Name the files next to the folders of splits."""
+    # Without a known ending, every file counts as left out.
     beside = find_videos(root, ()).left_out
     inside = tuple(f'{folder.name}/' for folder in folders.values())
     return {p: why for p, why in beside.items() if not p.startswith(inside)}
@@ -237,6 +240,8 @@ def without_classes(tree: Tree, names: Set[str], numbered: bool) -> Tree:
     """
     splits = {
         split: {
+            # With a file of names, the class stays without a video: the labels
+            # of the other classes must not move.
             name: [] if name in names else paths
             for name, paths in videos.items() if numbered or name not in names
         }

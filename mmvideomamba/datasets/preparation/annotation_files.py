@@ -45,6 +45,7 @@ def index_videos(root: Path) -> Dict[str, str]:
         if path.suffix.lower() not in EXTENSIONS:
             continue
         name = path.relative_to(root).as_posix()
+        # Official lists name a video without the ending.
         if path.stem in found:
             raise ValueError(f'{found[path.stem]} and {name} in {root} have '
                              'the same name; keep one of them')
@@ -70,6 +71,8 @@ def read_table(path: Path, columns: Sequence[str]) -> List[Dict[str, str]]:
             mark is not closed in its line, or a line has too many values.
     """
     rows = []
+    # Spreadsheets write a byte order mark, else a part of the first column's
+    # name.
     with open(path, newline='', encoding='utf-8-sig') as file:
         # Else an open quotation mark takes in all lines up to the next one.
         reader = csv.DictReader(file, strict=True)

@@ -173,6 +173,7 @@ def clean_paths(lists: Sequence[MediaList], folder: Path) -> List[Path]:
         raise ValueError('cleaned lists are written for lists only; '
                          'build_annotations.py writes lists of class folders')
     parents = [os.path.dirname(os.path.abspath(m.path)) for m in lists]
+    # Lists of the same name in several folders must not overwrite each other.
     top = os.path.commonpath(parents)
     paths = [
         folder / os.path.relpath(os.path.abspath(m.path), top) for m in lists

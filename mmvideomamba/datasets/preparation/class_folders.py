@@ -57,6 +57,8 @@ def find_videos(root: Path,
                 found.left_out[entry.name] = 'lies in no class folder'
         elif entry.name.startswith('.'):
             found.left_out[entry.name] = 'is a hidden folder'
+        # Through a link upwards, the class would hold the videos of all
+        # classes.
         elif root.resolve().is_relative_to(entry.resolve()):
             found.left_out[entry.name] = 'is a link to a folder above it'
         else:
@@ -82,6 +84,7 @@ def _walk(folder: Path,
           extensions: Sequence[str]) -> Iterator[Tuple[Path, str]]:
     """Yield all files below a folder, and the reason to leave them out."""
     failures: List[OSError] = []
+    # Else os.walk passes over an unreadable folder without a word.
     for place, folders, files in os.walk(folder, onerror=failures.append):
         here = Path(place)
         if not folders and not files:
@@ -89,6 +92,7 @@ def _walk(folder: Path,
         for name in sorted(folders):
             if name.startswith('.'):
                 yield here / name, 'is a hidden folder'
+                # In place: os.walk enters the folders left in the list.
                 folders.remove(name)
             elif (here / name).is_symlink():
                 yield here / name, 'is a link to a folder, not followed'
@@ -135,6 +139,7 @@ def split_folders(root: Path) -> Dict[str, Path]:
     found: Dict[str, Path] = {}
     for folder in folders:
         split = SPLITS.get(folder.name.lower())
+        # A class may be called train or test: a split holds folders.
         if split and any(f.is_dir() for f in folder.iterdir()):
             if split in found:
                 raise ValueError(f'{found[split]} and {folder} both stand for '
@@ -273,6 +278,7 @@ def fold_videos(videos: Videos,
     for label, (name, paths) in enumerate(videos.items()):
         rng = np.random.default_rng([seed, len(paths)])
         # Surplus videos of small classes should not all be in fold 0.
+        # crc32, as Python's hash of a text changes with each process.
         start = zlib.crc32(name.encode(errors='replace')) % folds
         places = (rng.permutation(len(paths)) + start) % folds
         for path, place in zip(paths, places.tolist()):

@@ -110,6 +110,8 @@ def prepare_folder(out_dir: Path,
                 f'{settings}: pass --overwrite or another --out-dir.')
         remove_set(out_dir, splits)
     out_dir.mkdir(parents=True, exist_ok=True)
+    # Written ahead of the clips: the folder of an interrupted run is known as
+    # a folder of this tool.
     settings_path.write_text(json.dumps(settings) + '\n')
 
 

@@ -24,6 +24,7 @@ class CopiedAudio:
     """
 
     def __init__(self, path: str) -> None:
+        # A name like 1:30.mp4 looks like a URL.
         self._source = av.open(
             'file:' + os.path.abspath(path), options=OPEN_OPTIONS)
         self.streams = list(self._source.streams.audio)
@@ -66,6 +67,7 @@ class CopiedAudio:
             if packet.pts is None or packet.dts is None or not packet.size:
                 continue
             stream = packet.stream
+            # Frame 0 of the copy is shown at 0 s, and the audio moves along.
             shift = round(self._start / stream.time_base)
             packet.pts -= shift
             packet.dts -= shift

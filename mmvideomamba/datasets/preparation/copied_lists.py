@@ -65,6 +65,7 @@ def list_paths(lists: Sequence[MediaList], folder: Path) -> List[Path]:
             where the tool writes another file.
     """
     parents = [os.path.dirname(os.path.abspath(m.path)) for m in lists]
+    # Lists of the same name in several folders must not overwrite each other.
     top = os.path.commonpath(parents)
     paths = [
         folder / os.path.relpath(os.path.abspath(m.path), top) for m in lists

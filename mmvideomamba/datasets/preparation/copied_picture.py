@@ -68,6 +68,7 @@ class PictureMaker:
                 f'{number}, from {self._stored} to {stored} (w, h)')
         self._stored = stored
         width, height = copy_size(*stored, self._short_side)
+        # Threads of the converter would hang in a forked process.
         made = self._converter.reformat(
             frame,
             width,
@@ -81,6 +82,8 @@ class PictureMaker:
         if matrix is not None:
             numbers = np.frombuffer(matrix, np.int32)
             made = _turn(made, numbers, self._path)
+            # By the matrix, not by the size: a square picture keeps the size
+            # in a quarter turn, but not the aspect of the pixels.
             self.turned = abs(int(numbers[0])) < abs(int(numbers[1]))
         self.size = made.width, made.height
         return made
@@ -106,6 +109,7 @@ def _turn(frame: Any, matrix: np.ndarray, path: str) -> Any:
     packed = np.concatenate([plane.reshape(-1) for plane in planes])
     made = av.VideoFrame.from_ndarray(
         packed.reshape(height * 3 // 2, width), 'yuv420p')
+    # A frame from an array knows nothing about colours.
     for name in ('colorspace', 'color_range', 'color_primaries', 'color_trc'):
         setattr(made, name, getattr(frame, name))
     return made

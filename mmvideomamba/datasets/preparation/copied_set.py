@@ -143,6 +143,8 @@ def copy_set(names: Dict[str, str],
             original lies in the folder itself.
         DiskError: If a copy cannot be written.
     """
+    # Read ahead of the copies: an original changed meanwhile differs from the
+    # record, and the next run makes a new copy.
     facts = {source: _source_facts(source) for source in names}
     tasks: List[Task] = []
     # Lists may spell the path of a video in several ways.
@@ -177,6 +179,7 @@ def copy_set(names: Dict[str, str],
         for target in waiting:  # drafts of killed workers
             draft_of(target).unlink(missing_ok=True)
     made, current = len(tasks) - len(bad), len(firsts) - len(tasks)
+    # The fault of the first spelling of a path holds for all spellings.
     bad = {s: bad[firsts[n]] for s, n in names.items() if firsts[n] in bad}
     return CopyOutcome(made, current, bad)
 
@@ -186,6 +189,8 @@ def _source_facts(path: str) -> Tuple[int, int]:
     try:
         status = os.stat(path)
     except (OSError, ValueError):
+        # An unreadable original has no current copy; the attempt of a copy
+        # names the fault.
         return -1, -1
     return status.st_size, status.st_mtime_ns
 
@@ -207,6 +212,7 @@ def _check_source(source: str, name: str, folder: Path, record: CopyRecord,
     known = record.entries.get(name)
     if known is None or known.source == os.path.abspath(source):
         return
+    # An original of equal size and time was moved, and keeps the copy.
     if (known.size, known.mtime) != facts:
         raise ValueError(
             f'{name} in {folder} is the copy of {known.source}, and would be '

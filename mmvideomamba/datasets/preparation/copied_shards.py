@@ -66,6 +66,8 @@ def write_shards(lists: Sequence[MediaList], paths: Sequence[Path],
     told = []
     for media, path, start in zip(lists, paths, starts):
         target = folder / SHARDS / os.path.relpath(path.parent, folder)
+        # The folder belongs to the tool: shards of changed copies are
+        # overwritten.
         made = write_video_shards(
             path, start, target, media.delimiter, shard_bytes, overwrite=True)
         told.append(f'{made.ann_file}: {made.videos} videos in '

@@ -72,6 +72,7 @@ class CopyRecord:
         _check_folder(folder)
         with disk_errors(self._path):
             folder.mkdir(parents=True, exist_ok=True)
+            # Without a buffer: a kill loses no line of a finished copy.
             self._file: IO[bytes] = open(self._path, 'a+b', 0)
         try:
             self._lock()
@@ -90,6 +91,8 @@ class CopyRecord:
         """Lock the file, where the system has locks."""
         for _ in range(_TRIES if fcntl is not None else 0):
             try:
+                # Forked workers hold a lock of flock too, unlike a lock of
+                # lockf.
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             except BlockingIOError:
@@ -125,6 +128,7 @@ class CopyRecord:
             entry = _parse(line)  # a line cut off by a kill is made again
             if entry is not None and entry.keys() == set(CopyEntry._fields):
                 self.entries[entry['name']] = CopyEntry(**entry)
+        # Else the next line would be glued to a line cut off by a kill.
         if not content.endswith(b'\n'):
             with disk_errors(self._path):
                 self._file.write(b'\n')

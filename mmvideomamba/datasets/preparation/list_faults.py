@@ -119,6 +119,8 @@ def _groups(lists: Sequence[MediaList],
         for entry in media.entries:
             check = checks.get(entry.file)
             file_id = check.file_id if check else ''
+            # Device and inode: links and other spellings of a path lead to the
+            # same file.
             by_file[file_id or entry.file].append((media, entry))
             if check and check.digest:
                 key = f'{check.size}:{check.digest}'
@@ -179,6 +181,8 @@ def _doubles(places: Sequence[Place], how: str) -> List[Fault]:
     """Find the surplus entries of a video."""
     found = []
     kept: Dict[str, Place] = {}  # the first of each list
+    # Lists to test with come first, so the entry of the training is the
+    # surplus.
     for place in sorted(places, key=lambda p: -p[0].rank()):
         faults = (_double(place, other, how) for other in kept.values())
         fault = next(filter(None, faults), None)

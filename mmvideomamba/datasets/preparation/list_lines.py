@@ -72,6 +72,8 @@ def cut_line(line: str, delimiter: str) -> Line:
 def _fits(line: str, delimiter: str) -> bool:
     """Tell whether a delimiter cuts a line into a path and numbers."""
     path, columns, _ = cut_line(line, delimiter)
+    # A path with a separator at the end was cut by another: 'a.mp4, 3' at the
+    # space.
     return (len(columns) > 0 and all(map(is_number, columns))
             and path[-1] not in ',;\t ')
 
@@ -99,6 +101,8 @@ def guess_delimiter(lines: Sequence[str], path: str) -> str:
             f'cannot tell what separates the columns of {path}: '
             f'{NAMES[best]} in {most} of {len(lines)} lines, {NAMES[second]} '
             f'in {less}. Pass --delimiter.')
+    # No line ends in numbers, so the list may be without labels: the delimiter
+    # must not cut a path.
     free = [d for d in DELIMITERS if not any(d in line for line in lines)]
     if not free:
         raise ValueError(f'{path} has no line of a path and numbers, such as '

@@ -72,6 +72,7 @@ def write_grey(frames: np.ndarray, path: Path, codec: str,
         codec (str): A key of ``LOSSLESS``.
         frame_rate (int): Frames per second.
     """
+    # Else the file tells the version of FFmpeg.
     with av.open(str(path), 'w', options=dict(fflags='+bitexact')) as file:
         stream: Any = file.add_stream(LOSSLESS[codec].encoder, frame_rate)
         stream.height, stream.width = frames.shape[1:]

@@ -159,6 +159,7 @@ def check_file(task: Task, alive: Callable[[], None],
             return facts._replace(frames=1)
         frames, open_end = decode_video(path, settings.reader, settings.whole,
                                         alive)
+    # Ahead of ValueError: a MissingMediaError is both.
     except OSError as error:
         if isinstance(error, MissingMediaError):
             return facts._replace(kind='missing', text=error.fault)
@@ -183,6 +184,7 @@ def _missing_text(path: str, error: OSError) -> str:
 
 def _is_current(known: FileCheck, facts: FileCheck) -> bool:
     """Tell whether an earlier result still holds for a file."""
+    # A check of all frames stands for a quick check, too.
     return (known.size == facts.size and known.mtime == facts.mtime
             and known.file_id == facts.file_id and known.reader == facts.reader
             and (known.whole or not facts.whole)
@@ -218,6 +220,7 @@ def check_files(media: Dict[str, str],
     function = functools.partial(check_file, settings=settings)
     try:
         _collect(function, tasks, settings, found, save, bar)
+    # An interruption included: the next run goes on from the report.
     except BaseException:
         if save is not None:
             save({**{p: known[p] for p in paths if p in known}, **found})

@@ -91,6 +91,7 @@ class MediaList:
         stem = Path(self.path).stem.lower()
         words = re.split(r'([^a-z0-9]+)', stem)
         for index, word in enumerate(words):
+            # Names like train9k and test1k of MSRVTT name splits, too.
             bare = re.sub(r'\d+k?$', '', word)
             if bare in SPLIT_RANKS:
                 return bare, ''.join(words[:index] + words[index + 1:])
@@ -181,6 +182,7 @@ def find_root(path: Path, entries: List[Entry]) -> str:
     places = [folder, folder / 'videos', folder.parent,
               folder.parent / 'videos', Path()]  # yapf: disable
     for place in places:
+        # The first files of a list may be missing.
         if any(os.path.lexists(_file_of(str(place), e)) for e in entries[:50]):
             return str(place)
     return str(folder)
@@ -198,6 +200,8 @@ def _read_text(found: MediaList, path: Path, delimiter: Optional[str],
             'byte-order-mark', 'the list begins with a byte order '
             'mark, part of the first path for other readers', 1)
         text = text[1:]
+    # splitlines would also cut at a form feed or U+2028, and the numbers would
+    # not be an editor's.
     lines = [(n, x.strip()) for n, x in enumerate(text.split('\n'), 1)]
     if lines and not lines[-1][1]:  # after the last line end
         lines.pop()
@@ -234,6 +238,7 @@ def _read_line(found: MediaList, number: int, text: str, line: Line) -> None:
         return
     if line.fault:
         found.add_fault('separator', line.fault, number, line.path)
+        # A mended line would be cut within the path again.
         if found.delimiter in line.path:
             return
         found.repaired.add(number)

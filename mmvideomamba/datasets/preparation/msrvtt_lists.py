@@ -89,6 +89,7 @@ def _training_entries(path: Path, captions: Dict[str,
     """Gather the captions of the videos of a list."""
     names = [row['video_id'] for row in read_table(path, ('video_id', ))]
     without = [
+        # Line 1 is the header.
         f'{name!r} (line {line})' for line, name in enumerate(names, 2)
         if name not in captions
     ]
@@ -204,6 +205,7 @@ def build_msrvtt(data_root: Path, annotations: Path) -> List[str]:
         note = missing_note(path, len(kept), missing)
         told.append(f'{path}: {len(kept)} videos{note}')
         texts[path] = json.dumps(kept, ensure_ascii=False, indent=1) + '\n'
+    # Written at the end: an error in any list leaves the earlier files alone.
     for path, text in texts.items():
         path.write_text(text, encoding='utf-8')
     return told

@@ -67,6 +67,7 @@ def grid(side: int) -> np.ndarray:
         np.ndarray: Shape (2, side, side), float64; read-only.
     """
     places = np.mgrid[:side, :side].astype(np.float64)
+    # Shared by all callers through the cache.
     places.setflags(write=False)
     return places
 
@@ -86,6 +87,8 @@ def sources_of(velocity: np.ndarray, jitter: np.ndarray) -> np.ndarray:
         source outside the field, shape (side * side, ), int64.
     """
     side = velocity.shape[-1]
+    # The jitter stays below half a cell: whole velocities must not be rounded
+    # to others.
     wanted = grid(side) - velocity + 0.999 * jitter.reshape(2, 1, 1)
     rows, columns = np.rint(wanted).astype(np.int64)
     inside = (rows >= 0) & (rows < side) & (columns >= 0) & (columns < side)

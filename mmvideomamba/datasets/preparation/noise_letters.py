@@ -62,6 +62,7 @@ def letter_mask(letter: str, height: int) -> np.ndarray:
         corners = np.array(line) * scale + radius
         for start, end in zip(corners, corners[1:]):
             mask |= _distance(columns, rows, start, end) <= radius
+    # Shared by all callers through the cache.
     mask.setflags(write=False)
     return mask
 

@@ -101,6 +101,8 @@ def draw_place(rng: np.random.Generator, rows: range, columns: range,
         tuple[int, int]: Row and column.
     """
     row = rows[rng.integers(len(rows))]
+    # 2 and 5 have no common factor: every row and every column holds places of
+    # each split.
     fitting = [c for c in columns if belongs(row + 2 * c, split)]
     return row, fitting[rng.integers(len(fitting))]
 
@@ -174,6 +176,7 @@ def make_kind(rng: np.random.Generator, kind: str, course: Course, side: int,
     fields = [fair_bits(rng, side * side)]
     for step in range(frames - 1):
         second = len(velocities) > 1 and step >= course.moment
+        # A jitter for each step makes fractions of a cell right on average.
         sources = sources_of(velocities[second], rng.random(2) - 0.5)
         fields.append(
             move(rng, fields[-1], make_injective(sources), coherence))

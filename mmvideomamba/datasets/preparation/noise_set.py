@@ -206,6 +206,7 @@ def clip_name(settings: NoiseSettings, split: str, index: int) -> str:
         str: Path below the folder, with forward slashes; no name of a class.
     """
     ending = LOSSLESS[settings.codec].container
+    # The name of a file does not tell the class.
     return f'{split}/{index // PER_FOLDER:03d}/{index:06d}.{ending}'
 
 
@@ -227,6 +228,8 @@ def draw_clip(settings: NoiseSettings, split: str,
         the label.
     """
     rng = np.random.default_rng([settings.seed, SPLITS.index(split), index])
+    # The counts are multiples of the number of classes: no class is more
+    # frequent.
     label = index % len(settings.names)
     name, side, shared = settings.names[label], settings.side, (
         settings.frames, settings.speed, settings.coherence)
@@ -235,6 +238,8 @@ def draw_clip(settings: NoiseSettings, split: str,
         fields = make_kind(rng, name, course, side, *shared)
     else:
         figure = draw_figure(rng, split, side)
+        # White cells are the start of a curriculum: validation and test show
+        # the letter by motion alone.
         fields = make_shape(rng, name, figure, side, *shared, settings.ground,
                             settings.appearance if split == 'train' else 0.)
     frames = fields * np.uint8(255)
@@ -262,6 +267,8 @@ def make_block(block: Tuple[str, int, int], out_dir: Path,
         path.parent.mkdir(parents=True, exist_ok=True)
         frames, _ = draw_clip(settings, split, index)
         write_grey(frames, path, settings.codec, FRAME_RATE)
+        # A file of each block is enough to tell whether the codec is lossless
+        # here.
         if index == first:
             check_written(frames, path)
 

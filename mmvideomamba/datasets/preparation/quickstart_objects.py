@@ -97,6 +97,7 @@ def combinations() -> Dict[str, List[Combination]]:
         for one in itertools.starmap(Combination, itertools.product(*parts))
         if one.colour != one.other
     ]
+    # crc32, as Python's hash of a text changes with each process.
     mixed = sorted(ones, key=lambda one: zlib.crc32(one.name.encode()))
     return dict(
         train=mixed[2 * HELD_OUT:],

@@ -220,6 +220,7 @@ def draw_scene(rng: np.random.Generator, split: str) -> Scene:
     object_name = str(rng.choice(PICTURES[split]['objects']))
     background_name = str(rng.choice(PICTURES[split]['backgrounds']))
     drift = rng.uniform(0, 0.04) * height
+    # Room for the drift to both sides.
     margin = 2 * math.ceil(drift)
     return Scene(
         places=draw_places(rng, num_frames),
@@ -284,11 +285,14 @@ def lay_over(frame: np.ndarray, cutout: np.ndarray, x: float,
     """
     height, width = cutout.shape[:2]
     left, top = math.floor(x), math.floor(y)
+    # A pixel more on each axis: a shift by a fraction reaches into the next
+    # pixel.
     layer = shift_image(cutout, x - left, y - top, (width + 1, height + 1))
     layer = layer[max(0, -top):, max(0, -left):]
     part = frame[max(0, top):top + height + 1, max(0, left):left + width + 1]
     layer = layer[:part.shape[0], :part.shape[1]]
     mixed = part * (1 - layer[..., 3:]) + layer[..., :3]
+    # The cast to uint8 cuts fractions off: 0.5 makes the cut a rounding.
     part[:] = np.clip(mixed + 0.5, 0, 255)
 
 

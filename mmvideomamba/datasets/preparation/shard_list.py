@@ -76,6 +76,7 @@ def read_list(ann_file: Path, root: Path, delimiter: str) -> List[Listed]:
     def read(number: int, line: str) -> Tuple[str, Tuple[str, ...]]:
         path, *columns = line.split(delimiter)
         path = video_path(path)
+        # Two spellings of a path are the same video.
         place = os.path.abspath(root / path)
         first = seen.setdefault(place, number)
         ending = os.path.splitext(path)[1].lower()
@@ -83,6 +84,7 @@ def read_list(ann_file: Path, root: Path, delimiter: str) -> List[Listed]:
             fault = f'{path} is in line {first} already'
         elif not all(map(is_number, columns)):
             fault = f'{quote_line(line)} has a label that is not a number'
+        # Within a shard, a .txt or .json passes for the labels.
         elif ending in CAPTION_PARTS or ending == '.':
             fault = f'{path} has the ending {ending!r}, not of a video'
         else:

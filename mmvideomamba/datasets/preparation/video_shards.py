@@ -139,6 +139,7 @@ def _shuffled(videos: List[Listed], seed: Optional[int]) -> List[Listed]:
 def _plan(videos: Sequence[Listed], limit: int) -> List[List[_Planned]]:
     """Share the videos out to shards of limited size."""
     plan: List[List[_Planned]] = []
+    # Full from the start: the first video begins the first shard.
     size = limit
     for video in videos:
         one = _place(video, len(plan[-1]) if plan else 0)
@@ -154,6 +155,8 @@ def _plan(videos: Sequence[Listed], limit: int) -> List[List[_Planned]]:
 def _place(video: Listed, number: int) -> _Planned:
     """Name the parts of a sample."""
     stem, ending = place_name(video.name)
+    # The number leads the name: ShardVideoDataset finds a listed sample
+    # without a search.
     medium = tarfile.TarInfo(f'{number:06d}/{stem}{ending}')
     label = tarfile.TarInfo(f'{number:06d}/{stem}.txt')
     medium.size, label.size = video.size, len(_label(video))
@@ -180,6 +183,8 @@ def _clear(listing: Path, text: str, counts: Path, shards: Sequence[Path],
         if not overwrite:
             raise FileExistsError(f'{listing} lists other videos or places. '
                                   f'{ANEW}')
+        # The list goes first: a list without all shards would pass for a whole
+        # set.
         listing.unlink()
         counts.unlink(missing_ok=True)
     stem = f'{listing.stem}-'

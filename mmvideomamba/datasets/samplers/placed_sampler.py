@@ -73,6 +73,8 @@ class PlacedSampler(Sampler):
     @property
     def endless(self) -> bool:
         """Whether the sampler goes through the data again and again."""
+        # Not isinstance: a child of the host's sampler may draw in another
+        # order.
         return type(self.sampler) is InfiniteSampler
 
     def __len__(self) -> int:

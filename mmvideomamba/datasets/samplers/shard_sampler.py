@@ -83,6 +83,8 @@ class ShardSampler(Sampler):
                 'ShardSampler needs a CaptionDataset or a ShardVideoDataset, '
                 f'but got {type(dataset).__name__}; take DefaultSampler')
         self.dataset, self.shuffle = dataset, shuffle
+        # All processes cut their shares out of the same order, so all
+        # processes need the same seed.
         self.seed = sync_random_seed() if seed is None else seed
         self.epoch = 0
         self.rank, self.world_size = get_dist_info()
@@ -131,6 +133,7 @@ class ShardSampler(Sampler):
     def __iter__(self) -> Iterator[int]:
         """Yield the samples of this process, batch by batch."""
         batches, rest = divmod(self.num_samples, self.batch_size)
+        # torch's data loader hands batch i to worker i modulo num_workers.
         turns = np.arange(batches + (rest > 0)) % self.streams
         sizes = np.bincount(turns, minlength=self.streams) * self.batch_size
         if rest:
@@ -152,6 +155,8 @@ class ShardSampler(Sampler):
         ends = self.dataset.stretches()
         shards = np.stack([np.append(0, ends[:-1]), ends], axis=1)
         if self.shuffle:
+            # Without the rank: the order of the shards is the same in all
+            # processes.
             rng = np.random.default_rng([self.seed, self.epoch])
             shards = rng.permutation(shards)
         # The order repeats from the start: the last process reads up to

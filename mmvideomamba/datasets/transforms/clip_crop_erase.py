@@ -90,6 +90,7 @@ class ClipRandomResizedCrop(BaseTransform):
         imgs = np.empty((len(frames), side, side, 3), np.float32)
         for frame, out in zip(frames, imgs):
             box = frame[top:bottom, left:right]
+            # From uint8, OpenCV would return rounded pixels.
             cv2.resize(
                 box.astype(np.float32), (side, side),
                 dst=out,
@@ -190,10 +191,14 @@ class ClipRandomErasing(BaseTransform):
             raise ValueError('ClipRandomErasing needs one float32 array of '
                              'frames; put it after ClipRandomResizedCrop')
         frames, height, width, channels = imgs.shape
+        # torchvision draws noise for the channels of an image: the frames go
+        # in as further channels, so each pixel of each frame has a separate
+        # draw.
         box = self._draw(frames * channels, height, width)
         if box is None:
             return results
         top, left, height, width, noise = box
+        # (frames, channels, h, w), see _draw.
         noise = noise.view(frames, channels, height, width)
         imgs[:, top:top + height, left:left + width] = (
             noise.permute(0, 2, 3, 1).numpy() * self.std + self.mean)

@@ -8,6 +8,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from mmvideomamba.registry import TRANSFORMS
 
 MAX_LEVEL = 10.
+# The default fill of timm.
 GREY = (128, 128, 128)
 Frames = List[Image.Image]
 Operation = Callable[[Image.Image, Any, Tuple[int, ...]], Image.Image]
@@ -79,6 +80,8 @@ def _enhance(kind: type) -> Operation:
 
 
 # Name: the strength at a level from 0 to 10, and the change of an image.
+# In the order of timm, as a draw is an index; with timm's inc1 each strength
+# grows with the level, so Posterize and Solarize count down.
 OPERATIONS: Dict[str, Tuple[Callable[[float], float], Operation]] = {
     'AutoContrast':
     (lambda level: 0, lambda image, _, fill: ImageOps.autocontrast(image)),

@@ -25,6 +25,8 @@ def video_path(filename: str) -> str:
         str: The path; '.mp4' is appended to a path without an extension that
         is not an existing file.
     """
+    # The host appends .mp4 to each name without an ending, and finds no file
+    # without an ending.
     whole = os.path.splitext(filename)[1] or os.path.isfile(filename)
     return filename if whole else filename + '.mp4'
 
@@ -134,6 +136,7 @@ class OpenVideo(BaseTransform):
             if self.file_client is None:
                 self.file_client = FileClient(self.io_backend, **self.kwargs)
             try:
+                # A storage may give a memoryview, refused by the readers.
                 source = bytes(self.file_client.get(path))
             except FileNotFoundError as error:
                 raise MissingMediaError(path) from error
@@ -207,6 +210,8 @@ class DecodeFrames(BaseTransform):
                                  video.path)
         finally:
             results['video_reader'] = None
+        # Not within finally: after a time-out, the hanging thread still uses
+        # the file.
         video.close()
         results['imgs'] = list(frames)
         results['original_shape'] = results['img_shape'] = frames.shape[1:3]

@@ -81,6 +81,8 @@ class DecodeRawFrames(RawFrameDecode):
                  decoding_backend: str = 'cv2',
                  **kwargs: Any) -> None:
         super().__init__(io_backend, decoding_backend, **kwargs)
+        # The host reads each image by file_client.get: the one place where an
+        # image can be checked before the decoding.
         self.file_client: Optional[_ImageReader] = None
 
     def transform(self, results: dict) -> dict:
@@ -103,6 +105,7 @@ class DecodeRawFrames(RawFrameDecode):
                 None if local else FileClient(self.io_backend, **self.kwargs))
         try:
             results = super().transform(results)
+        # A MediaError is a ValueError, and ValueError is a decode error.
         except MediaError:
             raise
         except _DECODE_ERRORS as error:

@@ -57,6 +57,8 @@ def _unfit(steps: Sequence[Any]) -> str:
     """Tell why a device cannot carry out steps."""
     place, seen = 0, []
     for step in steps:
+        # By type, not isinstance: a child of a known step may compute
+        # something else.
         if type(step) in BLIND:
             continue
         while place < len(ORDER) and type(step) not in ORDER[place]:
@@ -73,6 +75,7 @@ def _unfit(steps: Sequence[Any]) -> str:
             return f'{_name(step)} {reason}'
     kinds = tuple(type(step) for step in seen)
     floats = ClipRandomResizedCrop in kinds
+    # ClipRandomResizedCrop resizes by itself, a crop of the host does not.
     if not any(kind in CROPS for kind in kinds) or floats == (Resize in kinds):
         return ('the pipeline has neither ClipRandomResizedCrop, nor a crop '
                 'of the host with Resize')
@@ -156,6 +159,7 @@ class DrawClip(BaseTransform):
             for clip in clips:
                 clip.apply(step)
         tensor = torch.from_numpy(frames)
+        # Frames travel to the main process once for all copies.
         none = tensor.new_empty(0, *tensor.shape[1:])
         return [
             clip.packed(self.steps[-1], none if i else tensor)

@@ -81,6 +81,7 @@ def check_whole_image(path: str, content: bytes) -> None:
         end = content.rfind(_END_OF_IMAGE)
         whole = end > content.rfind(_START_OF_SCAN)
     else:
+        # IEND is the last chunk of a PNG file.
         whole = not content.startswith(_PNG) or b'IEND' in content
     if not whole:
         raise image_error(path,

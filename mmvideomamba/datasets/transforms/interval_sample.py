@@ -96,6 +96,7 @@ class IntervalSample(BaseTransform):
             dict: The sample, with the added keys.
         """
         total = results['total_frames']
+        # DiDeMo is tested on the first 30 s of a video, as published.
         if self.max_seconds is not None:
             total = min(total,
                         max(1, int(self.max_seconds * results['avg_fps'])))

@@ -77,6 +77,7 @@ class LoadCheckedImage(LoadImageFromFile):
         args = self.file_client_args
         if args is not None:
             return fileio.FileClient.infer_client(args, path).get(path)
+        # On a pipe, fileio would wait for ever.
         if self.backend_args is None and isinstance(
                 fileio.get_file_backend(path, enable_singleton=True),
                 fileio.LocalBackend):

@@ -69,6 +69,7 @@ class ResizeShortEdge(BaseTransform):
         short = min(height, width)
         # Whole-numbered, so free of rounding: int(long * scale / short).
         size = width * self.scale // short, height * self.scale // short
+        # With keep_ratio=True, the host would round the longer side anew.
         resize = Resize(size, False, self.interpolation, self.lazy)
         results = resize.transform(results)
         results['keep_ratio'] = True

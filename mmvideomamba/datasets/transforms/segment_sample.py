@@ -91,6 +91,8 @@ class SegmentSample(BaseTransform):
             if whole == 0:
                 return self._short_clip(total_frames)
             return whole * np.arange(self.clip_len) + whole // 2
+        # The frames are cut to whole numbers at the end; the published
+        # training cuts the length of a segment instead.
         length = total_frames / self.clip_len
         # A single clip takes the middle of each segment.
         start = length / 2 if self.num_clips == 1 else (length * clip /

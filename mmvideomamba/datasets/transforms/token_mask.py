@@ -65,6 +65,8 @@ class TokenMask(BaseTransform):
         self.grid = tuple(grid)
         t, h, w = self.grid
         # Things to choose from, and how many of them are dropped.
+        # Whole numbers are multiplied first: a product of floats in another
+        # order can be cut to another whole number.
         self.count, self.dropped = {
             'tube': (h * w, int(mask_ratio * (h * w))),
             'random': (t * h * w, int(mask_ratio * (t * h * w))),
@@ -98,6 +100,7 @@ class TokenMask(BaseTransform):
         elif self.kind == 'random':
             mask = self._draw()
         elif self.kind == 'tube_row':
+            # Rows, (t * h, ), become tokens, (t * h * w, ).
             mask = np.concatenate([self._draw() for _ in range(t)]).repeat(w)
         else:
             mask = self._draw().repeat(w)

@@ -82,6 +82,8 @@ def reader_class(name: str) -> type:
     try:
         importlib.import_module(info.package)
         module = importlib.import_module(f'{__package__}.{info.module}')
+    # A package whose shared libraries are missing fails with OSError or
+    # RuntimeError, not with ImportError.
     except (ImportError, OSError, RuntimeError) as error:
         reason = str(error).strip().split('\n', maxsplit=1)[0]
         remedy = f'{install_command(info.extra)}, or ' if info.extra else ''
@@ -121,6 +123,8 @@ def try_reader(name: str) -> str:
         str: '' if the reader works, else the reason why not.
     """
     try:
+        # An import alone proves little: a library may lack a decoder, or load
+        # FFmpeg at the first file only.
         with reader_class(name)(SAMPLE_CLIP, 'sample clip') as video:
             found = video.get_frames(range(len(video))).shape[0]
     except (ImportError, MediaError) as error:
@@ -146,6 +150,8 @@ def usable_readers() -> List[str]:
         if not reason:
             print_log(f"reader='auto' of videos is {reader_version(name)}",
                       'current')
+            # The later readers are not tried here: a later reader is imported
+            # only for a file of a kind that the first reader refuses.
             return [name, *(n for n in READERS if n not in (name, *reasons))]
         reasons[name] = reason
     lines = [f'  {name}: {reason}' for name, reason in reasons.items()]
@@ -178,6 +184,7 @@ def check_file(path: str) -> None:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise MissingMediaError(path) from error
+    # A name with a null byte is a ValueError.
     except (OSError, ValueError) as error:
         raise MediaError(path, f'cannot be opened ({error})') from error
     if not stat.S_ISREG(status.st_mode):
@@ -216,6 +223,8 @@ def open_video(source: Union[Source, 'os.PathLike[str]'],
             unknown to the reader.
     """
     check_reader(reader)
+    # Taken for bytes, a path object would pass check_file by, and a pipe would
+    # let the reader wait for ever.
     if isinstance(source, os.PathLike):
         source = os.fspath(source)
     if not isinstance(source, (str, bytes)):
@@ -233,6 +242,8 @@ def open_video(source: Union[Source, 'os.PathLike[str]'],
     first, *others = usable_readers()
     try:
         return reader_class(first)(source, path, num_threads)
+    # Damage is no reason for another reader: libraries hide damage behind
+    # made-up pictures.
     except UnsupportedVideoError as error:
         for name in others:
             try:

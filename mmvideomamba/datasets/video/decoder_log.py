@@ -8,7 +8,9 @@ from typing import Any, List, Optional
 
 # Loaded libraries of this process; only Linux has the list.
 LOADED = '/proc/self/maps'
+# Of FFmpeg's libavutil/log.h; a lower number is a worse fault.
 AV_LOG_ERROR = 16
+# The last argument is a va_list of C, taken as a pointer and never read.
 CALLBACK = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int,
                             ctypes.c_char_p, ctypes.c_void_p)
 
@@ -33,6 +35,8 @@ class DecoderLog:
 
     def __init__(self, util: ctypes.CDLL) -> None:
         self.errors = 0
+        # The attribute keeps the callback alive: ctypes frees a callback
+        # without a reference, and FFmpeg would call freed memory.
         self._util, self._callback = util, CALLBACK(self._note)
         self._lock, self._blocks = threading.Lock(), 0
         util.av_log_set_callback(None)
@@ -41,6 +45,8 @@ class DecoderLog:
 
     def __enter__(self) -> 'DecoderLog':
         with self._lock:
+            # Readers of several threads share the copy of FFmpeg: the last
+            # reader to leave switches the callback off.
             self._blocks += 1
             if self._blocks == 1:
                 self._util.av_log_set_callback(self._callback)
@@ -72,6 +78,8 @@ def decoder_log(bundle: str) -> Optional[DecoderLog]:
         The copy of PyAV stays untouched; PyAV gathers the log.
     """
     found = _copies_of_libavutil()
+    # Unless PyAV brings a separate copy, the system's copy may be PyAV's, and
+    # DecoderLog would take the log away from PyAV.
     if 'av.libs' not in map(_bundle_of, found):
         return None
     if bundle:
@@ -91,6 +99,7 @@ def _copies_of_libavutil() -> List[str]:
     """Return the paths of the loaded copies, where the system lists them."""
     try:
         with open(LOADED) as lines:
+            # The path is the sixth column and may hold spaces.
             paths = {line.split(maxsplit=5)[-1].strip() for line in lines}
     except OSError:
         return []

@@ -133,6 +133,8 @@ class FrameTable:
         before = np.append(-1, last[:-1])  # last key packet ahead of each
         starts = last.copy()
         while True:
+            # Open groups can follow one another: the key packet before may be
+            # shown too late as well.
             late = (starts >= 0) & (self.pts[starts] > self.pts)
             if not late.any():
                 return starts
@@ -166,6 +168,8 @@ class _Packets:
                     f'{self.total - 1} is not whole')
             if not size:
                 continue  # repeats the frame before
+            # Decoded, but never shown: packets ahead of the start of an edit
+            # list, and the alternate reference pictures of VP8.
             hidden = packet.is_discard or (
                 vp8 and not memoryview(packet)[0] & HIDDEN_VP8)
             rows.append((pts, dts, packet.is_keyframe, hidden, size))
@@ -245,8 +249,12 @@ def _from_index(container: Any, stream: Any,
     # Frames in another order than their packets need true key packets.
     if keys.all() and stream.codec_context.has_b_frames:
         return None
+    # The index of a long fragmented file can hold the first fragments alone,
+    # and the video would seem shorter.
     if _goes_on(container, stream, dts):
         return None
+    # The reader fills in the times part by part, around the frames asked for:
+    # to read all packets of a long file takes too long.
     return FrameTable(keys, dts, np.zeros_like(dts), None)
 
 
@@ -286,6 +294,8 @@ def _check_end(container: Any, stream: Any, path: str, packets: _Packets,
         MediaError: If packets are missing at the end.
     """
     if family & {'mov', 'avi'}:
+        # An .avi file may hold fewer packets than frames: the packets are
+        # compared with the count of the header for .mp4 alone.
         announced = packets.indexed
         if 'mov' in family:
             announced = max(announced, stream.frames)
@@ -305,6 +315,8 @@ def _check_end(container: Any, stream: Any, path: str, packets: _Packets,
         # FLV counts the delay of the encoder in.
         rate = stream.average_rate or stream.guessed_rate or 25
         slack = max(0.2, 4 / float(rate))
+        # The announced duration is that of the longest stream, often the
+        # sound.
         if end < announced - slack and not _other_stream_ends(
                 container, stream, announced - slack):
             raise MediaError(
@@ -333,6 +345,8 @@ def check_gaps(path: str, times: np.ndarray, unit: Fraction) -> None:
     if len(steps) < MANY:
         return
     step = np.median(steps)
+    # Videos of a variable rate have gaps by nature, and no gap tells of
+    # damage.
     if step <= 0 or (np.abs(steps - step) <= 0.3 * step).mean() < 0.9:
         return
     late = (times - times[0]) / step - np.arange(len(times))
@@ -352,6 +366,7 @@ def _other_stream_ends(container: Any, stream: Any, seconds: float) -> bool:
     others = [s for s in container.streams if s is not stream]
     if not others:
         return False
+    # The packets of the pictures were read up to the end of the file.
     container.seek(0)
     return any(
         packet.pts is not None and float((packet.pts +
@@ -367,6 +382,8 @@ def _from_packets(packets: _Packets, family: set, stream: Any) -> FrameTable:
     times: Dict[str, np.ndarray] = {}
     for name, values in (('pts', pts), ('dts', dts)):
         known = np.array([v is not None for v in values])
+        # _reason refuses a table with an unknown pts, so the 0 of a pts is
+        # never taken for a time.
         filled = [v if v is not None else 0 for v in values]
         times[name] = np.array(filled, np.int64)
         times[name + '_known'] = known

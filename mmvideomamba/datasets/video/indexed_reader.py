@@ -66,6 +66,9 @@ class _Truth(PyAVReader):
         with watch():  # whether the file is whole is found out later
             self._open()
             context = self._stream.codec_context
+            # Without the flag, FFmpeg rounds a crop at the left in PyAV too,
+            # as in the other libraries; the width of the frame gives the
+            # rounding away.
             context.flags &= ~Flags.unaligned
             packets = packets_of(self._container, self._stream)
             frame = next(
@@ -91,6 +94,8 @@ class _Truth(PyAVReader):
         """
         codec = self._stream.codec_context.codec
         if len(self) > 1 and self.table.keys.all() and not codec.intra_only:
+            # PyAV checks a key packet when a frame is read: after a failed
+            # check the table is sequential.
             self.get_frames([1])
         return bool(self.table.sequential)
 
@@ -111,6 +116,8 @@ class _Truth(PyAVReader):
         """
         table = self.table
         if table.order is None:
+            # The table of a long file holds no times until a frame is located;
+            # every long file would pass for a file without open groups.
             self.times(indices)
             return any(early for _, early, _ in self._parts.values())
         numbers = np.arange(len(table.keys))
@@ -183,6 +190,8 @@ class IndexedReader(VideoReader):
             if self.truth.turned:  # libraries miss matrices of some containers
                 self._judge({0: self._fetch([0])[0][0]})
         except (*self.faults, av.FFmpegError) as error:
+            # A MediaError is a ValueError, and ValueError is among the faults
+            # of torchcodec.
             if isinstance(error, MediaError):
                 raise
             self._raise_judged([0], _first_line(error))
@@ -249,6 +258,8 @@ class IndexedReader(VideoReader):
             self._raise_judged(indices, _first_line(error))
         frames = {i: frame for i, (frame, _) in found.items()}
         self._check_times({i: time for i, (_, time) in found.items()})
+        # Where no log can be read, a comparison with PyAV is the only way to
+        # notice damage.
         if (log is None or log.errors != before
                 or self.truth.codec in QUIET_CODECS):
             self._judge(frames)
@@ -262,6 +273,8 @@ class IndexedReader(VideoReader):
         unit = self.truth.time_base
         for (index, time), right in zip(told.items(),
                                         self.truth.times(list(told))):
+            # Libraries give times as rounded seconds; the times of two frames
+            # differ by a unit at least.
             if abs(time - right) > unit / 2:
                 self._raise_judged([index],
                                    f'frame {index} has the time {time:.3f} s '
@@ -271,6 +284,7 @@ class IndexedReader(VideoReader):
         """Compare frames with those of PyAV."""
         right = self.truth.get_frames(list(frames))
         for (index, frame), other in zip(frames.items(), right):
+            # int16, as differences of uint8 would wrap around.
             if frame.shape != other.shape or np.abs(
                     frame.astype(np.int16) - other).max() > SAME_FRAME:
                 raise self._unsupported(
@@ -278,12 +292,14 @@ class IndexedReader(VideoReader):
 
     def _raise_judged(self, indices: Sequence[int], fault: str) -> None:
         """Raise the error of PyAV, or else say what the library cannot do."""
+        # A damaged file raises here, before the library is blamed.
         self.truth.get_frames(indices)
         raise self._unsupported(fault)
 
 
 def _is_unicode(text: str) -> bool:
     """Tell whether a name of the system was valid UTF-8."""
+    # Python decodes bytes of a name that are not UTF-8 to lone surrogates.
     return text.isascii() or not any(0xd800 <= ord(c) < 0xe000 for c in text)
 
 

@@ -33,6 +33,8 @@ def watch() -> Iterator[List[str]]:
         # Watches of other threads end in any order.
         _before.append(_before[0] if _before else settings)
         av.logging.set_level(av.logging.WARNING)
+        # PyAV drops a line equal to the line before, even where the two lines
+        # are about two files.
         av.logging.set_skip_repeated(False)
     try:
         with av.logging.Capture() as logs:

@@ -26,6 +26,7 @@ class OpenCVReader(IndexedReader):
     def _open(self) -> None:
         self._file: Any = None
         if isinstance(self.source, bytes):
+            # Older versions of OpenCV open files by name alone.
             self._file = tempfile.NamedTemporaryFile(suffix='.video')
             self._file.write(self.source)
             self._file.flush()
@@ -41,6 +42,8 @@ class OpenCVReader(IndexedReader):
         """
         name: Any = self._file.name if self._file else self.source
         check_file(name)  # opened anew; a pipe in its place would hang
+        # A name like 1:30.mp4 looks like a URL to FFmpeg: the path is
+        # absolute.
         capture = cv2.VideoCapture(
             os.path.abspath(name), cv2.CAP_FFMPEG,
             [cv2.CAP_PROP_N_THREADS, self.num_threads])

@@ -33,6 +33,8 @@ def moments(table: FrameTable, start: int) -> Iterator[Optional[int]]:
     else:
         yield int(table.pts[start])
     yield int(table.dts[start])
+    # A seek may land after the wanted packet: two earlier key packets, and at
+    # last the start of the file, are tried.
     for key in np.flatnonzero(table.keys[:start])[::-1][:2]:
         yield int(table.dts[key])
     yield None
@@ -59,6 +61,8 @@ def numbered(container: Any, stream: Any, table: FrameTable,
     number = -1
     for packet in packets_of(container, stream):
         if not packet.size:
+            # An empty packet without a time ends the stream; another empty
+            # packet repeats a frame and has no number.
             if packet.dts is None:
                 yield -1, packet
             continue
@@ -112,8 +116,11 @@ class FrameCheck:
         self._doubtful = False
         if pts is None:
             raise TableError('frames without time stamps')
+        # A long file has no numbers by time: rising times have to do.
         known = self.table.order is not None
         place = self.table.place(pts) if known else pts
+        # The reader leaves out frames without references in trusted
+        # containers, so a step of more than one frame is right there.
         follows = (
             last is None or place == last + 1 or self.trusted and place > last)
         if place < 0 and known or not follows:

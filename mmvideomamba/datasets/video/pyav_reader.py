@@ -80,6 +80,7 @@ class PyAVReader(VideoReader):
             with watch() as complaints:
                 yield
         except (av.FFmpegError, EOFError) as error:
+            # The log says more than FFmpeg's general error for invalid data.
             words = complaints[0] if complaints else reason_of(error)
             raise MediaError(self.path,
                              f'is damaged: {doing} ({words})') from error
@@ -134,6 +135,8 @@ class PyAVReader(VideoReader):
 
     def _walk(self) -> Iterator[Any]:
         """Yield all frames from the start of the file."""
+        # A decoder that learned from the header alone can lose frames at
+        # first, see _read_by_table; a count must not depend on the header.
         self._quick = False
         self._open()
         for packet in packets_of(self._container, self._stream):
@@ -157,6 +160,8 @@ class PyAVReader(VideoReader):
                     kept.append(frame)
         if not count:
             raise MediaError(self.path, 'holds no frame')
+        # The demuxer of MPEG program streams passes over damage without a
+        # word.
         if len(times) == count and self._container.format.name == 'mpeg':
             check_gaps(self.path, np.array(times), self._stream.time_base)
         self._kept = kept
@@ -233,6 +238,8 @@ class PyAVReader(VideoReader):
             try:
                 return self._read_by_table(indices)
             except TableError as error:
+                # A table with a wrong entry is trusted for no other frame of
+                # the file.
                 self.table.sequential, self.table.packets = str(error), None
                 count = self._count_frames()
                 if count != self._count:
@@ -304,6 +311,7 @@ class PyAVReader(VideoReader):
             if number >= 0 and packet.pts < check.first:
                 continue
             context = self._stream.codec_context
+            # A picture without references is needed by no other picture.
             skip = skips and number >= 0 and number not in targets
             if skip is not skipped:
                 context.skip_frame = 'NONREF' if skip else 'DEFAULT'
@@ -330,6 +338,7 @@ class PyAVReader(VideoReader):
         """
         kept = self.table.packets
         if kept is not None:
+            # The decoder still holds pictures of the last call.
             self._stream.codec_context.flush_buffers()
             yield from enumerate(kept[start:], start)
             yield -1, None
@@ -355,6 +364,8 @@ class PyAVReader(VideoReader):
         """Find the key packet and the packet of frames."""
         table = self.table
         if table.order is None:
+            # Last frame first: the times read for the last frame of a group of
+            # pictures serve the earlier frames of the group.
             return [self._locate_in_part(i) for i in reversed(indices)][::-1]
         packets = table.order[list(indices)]
         return list(zip(table.starts[packets].tolist(), packets.tolist()))

@@ -23,6 +23,7 @@ def rotate(picture: np.ndarray, matrix: np.ndarray, path: str) -> np.ndarray:
     """
     rows = matrix.astype(float).reshape(3, 3)[:2, :2]
     scale = np.hypot(*rows)
+    # FFmpeg finds no angle in a matrix without scale either.
     if not scale.all():
         return picture
     angle = round(np.degrees(np.arctan2(*(rows[0] / scale)[::-1]))) % 360
@@ -44,6 +45,7 @@ def rotate(picture: np.ndarray, matrix: np.ndarray, path: str) -> np.ndarray:
         (270, True): (-1, -1),
     }
     down, right = flips[angle, bool(mirrored)]
+    # torch takes no array with negative strides.
     return np.ascontiguousarray(picture[::down, ::right])
 
 
@@ -76,12 +78,14 @@ def best_stream(container: Any, path: str) -> Any:
         MediaError: If there is no stream of a known codec.
     """
 
+    # The numbers of ffmpeg's automatic choice of a video stream.
     def score(stream: Any) -> int:
         if stream.disposition & Disposition.attached_pic:
             return 1
         default = bool(stream.disposition & Disposition.default)
         return stream.width * stream.height + 5000000 * default
 
+    # PyAV makes no codec context for an unknown codec.
     known = [s for s in container.streams.video if s.codec_context]
     if not container.streams.video:
         raise MediaError(

@@ -90,6 +90,7 @@ class VideoReader(ABC):
             MediaError: If a frame cannot be decoded.
         """
         wanted = np.asarray(indices).reshape(-1)
+        # A number like 1.5 would silently become frame 1.
         if not len(wanted) or wanted.dtype.kind not in 'iu':
             raise ValueError('get_frames needs at least one index, and whole '
                              f'numbers, but got {indices!r}')
@@ -179,6 +180,8 @@ class VideoReader(ABC):
         self.close()
 
     def __copy__(self) -> 'VideoReader':
+        # A copy would share the decoder, and the end of the copy would close
+        # the original.
         raise TypeError('an open video cannot be copied, open it again')
 
     def __del__(self) -> None:

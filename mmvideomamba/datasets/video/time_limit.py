@@ -54,6 +54,8 @@ def run_limited(function: Callable[[], T], seconds: Optional[float],
     def work() -> None:
         try:
             result.append(function())
+        # Carried to the caller: an error left in a thread is printed, and the
+        # caller would miss the result.
         except BaseException as error:
             errors.append(error)
 

@@ -19,6 +19,8 @@ def check_libraries() -> None:
     try:
         VideoDecoder(b'no video')
     except (RuntimeError, ValueError) as error:
+        # Any other error says that the bytes are not a video: the libraries
+        # were loaded.
         if MISSING in str(error):
             raise ImportError(
                 'torchcodec cannot load the shared libraries of FFmpeg (on '
@@ -43,6 +45,7 @@ class TorchCodecReader(IndexedReader):
     def _open(self) -> None:
         source: Any = self.source
         if isinstance(source, str):
+            # A name like 1:30.mp4 looks like a URL to FFmpeg.
             source = os.path.abspath(source)
         self._decoder: Any = VideoDecoder(
             source,
