@@ -34,6 +34,7 @@ def kept_checkpoint(name: str, cfg: Config) -> str:
     """
     if Path(name).is_dir():
         return str(locate(name))
+    # A file may have the name best or last.
     if name not in WORDS or Path(name).exists():
         return name
     work_dir = Path(cfg.work_dir)

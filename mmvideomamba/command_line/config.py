@@ -123,6 +123,8 @@ def load_config(args: argparse.Namespace) -> Config:
             ``--launcher slurm`` is given to a process not of SLURM; for the
             name 'auto', if there are several processes.
     """
+    # torch.distributed.launch passes the rank as an argument; mmengine reads
+    # the variable alone.
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     if args.config == AUTO and not is_config(AUTO):
         name, options = auto_recipe(args)[:2]
@@ -140,6 +142,7 @@ def load_config(args: argparse.Namespace) -> Config:
         cfg.work_dir = str(Path('work_dirs', Path(cfg.filename).stem))
     on_cpu = get_device() == 'cpu'
     if args.launcher == 'slurm' and on_cpu:
+        # mmengine's own start under SLURM needs CUDA.
         os.environ.update(slurm_ranks())
         cfg.launcher = 'pytorch'
     if cfg.launcher == 'pytorch' and on_cpu:

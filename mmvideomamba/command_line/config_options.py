@@ -83,4 +83,5 @@ def merge_options(cfg: Config, options: dict) -> None:
             raise ValueError(f'--cfg-options {key}={value}: {error}') from None
         for place in places:
             _check_option(cfg, place, value)
+            # One by one: an option may name a key made by an earlier option.
             cfg.merge_from_dict({place: value})

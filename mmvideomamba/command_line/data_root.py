@@ -94,6 +94,8 @@ def _choose_list(one: DataSet, root: Path) -> str:
     """
     own = str(one.node.get('ann_file') or '')
     plain = f'{one.split}.txt'
+    # A recipe for data without a test split tests on val.txt; the folder has a
+    # test split.
     if one.split == 'test' and own == 'val.txt' and (root / plain).is_file():
         return plain
     if own and (root / own).is_file() or not one.listed:
@@ -229,6 +231,7 @@ def _take_folder(one: DataSet, root: Path, names: Optional[List[str]],
     name = _choose_list(one, root)
     if one.listed and name != node.get('ann_file'):
         if Path(name).suffix == '.txt' and name.split('.')[0] in SPLITS:
+            # Paths in the lists of build_annotations.py begin at the folder.
             node.data_prefix = {k: '' for k in node.get('data_prefix') or {}}
         node.ann_file = name
     node.data_root = str(root)

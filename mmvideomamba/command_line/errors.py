@@ -24,6 +24,7 @@ def user_errors(*more: Type[Exception], status: int = 1) -> Iterator[None]:
     try:
         yield
     except kinds as error:
+        # Python writes the text of a SystemExit to stderr and ends with 1.
         if status == 1:
             raise SystemExit(f'error: {error}') from error
         sys.stderr.write(f'error: {error}\n')

@@ -22,6 +22,7 @@ def find_tool(host: str, name: str) -> Path:
         ValueError: If several tools have the name.
     """
     folder = package_dir(host)
+    # The wheels of OpenMMLab keep the tools in .mim.
     root = Path() if folder is None else folder / '.mim' / 'tools'
     if folder is None or not root.is_dir():
         raise FileNotFoundError(f'the tools of {host} are not installed; '

@@ -34,6 +34,7 @@ def require_run(cfg: Config, run: str, options: Iterable[str] = ()) -> None:
         key for key in parts if cfg.get(key) is None and key not in given
     ]
     whole = len(lacking) == len(parts)
+    # A config without any part of a validation has none.
     if not lacking or whole and run == 'val':
         return
     remedy = _REMEDY[run] if whole else (

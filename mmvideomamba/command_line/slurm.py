@@ -29,6 +29,7 @@ def slurm_ranks() -> Dict[str, str]:
         LOCAL_RANK=local_rank,
         WORLD_SIZE=processes,
         MASTER_ADDR=os.environ.get('MASTER_ADDR') or _first_node(),
+        # The default port of torch.distributed.
         MASTER_PORT=os.environ.get('MASTER_PORT') or '29500')
 
 
@@ -36,6 +37,7 @@ def _first_node() -> str:
     """Return the name of the node of rank 0."""
     nodes = os.environ.get('SLURM_STEP_NODELIST') or os.environ.get(
         'SLURM_NODELIST', '')
+    # A list such as node[1-4] needs scontrol; the name of a node does not.
     if nodes and not set(nodes) & set(',['):
         return nodes
     done = subprocess.run(['scontrol', 'show', 'hostnames', nodes],
