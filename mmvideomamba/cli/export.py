@@ -29,6 +29,8 @@ and gives features:
 
 Each file is run by its runtime and compared with the model, and timed next to
 it; report.md tells. A file that departs is kept as model.failed.*."""
+# Repeated from deployment.interface: the modules of arguments import the
+# standard library alone.
 DYNAMIC = 'dynamic'
 
 

@@ -57,6 +57,8 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         SystemExit: For a mistake of the user, with a message.
     """
     args = build_parser().parse_args(arguments)
+    # Ahead of the verb's imports: OpenMP reads the policy when torch is
+    # imported.
     let_threads_sleep()
     try:
         with warnings.catch_warnings():

@@ -38,6 +38,7 @@ def settings_of(args: argparse.Namespace, extractor: FeatureExtractor,
         clip_frames=plan.length,
         interval=None if clips else plan.interval,
         views=str(args.views) if clips else None,
+        # Features of other weights must not be mixed in a folder.
         weights=digest)
 
 
@@ -100,11 +101,14 @@ def run(args: argparse.Namespace) -> int:
                               args.workers, args.views, args.config)
         extractor = predictor.feature_extractor(args.level, args.interval,
                                                 args.stride)
+        # A video named twice has one file of features.
         items = list(dict.fromkeys(predictor.list_inputs(args.inputs)))
         paths = [input_name(item) for item in items]
         names = dict(zip(paths, feature_files.file_names(paths)))
         settings = settings_of(args, extractor,
                                feature_files.weights_digest(extractor.model))
+        # A table is written at the end; the parts let an interrupted command
+        # go on.
         parts = out.with_name(f'{out.name}.parts') if table else out
         if table and parts.exists() and not (parts /
                                              feature_files.SETTINGS).is_file():
@@ -117,6 +121,8 @@ def run(args: argparse.Namespace) -> int:
         ]
         if table and done:
             feature_files.write_table(out, folder, done)
+            # The parts stay after bad inputs: the next call reads the bad
+            # inputs alone.
             if not bad:
                 feature_files.remove_parts(folder)
         sys.stderr.write(f'features of {len(done)} inputs: {out}\n')

@@ -57,6 +57,7 @@ class Results:
         if self.path is not None:
             self.rows.append(one)
         else:
+            # On a terminal, the bar would stand in the middle of the lines.
             with tqdm.external_write_mode(file=self.stream):
                 self.stream.write(to_text(one))
 
@@ -195,6 +196,7 @@ def run(args: argparse.Namespace) -> int:
         match = list_labels(args, predictor, items)
         evaluation, topk = None, args.topk
         if match is not None:
+            # An evaluation needs the probabilities of all classes.
             topk = class_count(predictor)
             evaluation = Evaluation(match.labels, topk, predictor.classes)
         results = Results(args.out, stream, args.topk, evaluation)

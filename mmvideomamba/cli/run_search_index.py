@@ -47,6 +47,7 @@ def open_index(args: argparse.Namespace) -> Any:
         config=args.config,
         batch_size=args.batch_size,
         workers=args.workers)
+    # Later commands may run in another folder.
     config = args.config and os.path.abspath(args.config)
     index = VideoIndex.create(
         folder,

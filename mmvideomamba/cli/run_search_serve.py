@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
         check_packages()
         index = VideoIndex.open(args.index, searcher=args.searcher)
         index.check_counts(HITS)
+        # Ahead of the models: a port in use shows at once.
         held: socket.socket = listen(args.host, args.port)
         with held:
             service = load_service(args, index)
@@ -81,4 +82,5 @@ def run(args: argparse.Namespace) -> int:
 def _tell(stream: TextIO, address: str) -> None:
     """Print the address of the page."""
     stream.write(f'the page: {address} (Ctrl-C ends it)\n')
+    # A pipe would hold the line back until the end.
     stream.flush()

@@ -30,6 +30,7 @@ class IntermixedParser(argparse.ArgumentParser):
         """See ``argparse.ArgumentParser``."""
         if self._inside:
             return super().parse_known_args(args, namespace)
+        # The function below calls parse_known_args in turn.
         self._inside = True
         try:
             return self.parse_known_intermixed_args(args, namespace)
