@@ -24,6 +24,7 @@ def build_model(cfg: Config) -> nn.Module:
     Returns:
         nn.Module: The model.
     """
+    # Plain types of the config are those of the host.
     init_default_scope(default_scope(cfg))
     return MODELS.build(cfg.model)
 
@@ -41,6 +42,7 @@ def views_of(cfg: Config) -> int:
     steps = loader.get('dataset', {}).get('pipeline', [])
     clips = [step.get('num_clips', 1) for step in steps]
     crops = [
+        # ThreeCrop of the host names no number.
         step.get('num_crops', 3) for step in steps
         if step['type'] in ('ThreeCrop', 'mmvideomamba.EvenCrops')
     ]
@@ -98,6 +100,7 @@ def _training(model: Any, backbone: nn.Module, masks: List[Any]) -> None:
     batch = _training_batch(model)
     x = _input_of(backbone, batch, 'cpu')
     if hasattr(model, 'cls_head'):
+        # (b, 1, 3, t, h, w): recognizers of mmaction2 take an axis of views.
         x = (x if x.dim() == 5 else x.unsqueeze(2)).unsqueeze(1)
     elif not hasattr(model, 'head') and x.dim() == 4:
         x = x.unsqueeze(2)

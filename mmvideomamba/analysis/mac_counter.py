@@ -52,10 +52,12 @@ def _define(name: str) -> Any:
     """Define an operator that returns zeros of the shape of ``x``."""
 
     def zeros(x: Tensor, size: int) -> Tensor:
+        # A custom operator must not return an input.
         return torch.zeros_like(x)
 
     operator = torch.library.custom_op(
         f'mmvideomamba_count::{name}', zeros, mutates_args=())
+    # For the meta device, where views are counted.
     operator.register_fake(zeros)
     return operator
 
@@ -117,12 +119,14 @@ def _counted_scan(mixer: BiMambaMixer, xz: Tensor,
                   ends: Sequence[str]) -> Tensor:
     """Stand in for both directions between the projections of a mixer."""
     channels, states = mixer.A_log.shape
+    # The second half of the channels is the gate.
     x = xz[..., :channels]
     for end in ends:
         conv, dt_proj = (
             getattr(mixer, name + end) for name in ('conv1d', 'dt_proj'))
         u = _conv1d(x, conv.kernel_size[0])
         rank = dt_proj.in_features
+        # Called to be counted: the values go nowhere.
         dt_proj(getattr(mixer, 'x_proj' + end)(u)[..., :rank])
         _gate(_scan(u, states), 1)
     return torch.zeros_like(x)
@@ -151,6 +155,8 @@ def _plain_attention() -> Iterator[None]:
     torch has no formula for the fused attention of CPUs.
     """
     fast = torch.backends.mha.get_fastpath_enabled()
+    # The fast path of MultiheadAttention is a fused operator without a
+    # formula.
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         with sdpa_kernel(SDPBackend.MATH):

@@ -113,6 +113,7 @@ def _backbone(cfg: Config) -> Optional[VideoMamba]:
     if (backbone.pop('type', '') != 'mmvideomamba.VideoMamba'
             or set(mixer) & set(MIXER_SIZES)):
         return None
+    # The sizes need no checkpoint.
     backbone.pop('init_cfg', None)
     with torch.device('meta'):
         return VideoMamba(**backbone)
