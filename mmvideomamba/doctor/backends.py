@@ -40,9 +40,11 @@ def check_devices() -> List[Finding]:
 def _scan(backend: str, device: str) -> List[torch.Tensor]:
     """Scan a small fixed sequence; return the output and gradients."""
     generator = torch.Generator().manual_seed(0)
+    # From 0 to 1: the step delta of a scan is positive.
     u, delta, z, B, C = (
         torch.rand(2, 9, width, generator=generator)
         for width in (16, 16, 16, 4, 4))
+    # Negative as in a model, so that the states decay.
     A = -1 - torch.rand(16, 4, generator=generator)
     inputs = [x.to(device).requires_grad_() for x in (u, delta, A, B, C)]
     scan: Any = selective_scan

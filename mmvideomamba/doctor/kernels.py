@@ -17,6 +17,7 @@ _LINE = '{:20} {:9} {:6} {:>9} {:>9} {:>8}  {}'
 
 def _devices() -> Dict[int, torch.device]:
     """Return the first GPU of each name and capability, by number."""
+    # Triton's interpreter runs the kernels on the CPU.
     if interpreting():
         return {CPU: torch.device('cpu')}
     found: Dict[tuple, int] = {}
@@ -106,6 +107,7 @@ def check_kernels() -> int:
     if reason:
         print(f'the kernels cannot be checked here: {reason}')
         return UNAVAILABLE
+    # torch warns of the deterministic mode, amid the table.
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         right = [_check_device(*each) for each in _devices().items()]

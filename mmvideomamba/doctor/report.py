@@ -60,6 +60,7 @@ def report_machine() -> int:
     """
     failed: List[str] = []
     _write(f'mmvideomamba {__version__}, a report of up to a minute')
+    # Warnings of imported hosts would stand amid the findings.
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         for title, checks in _SECTIONS.items():

@@ -42,6 +42,7 @@ def _reload(value: Any) -> Any:
     file = io.BytesIO()
     torch.save(dict(meta=value), file)
     file.seek(0)
+    # Without weights_only, as mmengine calls torch.load.
     return torch.load(file, map_location='cpu')['meta']
 
 
@@ -100,6 +101,7 @@ def _probe_video() -> str:
         with readers().open_video(path) as reader:
             frames = reader.get_frames(range(len(reader)))
     means = frames.mean((1, 2, 3))
+    # A lossy codec changes grey levels, but not the order of the levels.
     if len(means) != 10 or not (np.diff(means) > 0).all():
         raise RuntimeError(f'{len(means)} frames of mean {means.round()}')
     return f'{reader.name} decodes what OpenCV encoded'
@@ -121,6 +123,7 @@ def _probe_cpu_ranks() -> str:
     """Open and close a gloo group of one, as mmengine does."""
     dist = importlib.import_module('mmengine.dist.utils')
     with tempfile.TemporaryDirectory() as folder:
+        # A file in place of a port: a port may be in use.
         dist._init_dist_pytorch(
             'gloo', init_method=f'file://{folder}/s', rank=0, world_size=1)
         torch.distributed.destroy_process_group()

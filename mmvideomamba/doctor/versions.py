@@ -33,8 +33,11 @@ def _check_package(extra: str, text: str) -> Finding:
     if not version:
         why = f'not installed (extra {extra})' if extra else 'not installed'
         if name == 'mmaction2':
+            # mmaction2 requires decord, and decord has no wheel for ARM and
+            # Apple.
             why += f': pip install --no-deps {name}{tested}'
         return Finding(NOTE if extra else FAIL, name, f'{why}, {tested}')
+    # A nightly build of torch is a pre-release.
     if need.specifier.contains(version, prereleases=True):
         return Finding(OK, name, f'{version} ({tested})')
     return Finding(NOTE, name, f'{version} is outside the tested {tested}')
@@ -48,6 +51,7 @@ def check_versions() -> List[Finding]:
     found = [
         Finding(OK if good else NOTE, 'python', f'{here} ({python})'),
         *(_check_package(extra, text) for extra, text in rows),
+        # Several distributions bring the module cv2.
         Finding(OK, 'opencv', cv2.__version__),
     ]
     for name in ('triton', 'pytorchvideo', 'imgaug'):
