@@ -184,6 +184,8 @@ def export_model(model: nn.Module,
     wrapper = wrap(model).eval()
     _check_frames(wrapper, frames)
     interface = make_interface(wrapper, batch, views)
+    # The expected outputs come from the model before the merge of adapters: a
+    # wrong merge shows in each file.
     verifier = Verifier(model, wrapper, interface)
     plain: Any = plain_copy(wrapper)
     program = Program(
@@ -196,5 +198,6 @@ def export_model(model: nn.Module,
     times = _time(plain, files, interface, rounds) if rounds else {}
     files = [file._replace(seconds=times.get(file.kind)) for file in files]
     rows = [dict(file._asdict(), path=file.path.name) for file in files]
+    # At the end: a report stands for a finished export.
     write_report(folder, rows, times, json.loads(program.metadata), LIMIT)
     return files

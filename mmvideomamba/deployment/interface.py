@@ -72,7 +72,11 @@ def make_interface(wrapper: ExportWrapper,
     wanted = dict(batch=_length('batch', batch), views=_length('views', views))
     lengths = tuple(wanted[a] for a in axes)
     # An axis of length 1 would be taken for a constant by the tracer.
+    # Few views: thirteen views of 64 frames took most of the time of an
+    # export, and the five views below tell a wrong axis as well.
     trials = [(2, 3), (2, 2), (1, 1)]
+    # The first shape is traced and the others are run: a length taken for a
+    # constant shows.
     example, *fit = [
         tuple(n or t for n, t in zip(lengths, trial)) for trial in trials
     ]

@@ -38,6 +38,7 @@ def _graphs(graph: Any) -> List[Any]:
     found = [graph]
     for node in graph.node:
         for attribute in node.attribute:
+            # A loop, as of the scan, keeps nodes in an inner graph.
             inner = [*attribute.graphs]
             if attribute.HasField('g'):
                 inner.append(attribute.g)
@@ -71,6 +72,7 @@ def _name_axes(model: Any, names: Sequence[Any]) -> None:
 
 
 def _write(program: Program, path: Path) -> int:
+    # Not at the top: the package belongs to an extra.
     import onnx
     written = torch.onnx.export(
         program.exported,
@@ -91,6 +93,7 @@ def _write(program: Program, path: Path) -> int:
 def _open(path: Path) -> Callable[[Tensor], Outputs]:
     import onnxruntime
     options = onnxruntime.SessionOptions()
+    # The times stand next to torch's: as many threads.
     options.intra_op_num_threads = torch.get_num_threads()
     session = onnxruntime.InferenceSession(
         str(path), options, providers=['CPUExecutionProvider'])

@@ -43,6 +43,7 @@ def _merge(parent: nn.Module, prefix: str = '') -> None:
     for key, child in list(parent.named_children()):
         name = prefix + key
         plain = _without_adapter(child, name)
+        # An adapter may stand around another adapter.
         while plain is not child:
             child, plain = plain, _without_adapter(plain, name)
         if plain is not getattr(parent, key):

@@ -47,6 +47,8 @@ def _check(path: Path, inputs: Sequence[Tensor]) -> List[Outputs]:
             str(given),
             str(found)
         ]
+        # python -c imports from the working folder, too: in a clone the
+        # package would be found.
         run = subprocess.run(
             command, cwd=folder, capture_output=True, text=True)
         if run.returncode:

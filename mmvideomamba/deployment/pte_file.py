@@ -48,6 +48,7 @@ def conv3d(x: Tensor,
     parts = []
     for i in range(length):
         frames = x[:, :, i:i + step * (times - 1) + 1:step]
+        # Frames as pictures, (b * times, c, h, w); the bias comes once.
         parts.append(
             F.conv2d(
                 frames.transpose(1, 2).flatten(0, 1), weight[:, :, i],

@@ -15,6 +15,7 @@ _PACKAGES = ('onnx', 'onnxruntime', 'onnxscript', 'executorch', 'numba')
 
 def processor() -> str:
     """Return the name of the processor."""
+    # platform.processor() is empty on many Linux systems.
     info = Path('/proc/cpuinfo')
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(':')[2] for line in lines if 'model name' in line]

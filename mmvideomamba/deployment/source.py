@@ -70,6 +70,7 @@ def random_backbone(arch: str,
     arguments: Dict[str, Any] = dict(arch=arch, img_size=img_size)
     if frames is not None:
         arguments.update(num_frames=frames)
+    # The same weights in each run.
     torch.manual_seed(0)
     model = VideoMamba(**arguments).eval()
     print_log(

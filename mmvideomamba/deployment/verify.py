@@ -49,6 +49,7 @@ def host_outputs(model: Any, wrapper: ExportWrapper, x: Tensor) -> Tensor:
     if isinstance(wrapper, WholeRecognizer):
         if wrapper.number:
             return found.flatten()
+        # The host averages logits here, and leaves the probabilities out.
         if wrapper.average == 'score':
             return found.sigmoid() if wrapper.several else found.softmax(-1)
     return found
@@ -78,6 +79,7 @@ def difference(wrapper: ExportWrapper, found: Sequence[Tensor],
         scale = float(b.abs().max())
         if name in wrapper.scores:
             scale = min(scale, 1.)
+        # An output of zeros must not divide by 0.
         largest.append(float((a - b).abs().max()) / max(scale, 1e-6))
     # max() of Python loses a NaN.
     return float(torch.tensor(largest).max())
@@ -152,6 +154,8 @@ def median_times(calls: Dict[str, Callable[[], Any]],
         for name, call in calls.items():
             start = time.perf_counter()
             call()
+            # The first round warms up compilers and caches, and does not
+            # count.
             if index:
                 times[name].append(time.perf_counter() - start)
     return {name: statistics.median(each) for name, each in times.items()}

@@ -78,6 +78,7 @@ class _Pixels(nn.Module):
     def __init__(self, model: nn.Module, task: str) -> None:
         super().__init__()
         found = describe_input(model, task)
+        # A file takes RGB, whatever the model was trained on.
         self.flips = found['channels'] != 'RGB'
         for name in ('mean', 'std'):
             value = torch.tensor(found[name]).view(3, 1, 1, 1)
@@ -148,11 +149,12 @@ class WholeRecognizer(ExportWrapper):
             model of numbers the value (b, ).
         """
         b, m = frames.shape[:2]
+        # Views as clips, (b * m, t, h, w, 3).
         features = self.backbone(self.pixels(frames.flatten(0, 1)))
         if self.neck is not None:
             features, _ = self.neck(features)
         logits = self.head(features, **self.head_kwargs)
-        logits = logits.unflatten(0, (b, m))
+        logits = logits.unflatten(0, (b, m))  # (b, m, k)
         if self.number:
             return (logits.mean(dim=1).flatten(), )
         if self.average == 'score':
@@ -200,7 +202,7 @@ class WholeClassifier(ExportWrapper):
         Returns:
             tuple[Tensor]: Probabilities and logits, both (b, k).
         """
-        pixels = self.pixels(image.unsqueeze(1)).squeeze(2)
+        pixels = self.pixels(image.unsqueeze(1)).squeeze(2)  # (b, 3, h, w)
         features = self.backbone(pixels)
         if self.neck is not None:
             features = self.neck(features)
