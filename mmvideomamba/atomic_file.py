@@ -42,9 +42,12 @@ def finish_file(path: Union[str, Path], fsync: bool = True) -> None:
     """
     path, draft = Path(path), draft_of(path)
     if fsync:
+        # Ahead of the rename: after a power cut, the name could stand for an
+        # empty file.
         _sync(draft)
     os.replace(draft, path)
     if fsync and os.name == 'posix':  # elsewhere folders cannot be opened
+        # The new name is on the disk with the folder only.
         _sync(path.parent)
 
 

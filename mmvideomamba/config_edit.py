@@ -212,6 +212,8 @@ def _find(cfg: AnyConfig, names: Names, item_type: str) -> List[tuple]:
     lists = {}
     for name in [names] if isinstance(names, str) else names:
         for key, items in _named_lists(cfg, name):
+            # A loader's pipeline and the variable may be the same list: by id,
+            # a list is changed once.
             lists[id(items)] = items, _index(items, key, item_type)
     return list(lists.values())
 

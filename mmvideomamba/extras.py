@@ -48,6 +48,7 @@ def declared() -> Declared:
     """
     parser = configparser.ConfigParser()
     parser.read(_CHECKOUT)
+    # Above an installed package may lie the setup.cfg of another project.
     if parser.get('metadata', 'name', fallback='') == _PACKAGE:
         fields = {'': parser['options']['install_requires']}
         fields.update(parser['options.extras_require'])
@@ -156,6 +157,7 @@ def require(module: str, extra: str, user: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
+        # Another name is a missing requirement of an installed package.
         if (error.name or '').partition('.')[0] == package:
             raise missing_extra(extra, user, package) from error
         raise MissingExtraError(

@@ -140,6 +140,8 @@ class FolderLock:
             return
         try:
             if not force:
+                # Shared: two checks at the same time must not take each other
+                # for holders.
                 self._refuse_holder(_lock(number, shared=True))
         finally:
             os.close(number)
@@ -245,6 +247,8 @@ class FolderLock:
             draft.unlink(missing_ok=True)
             raise
         if alone:
+            # Without locks, two processes may rename at the same time: the
+            # last file counts.
             time.sleep(0.1)
             if not self._is(number):
                 self.close()

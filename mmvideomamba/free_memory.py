@@ -24,6 +24,8 @@ def free_bytes(storage: str) -> Optional[int]:
         return shutil.disk_usage(tempfile.gettempdir()).free
     device = torch.device(storage)
     if device.type == 'cuda':
+        # Free blocks of the allocator count as used on the device, and are
+        # free for this process.
         cached = torch.cuda.memory_reserved(device)
         cached -= torch.cuda.memory_allocated(device)
         return torch.cuda.mem_get_info(device)[0] + cached
@@ -106,6 +108,7 @@ def _control_group() -> Optional[int]:
                     for line in (group /
                                  'memory.stat').read_text().splitlines())
                 used = int((group / 'memory.current').read_text())
+                # Shared memory is among the files, but does not give way.
                 used -= int(stat.get('file', 0)) - int(stat.get('shmem', 0))
                 found.append(max(0, int(limit) - used))
         except (OSError, ValueError):

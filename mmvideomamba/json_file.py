@@ -44,6 +44,8 @@ def parse_json(content: Union[str, bytes], name: str, remedy: str) -> Any:
     """
     try:
         if isinstance(content, bytes):
+            # Decoded here: json.loads would guess UTF-16 and UTF-32 from
+            # bytes.
             content = content.decode('utf-8-sig')
         return json.loads(content, object_pairs_hook=_dict)
     except UnicodeDecodeError as error:

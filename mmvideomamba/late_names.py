@@ -28,6 +28,7 @@ def late_names(
                 f'module {package!r} has no attribute {name!r}')
         module = importlib.import_module(f'{package}.{places[name]}')
         found = getattr(module, name)
+        # Python finds the name in the package from now on.
         setattr(sys.modules[package], name, found)
         return found
 

@@ -26,6 +26,7 @@ DATASETS = Registry(
     'dataset',
     parent=MMENGINE_DATASETS,
     scope='mmvideomamba',
+    # The room itself imports names late; the file imports all data sets.
     locations=['mmvideomamba.datasets.registered'])
 
 DATA_SAMPLERS = Registry(

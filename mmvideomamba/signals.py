@@ -77,12 +77,14 @@ class SignalWatch:
             watch.stop()
         self.received = None
         reader, writer = self._sockets = socket.socketpair()
+        # signal.set_wakeup_fd refuses a blocking socket.
         writer.setblocking(False)
         threading.Thread(
             target=self._count, args=(reader, ), daemon=True).start()
         self._fd_before = signal.set_wakeup_fd(
             writer.fileno(), warn_on_full_buffer=False)
         for number in ENDINGS:
+            # None is a handler set outside of Python, impossible to put back.
             if signal.getsignal(number) not in (signal.SIG_IGN, None):
                 self._before[number] = signal.signal(number, self._note)
         _watching.append(self)
@@ -128,6 +130,8 @@ class SignalWatch:
             if not data:
                 return
             number = data[0]
+            # The socket gets the numbers of all signals with a handler in
+            # Python.
             if number not in self._before:
                 continue
             if first is None:
