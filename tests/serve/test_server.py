@@ -101,6 +101,8 @@ def test_ends_in_the_middle_of_a_call(served: Served,
     go, inside = threading.Event(), threading.Event()
     codes: List[int] = []
     monkeypatch.setattr(os, '_exit', codes.append)
+    # Closed log files would fail later tests of the process.
+    monkeypatch.setattr(logging, 'shutdown', lambda: None)
 
     def slow(*args: Any) -> Any:
         inside.set()

@@ -83,10 +83,10 @@ class PerUpdateMixin:
         if before != self.accumulative_counts:
             raise ValueError(
                 'the checkpoint has a schedule with a step for every '
-                f'{before} iteration(s), but the config a schedule with '
-                f'accumulative_counts={self.accumulative_counts}; resume '
-                'with the config of the checkpoint, or start a new training '
-                'with load_from')
+                f'{before} iteration(s), but the schedule of the config has a '
+                f'step for every {self.accumulative_counts} '
+                '(accumulative_counts); resume with the config of the '
+                'checkpoint, or start a new training with load_from')
         load: Any = super()
         load.load_state_dict(state_dict)
 

@@ -76,8 +76,9 @@ def test_wordings_win_over_names() -> None:
 
 
 def test_faults() -> None:
-    for metainfo, message in ((dict(), 'is none; set'), (dict(classes='x.txt'),
-                                                         "'x.txt', no such")):
+    for metainfo, message in ((dict(), 'is none; set'),
+                              (dict(classes='x.txt'),
+                               "'x.txt', a missing file")):
         with pytest.raises(ValueError, match=message):
             build(PromptTestLoop, **metainfo).run()
     loop = build(PromptTestLoop, classes=['a', 'b'])

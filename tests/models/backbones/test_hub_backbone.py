@@ -127,7 +127,7 @@ def test_what_cannot_be_saved(tmp_path: Path) -> None:
 
 def test_bad_sources(tmp_path: Path) -> None:
     """Each bad source has an own line."""
-    with pytest.raises(FileNotFoundError, match='absent is not a file'):
+    with pytest.raises(FileNotFoundError, match='absent is neither a file'):
         VideoMamba.from_pretrained(tmp_path / 'absent')
     with pytest.raises(ValueError, match='holds no config.json'):
         VideoMamba.from_pretrained(tmp_path)
