@@ -13,7 +13,8 @@ import numpy as np
 from mmengine.config import Config
 from motion_noise_rows import ROOT, SHUFFLED, Plan, Row, row_config
 
-PREEMPTED = 75  # exit code of a training with its state saved
+from mmvideomamba.exit_codes import PREEMPTED
+
 GRACE = 60.  # seconds for saving
 Found = Dict[str, Any]
 
@@ -104,12 +105,32 @@ def training_config(row: Row, plan: Plan, place: Place) -> Config:
     return cfg
 
 
+def start_child(command: Sequence[str], place: Place,
+                log: Path) -> subprocess.Popen:
+    """Start a process.
+
+    Args:
+        command (Sequence[str]): Arguments of the interpreter.
+        place (Place): Where to run.
+        log (Path): File for the output, which is appended.
+
+    Returns:
+        subprocess.Popen: The process.
+    """
+    with log.open('ab') as file:
+        return subprocess.Popen([sys.executable, *command],
+                                cwd=ROOT,
+                                env=environment(place),
+                                stdout=file,
+                                stderr=file)
+
+
 def run_child(command: Sequence[str], place: Place, log: Path,
               deadline: float) -> int:
     """Run a process, and ask for the end at the deadline.
 
     Args:
-        command (Sequence[str]): Behind the interpreter.
+        command (Sequence[str]): Arguments of the interpreter.
         place (Place): Where to run.
         log (Path): File for the output.
         deadline (float): Of ``time.time``.
@@ -117,12 +138,7 @@ def run_child(command: Sequence[str], place: Place, log: Path,
     Returns:
         int: Exit code; ``PREEMPTED`` for a child ended by the deadline.
     """
-    with log.open('ab') as file:
-        child = subprocess.Popen([sys.executable, *command],
-                                 cwd=ROOT,
-                                 env=environment(place),
-                                 stdout=file,
-                                 stderr=file)
+    child = start_child(command, place, log)
     try:
         return child.wait(max(0., deadline - time.time()))
     except subprocess.TimeoutExpired:
@@ -190,12 +206,7 @@ def kill_after_an_epoch(command: Sequence[str], place: Place,
         RuntimeError: If the training ended by itself.
     """
     shutil.rmtree(folder, ignore_errors=True)
-    with log_of(folder).open('ab') as file:
-        child = subprocess.Popen([sys.executable, *command],
-                                 cwd=ROOT,
-                                 env=environment(place),
-                                 stdout=file,
-                                 stderr=file)
+    child = start_child(command, place, log_of(folder))
     while child.poll() is None:
         if (folder / 'last_checkpoint').is_file():
             child.send_signal(signal.SIGKILL)
@@ -323,11 +334,11 @@ def equal_weights(one: Path, other: Path) -> bool:
         bool: Whether all weights are equal.
     """
     import torch
+
+    from mmvideomamba.checkpoints import read_file
     states = [
-        torch.load(
-            str(need_checkpoint(folder)),
-            map_location='cpu',
-            weights_only=False)['state_dict'] for folder in (one, other)
+        read_file(need_checkpoint(folder))['state_dict']
+        for folder in (one, other)
     ]
     return states[0].keys() == states[1].keys() and all(
         torch.equal(states[0][k], states[1][k]) for k in states[0])

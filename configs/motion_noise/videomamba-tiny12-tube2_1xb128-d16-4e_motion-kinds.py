@@ -6,6 +6,8 @@ _base_ = [
     '../_base_/schedules/adamw_videomamba.py',
     '../_base_/schedules/cosine_25e.py', '../_base_/default_runtime.py'
 ]
+from mmvideomamba.config_edit import edit
+
 max_epochs = 4
 warmup_epochs = 1
 
@@ -27,23 +29,14 @@ optim_wrapper = dict(
     type='AmpOptimWrapper', dtype='bfloat16', clip_grad=dict(max_norm=1))
 
 train_cfg = dict(max_epochs=max_epochs)
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.01,
-        by_epoch=True,
-        begin=0,
-        end=warmup_epochs,
-        convert_to_iter_based=True),
-    dict(
-        type='CosineAnnealingLR',
-        eta_min_ratio=0.01,
-        by_epoch=True,
-        begin=warmup_epochs,
-        end=max_epochs,
-        T_max=max_epochs - warmup_epochs,
-        convert_to_iter_based=True)
-]
+edit(_base_, 'param_scheduler', 'LinearLR', end=warmup_epochs)
+edit(
+    _base_,
+    'param_scheduler',
+    'CosineAnnealingLR',
+    begin=warmup_epochs,
+    end=max_epochs,
+    T_max=max_epochs - warmup_epochs)
 
 randomness = dict(seed=0)
 

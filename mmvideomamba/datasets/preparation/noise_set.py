@@ -253,8 +253,8 @@ def make_block(block: Tuple[str, int, int], out_dir: Path,
     """Draw and write some clips of a split.
 
     Args:
-        block (tuple[str, int, int]): The split, the first clip and the one
-            behind the last.
+        block (tuple[str, int, int]): The split, the first clip, and the end,
+            which is left out.
         out_dir (Path): The folder of the set.
         settings (NoiseSettings): Settings of the set.
 
@@ -296,7 +296,7 @@ def is_complete(out_dir: Path, settings: NoiseSettings) -> bool:
 
 
 def as_json(settings: NoiseSettings) -> dict:
-    """Return settings as they are kept beside the clips."""
+    """Return the settings as kept next to the clips."""
     found = dataclasses.asdict(settings)
     found['classes'] = list(settings.names)
     return dict(recipe=f'motion_noise {RECIPE_VERSION}', **found)
