@@ -15,6 +15,9 @@ WORDS = ('[PAD]', '[UNK]', '[CLS]', '[SEP]', '[MASK]', 'a', 'square', 'disc',
 ANSWERS = ('left', 'a square', 'right', 'up', 'green disc')
 KINDS = dict(
     retrieval='VideoTextModel', choice='VideoTextMC', questions='VideoTextQA')
+# Arguments of the retrieval recipe that a model for questions lacks.
+RETRIEVAL_ALONE = ('embed_dims', 'loss_weights', 'temperature', 'gather_grad',
+                   'mlm_probability', 'vtm_negatives')
 
 
 class TextFile(NamedTuple):
@@ -53,9 +56,8 @@ def text_model_file(kind: str, folder: Path) -> TextFile:
             if step['type'].endswith('Sample'):
                 step['clip_len'] = 4
     if kind == 'questions':
-        for key in ('embed_dims', 'loss_weights', 'temperature', 'gather_grad',
-                    'mlm_probability', 'vtm_negatives'):
-            cfg.model.pop(key, None)
+        for key in RETRIEVAL_ALONE:
+            cfg.model.pop(key)
         answers = folder / 'all_answers.json'
         answers.write_text(json.dumps(ANSWERS))
         cfg.model.answer_file = str(answers)

@@ -8,6 +8,7 @@ import pytest
 import torch
 from host_tools import ROOT
 from mmengine.config import Config
+from text_model_files import RETRIEVAL_ALONE
 from tiny_recipes import runner_file
 
 import mmvideomamba
@@ -133,8 +134,7 @@ def test_multiple_choice(tmp_path: Path, make_video: Callable) -> None:
 def test_questions(tmp_path: Path, make_video: Callable) -> None:
     """Answers come along, and leave with another model in the folder."""
     cfg = small_config('captions', tmp_path / 'bert')
-    for key in ('embed_dims', 'loss_weights', 'temperature', 'gather_grad',
-                'mlm_probability', 'vtm_negatives'):
+    for key in RETRIEVAL_ALONE:
         cfg.model.pop(key)
     answers = tmp_path / 'bert' / 'all.json'
     answers.write_text(json.dumps(['left', 'right', 'a square']))
