@@ -24,8 +24,8 @@ export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-PASSIVE}
     --work-dir "$WORK_DIR/prompts"
 "$PYTHON" tools/test.py "$QUESTIONS/$NAME-mc.py" "$WORK_DIR" \
     --work-dir "$WORK_DIR/mc"
-BEST=$(find "$WORK_DIR" -maxdepth 1 -name 'best_*.pth' -printf '%T@ %p\n' |
-    sort -n | tail -n 1 | cut -d ' ' -f 2-)
+# The newest: an earlier run in the folder leaves a file of another epoch.
+BEST=$(ls -t "$WORK_DIR"/best_*.pth | sed -n 1p)
 "$PYTHON" tools/train.py "$QA" --work-dir "$WORK_DIR/qa" \
     --cfg-options load_from="$BEST"
 "$PYTHON" tools/test.py "$QA" "$WORK_DIR/qa" --work-dir "$WORK_DIR/qa/test"
