@@ -8,6 +8,7 @@ from torch.utils.data import (BatchSampler, DataLoader, Dataset,
 
 from mmvideomamba.datasets.samplers import Place, PlacedSampler
 from mmvideomamba.engine.seeding import derive_seed, seed_cpu, seeded
+from .packed_batch import PackedCollate
 from .worker_deaths import Introduce, WorkerDeaths
 from .worker_signals import keep_workers
 
@@ -166,6 +167,7 @@ class ResumableLoader(DataLoader):
             **{name: getattr(loader, name)
                for name in KEPT})
         self.deaths, self.number = deaths, number
+        self.collate_fn = PackedCollate(self.collate_fn)
         # torch forgets the attributes of a batch sampler.
         self.__dict__.update(
             batch_size=size, drop_last=loader.drop_last, sampler=sampler)
