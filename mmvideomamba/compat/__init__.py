@@ -9,13 +9,13 @@ with a cause. Neither a host nor torch or numpy is imported here, so that
 """
 from typing import List
 
-from . import (adafactor, adjust_bbox, checkpoint, color_jitter, compile,
-               config_scope, cpu_ranks, drn, feature_head, frozen_lines, fsdp,
-               gradcam, hue, image_inferencer, inference_recognizer,
-               inferencer, late_figure, mmcv_lite, moviepy, multimodal,
-               numpy_names, pkg_resources, pose_mode, pytorchvideo,
-               retrieval_recall, roi_align, tsne, tube_overlap, vindlu,
-               vis_cam, visualizer, zero_optimizer)
+from . import (adafactor, adjust_bbox, bfloat16_scores, checkpoint,
+               color_jitter, compile, config_scope, cpu_ranks, drn,
+               feature_head, frozen_lines, fsdp, gradcam, hue,
+               image_inferencer, inference_recognizer, inferencer, late_figure,
+               mmcv_lite, moviepy, multimodal, numpy_names, pkg_resources,
+               pose_mode, pytorchvideo, retrieval_recall, roi_align, tsne,
+               tube_overlap, vindlu, vis_cam, visualizer, zero_optimizer)
 from .cpu_ranks import cpu_ranks_cfg
 from .multimodal import TRANSFORMERS_RANGE, multimodal_trouble
 from .workaround import Workaround, installed_version, package_dir
@@ -33,12 +33,12 @@ WORKAROUNDS: List[Workaround] = [
     inference_recognizer.WORKAROUND, image_inferencer.WORKAROUND,
     visualizer.WORKAROUND, moviepy.WORKAROUND, numpy_names.WORKAROUND,
     hue.WORKAROUND, color_jitter.WORKAROUND, retrieval_recall.WORKAROUND,
-    tube_overlap.WORKAROUND, feature_head.WORKAROUND, gradcam.WORKAROUND,
-    vis_cam.WORKAROUND, tsne.WORKAROUND, adjust_bbox.WORKAROUND,
-    frozen_lines.WORKAROUND, config_scope.WORKAROUND, adafactor.WORKAROUND,
-    zero_optimizer.WORKAROUND, fsdp.WORKAROUND, vindlu.WORKAROUND,
-    pose_mode.WORKAROUND, roi_align.WORKAROUND, late_figure.WORKAROUND,
-    mmcv_lite.WORKAROUND
+    tube_overlap.WORKAROUND, bfloat16_scores.WORKAROUND,
+    feature_head.WORKAROUND, gradcam.WORKAROUND, vis_cam.WORKAROUND,
+    tsne.WORKAROUND, adjust_bbox.WORKAROUND, frozen_lines.WORKAROUND,
+    config_scope.WORKAROUND, adafactor.WORKAROUND, zero_optimizer.WORKAROUND,
+    fsdp.WORKAROUND, vindlu.WORKAROUND, pose_mode.WORKAROUND,
+    roi_align.WORKAROUND, late_figure.WORKAROUND, mmcv_lite.WORKAROUND
 ]
 
 
