@@ -1,5 +1,6 @@
 """Train a model from a config: recognizers, classifiers, pretraining."""
 import argparse
+import logging
 import os
 import signal
 from typing import Any
@@ -37,7 +38,8 @@ def build_parser() -> argparse.ArgumentParser:
         const='auto',
         metavar='CHECKPOINT',
         help='go on from a checkpoint; without a path, from the last one in '
-        'the working folder')
+        'the working folder; if there is none, the training begins with '
+        'load_from of the config')
     parser.add_argument(
         '--force',
         action='store_true',
@@ -75,11 +77,13 @@ if __name__ == '__main__':
     let_threads_sleep()
 
 from mmengine.config import Config
+from mmengine.logging import print_log
 
 from mmvideomamba.command_line import (build_runner, fill_dataloader,
                                        load_config, merge_options, require_run,
                                        set_data_root)
 from mmvideomamba.config_check import check_config
+from mmvideomamba.engine.resume_point import FIRST_WEIGHTS
 from mmvideomamba.engine.work_dir_lock import WorkDirLock
 from mmvideomamba.process_group import leave_process_group
 from mmvideomamba.user_error import UserError
@@ -106,6 +110,31 @@ def set_randomness(cfg: Config, args: argparse.Namespace) -> None:
     cfg.randomness = randomness
 
 
+def set_resume(cfg: Config, resume: str) -> None:
+    """Resume a given checkpoint, or the newest one.
+
+    Args:
+        cfg (Config): Of the training.
+        resume (str): A file, or 'auto' for the newest checkpoint of the
+            working folder; without any the training begins with ``load_from``
+            of the config.
+    """
+    first = cfg.get('load_from')
+    cfg.resume = True
+    cfg.load_from = None if resume == 'auto' else resume
+    if resume != 'auto' or not first:
+        return
+    cfg[FIRST_WEIGHTS] = first
+    hook = (cfg.get('default_hooks') or {}).get('checkpoint') or {}
+    if 'SafeCheckpointHook' not in str(hook.get('type')):
+        print_log(
+            f'--resume leaves load_from={first!r} out, unless '
+            'default_hooks.checkpoint is a mmvideomamba.SafeCheckpointHook: '
+            'the host knows one of the two.',
+            logger='current',
+            level=logging.WARNING)
+
+
 def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     """Write the options of the command line into the config."""
     if args.no_validate:
@@ -113,8 +142,7 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     if args.amp:
         set_precision(cfg)
     if args.resume is not None:
-        cfg.resume = True
-        cfg.load_from = None if args.resume == 'auto' else args.resume
+        set_resume(cfg, args.resume)
     if args.auto_scale_lr:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise ValueError('--auto-scale-lr: the config has no '

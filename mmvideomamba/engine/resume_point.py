@@ -9,6 +9,10 @@ from mmvideomamba.checkpoints.newest import newest_checkpoint
 from mmvideomamba.checkpoints.reader import check_file
 from mmvideomamba.user_error import UserError
 
+# Key of a config: load_from of a training that resumes if it can. With
+# ``resume`` the host takes load_from for the checkpoint to resume from.
+FIRST_WEIGHTS = 'first_load_from'
+
 
 def choose_checkpoint(runner: Runner, folder: str,
                       templates: Sequence[str]) -> Optional[str]:

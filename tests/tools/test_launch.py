@@ -213,8 +213,23 @@ class TestTrainOptions:
         assert 'resume' not in self.merged({})
         auto = self.merged(dict(load_from='a.pth'), '--resume')
         assert auto.resume is True and auto.load_from is None
+        assert auto.first_load_from == 'a.pth'
+        assert 'first_load_from' not in self.merged({}, '--resume')
         named = self.merged({}, '--resume', 'b.pth')
         assert named.resume is True and named.load_from == 'b.pth'
+
+    def test_first_weights_and_the_hooks_of_a_config(self,
+                                                     monkeypatch) -> None:
+        told: list = []
+        monkeypatch.setattr(train, 'print_log',
+                            lambda words, **_: told.append(words))
+        hooks = dict(checkpoint=dict(type='mmvideomamba.SafeCheckpointHook'))
+        given = dict(load_from='a.pth', default_hooks=hooks)
+        self.merged(given, '--resume')
+        assert not told
+        given['default_hooks'] = dict(checkpoint=dict(type='CheckpointHook'))
+        self.merged(given, '--resume')
+        assert "leaves load_from='a.pth' out" in told[0]
 
     def test_no_validate(self) -> None:
         cfg = self.merged(

@@ -13,7 +13,7 @@ from mmvideomamba.atomic_file import DRAFT, write_file
 from mmvideomamba.checkpoints.newest import LAST, TEMPLATES
 from mmvideomamba.engine.agreed_save import agree, size_of_state, write_whole
 from mmvideomamba.engine.progress import note_progress, read_progress
-from mmvideomamba.engine.resume_point import choose_checkpoint
+from mmvideomamba.engine.resume_point import FIRST_WEIGHTS, choose_checkpoint
 from mmvideomamba.registry import HOOKS
 from mmvideomamba.user_error import UserError
 
@@ -82,13 +82,21 @@ class SafeCheckpointHook(CheckpointHook):
         path = choose_checkpoint(runner, folder,
                                  (self.filename_tmpl, *TEMPLATES))
         if path is None:
-            runner.logger.warning(
-                f'There is no checkpoint in {folder} to resume from: the '
-                'training starts from the beginning.')
-            runner._resume = False
+            self._begin(runner, folder)
         elif runner._load_from is None:
             self._found_here = True
             runner._load_from = path
+
+    def _begin(self, runner: Runner, folder: str) -> None:
+        """Start a training that has no checkpoint to resume from."""
+        runner._resume = False
+        # A job that is sent again and again begins with the weights of its
+        # config as well.
+        runner._load_from = runner.cfg.get(FIRST_WEIGHTS)
+        first = f', with the weights of load_from, {runner._load_from}'
+        runner.logger.warning(
+            f'There is no checkpoint in {folder} to resume from: the training '
+            f'starts from the beginning{first * bool(runner._load_from)}.')
 
     def before_train(self, runner: Runner) -> None:
         """Take over the files of an earlier training in the folder.

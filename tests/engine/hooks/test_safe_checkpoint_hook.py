@@ -127,6 +127,29 @@ class Moments:
 EMA = (dict(type='EMAHook', momentum=0.3), )
 
 
+def test_first_weights_until_there_is_a_checkpoint(tmp_path: Path,
+                                                   caplog) -> None:
+    """A job sent again and again with --resume begins with load_from."""
+    train(tmp_path / 'first', epochs=1)
+    weights = tmp_path / 'first' / last(tmp_path / 'first')
+    loaded: List[str] = []
+    for epochs in (1, 2):
+        runner = build(tmp_path / 'second', resume=True, epochs=epochs)
+        runner.cfg['first_load_from'] = str(weights)
+        for name in ('load_checkpoint', 'resume'):
+
+            def note(path: str, name: str = name, **kwargs: Any) -> Any:
+                loaded.append(f'{name} {Path(path).parent.name}')
+                return getattr(Runner, name)(runner, path, **kwargs)
+
+            setattr(runner, name, note)
+        runner.train()
+        assert runner.epoch == epochs
+    assert loaded[0] == 'load_checkpoint first'
+    assert 'resume second' in loaded and 'resume first' not in loaded
+    assert 'load_checkpoint first' not in loaded[1:]
+
+
 def train_whole(tmp_path: Path, monkeypatch: Any) -> Tuple[Path, range]:
     """Train with EMA and without interruption.
 

@@ -51,6 +51,11 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     add('--ground',
         default='opposed',
         help='noise around a letter: opposed, still or flicker')
+    add('--directions',
+        nargs='+',
+        default=[],
+        help='ways of the noise within a letter: left, right, up, down; all '
+        'if left out. One way is the start of a curriculum')
     add('--appearance',
         type=float,
         default=0.,
@@ -77,7 +82,11 @@ def main(args: Optional[Sequence[str]] = None) -> None:
     ]
     options = {name: getattr(found, name) for name in OPTIONS}
     settings = NoiseSettings(
-        found.task, *counts, classes=tuple(found.classes), **options)
+        found.task,
+        *counts,
+        classes=tuple(found.classes),
+        directions=tuple(found.directions),
+        **options)
     with user_errors(RuntimeError):
         made = make_noise_set(out_dir, settings, found.overwrite,
                               found.workers)
