@@ -11,9 +11,10 @@ import numpy as np
 from .clip_set import SETTINGS_FILE, make_all, prepare_folder
 from .lossless_video import LOSSLESS, check_codec, check_written, write_grey
 from .noise_letters import LETTERS
-from .noise_motions import FAST, KINDS, SPLITS, draw_course, make_kind
-from .noise_shapes import (GROUNDS, ROOM, draw_figure, heights, least_obeying,
-                           make_shape)
+from .noise_motions import (DIRECTIONS, FAST, KINDS, SPLITS, draw_course,
+                            make_kind)
+from .noise_shapes import (ALL_WAYS, GROUNDS, ROOM, draw_figure, heights,
+                           least_obeying, make_shape)
 
 RECIPE_VERSION = 1  # raise it when the clips of a seed change
 TASKS: Dict[str, Tuple[str, ...]] = dict(
@@ -47,6 +48,8 @@ class NoiseSettings:
             or 'flicker'. Defaults to 'opposed'.
         appearance (float): Share of a letter's cells made white in the
             clips of training. Defaults to 0.
+        directions (tuple[str, ...]): Ways of the noise within a letter, of
+            'left', 'right', 'up' and 'down'. Defaults to (), all four.
         classes (tuple[str, ...]): Names of some of the classes. Defaults to
             (), all of the task.
         codec (str): A key of ``LOSSLESS``. Defaults to 'ffvhuff'.
@@ -63,6 +66,7 @@ class NoiseSettings:
     coherence: float = 1.
     ground: str = 'opposed'
     appearance: float = 0.
+    directions: Tuple[str, ...] = ()
     classes: Tuple[str, ...] = ()
     codec: str = 'ffvhuff'
     seed: int = 0
@@ -135,10 +139,14 @@ def _check_choices(settings: NoiseSettings) -> None:
     if not 0 <= settings.appearance <= 1:
         raise ValueError('--appearance is a share from 0 to 1, but is '
                          f'{settings.appearance}.')
-    shapes_only = settings.appearance or settings.ground != 'opposed'
+    ways = settings.directions
+    if len(set(ways)) != len(ways) or not set(ways) <= set(DIRECTIONS):
+        raise ValueError(f'--directions must be different ones of '
+                         f'{list(DIRECTIONS)}, but are {list(ways)}.')
+    shapes_only = settings.appearance or settings.ground != 'opposed' or ways
     if settings.task == 'kinds' and shapes_only:
-        raise ValueError('--appearance and --ground belong to a letter: a '
-                         'kind of motion has none.')
+        raise ValueError('--appearance, --ground and --directions belong to a '
+                         'letter: a kind of motion has none.')
 
 
 def _check_grid(settings: NoiseSettings) -> None:
@@ -237,7 +245,7 @@ def draw_clip(settings: NoiseSettings, split: str,
         course = draw_course(rng, split, side, settings.frames - 1)
         fields = make_kind(rng, name, course, side, *shared)
     else:
-        figure = draw_figure(rng, split, side)
+        figure = draw_figure(rng, split, side, settings.directions or ALL_WAYS)
         # White cells are the start of a curriculum: validation and test show
         # the letter by motion alone.
         fields = make_shape(rng, name, figure, side, *shared, settings.ground,
@@ -299,6 +307,7 @@ def as_json(settings: NoiseSettings) -> dict:
     """Return the settings as kept next to the clips."""
     found = dataclasses.asdict(settings)
     found['classes'] = list(settings.names)
+    found['directions'] = list(settings.directions)
     return dict(recipe=f'motion_noise {RECIPE_VERSION}', **found)
 
 

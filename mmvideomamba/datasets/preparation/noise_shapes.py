@@ -1,5 +1,5 @@
 """Shapes from motion: letters, drawn by the motion of the noise alone."""
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from .noise_motions import DIRECTIONS, belongs, draw_place
 # Ways of the ground, the noise around the letter.
 GROUNDS = ('opposed', 'still', 'flicker')
 HEIGHTS = (0.6, 0.85)  # of the side
+# Ways of the noise within a letter.
+ALL_WAYS = tuple(DIRECTIONS)
 ROOM = 5  # places of a letter along a side, at least: every split has some
 
 
@@ -43,13 +45,18 @@ def heights(side: int, split: str) -> List[int]:
     return [h for h in range(first, last + 1) if belongs(h, split)]
 
 
-def draw_figure(rng: np.random.Generator, split: str, side: int) -> Figure:
+def draw_figure(rng: np.random.Generator,
+                split: str,
+                side: int,
+                directions: Sequence[str] = ALL_WAYS) -> Figure:
     """Draw everything but the letter and the noise.
 
     Args:
         rng (np.random.Generator): The source.
         split (str): Of the clip.
         side (int): Cells of a side.
+        directions (Sequence[str]): Ways of the noise within the letter.
+            Defaults to ``ALL_WAYS``.
 
     Returns:
         Figure: The drawn values.
@@ -58,7 +65,7 @@ def draw_figure(rng: np.random.Generator, split: str, side: int) -> Figure:
     height = fitting[rng.integers(len(fitting))]
     corner = draw_place(rng, range(side - height + 1),
                         range(side - letter_width(height) + 1), split)
-    direction = list(DIRECTIONS)[rng.integers(len(DIRECTIONS))]
+    direction = directions[int(rng.integers(len(directions)))]
     return Figure(height, corner, direction)
 
 

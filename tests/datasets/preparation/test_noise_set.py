@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from noise_oracle import agreement
 from scipy import stats
 
 from mmvideomamba.datasets.preparation import noise_set
+from mmvideomamba.datasets.preparation.noise_motions import DIRECTIONS
 from mmvideomamba.datasets.preparation.noise_set import (NoiseSettings,
                                                          check_settings,
                                                          clip_name, draw_clip,
@@ -109,6 +111,22 @@ def test_appearance_is_in_training_alone() -> None:
         assert (same[0] == same[1]).all()
 
 
+def test_directions_of_a_letter() -> None:
+    # Nothing but the noise within the letter moves.
+    every = dataclasses.replace(LETTERS, ground='flicker')
+    found = []
+    for settings in (every, dataclasses.replace(every, directions=('up', ))):
+        ways = set()
+        for index in range(20):
+            frames, _ = draw_clip(settings, 'train', index)
+            signs = np.where(frames > 0, 1, -1).astype(np.int8)
+            ways.add(
+                max(DIRECTIONS,
+                    key=lambda x: agreement(signs, *DIRECTIONS[x]).sum()))
+        found.append(ways)
+    assert found == [set(DIRECTIONS), {'up'}]
+
+
 def test_cells_are_blocks_of_pixels() -> None:
     frames, _ = draw_clip(
         dataclasses.replace(TINY, size=48, cell=3), 'train', 0)
@@ -132,6 +150,9 @@ def test_cells_are_blocks_of_pixels() -> None:
     ('kinds', dict(classes=('up', 'A')), r'--classes .*\[.A.\] are not'),
     ('kinds', dict(classes=('up', 'up')), '--classes must be different'),
     ('kinds', dict(appearance=.5), 'belong to a letter'),
+    ('kinds', dict(directions=('up', )), 'belong to a letter'),
+    ('shapes', dict(directions=('in', )), r'--directions .*\[.in.\]'),
+    ('shapes', dict(directions=('up', 'up')), '--directions must be differ'),
     ('kinds', dict(seed=-1), '--seed'),
     ('shapes', dict(ground='wavy'), '--ground must be one of'),
     ('shapes', dict(appearance=2.), '--appearance is a share'),
