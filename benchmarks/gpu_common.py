@@ -214,7 +214,8 @@ def page(title: str,
          device: str,
          about: str,
          lines: str,
-         command: str = '') -> str:
+         command: str = '',
+         made: str = '') -> str:
     """Return a page of results.
 
     Args:
@@ -224,11 +225,24 @@ def page(title: str,
         lines (str): The table.
         command (str): Without the interpreter. Defaults to '', for the
             command line of this process.
+        made (str): Machine, versions and date. Defaults to '', those of this
+            process.
     """
-    found = ', '.join(f'{k} {v}' for k, v in versions().items())
     return wrapped('\n'.join([
         f'# {title}', '', f'    python {command or shlex.join(sys.argv)}', '',
-        f'{device_name(device)}; host: {cpu_name()}, {os.cpu_count()} '
-        f'processors; {found}; {time.strftime("%Y-%m-%d")}. {about}', '',
-        lines, ''
+        f'{made or made_here(device)}. {about}', '', lines, ''
     ]))
+
+
+def made_here(device: str) -> str:
+    """Return machine, versions and date of this process.
+
+    Args:
+        device (str): Measured device.
+
+    Returns:
+        str: Part of a sentence.
+    """
+    found = ', '.join(f'{k} {v}' for k, v in versions().items())
+    return (f'{device_name(device)}; host: {cpu_name()}, {os.cpu_count()} '
+            f'processors; {found}; {time.strftime("%Y-%m-%d")}')

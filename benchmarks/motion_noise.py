@@ -10,28 +10,29 @@ order and on shuffled frames, kills and resumes a training, and writes tables
 and a figure. No checkpoint is chosen: the last weights are tested, once.
 
 Finished rows are kept in the .json beside the page. When --minutes are over,
-trainings save and end (up to a minute later), and the next call goes on with
-the rest. A failed row is reported, kept as failed, and tried again by the next
-call; the exit code is 1.
+trainings save and end (up to a minute later); the page shows how far they
+came, and the next call goes on with the rest. A failed row is reported, kept
+as failed, and tried again by the next call; the exit code is 1.
 
 Order of the rows: three seeds of the kinds of motion, one frame, trained on
-shuffled frames, the quickstart's first weights, tubelets x scan orders and
-ViT, resumption, shapes and curricula, lengths, further seeds of the table.
---only picks parts.
+shuffled frames, tubelets x scan orders and ViT, resumption, shapes after one
+way, lengths, shapes at once and after motion, the quickstart's first weights,
+further seeds, further curricula. --only picks parts, --rows rows.
+
+Speeds and waits are those of --only speed --per-gpu 1, trainings alone on the
+machine.
 
 Data path: a clip of 16 frames of 64 px is a file of 24 kB (AVI, ffvhuff). The
-20,016 training clips have 0.5 GB and stay in the page cache. A core gives 500
-clips a second at the end of the stock pipeline (2.0 ms a clip, 1.2 ms of them
-for opening and decoding with PyAV; on an AMD EPYC), so eight workers give
-4,000 clips a second, enough for steps of 128 clips in 32 ms. Starts of a
+20,016 training clips have 0.5 GB and stay in the page cache. Opening, decoding
+and sending a clip takes 2.5 ms of a core (PyAV 18.1; an AMD EPYC). Starts of a
 process (imports, loaders, kernels) take many seconds, as do 600 steps:
---per-gpu 2 runs two trainings side by side, and the starts cost no time of
-the GPU. Speeds in the page are then the speeds of shared GPUs; --per-gpu 1
-measures trainings alone.
+--per-gpu 3 runs three trainings side by side, and the starts cost no time of
+the GPU.
 """
 import argparse
 import json
 import os
+import shlex
 import sys
 import tempfile
 import threading
@@ -43,16 +44,19 @@ from typing import Any, Dict, List, Optional, Sequence
 
 import mmvideomamba  # isort: skip  # noqa: F401  heals the host, goes first
 import torch
-from gpu_common import device_name, versions
+from gpu_common import device_name, made_here, versions
 from motion_noise_page import write
 from motion_noise_probes import probe
-from motion_noise_rows import Plan, Row, full_plan, smoke_plan
-from motion_noise_runs import OutOfTime, Place, equal_weights, run_row
+from motion_noise_rows import Plan, Row, cpu_plan, full_plan, smoke_plan
+from motion_noise_runs import (OutOfTime, Place, equal_weights, run_row,
+                               unfinished_row)
 
 from mmvideomamba.atomic_file import write_file
 from mmvideomamba.command_line import user_errors
 from mmvideomamba.datasets.preparation import make_noise_set
 
+# The last one is measured apart.
+PARTS = ('table', 'control', 'resume', 'shapes', 'length', 'speed')
 PROBED = 4000  # clips of training for a probe
 WAIT = 0.2  # seconds between two looks for a row that can start
 
@@ -63,21 +67,31 @@ class Store:
     Args:
         path (Path): The file.
         device (str): 'cuda' or 'cpu'.
+        render (bool): Take kept results wherever they were made. Defaults to
+            False.
 
     Raises:
         ValueError: If the file holds results of another device or of other
             versions.
     """
 
-    def __init__(self, path: Path, device: str) -> None:
+    def __init__(self, path: Path, device: str, render: bool = False) -> None:
         self.path = path
         self.lock = threading.Lock()
         made = dict(versions(), device=device_name(device))
         self.found: Dict[str, Any] = dict(
-            rows={}, failed={}, probes={}, data=[], resume=None, made=made)
+            rows={},
+            partial={},
+            failed={},
+            probes={},
+            data=[],
+            resume=None,
+            made=made,
+            page=made_here(device),
+            commands=[])
         if path.is_file():
             kept = json.loads(path.read_text())
-            if kept['made'] != made:
+            if kept['made'] != made and not render:
                 raise ValueError(
                     f'{path} holds results of {kept["made"]}, but here are '
                     f'{made}: choose another --out, or move the file.')
@@ -92,7 +106,15 @@ class Store:
         """Keep a finished row."""
         with self.lock:
             self.found['rows'][row.key] = found
-            self.found['failed'].pop(row.key, None)
+            for name in ('failed', 'partial'):
+                self.found[name].pop(row.key, None)
+            self.save()
+
+    def add_partial(self, row: Row, found: Dict[str, Any]) -> None:
+        """Keep what a row out of time has got, for the page."""
+        with self.lock:
+            if found:
+                self.found['partial'][row.key] = found
             self.save()
 
     def fail(self, row: Row, words: str) -> None:
@@ -159,6 +181,7 @@ def work_through(queue: Queue, plan: Plan, place: Place,
             print(
                 f'{row.key}: out of time, goes on with the next call',
                 flush=True)
+            queue.store.add_partial(row, unfinished_row(row, plan, place))
         except Exception as error:
             # One row must not end the others; the reason is kept and told.
             traceback.print_exc()
@@ -172,7 +195,7 @@ def places(args: argparse.Namespace) -> List[Place]:
     count = args.per_gpu * max(1, len(args.gpus))
     cores = max(1, len(os.sched_getaffinity(0)) // count)
     return [
-        Place(args.work.resolve(), args.data.resolve(), cores, gpu)
+        Place(args.work.resolve(), args.data.resolve(), cores, gpu, count)
         for _ in range(args.per_gpu) for gpu in args.gpus or ['']
     ]
 
@@ -217,19 +240,28 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     add = parser.add_argument
     add('--minutes', type=float, default=9., help='until trainings save')
     add('--epochs', type=int, default=4, help='kinds of motion')
-    add('--shape-epochs', type=int, default=12, help='last stage of shapes')
+    add('--shape-epochs', type=int, default=6, help='last stage of shapes')
     add('--only',
         nargs='+',
-        choices=('table', 'control', 'resume', 'shapes', 'length'),
-        help='parts to run; the rows they start from must be finished')
+        choices=PARTS,
+        help='parts to run; the rows they start from must be finished. speed '
+        'alone needs its name here, and --per-gpu 1')
     add('--seeds', type=int, nargs='+', default=[0, 1, 2])
+    add('--rows',
+        nargs='+',
+        help='names of rows as --list shows them, to run in this order; the '
+        'other rows wait')
     add('--gpus', nargs='*', help='numbers; all if left out')
-    add('--per-gpu', type=int, default=2, help='trainings at the same time')
+    add('--per-gpu', type=int, default=3, help='trainings at the same time')
     add('--work', type=Path, default=Path('work_dirs/motion_noise'))
     add('--data', type=Path, default=Path('data/motion_noise'))
     add('--out', type=Path, default=Path('benchmarks/results/motion_noise.md'))
     add('--render', action='store_true', help='write the page again, no more')
     add('--list', action='store_true', help='list the rows, no more')
+    add('--cpu',
+        action='store_true',
+        help='frames of long videos alone, with a micro model on a CPU: 15 '
+        'minutes of two cores')
     add('--smoke',
         action='store_true',
         help='tiny sizes on a CPU, in a folder that is removed; prints the '
@@ -241,7 +273,14 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
         found.gpus = numbers.split(',')[:count] if numbers else [
             str(i) for i in range(count)
         ]
-    if not (found.gpus or found.smoke or found.list or found.render):
+    if 'speed' in (found.only or []) and (found.per_gpu > 1
+                                          or len(found.only) > 1):
+        parser.error('--only speed measures trainings alone: no other part, '
+                     'and --per-gpu 1')
+    if found.cpu:
+        found.gpus = []
+    if not (found.gpus or found.cpu or found.smoke or found.list
+            or found.render):
         parser.error('there is no GPU; --smoke tries the script on a CPU')
     return found
 
@@ -257,6 +296,8 @@ def main(args: Optional[Sequence[str]] = None) -> int:
         int: 1 if a row failed, else 0.
     """
     found = parse_args(args)
+    if found.cpu:
+        return work_on(found, cpu_plan())
     if not found.smoke:
         return work_on(found, full_plan(found.epochs, found.shape_epochs))
     with tempfile.TemporaryDirectory() as name:
@@ -283,15 +324,18 @@ def work_on(found: argparse.Namespace, plan: Plan) -> int:
     begun = time.time()
     rows = [
         r for r in plan.rows
-        if r.seed in found.seeds and (not found.only or r.part in found.only)
+        if r.seed in found.seeds and r.part in (found.only or PARTS[:-1])
     ]
+    if found.rows:
+        rows = chosen_rows(rows, found.rows)
     if found.list:
         print('\n'.join(row.key for row in rows))
         return 0
-    device = 'cuda' if found.gpus else 'cpu'
-    store = Store(found.out.with_suffix('.json'), device)
+    device = 'cuda' if torch.cuda.is_available() and found.gpus else 'cpu'
+    store = Store(found.out.with_suffix('.json'), device, found.render)
     if not found.render:
         store.found['failed'] = {}
+        store.found['commands'].append(shlex.join(sys.argv))
         run_all(found, plan, rows, store, begun)
     write(store.found, plan, found.out, device)
     done = [row for row in rows if row.key in store.found['rows']]
@@ -299,6 +343,27 @@ def work_on(found: argparse.Namespace, plan: Plan) -> int:
     for key, words in store.found['failed'].items():
         print(f'failed: {key}: {words}', file=sys.stderr)
     return int(bool(store.found['failed']))
+
+
+def chosen_rows(rows: Sequence[Row], keys: Sequence[str]) -> List[Row]:
+    """Return rows in the order of their keys.
+
+    Args:
+        rows (Sequence[Row]): All rows.
+        keys (Sequence[str]): Keys of some.
+
+    Returns:
+        list[Row]: The rows of the keys.
+
+    Raises:
+        ValueError: If no row has one of the keys.
+    """
+    by_key = {row.key: row for row in rows}
+    unknown = [key for key in keys if key not in by_key]
+    if unknown:
+        raise ValueError(f'--rows must be names of rows, but {unknown} are '
+                         'not: --list shows them.')
+    return [by_key[key] for key in keys]
 
 
 def run_all(args: argparse.Namespace, plan: Plan, rows: Sequence[Row],

@@ -4,10 +4,12 @@ from typing import Any, Dict, List, Sequence, Tuple
 
 import numpy as np
 from gpu_common import page, table
-from motion_noise_rows import ORDERED, SHUFFLED, Plan
+from motion_noise_rows import ORDERED, SHUFFLED, Plan, Row
 from scipy.stats import norm
 
+from mmvideomamba.datasets.preparation import NoiseSettings
 from mmvideomamba.datasets.preparation.noise_motions import shuffled_bound
+from mmvideomamba.datasets.preparation.noise_set import draw_clip
 
 Found = Dict[str, Any]
 
@@ -68,24 +70,60 @@ def row_cells(found: Found, plan: Plan) -> List[str]:
     cells = [
         found['name'] + (f' on {found["data"]}' * (found['part'] == 'shapes')),
         str(found['epochs']),
-        str(found['seed'])
+        str(found['seed']),
+        f'{100 * found["accuracy"][-1][1]:.1f}' if found['accuracy'] else ''
     ]
     for test in (ORDERED, SHUFFLED):
         cells.append(
             percent(*counts(found, test)) if test in found['tests'] else '')
-    cells += [
-        f'{found["clips"]:.0f}', f'{100 * found["waited"]:.1f}',
-        f'{found["gib"]:.1f}',
-        mixed_up(found, names)
+    known = ORDERED in found['tests']
+    return [
+        *cells,
+        mixed_up(found, names) if known else '',
+        found.get('remark', '')
     ]
-    return cells
 
 
 HEAD = [
-    'model', 'epochs', 'seed', 'test, % (95 % interval)',
-    'test, frames shuffled, %', 'clips a second', 'waited for data, %',
-    'peak GiB', 'mixed up most'
+    'model', 'epochs', 'seed', 'last validation, %', 'test, % (95 % interval)',
+    'test, frames shuffled, %', 'mixed up most', 'remark'
 ]
+
+
+def shown_rows(results: Found, plan: Plan) -> List[Found]:
+    """Return finished and unfinished rows, in the order of the plan."""
+    kept = {**results.get('partial', {}), **results['rows']}
+    order = [row.key for row in plan.rows]
+    others = [key for key in kept if key not in order]
+    return [kept[key] for key in [*order, *others] if key in kept]
+
+
+def speed_lines(rows: Sequence[Found]) -> List[str]:
+    """Return the table of speeds and memory.
+
+    Args:
+        rows (Sequence[Found]): All rows.
+
+    Returns:
+        list[str]: Lines of the page.
+    """
+    cells = [[
+        f'{r["name"]}, seed {r["seed"]}',
+        str(r.get('beside', 1)), f'{r["clips"]:.0f}',
+        f'{100 * r["waited"]:.0f}', f'{r["gib"]:.1f}'
+    ] for r in rows]
+    return [
+        '## Speed and memory', '',
+        'Trainings side by side share the GPU and the cores of the machine. '
+        'A training sees its own share: clips a second of the median step, '
+        'share of the time without data for the GPU, peak memory.', '',
+        table([
+            'training', 'trainings side by side', 'clips a second',
+            'waited for data, %', 'peak GiB'
+        ], cells), ''
+    ]
+
+
 TITLES = dict(
     table='Kinds of motion: tubelets, scan orders, ViT',
     control='Controls',
@@ -145,13 +183,13 @@ def render(results: Found, plan: Plan) -> str:
     Returns:
         str: Markdown.
     """
-    rows = list(results['rows'].values())
+    rows = shown_rows(results, plan)
     lines = [*chance_lines(plan), '']
     for part, title in TITLES.items():
         those = [row_cells(r, plan) for r in rows if r['part'] == part]
         if those:
             lines += [f'## {title}', '', table(HEAD, those), '']
-    lines += seed_lines(rows)
+    lines += seed_lines(rows) + speed_lines(rows)
     if results['probes']:
         lines += [
             '## Linear probes', '',
@@ -176,50 +214,130 @@ def render(results: Found, plan: Plan) -> str:
         lines += [f'Failed: {key}: {words.strip().splitlines()[-1]}', '']
     missing = [r.key for r in plan.rows if r.key not in results['rows']]
     if missing:
-        lines += [f'Not run: {", ".join(missing)}.', '']
+        lines += [f'Not finished: {", ".join(missing)}.', '']
     return '\n'.join(lines)
 
 
 def draw(results: Found, plan: Plan, path: Path) -> None:
-    """Draw curves, accuracies and a confusion matrix.
+    """Draw an overview, and a second picture with details.
 
     Args:
         results (dict): See ``render``.
         plan (Plan): Of the rows.
-        path (Path): The picture.
+        path (Path): The page; the pictures have the name of the page, and
+            '_detail' behind the name.
     """
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
-    rows = list(results['rows'].values())
-    figure, axes = plt.subplots(1, 4, figsize=(22, 5.5), layout='constrained')
+    rows = shown_rows(results, plan)
     kinds = [r for r in rows if r['part'] in ('table', 'control')]
-    draw_curves(axes[0], kinds, 'Kinds of motion, validation')
     letters = [r for r in rows if r['part'] == 'shapes']
-    draw_curves(axes[1], letters, 'Shapes, validation')
-    draw_lengths(axes[2], [r for r in rows if r['part'] == 'length'])
-    first = next((r for r in rows if r['part'] == 'table'), None)
-    if first is not None:
-        draw_matrix(axes[3], first, plan.sets[first['data']].names)
-    figure.savefig(path, dpi=80)
+    figure, axes = plt.subplot_mosaic(
+        'abcd',
+        figsize=(16, 4.4),
+        width_ratios=[1, 1, 1.4, 1.5],
+        layout='constrained')
+    draw_clip_of_a_letter(axes['a'], axes['b'])
+    chance = 100 / len(plan.sets[plan.probe].names)
+    draw_bars(axes['c'], kinds, chance)
+    draw_curves(axes['d'], letters, 'Letters: validation over the steps')
+    figure.savefig(path.with_suffix('.png'), dpi=100)
+    plt.close(figure)
+    figure, right = plt.subplots(1, 3, figsize=(18, 5.5), layout='constrained')
+    draw_curves(right[0], kinds, 'Kinds of motion: validation')
+    tested = [r for r in rows if ORDERED in r['tests']]
+    draw_lengths(right[1], [r for r in tested if r['part'] == 'length'])
+    tested = [r for r in tested if r in kinds]
+    if tested:
+        draw_matrix(right[2], tested[0], plan.sets[tested[0]['data']].names)
+    figure.savefig(path.with_name(f'{path.stem}_detail.png'), dpi=80)
     plt.close(figure)
 
 
+def draw_clip_of_a_letter(frame_axis: Any, motion_axis: Any) -> None:
+    """Draw a frame of a clip, and where the noise moves which way.
+
+    Args:
+        frame_axis (Axes): For the frame.
+        motion_axis (Axes): For agreement with the frame before, moved to one
+            side, less agreement with the frame moved to the other side.
+    """
+    settings = NoiseSettings('shapes', 20, 20, 20, directions=('right', ))
+    frames, label = draw_clip(settings, 'test', 11)
+    signs = np.where(frames > 0, 1., -1.)
+    right = (signs[1:, :, 1:] * signs[:-1, :, :-1]).mean(0)
+    left = (signs[1:, :, :-1] * signs[:-1, :, 1:]).mean(0)
+    frame_axis.imshow(frames[-1], cmap='gray')
+    frame_axis.set_title('One frame: noise')
+    motion_axis.imshow(right - left, cmap='RdBu', vmin=-1, vmax=1)
+    name = settings.names[label]
+    motion_axis.set_title(f'Motion, to right and left: {name}')
+    for axis in (frame_axis, motion_axis):
+        axis.set(xticks=[], yticks=[])
+
+
+def draw_bars(axis: Any, rows: Sequence[Found], chance: float) -> None:
+    """Draw the accuracy of each model, the mean of its seeds.
+
+    Args:
+        axis (Axes): For the bars.
+        rows (Sequence[Found]): Kinds of motion.
+        chance (float): Percent.
+    """
+    groups: Dict[str, List[Found]] = {}
+    for found in rows:
+        groups.setdefault(found['name'], []).append(found)
+    names = list(groups)[::-1]
+    for place, name in enumerate(names):
+        tested = [r for r in groups[name] if ORDERED in r['tests']]
+        if tested:
+            values = [100 * np.divide(*counts(r, ORDERED)) for r in tested]
+        else:  # no test: the last validation
+            values = [100 * r['accuracy'][-1][1] for r in groups[name]]
+        value = float(np.mean(values))
+        axis.barh(
+            place,
+            value,
+            color='tab:blue' if tested else 'none',
+            edgecolor='tab:blue')
+        inside = tested and value > 50
+        axis.text(
+            80 if value > 50 else value + 2,
+            place,
+            f'{value:.1f}',
+            va='center',
+            color='white' if inside else 'black')
+    axis.axvline(chance, color='black', linestyle=':', linewidth=1)
+    axis.set(
+        title='18 kinds of motion: test, %',
+        xlim=(0, 100),
+        xlabel='dotted: chance; empty: validation, not tested')
+    axis.set_yticks(range(len(names)), names, fontsize=9)
+
+
 def draw_curves(axis: Any, rows: Sequence[Found], title: str) -> None:
-    """Draw the validation accuracy of rows of seed 0 over the steps."""
+    """Draw the validation accuracy of rows of seed 0 over the steps.
+
+    A stage begins at the step at which the stage before ended.
+    """
+    ends: Dict[str, int] = {}
     for found in rows:
         if found['seed'] == 0 and found['accuracy']:
-            steps, values = zip(*found['accuracy'])
-            axis.plot(steps, 100 * np.array(values), '.-', label=found['name'])
-    axis.set(title=title, xlabel='step', ylabel='top-1, %', ylim=(0, 100))
+            numbers, values = zip(*found['accuracy'])
+            steps = np.array(numbers) + ends.get(found['start'], 0)
+            ends[Row(**{k: found[k] for k in Row._fields}).key] = steps[-1]
+            name = found['name'].replace('shapes, ', '')
+            axis.plot(steps, 100 * np.array(values), '.-', label=name)
+    axis.set(title=title, xlabel='step', ylabel='top-1, %', ylim=(0, 101))
     if axis.lines:
-        axis.legend(fontsize=7)
+        axis.legend(fontsize=8)
 
 
 def draw_lengths(axis: Any, rows: Sequence[Found]) -> None:
     """Draw the test accuracy over the frames of a clip."""
     axis.set(
-        title='Long videos', xlabel='frames', ylabel='top-1, %', ylim=(0, 100))
+        title='Long videos', xlabel='frames', ylabel='top-1, %', ylim=(0, 101))
     if not rows:
         return
     points = sorted((r['frames'], *counts(r, ORDERED)) for r in rows)
@@ -255,11 +373,18 @@ def write(results: Found, plan: Plan, out: Path, device: str) -> None:
         out (Path): The page; the figure gets the ending .png.
         device (str): 'cuda' or 'cpu'.
     """
-    about = (f'{results.get("minutes", 0):.1f} minutes in all. The last '
-             'weights of each training are tested, once; intervals are '
-             "Wilson's.")
-    picture = f'![Curves]({out.with_suffix(".png").name})\n\n'
-    out.write_text(
-        page('It sees time: videos of noise, whose classes only motion tells',
-             device, about, picture + render(results, plan)))
-    draw(results, plan, out.with_suffix('.png'))
+    minutes = f'{results.get("minutes", 0):.0f} minutes in all.'
+    about = (f'{minutes} The last weights of each training are tested, once; '
+             "intervals of 95 % are Wilson's. " +
+             results.get('about', '')).strip()
+    name = out.stem
+    picture = (f'![A frame, a motion, accuracies and curves]({name}.png)\n\n'
+               f'![Curves, lengths and confusion]({name}_detail.png)\n\n')
+    commands = [f'    python {c}' for c in results['commands'][1:]]
+    more = ['Further calls:', '', *commands, ''] if commands else []
+    text = page(
+        'It sees time: videos of noise, whose classes only motion tells',
+        device, about, '\n'.join([*more, picture + render(results, plan)]),
+        ''.join(results['commands'][:1]), results['page'])
+    out.write_text(text)
+    draw(results, plan, out)

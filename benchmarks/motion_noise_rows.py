@@ -11,7 +11,8 @@ from mmvideomamba.datasets.preparation import NoiseSettings
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / 'configs/motion_noise'
 KINDS = 'videomamba-tiny12-tube2_1xb128-d16-4e_motion-kinds.py'
-SHAPES = 'videomamba-tiny12-tube2_1xb128-d16-12e_motion-shapes.py'
+SHAPES = 'videomamba-tiny12-tube2_1xb128-d16-6e_motion-shapes.py'
+SMALL = 'videomamba-micro-tube2_1xb16-d8-3e_motion-kinds-small.py'
 VIT = 'vit-tiny12-tube2_1xb128-d16-4e_motion-kinds.py'
 ORDERS = ('spatial_first', 'temporal_first', 'spatiotemporal_v1')
 # Orders of the frames in a test.
@@ -31,7 +32,8 @@ class Row(NamedTuple):
 
     Args:
         name (str): Without the seed.
-        part (str): 'table', 'control', 'shapes', 'length' or 'resume'.
+        part (str): 'table', 'control', 'shapes', 'length', 'resume' or
+            'speed'.
         config (str): File in configs/motion_noise.
         data (str): A key of the sets.
         epochs (int): Of the training.
@@ -136,48 +138,98 @@ def controls(epochs: int) -> List[Row]:
     ]
 
 
-def shape_rows(start: str, epochs: int) -> List[Row]:
-    """Return the ways to shapes: at once, and curricula in stages.
+def shape_row(name: str,
+              data: str,
+              epochs: int,
+              seed: int = 0,
+              start: str = '') -> Row:
+    """Return a training on letters.
 
     Args:
-        start (str): Key of the row whose model knows motions.
-        epochs (int): Of the last stage of each way; a stage before has half
-            of them.
+        name (str): Without the seed.
+        data (str): A key of the sets.
+        epochs (int): Of the training.
+        seed (int): Of the training. Defaults to 0.
+        start (str): Key of the row whose weights are the first. Defaults to
+            '', none.
+
+    Returns:
+        Row: Tested on shuffled frames as well if the set is the last one.
     """
-    early = max(1, epochs // 2)
+    tests = (ORDERED, SHUFFLED) if data == 'shapes' else (ORDERED, )
+    return Row(
+        name, 'shapes', SHAPES, data, epochs, seed, start=start, tests=tests)
 
-    def row(name: str, data: str, number: int, start: str = '') -> Row:
-        tests = (ORDERED, SHUFFLED) if data == 'shapes' else (ORDERED, )
-        return Row(
-            name, 'shapes', SHAPES, data, number, start=start, tests=tests)
 
-    rows = [
-        row('shapes, after motion', 'shapes', epochs, start),
-        row('shapes, at once', 'shapes', epochs)
+def curriculum(words: str,
+               stages: Sequence[str],
+               start: str,
+               epochs: int,
+               seed: int = 0) -> List[Row]:
+    """Return the trainings of a way to letters in stages.
+
+    Args:
+        words (str): Name of the way.
+        stages (Sequence[str]): Sets before the last one, each for half of the
+            epochs.
+        start (str): Key of the row whose weights are the first.
+        epochs (int): Of the last stage.
+        seed (int): Of all stages. Defaults to 0.
+
+    Returns:
+        list[Row]: A row for each stage.
+    """
+    rows: List[Row] = []
+    for number, data in enumerate(stages, 1):
+        rows.append(
+            shape_row(f'shapes, {words}, stage {number}', data,
+                      max(1, epochs // 2), seed, start))
+        start = rows[-1].key
+    return [
+        *rows,
+        shape_row(f'shapes, after {words}', 'shapes', epochs, seed, start)
     ]
-    for words, stages in (('large cells', ('shapes_cell2', )),
-                          ('appearance', ('shapes_white50', 'shapes_white20')),
-                          ('still ground', ('shapes_still', ))):
-        before = start
-        for number, data in enumerate(stages, 1):
-            stage = row(f'shapes, {words}, stage {number}', data, early,
-                        before)
-            rows.append(stage)
-            before = stage.key
-        rows.append(row(f'shapes, after {words}', 'shapes', epochs, before))
-    return rows
 
 
-def length_rows(lengths: Sequence[int], epochs: int) -> List[Row]:
-    """Return trainings on parts of long videos, and on whole ones."""
+def speed_rows() -> List[Row]:
+    """Return trainings to be run alone, for speed and waits."""
+    return [
+        Row(f'{words}, tubelet {tubelet}, alone',
+            'speed',
+            config,
+            'kinds',
+            2,
+            backbone=dict(tubelet_size=tubelet),
+            tests=()) for tubelet in (2, 1)
+        for words, config in (('VideoMamba', KINDS), ('ViT', VIT))
+    ]
+
+
+def length_rows(lengths: Sequence[int],
+                epochs: int,
+                start: str = '',
+                config: str = KINDS) -> List[Row]:
+    """Return trainings on parts of long videos, and on whole ones.
+
+    Args:
+        lengths (Sequence[int]): Frames of a clip.
+        epochs (int): Of each training.
+        start (str): Key of the row whose weights are the first; the embedding
+            of the frames is resized. Defaults to '', none.
+        config (str): Of the model. Defaults to ``KINDS``.
+
+    Returns:
+        list[Row]: A row for each length.
+    """
     return [
         Row(f'{frames} frames',
             'length',
-            KINDS,
+            config,
             'kinds_long',
             epochs,
             backbone=dict(num_frames=frames),
-            frames=frames) for frames in lengths
+            frames=frames,
+            start=start) for frames in lengths
     ]
 
 
@@ -198,32 +250,57 @@ def full_plan(kind_epochs: int, shape_epochs: int) -> Plan:
         resume=NoiseSettings('kinds', 5184, 90, 90),
         kinds_long=NoiseSettings(
             'kinds', 10008, 450, 900, frames=64, coherence=0.5),
+        shapes_one_way=NoiseSettings(
+            'shapes', 20000, 500, 1000, directions=('right', )),
         shapes_cell2=NoiseSettings('shapes', cell=2, **letters),
         shapes_white50=NoiseSettings('shapes', appearance=0.5, **letters),
         shapes_white20=NoiseSettings('shapes', appearance=0.2, **letters),
         shapes_still=NoiseSettings('shapes', ground='still', **letters))
     tables = [main_rows(kind_epochs, seed) for seed in range(3)]
     best, *others = tables[0]
-    quick = first_weight_rows(kind_epochs)
     rows = [
-        best, tables[1][0], tables[2][0], *controls(kind_epochs), *quick,
-        *others
+        best, tables[1][0], tables[2][0], *controls(kind_epochs), *others,
+        *resume_rows('resume')
     ]
-    rows += resume_rows('resume')
-    rows.append(
-        Row("shapes, after motion, quickstart's first weights",
+    one_way = [
+        curriculum('one way', ['shapes_one_way'], tables[seed][0].key,
+                   shape_epochs, seed) for seed in range(3)
+    ]
+    rows += one_way[0]
+    rows += length_rows((8, 16, 32, 64), kind_epochs, best.key)
+    rows += [
+        shape_row('shapes, at once', 'shapes', shape_epochs),
+        # As many steps as both stages of one way.
+        shape_row(
+            'shapes, after motion',
             'shapes',
-            SHAPES,
-            'shapes',
-            shape_epochs,
-            backbone=dict(mixer_cfg=QUICK_START),
-            start=quick[0].key,
-            tests=(ORDERED, SHUFFLED)))
-    rows += shape_rows(best.key, shape_epochs)
-    # As many steps as the others, of half as many clips.
-    rows += length_rows((8, 16, 32, 64), 2 * kind_epochs)
+            3 * shape_epochs // 2,
+            start=best.key),
+        # Blind, or slow? The published tubelet and order, for longer.
+        others[3]._replace(epochs=2 * kind_epochs)
+    ]
+    rows += first_weight_rows(kind_epochs) + one_way[1] + one_way[2]
     rows += tables[1][1:] + tables[2][1:]
-    return Plan(sets, rows, {}, 'kinds')
+    for words, stages in (('still ground', ['shapes_still']),
+                          ('appearance', ['shapes_white50', 'shapes_white20']),
+                          ('large cells', ['shapes_cell2'])):
+        rows += curriculum(words, stages, best.key, shape_epochs)
+    return Plan(sets, rows + speed_rows(), {}, 'kinds')
+
+
+def cpu_plan() -> Plan:
+    """Return the lengths for two cores: a micro model, four classes."""
+    sets = dict(
+        kinds_long=NoiseSettings(
+            'kinds',
+            2400,
+            200,
+            400,
+            frames=64,
+            size=32,
+            classes=('left', 'right', 'left_then_right', 'right_then_left')))
+    rows = length_rows((64, 32, 16, 8), 4, config=SMALL)
+    return Plan(sets, rows, {}, 'kinds_long')
 
 
 def smoke_plan() -> Plan:
@@ -239,24 +316,14 @@ def smoke_plan() -> Plan:
     sets = dict(
         kinds=NoiseSettings('kinds', **few),
         shapes=NoiseSettings('shapes', **letters),
-        shapes_still=NoiseSettings('shapes', ground='still', **letters))
+        shapes_one_way=NoiseSettings(
+            'shapes', directions=('right', ), **letters))
     first, *_, vit = main_rows(1, 0)[:4]
-    stage = Row(
-        'shapes, still ground, stage 1',
-        'shapes',
-        SHAPES,
-        'shapes_still',
-        1,
-        start=first.key)
     rows = [
         first, vit,
-        controls(1)[0], stage,
-        Row('shapes, after still ground',
-            'shapes',
-            SHAPES,
-            'shapes',
-            1,
-            start=stage.key), *resume_rows('kinds')
+        controls(1)[0],
+        *curriculum('one way', ['shapes_one_way'], first.key, 1),
+        *resume_rows('kinds')
     ]
     small = {
         'embed_dims': 24,

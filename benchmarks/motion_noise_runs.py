@@ -27,11 +27,14 @@ class Place(NamedTuple):
         data (Path): Folder of the sets.
         cores (int): Processor cores of a training.
         gpu (str): Number of the GPU, '' for a CPU.
+        beside (int): Trainings at the same time on the machine. Defaults to
+            1.
     """
     work: Path
     data: Path
     cores: int
     gpu: str
+    beside: int = 1
 
 
 class OutOfTime(Exception):
@@ -171,13 +174,12 @@ def train(row: Row, plan: Plan, place: Place, deadline: float) -> Found:
     folder = place.work / row.key
     cfg = training_config(row, plan, place)
     config = write_config(cfg, place.work / 'configs' / f'{row.key}.py')
-    command = [
-        'tools/train.py',
-        str(config), '--work-dir',
-        str(folder), '--resume'
-    ]
+    command = ['tools/train.py', str(config), '--work-dir', str(folder)]
     if row.part == 'resume' and row.name.endswith('killed'):
         kill_after_an_epoch(command, place, folder)
+    # The tool leaves load_from out with --resume.
+    if last_checkpoint(folder) is not None:
+        command.append('--resume')
     code = run_child(command, place, log_of(folder), deadline)
     if code == PREEMPTED:
         raise OutOfTime
@@ -362,7 +364,36 @@ def run_row(row: Row, plan: Plan, place: Place, deadline: float) -> Found:
     """
     found = train(row, plan, place, deadline)
     found['tests'] = run_tests(row, plan, place, deadline) if row.tests else {}
-    return dict(row._asdict(), **found)
+    return dict(row._asdict(), beside=place.beside, **found)
+
+
+def unfinished_row(row: Row, plan: Plan, place: Place) -> Found:
+    """Read what a row that is out of time has got so far.
+
+    Args:
+        row (Row): The row.
+        plan (Plan): Of the row.
+        place (Place): Where it ran.
+
+    Returns:
+        dict: As of ``run_row``, without tests, and with a ``remark``; empty
+        if no step was logged.
+    """
+    cfg = row_config(row, plan, place.data, row.shuffled)
+    found = read_log(place.work / row.key, cfg)
+    if not found['loss']:
+        return {}
+    last = found['loss'][-1][0]
+    whole = row.epochs * (
+        plan.sets[row.data].train // cfg.train_dataloader.batch_size)
+    ended = 'trained to the end' if last >= whole else \
+        f'ended after {last} of {whole} steps'
+    return dict(
+        row._asdict(),
+        beside=place.beside,
+        tests={},
+        remark=f'{ended}, not tested',
+        **found)
 
 
 def main() -> None:

@@ -1,11 +1,12 @@
-# Shapes from motion: 20 letters, drawn by the motion of noise. load_from of a
-# model of motion-kinds leaves out the head.
+# Shapes from motion: 20 letters, drawn by the motion of noise. From random
+# weights a model stays at chance: load_from takes the model of
+# motion-shapes-one-way.
 _base_ = './videomamba-tiny12-tube2_1xb128-d16-4e_motion-kinds.py'
 from mmvideomamba.config_edit import edit
 
 data_root = 'data/motion_noise/shapes'
 num_classes = 20
-max_epochs = 12
+max_epochs = 6
 
 model = dict(cls_head=dict(num_classes=num_classes))
 dataset = dict(

@@ -1,6 +1,7 @@
 """Rows, tests, probes and page of the benchmark on videos of noise."""
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Dict
@@ -39,18 +40,19 @@ def found_row(row: Any, matrix: Any, **changes: Any) -> Dict[str, Any]:
         gib=3.,
         loss=[(10, 2.)],
         accuracy=[(156, .5), (312, .9)],
+        beside=3,
         **changes)
 
 
 def test_plan_has_every_row_of_the_page(bench: Bench) -> None:
     rows = bench('motion_noise_rows')
-    plan = rows.full_plan(4, 12)
+    plan = rows.full_plan(4, 6)
     for settings in plan.sets.values():
         check_settings(settings)
     keys = [row.key for row in plan.rows]
     assert len(set(keys)) == len(keys)
     table = [r for r in plan.rows if r.part == 'table']
-    assert len(table) == 26 and {r.seed for r in table} == {0, 1, 2}
+    assert len(table) == 27 and {r.seed for r in table} == {0, 1, 2}
     for number, row in enumerate(plan.rows):
         assert not row.start or row.start in keys[:number]
         assert row.data in plan.sets
@@ -61,7 +63,7 @@ def test_plan_has_every_row_of_the_page(bench: Bench) -> None:
 
 def test_configs_hold_what_rows_say(bench: Bench, tmp_path: Path) -> None:
     rows = bench('motion_noise_rows')
-    plan = rows.full_plan(4, 12)
+    plan = rows.full_plan(4, 6)
     names = ('one frame', 'trained on shuffled frames', 'ViT, tubelet 1',
              'shapes, at once', '16 frames')
     chosen = [r for r in plan.rows if r.name in names and not r.seed]
@@ -165,6 +167,18 @@ def test_log_of_a_resumed_training(bench: Bench, tmp_path: Path) -> None:
     assert found['clips'] == pytest.approx(200)
     assert found['waited'] == pytest.approx(.3)
     assert found['gib'] == 2
+    plan = bench('motion_noise_rows').smoke_plan()
+    row, place = plan.rows[0], runs.Place(tmp_path, tmp_path, 1, '', 2)
+    assert runs.unfinished_row(row, plan, place) == {}
+    for epochs, remark in ((20, 'ended after 30 of 40 steps'),
+                           (15, 'trained to the end')):
+        row = row._replace(epochs=epochs)
+        (tmp_path / row.key).mkdir()
+        for name in ('run0', 'run1'):
+            shutil.copytree(tmp_path / name, tmp_path / row.key / name)
+        unfinished = runs.unfinished_row(row, plan, place)
+        assert unfinished['remark'] == f'{remark}, not tested'
+        assert unfinished['beside'] == 2 and not unfinished['tests']
 
 
 def test_rows_wait_for_their_first_weights(bench: Bench,
@@ -190,6 +204,9 @@ def test_rows_wait_for_their_first_weights(bench: Bench,
     (tmp_path / 'a.json').write_text(json.dumps(kept))
     with pytest.raises(ValueError, match='results of .*1.0.*--out'):
         script.Store(tmp_path / 'a.json', 'cpu')
+    # To write the page again, the machine does not matter.
+    store = script.Store(tmp_path / 'a.json', 'cpu', render=True)
+    assert store.found['made']['torch'] == '1.0'
 
 
 def test_rows_out_of_time_go_on_later(bench: Bench, tmp_path: Path,
@@ -206,10 +223,16 @@ def test_rows_out_of_time_go_on_later(bench: Bench, tmp_path: Path,
         return dict(key=row.key)
 
     monkeypatch.setattr(script, 'run_row', run_row)
+    monkeypatch.setattr(script, 'unfinished_row', lambda *_: dict(got=1))
     script.work_through(
         script.Queue(rows[:3], store), None, None, float('inf'))
     assert list(store.found['rows']) == [rows[2].key]
     assert store.found['failed'] == {rows[1].key: 'no memory'}
+    # Shown, but not finished.
+    assert store.found['partial'] == {rows[0].key: dict(got=1)}
+    assert rows[0] in script.Queue(rows, store).waiting
+    store.add(rows[0], dict(key='whole'))
+    assert not store.found['partial']
 
 
 def test_a_child_is_ended_in_time(bench: Bench, tmp_path: Path) -> None:
@@ -267,7 +290,7 @@ def test_intervals(bench: Bench) -> None:
 
 def test_page_and_figure(bench: Bench, tmp_path: Path) -> None:
     rows, page = bench('motion_noise_rows'), bench('motion_noise_page')
-    plan = rows.full_plan(4, 12)
+    plan = rows.full_plan(4, 6)
     perfect = 50 * np.eye(18, dtype=int)
     mixed = perfect.copy()
     mixed[0, :2] = 20, 30
@@ -279,10 +302,16 @@ def test_page_and_figure(bench: Bench, tmp_path: Path) -> None:
     done.update({r.key: found_row(r, perfect.tolist()) for r in lengths})
     results = dict(
         rows=done,
+        partial={
+            lengths[1].key:
+            dict(done.pop(lengths[1].key), tests={}, remark='cut')
+        },
         failed={'ViT-x': 'Traceback\nno memory\n'},
         probes={'means': [5, 90]},
         data=[['kinds', '22716', '5.0', '16', '24600']],
         resume=True,
+        page='A machine, 2026',
+        commands=['a.py --minutes 1', 'a.py --minutes 2'],
         minutes=3.)
     page.write(results, plan, tmp_path / 'a.md', 'cpu')
     text = (tmp_path / 'a.md').read_text()
@@ -293,9 +322,15 @@ def test_page_and_figure(bench: Bench, tmp_path: Path) -> None:
     assert 'pairs of shuffled frames allow 61.1 %' in text
     assert '| means | 5.6 (2.4 to 12.4) |' in text
     assert 'weights equal those' in text
+    assert '| 16 frames | 4 | 0 | 90.0 |  |  |  | cut |' in text
+    assert '    python a.py --minutes 1\n\nA machine, 2026. 3 min' in text
+    assert 'Further calls:\n\n    python a.py --minutes 2\n' in text
     assert 'Failed: ViT-x: no memory' in text
-    assert plan.rows[-1].key in text.split('Not run: ')[1]
-    assert (tmp_path / 'a.png').stat().st_size > 10000
+    assert plan.rows[-1].key in text.split('Not finished: ')[1]
+    assert '| 4 | 1 | 90.0 | 96.7 (95.3 to 97.7) |' in text
+    assert '| one frame, seed 0 | 3 | 4000 | 2 | 3.0 |' in text
+    for name in ('a.png', 'a_detail.png'):
+        assert (tmp_path / name).stat().st_size > 10000
 
 
 def test_without_a_gpu_the_full_plan_is_refused(bench: Bench, capsys) -> None:
@@ -304,4 +339,40 @@ def test_without_a_gpu_the_full_plan_is_refused(bench: Bench, capsys) -> None:
         script.parse_args(['--gpus'])
     assert 'no GPU; --smoke' in capsys.readouterr().err
     assert script.main(['--gpus', '--list']) == 0
-    assert capsys.readouterr().out.count('\n') == 44
+    assert capsys.readouterr().out.count('\n') == 50
+    # The lengths have a small plan for a CPU.
+    assert script.main(['--cpu', '--list']) == 0
+    assert capsys.readouterr().out.split()[0].startswith('64-frames')
+
+
+def test_rows_by_name_and_speeds_apart(bench: Bench, capsys) -> None:
+    script = bench('motion_noise')
+    assert script.main(['--gpus', '--list']) == 0
+    keys = capsys.readouterr().out.split()
+    chosen = [keys[7], keys[0]]
+    assert script.main(['--gpus', '--list', '--rows', *chosen]) == 0
+    assert capsys.readouterr().out.split() == chosen
+    with pytest.raises(ValueError, match=r'--rows .*\[.x.\] are not'):
+        script.main(['--gpus', '--list', '--rows', 'x'])
+    # Trainings side by side would measure each other.
+    assert not [key for key in keys if 'alone' in key]
+    for words in (['speed'], ['speed', 'table', '--per-gpu', '1']):
+        with pytest.raises(SystemExit):
+            script.parse_args(['--gpus', '--list', '--only', *words])
+    assert 'measures trainings alone' in capsys.readouterr().err
+    assert script.main(
+        ['--gpus', '--list', '--only', 'speed', '--per-gpu', '1']) == 0
+    assert capsys.readouterr().out.count('alone') == 4
+
+
+def test_a_stage_is_drawn_after_the_stage_before(bench: Bench) -> None:
+    import matplotlib.pyplot as plt
+    rows, page = bench('motion_noise_rows'), bench('motion_noise_page')
+    stages = rows.curriculum('one way', ['shapes_one_way'], 'motion', 6)
+    assert [r.epochs for r in stages] == [3, 6]
+    assert stages[1].start == stages[0].key and stages[0].start == 'motion'
+    figure, axis = plt.subplots()
+    page.draw_curves(axis, [found_row(r, []) for r in stages], 'title')
+    assert [list(line.get_xdata()) for line in axis.lines] == [[156, 312],
+                                                               [468, 624]]
+    plt.close(figure)
