@@ -1,6 +1,6 @@
 """Tables and figure of motion_noise.py."""
 from pathlib import Path
-from typing import Any, Dict, List, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 import numpy as np
 from gpu_common import page, table
@@ -107,6 +107,8 @@ def speed_lines(rows: Sequence[Found]) -> List[str]:
     Returns:
         list[str]: Lines of the page.
     """
+    if not rows:
+        return []
     cells = [[
         f'{r["name"]}, seed {r["seed"]}',
         str(r.get('beside', 1)), f'{r["clips"]:.0f}',
@@ -189,7 +191,8 @@ def render(results: Found, plan: Plan) -> str:
         those = [row_cells(r, plan) for r in rows if r['part'] == part]
         if those:
             lines += [f'## {title}', '', table(HEAD, those), '']
-    lines += seed_lines(rows) + speed_lines(rows)
+    # Memory is known of a GPU alone; other work shares a processor.
+    lines += seed_lines(rows) + speed_lines([r for r in rows if r['gib']])
     if results['probes']:
         lines += [
             '## Linear probes', '',
@@ -218,41 +221,63 @@ def render(results: Found, plan: Plan) -> str:
     return '\n'.join(lines)
 
 
-def draw(results: Found, plan: Plan, path: Path) -> None:
-    """Draw an overview, and a second picture with details.
+def draw(results: Found, plan: Plan, path: Path) -> List[str]:
+    """Draw an overview of models and letters, and a picture of details.
 
     Args:
         results (dict): See ``render``.
         plan (Plan): Of the rows.
         path (Path): The page; the pictures have the name of the page, and
             '_detail' behind the name.
+
+    Returns:
+        list[str]: Names of the pictures; the overview is left out if only
+        lengths were trained.
     """
     import matplotlib
     matplotlib.use('Agg')
     import matplotlib.pyplot as plt
     rows = shown_rows(results, plan)
+    tested = [r for r in rows if ORDERED in r['tests']]
     kinds = [r for r in rows if r['part'] in ('table', 'control')]
     letters = [r for r in rows if r['part'] == 'shapes']
-    figure, axes = plt.subplot_mosaic(
-        'abcd',
-        figsize=(16, 4.4),
-        width_ratios=[1, 1, 1.4, 1.5],
-        layout='constrained')
-    draw_clip_of_a_letter(axes['a'], axes['b'])
-    chance = 100 / len(plan.sets[plan.probe].names)
-    draw_bars(axes['c'], kinds, chance)
-    draw_curves(axes['d'], letters, 'Letters: validation over the steps')
-    figure.savefig(path.with_suffix('.png'), dpi=100)
-    plt.close(figure)
-    figure, right = plt.subplots(1, 3, figsize=(18, 5.5), layout='constrained')
-    draw_curves(right[0], kinds, 'Kinds of motion: validation')
-    tested = [r for r in rows if ORDERED in r['tests']]
-    draw_lengths(right[1], [r for r in tested if r['part'] == 'length'])
-    tested = [r for r in tested if r in kinds]
-    if tested:
-        draw_matrix(right[2], tested[0], plan.sets[tested[0]['data']].names)
-    figure.savefig(path.with_name(f'{path.stem}_detail.png'), dpi=80)
-    plt.close(figure)
+    lengths = [r for r in tested if r['part'] == 'length']
+    names = []
+    if kinds or letters:
+        figure, axes = plt.subplot_mosaic(
+            'abcd',
+            figsize=(16, 4.4),
+            width_ratios=[1, 1, 1.4, 1.5],
+            layout='constrained')
+        draw_clip_of_a_letter(axes['a'], axes['b'])
+        chance = 100 / len(plan.sets[plan.probe].names)
+        draw_bars(axes['c'], kinds, chance)
+        draw_curves(axes['d'], letters, 'Letters: validation over the steps')
+        names.append(f'{path.stem}.png')
+        figure.savefig(path.with_name(names[-1]), dpi=100)
+        plt.close(figure)
+    matrix = next((r for r in tested if r in kinds or r in lengths), None)
+    panels: List[Tuple[Callable, list]] = []
+    if kinds:
+        panels.append((draw_curves, [kinds, 'Kinds of motion: validation']))
+    if lengths:
+        panels.append((draw_lengths, [lengths]))
+    if matrix:
+        names_of = plan.sets[matrix['data']].names
+        panels.append((draw_matrix, [matrix, names_of]))
+    if panels:
+        figure, found = plt.subplots(
+            1,
+            len(panels),
+            figsize=(6 * len(panels), 5.5),
+            layout='constrained',
+            squeeze=False)
+        for axis, (draw_panel, words) in zip(found[0], panels):
+            draw_panel(axis, *words)
+        names.append(f'{path.stem}_detail.png')
+        figure.savefig(path.with_name(names[-1]), dpi=80)
+        plt.close(figure)
+    return names
 
 
 def draw_clip_of_a_letter(frame_axis: Any, motion_axis: Any) -> None:
@@ -321,6 +346,8 @@ def draw_curves(axis: Any, rows: Sequence[Found], title: str) -> None:
 
     A stage begins at the step at which the stage before ended.
     """
+    from matplotlib import colormaps
+    axis.set_prop_cycle(color=list(colormaps['tab20'](range(20))))
     ends: Dict[str, int] = {}
     for found in rows:
         if found['seed'] == 0 and found['accuracy']:
@@ -337,15 +364,17 @@ def draw_curves(axis: Any, rows: Sequence[Found], title: str) -> None:
 def draw_lengths(axis: Any, rows: Sequence[Found]) -> None:
     """Draw the test accuracy over the frames of a clip."""
     axis.set(
-        title='Long videos', xlabel='frames', ylabel='top-1, %', ylim=(0, 101))
-    if not rows:
-        return
+        title='Test clips of 64 frames, in parts of',
+        xlabel='frames',
+        ylabel='top-1, %',
+        ylim=(0, 101))
     points = sorted((r['frames'], *counts(r, ORDERED)) for r in rows)
     shares = [100 * right / count for _, right, count in points]
     bounds = [wilson(right, count) for _, right, count in points]
     errors = np.abs(100 * np.array(bounds) - np.array(shares)[:, None]).T
     axis.errorbar([p[0] for p in points], shares, errors, fmt='o-', capsize=3)
     axis.set_xscale('log', base=2)
+    axis.set_xticks([p[0] for p in points], [str(p[0]) for p in points])
 
 
 def draw_matrix(axis: Any, found: Found, names: Sequence[str]) -> None:
@@ -360,6 +389,7 @@ def draw_matrix(axis: Any, found: Found, names: Sequence[str]) -> None:
         title=f'{found["name"]}, seed {found["seed"]}',
         xlabel='predicted',
         ylabel='true',
+        xticks=range(0, len(names), 1 + len(names) // 9),
         yticks=range(len(names)))
     axis.set_yticklabels(names, fontsize=7)
 
@@ -377,14 +407,16 @@ def write(results: Found, plan: Plan, out: Path, device: str) -> None:
     about = (f'{minutes} The last weights of each training are tested, once; '
              "intervals of 95 % are Wilson's. " +
              results.get('about', '')).strip()
-    name = out.stem
-    picture = (f'![A frame, a motion, accuracies and curves]({name}.png)\n\n'
-               f'![Curves, lengths and confusion]({name}_detail.png)\n\n')
+    pictures = [
+        f'![Curves, accuracies and confusion of the rows below]({name})'
+        for name in draw(results, plan, out)
+    ]
     commands = [f'    python {c}' for c in results['commands'][1:]]
     more = ['Further calls:', '', *commands, ''] if commands else []
-    text = page(
-        'It sees time: videos of noise, whose classes only motion tells',
-        device, about, '\n'.join([*more, picture + render(results, plan)]),
-        ''.join(results['commands'][:1]), results['page'])
-    out.write_text(text)
-    draw(results, plan, out)
+    out.write_text(
+        page(
+            'It sees time: videos of noise, whose classes only motion tells',
+            device, about, '\n'.join([
+                *more, '\n\n'.join(pictures), '',
+                render(results, plan)
+            ]), ''.join(results['commands'][:1]), results['page']))

@@ -299,7 +299,7 @@ def cpu_plan() -> Plan:
             frames=64,
             size=32,
             classes=('left', 'right', 'left_then_right', 'right_then_left')))
-    rows = length_rows((64, 32, 16, 8), 4, config=SMALL)
+    rows = length_rows((8, 16, 32, 64), 4, config=SMALL)
     return Plan(sets, rows, {}, 'kinds_long')
 
 

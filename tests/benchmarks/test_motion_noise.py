@@ -342,7 +342,7 @@ def test_without_a_gpu_the_full_plan_is_refused(bench: Bench, capsys) -> None:
     assert capsys.readouterr().out.count('\n') == 50
     # The lengths have a small plan for a CPU.
     assert script.main(['--cpu', '--list']) == 0
-    assert capsys.readouterr().out.split()[0].startswith('64-frames')
+    assert capsys.readouterr().out.split()[0].startswith('8-frames')
 
 
 def test_rows_by_name_and_speeds_apart(bench: Bench, capsys) -> None:
