@@ -1,4 +1,5 @@
 """Batches of a worker arrive as collated, in one shared memory."""
+import os
 import resource
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, List
@@ -101,11 +102,15 @@ def test_loader_with_workers_gives_the_same_batches() -> None:
 
 
 def test_batches_need_few_files() -> None:
-    # A file for each tensor would be 160 for a batch, and 4 batches wait.
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # A file for each tensor would be 160 for a batch, and 2 batches wait.
     loader = ResumableLoader(
-        DataLoader(Clips(), 80, num_workers=1, collate_fn=pseudo_collate), 0)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (150, limits[1]))
+        DataLoader(
+            Clips(), 80, num_workers=1, collate_fn=pseudo_collate, timeout=30),
+        0)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # The process of the tests has opened some before.
+    most = max(map(int, os.listdir('/proc/self/fd'))) + 60
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, limits[1]))
     try:
         batch = next(iter(loader))
     finally:
