@@ -141,8 +141,6 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
         cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
     if args.amp:
         set_precision(cfg)
-    if args.resume is not None:
-        set_resume(cfg, args.resume)
     if args.auto_scale_lr:
         if 'base_batch_size' not in (cfg.get('auto_scale_lr') or {}):
             raise ValueError('--auto-scale-lr: the config has no '
@@ -154,6 +152,9 @@ def merge_args(cfg: Config, args: argparse.Namespace) -> None:
     fill_dataloader(cfg, 'train_dataloader')
     fill_dataloader(cfg, 'val_dataloader')
     merge_options(cfg, args.cfg_options)
+    # Last: load_from may be one of the options.
+    if args.resume is not None:
+        set_resume(cfg, args.resume)
 
 
 def refuse_held_work_dir(cfg: Config, force: bool) -> None:

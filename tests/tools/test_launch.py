@@ -215,6 +215,10 @@ class TestTrainOptions:
         assert auto.resume is True and auto.load_from is None
         assert auto.first_load_from == 'a.pth'
         assert 'first_load_from' not in self.merged({}, '--resume')
+        option = self.merged({}, '--resume', '--cfg-options',
+                             'load_from=a.pth')
+        assert option.load_from is None
+        assert option.first_load_from == 'a.pth'
         named = self.merged({}, '--resume', 'b.pth')
         assert named.resume is True and named.load_from == 'b.pth'
 
