@@ -246,15 +246,15 @@ def draw(results: Found, plan: Plan, path: Path) -> List[str]:
     if kinds or letters:
         figure, axes = plt.subplot_mosaic(
             'abcd',
-            figsize=(16, 4.4),
-            width_ratios=[1, 1, 1.4, 1.5],
+            figsize=(12.5, 3.9),
+            width_ratios=[1, 1, 1.1, 1.3],
             layout='constrained')
         draw_clip_of_a_letter(axes['a'], axes['b'])
         chance = 100 / len(plan.sets[plan.probe].names)
         draw_bars(axes['c'], kinds, chance)
-        draw_curves(axes['d'], letters, 'Letters: validation over the steps')
+        draw_curves(axes['d'], letters, 'Letters: validation')
         names.append(f'{path.stem}.png')
-        figure.savefig(path.with_name(names[-1]), dpi=100)
+        figure.savefig(path.with_name(names[-1]), dpi=128)
         plt.close(figure)
     matrix = next((r for r in tested if r in kinds or r in lengths), None)
     panels: List[Tuple[Callable, list]] = []
@@ -294,10 +294,10 @@ def draw_clip_of_a_letter(frame_axis: Any, motion_axis: Any) -> None:
     right = (signs[1:, :, 1:] * signs[:-1, :, :-1]).mean(0)
     left = (signs[1:, :, :-1] * signs[:-1, :, 1:]).mean(0)
     frame_axis.imshow(frames[-1], cmap='gray')
-    frame_axis.set_title('One frame: noise')
+    frame_axis.set_title('A frame: noise')
     motion_axis.imshow(right - left, cmap='RdBu', vmin=-1, vmax=1)
     name = settings.names[label]
-    motion_axis.set_title(f'Motion, to right and left: {name}')
+    motion_axis.set_title(f'Its motion: {name}')
     for axis in (frame_axis, motion_axis):
         axis.set(xticks=[], yticks=[])
 
@@ -312,7 +312,8 @@ def draw_bars(axis: Any, rows: Sequence[Found], chance: float) -> None:
     """
     groups: Dict[str, List[Found]] = {}
     for found in rows:
-        groups.setdefault(found['name'], []).append(found)
+        name = found['name'].replace('VideoMamba, ', '')
+        groups.setdefault(name, []).append(found)
     names = list(groups)[::-1]
     for place, name in enumerate(names):
         tested = [r for r in groups[name] if ORDERED in r['tests']]
@@ -335,9 +336,9 @@ def draw_bars(axis: Any, rows: Sequence[Found], chance: float) -> None:
             color='white' if inside else 'black')
     axis.axvline(chance, color='black', linestyle=':', linewidth=1)
     axis.set(
-        title='18 kinds of motion: test, %',
+        title='VideoMamba and ViT, 18 motions: %',
         xlim=(0, 100),
-        xlabel='dotted: chance; empty: validation, not tested')
+        xlabel='dotted: chance; empty: validation')
     axis.set_yticks(range(len(names)), names, fontsize=9)
 
 
@@ -347,7 +348,8 @@ def draw_curves(axis: Any, rows: Sequence[Found], title: str) -> None:
     A stage begins at the step at which the stage before ended.
     """
     from matplotlib import colormaps
-    axis.set_prop_cycle(color=list(colormaps['tab20'](range(20))))
+    number = 10 if len(rows) <= 10 else 20
+    axis.set_prop_cycle(color=list(colormaps[f'tab{number}'](range(number))))
     ends: Dict[str, int] = {}
     for found in rows:
         if found['seed'] == 0 and found['accuracy']:
