@@ -11,8 +11,7 @@ import numpy as np
 from .clip_set import SETTINGS_FILE, make_all, prepare_folder
 from .lossless_video import LOSSLESS, check_codec, check_written, write_grey
 from .noise_letters import LETTERS
-from .noise_motions import (DIRECTIONS, FAST, KINDS, SPLITS, draw_course,
-                            make_kind)
+from .noise_motions import FAST, KINDS, SPLITS, draw_course, make_kind
 from .noise_shapes import (ALL_WAYS, GROUNDS, ROOM, draw_figure, heights,
                            least_obeying, make_shape)
 
@@ -77,6 +76,11 @@ class NoiseSettings:
         return self.classes or TASKS[self.task]
 
     @property
+    def ways(self) -> Tuple[str, ...]:
+        """Ways of the noise within a letter."""
+        return self.directions or ALL_WAYS
+
+    @property
     def side(self) -> int:
         """Cells of a side of a frame."""
         return self.size // self.cell
@@ -139,12 +143,12 @@ def _check_choices(settings: NoiseSettings) -> None:
     if not 0 <= settings.appearance <= 1:
         raise ValueError('--appearance is a share from 0 to 1, but is '
                          f'{settings.appearance}.')
-    ways = settings.directions
-    if len(set(ways)) != len(ways) or not set(ways) <= set(DIRECTIONS):
+    given = settings.directions
+    if len(set(given)) != len(given) or not set(given) <= set(ALL_WAYS):
         raise ValueError(f'--directions must be different ones of '
-                         f'{list(DIRECTIONS)}, but are {list(ways)}.')
-    shapes_only = settings.appearance or settings.ground != 'opposed' or ways
-    if settings.task == 'kinds' and shapes_only:
+                         f'{list(ALL_WAYS)}, but are {list(given)}.')
+    shapes_only = settings.appearance or settings.ground != 'opposed'
+    if settings.task == 'kinds' and (shapes_only or given):
         raise ValueError('--appearance, --ground and --directions belong to a '
                          'letter: a kind of motion has none.')
 
@@ -245,7 +249,7 @@ def draw_clip(settings: NoiseSettings, split: str,
         course = draw_course(rng, split, side, settings.frames - 1)
         fields = make_kind(rng, name, course, side, *shared)
     else:
-        figure = draw_figure(rng, split, side, settings.directions or ALL_WAYS)
+        figure = draw_figure(rng, split, side, settings.ways)
         # White cells are the start of a curriculum: validation and test show
         # the letter by motion alone.
         fields = make_shape(rng, name, figure, side, *shared, settings.ground,

@@ -92,11 +92,11 @@ class SafeCheckpointHook(CheckpointHook):
         runner._resume = False
         # A job that is sent again and again begins with the weights of its
         # config as well.
-        runner._load_from = runner.cfg.get(FIRST_WEIGHTS)
-        first = f', with the weights of load_from, {runner._load_from}'
+        runner._load_from = first = runner.cfg.get(FIRST_WEIGHTS)
+        weights = f', with the weights of load_from, {first}' if first else ''
         runner.logger.warning(
             f'There is no checkpoint in {folder} to resume from: the training '
-            f'starts from the beginning{first * bool(runner._load_from)}.')
+            f'starts from the beginning{weights}.')
 
     def before_train(self, runner: Runner) -> None:
         """Take over the files of an earlier training in the folder.

@@ -73,8 +73,7 @@ class _Packer(ForkingPickler):
         if id(obj) not in self._keys:
             self._keys[id(obj)] = self.size, tuple(obj.shape), obj.dtype
             self.tensors.append((self.size, obj))
-            size = obj.numel() * obj.element_size()
-            self.size += -(-size // ALIGNMENT) * ALIGNMENT
+            self.size += -(-obj.nbytes // ALIGNMENT) * ALIGNMENT
         return self._keys[id(obj)]
 
 
@@ -136,9 +135,8 @@ def pack(batch: Any) -> Tuple[torch.Tensor, bytes]:
     storage = torch.UntypedStorage._new_shared(packer.size, device='cpu')
     memory = torch.empty(0, dtype=torch.uint8).set_(storage)
     for start, tensor in packer.tensors:
-        size = tensor.numel() * tensor.element_size()
-        if size:
-            part = memory[start:start + size].view(tensor.dtype)
+        if tensor.nbytes:
+            part = memory[start:start + tensor.nbytes].view(tensor.dtype)
             part.view(tensor.shape).copy_(tensor)
     return memory, file.getvalue()
 

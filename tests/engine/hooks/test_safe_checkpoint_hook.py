@@ -127,8 +127,7 @@ class Moments:
 EMA = (dict(type='EMAHook', momentum=0.3), )
 
 
-def test_first_weights_until_there_is_a_checkpoint(tmp_path: Path,
-                                                   caplog) -> None:
+def test_first_weights_until_there_is_a_checkpoint(tmp_path: Path) -> None:
     """A job sent again and again with --resume begins with load_from."""
     train(tmp_path / 'first', epochs=1)
     weights = tmp_path / 'first' / last(tmp_path / 'first')

@@ -109,7 +109,7 @@ def test_batches_need_few_files() -> None:
         0)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     # The process of the tests has opened some before.
-    most = max(map(int, os.listdir('/proc/self/fd'))) + 60
+    most = max(map(int, os.listdir('/dev/fd'))) + 60
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, limits[1]))
     try:
         batch = next(iter(loader))
