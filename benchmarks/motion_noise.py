@@ -19,12 +19,12 @@ shuffled frames, tubelets x scan orders and ViT, resumption, shapes after one
 way, lengths, shapes at once and after motion, the quickstart's first weights,
 further seeds, further curricula. --only picks parts, --rows rows.
 
-Speeds and waits are those of --only speed --per-gpu 1, trainings alone on the
-machine.
+Trainings side by side share the machine, and the page says how many they were;
+--only speed --per-gpu 1 measures trainings alone.
 
 Data path: a clip of 16 frames of 64 px is a file of 24 kB (AVI, ffvhuff). The
 20,016 training clips have 0.5 GB and stay in the page cache. Opening, decoding
-and sending a clip takes 2.5 ms of a core (PyAV 18.1; an AMD EPYC). Starts of a
+and sending a clip takes 2.3 ms of a core (worker_batches.py). Starts of a
 process (imports, loaders, kernels) take many seconds, as do 600 steps:
 --per-gpu 3 runs three trainings side by side, and the starts cost no time of
 the GPU.
@@ -113,8 +113,7 @@ class Store:
     def add_partial(self, row: Row, found: Dict[str, Any]) -> None:
         """Keep what a row out of time has got, for the page."""
         with self.lock:
-            if found:
-                self.found['partial'][row.key] = found
+            self.found['partial'][row.key] = found
             self.save()
 
     def fail(self, row: Row, words: str) -> None:
@@ -136,7 +135,6 @@ class Queue:
         self.store = store
         self.waiting = [r for r in rows if r.key not in store.found['rows']]
         self.running: List[str] = []
-        self.broken: List[str] = []
         self.lock = threading.Lock()
 
     def take(self) -> Optional[Row]:
@@ -181,7 +179,8 @@ def work_through(queue: Queue, plan: Plan, place: Place,
             print(
                 f'{row.key}: out of time, goes on with the next call',
                 flush=True)
-            queue.store.add_partial(row, unfinished_row(row, plan, place))
+            if found := unfinished_row(row, plan, place):
+                queue.store.add_partial(row, found)
         except Exception as error:
             # One row must not end the others; the reason is kept and told.
             traceback.print_exc()
@@ -255,7 +254,10 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
     add('--per-gpu', type=int, default=3, help='trainings at the same time')
     add('--work', type=Path, default=Path('work_dirs/motion_noise'))
     add('--data', type=Path, default=Path('data/motion_noise'))
-    add('--out', type=Path, default=Path('benchmarks/results/motion_noise.md'))
+    add('--out',
+        type=Path,
+        help='page; benchmarks/results/motion_noise.md, or with --cpu '
+        'motion_noise_cpu.md there, if left out')
     add('--render', action='store_true', help='write the page again, no more')
     add('--list', action='store_true', help='list the rows, no more')
     add('--cpu',
@@ -277,8 +279,12 @@ def parse_args(args: Optional[Sequence[str]] = None) -> argparse.Namespace:
                                           or len(found.only) > 1):
         parser.error('--only speed measures trainings alone: no other part, '
                      'and --per-gpu 1')
+    name = 'motion_noise.md'
     if found.cpu:
-        found.gpus = []
+        # Sets and rows have names of the plan for a GPU, and other contents.
+        found.gpus, name = [], 'motion_noise_cpu.md'
+        found.work, found.data = found.work / 'cpu', found.data / 'cpu'
+    found.out = found.out or Path('benchmarks/results', name)
     if not (found.gpus or found.cpu or found.smoke or found.list
             or found.render):
         parser.error('there is no GPU; --smoke tries the script on a CPU')

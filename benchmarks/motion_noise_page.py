@@ -149,6 +149,7 @@ def chance_lines(plan: Plan) -> List[str]:
         else:
             words += f', ground {settings.ground}'
             words += f', white cells {settings.appearance:g}'
+            words += f', noise of letters moves {" or ".join(settings.ways)}'
         lines.append(f'{words}.')
     return lines
 
@@ -250,8 +251,7 @@ def draw(results: Found, plan: Plan, path: Path) -> List[str]:
             width_ratios=[1, 1, 1.1, 1.3],
             layout='constrained')
         draw_clip_of_a_letter(axes['a'], axes['b'])
-        chance = 100 / len(plan.sets[plan.probe].names)
-        draw_bars(axes['c'], kinds, chance)
+        draw_bars(axes['c'], kinds, len(plan.sets[plan.probe].names))
         draw_curves(axes['d'], letters, 'Letters: validation')
         names.append(f'{path.stem}.png')
         figure.savefig(path.with_name(names[-1]), dpi=128)
@@ -261,7 +261,8 @@ def draw(results: Found, plan: Plan, path: Path) -> List[str]:
     if kinds:
         panels.append((draw_curves, [kinds, 'Kinds of motion: validation']))
     if lengths:
-        panels.append((draw_lengths, [lengths]))
+        frames = plan.sets[lengths[0]['data']].frames
+        panels.append((draw_lengths, [lengths, frames]))
     if matrix:
         names_of = plan.sets[matrix['data']].names
         panels.append((draw_matrix, [matrix, names_of]))
@@ -302,13 +303,13 @@ def draw_clip_of_a_letter(frame_axis: Any, motion_axis: Any) -> None:
         axis.set(xticks=[], yticks=[])
 
 
-def draw_bars(axis: Any, rows: Sequence[Found], chance: float) -> None:
+def draw_bars(axis: Any, rows: Sequence[Found], classes: int) -> None:
     """Draw the accuracy of each model, the mean of its seeds.
 
     Args:
         axis (Axes): For the bars.
         rows (Sequence[Found]): Kinds of motion.
-        chance (float): Percent.
+        classes (int): Number of kinds.
     """
     groups: Dict[str, List[Found]] = {}
     for found in rows:
@@ -334,9 +335,9 @@ def draw_bars(axis: Any, rows: Sequence[Found], chance: float) -> None:
             f'{value:.1f}',
             va='center',
             color='white' if inside else 'black')
-    axis.axvline(chance, color='black', linestyle=':', linewidth=1)
+    axis.axvline(100 / classes, color='black', linestyle=':', linewidth=1)
     axis.set(
-        title='VideoMamba and ViT, 18 motions: %',
+        title=f'VideoMamba and ViT, {classes} motions: %',
         xlim=(0, 100),
         xlabel='dotted: chance; empty: validation')
     axis.set_yticks(range(len(names)), names, fontsize=9)
@@ -363,10 +364,16 @@ def draw_curves(axis: Any, rows: Sequence[Found], title: str) -> None:
         axis.legend(fontsize=8)
 
 
-def draw_lengths(axis: Any, rows: Sequence[Found]) -> None:
-    """Draw the test accuracy over the frames of a clip."""
+def draw_lengths(axis: Any, rows: Sequence[Found], whole: int) -> None:
+    """Draw the test accuracy over the frames of a clip.
+
+    Args:
+        axis (Axes): For the points.
+        rows (Sequence[Found]): With tests.
+        whole (int): Frames of a video.
+    """
     axis.set(
-        title='Test clips of 64 frames, in parts of',
+        title=f'Test videos of {whole} frames, in parts of',
         xlabel='frames',
         ylabel='top-1, %',
         ylim=(0, 101))

@@ -321,6 +321,8 @@ def test_page_and_figure(bench: Bench, tmp_path: Path) -> None:
         in text
     assert 'pairs of shuffled frames allow 61.1 %' in text
     assert '| means | 5.6 (2.4 to 12.4) |' in text
+    assert 'white cells 0, noise of letters moves right.' in text.replace(
+        '\n  ', ' ')
     assert 'weights equal those' in text
     assert '| 16 frames | 4 | 0 | 90.0 |  |  |  | cut |' in text
     assert '    python a.py --minutes 1\n\nA machine, 2026. 3 min' in text
@@ -343,6 +345,9 @@ def test_without_a_gpu_the_full_plan_is_refused(bench: Bench, capsys) -> None:
     # The lengths have a small plan for a CPU.
     assert script.main(['--cpu', '--list']) == 0
     assert capsys.readouterr().out.split()[0].startswith('8-frames')
+    plans = [script.parse_args([way, '--list']) for way in ('--cpu', '--gpus')]
+    for name in ('out', 'work', 'data'):
+        assert getattr(plans[0], name) != getattr(plans[1], name)
 
 
 def test_rows_by_name_and_speeds_apart(bench: Bench, capsys) -> None:
